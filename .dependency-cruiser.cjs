@@ -1,0 +1,145 @@
+'use strict';
+
+/**
+ * The rooms of the house and who may import whom: docs/development.md says it in words.
+ *
+ * The floors of server/, from the top. A file imports only what stands on a lower floor, or beside it in its own room
+ * (its own folder). A new file or folder of server/ gets its place here.
+ */
+const FLOORS = [
+  ['plugin.ts'],
+  ['commands/', 'adapters/', 'resources/'],
+  ['routing/', 'app-service.ts'],
+  ['registry.ts'],
+  ['lifecycle/'],
+  ['databases/', 'environments/', 'sso/'],
+  ['metrics/'],
+  ['config.ts', 'core.ts'],
+  // Declarations: read by NocoBase and by the build, and by nobody's logic.
+  ['collections/', 'swagger/'],
+];
+
+const escape = (text) => text.replace(/[.*+?^${}()|[\]\\]/g, '\\$&');
+const roomPath = (room) => `^server/${escape(room)}${room.endsWith('/') ? '' : '$'}`;
+const anyOf = (rooms) => rooms.map(roomPath).join('|');
+const npm = (names) =>
+  names.map((name) => `(^|/)node_modules/(@types/)?${escape(name)}/|^${escape(name)}(/|$)`).join('|');
+
+const floorRules = FLOORS.flatMap((rooms, floor) =>
+  rooms.map((room) => {
+    const sameOrAbove = FLOORS.slice(0, floor + 1)
+      .flat()
+      .filter((other) => other !== room);
+    return {
+      name: `floor-of-server-${room.replace(/\W+$/, '')}`,
+      comment: `server/${room} imports only what stands on a floor below it.`,
+      severity: 'error',
+      from: { path: roomPath(room) },
+      to: { path: anyOf(sameOrAbove) },
+    };
+  }),
+).filter((rule) => rule.to.path !== '');
+
+/** Libraries that the host brings: the build leaves them out of the bundle. */
+const SERVER_LIBRARIES = [
+  'koa',
+  '@koa/router',
+  'sequelize',
+  'pg',
+  'mysql2',
+  'mariadb',
+  'redis',
+  'lodash',
+  'semver',
+  'ws',
+];
+const CLIENT_LIBRARIES = ['react', 'react-dom', 'antd', '@ant-design/icons', 'i18next', 'react-i18next', 'dayjs'];
+const CLIENT_PACKAGES = ['@nocobase/client', '@nocobase/client-v2', '@nocobase/flow-engine'];
+
+/** @type {import('dependency-cruiser').IConfiguration} */
+module.exports = {
+  forbidden: [
+    {
+      name: 'no-circles',
+      severity: 'error',
+      from: {},
+      to: { circular: true },
+    },
+    {
+      name: 'src-is-pure',
+      comment: 'src/ is the domain, shared by server and client: no NocoBase, no library, no I/O.',
+      severity: 'error',
+      from: { path: '^src/' },
+      to: { pathNot: '^src/' },
+    },
+    {
+      name: 'client-imports',
+      comment: 'client/ imports src/, the NocoBase client packages and the libraries that both clients share.',
+      severity: 'error',
+      from: { path: '^client/' },
+      to: { pathNot: ['^(client|src|locale)/', npm(CLIENT_LIBRARIES), npm(CLIENT_PACKAGES)] },
+    },
+    {
+      name: 'client-v1-only-in-its-entry',
+      comment: 'Components are written once; @nocobase/client does not exist in the v2 client.',
+      severity: 'error',
+      from: { path: '^client/', pathNot: '^client/(index\\.tsx$|v1/)' },
+      to: { path: '(^|/)@nocobase/client($|/)' },
+    },
+    {
+      name: 'client-v2-only-in-its-entry',
+      severity: 'error',
+      from: { path: '^client/', pathNot: '^client/(index\\.v2\\.tsx$|v2/)' },
+      to: { path: '(^|/)@nocobase/(client-v2|flow-engine)($|/)' },
+    },
+    {
+      name: 'server-imports',
+      comment: 'server/ imports src/, the NocoBase server packages, Node, and libraries that the host brings.',
+      severity: 'error',
+      from: { path: '^server/' },
+      to: {
+        pathNot: ['^(server|src)/', '^package\\.json$', '(^|/)@nocobase/', npm(SERVER_LIBRARIES)],
+        dependencyTypesNot: ['core'],
+      },
+    },
+    {
+      name: 'server-has-no-client-package',
+      severity: 'error',
+      from: { path: '^server/' },
+      to: { path: npm(CLIENT_PACKAGES) },
+    },
+    {
+      name: 'every-server-file-has-a-floor',
+      comment: 'Give this file or folder of server/ its floor at the top of .dependency-cruiser.cjs.',
+      severity: 'error',
+      from: { path: '^server/', pathNot: anyOf(FLOORS.flat()) },
+      to: {},
+    },
+    {
+      name: 'import-only-placed-server-files',
+      comment: 'Give this file or folder of server/ its floor at the top of .dependency-cruiser.cjs.',
+      severity: 'error',
+      from: {},
+      to: { path: '^server/', pathNot: anyOf(FLOORS.flat()) },
+    },
+    ...floorRules,
+    {
+      name: 'migration-imports',
+      comment: 'A migration is frozen: it imports NocoBase server packages and nothing of ours that may change later.',
+      severity: 'error',
+      from: { path: '^migrations/' },
+      to: { pathNot: ['^migrations/', '(^|/)@nocobase/(server|database)($|/)', npm(['sequelize'])] },
+    },
+  ],
+  options: {
+    doNotFollow: { path: 'node_modules' },
+    exclude: { path: '^(dist|coverage|\\.host)/' },
+    tsPreCompilationDeps: true,
+    tsConfig: { fileName: 'tsconfig.json' },
+    enhancedResolveOptions: {
+      exportsFields: ['exports'],
+      conditionNames: ['import', 'require', 'node', 'default', 'types'],
+      extensions: ['.ts', '.tsx', '.d.ts', '.mjs', '.cjs', '.js', '.json'],
+    },
+  },
+};

@@ -1,0 +1,23 @@
+/** What an administrator is told of a failed request: the code to look up, and the sentence. */
+export interface ApiError {
+  code?: string;
+  /** Already in the caller's language; absent when nothing was answered. */
+  message?: string;
+}
+
+function asRecord(value: unknown): Record<string, unknown> | undefined {
+  return typeof value === 'object' && value !== null ? (value as Record<string, unknown>) : undefined;
+}
+
+/** Reads `{errors: [{code, message}]}` of an action, `{error: {...}}` of the gateway, or a network failure. */
+export function toApiError(error: unknown): ApiError {
+  const body = asRecord(asRecord(asRecord(error)?.response)?.data);
+  const errors = body?.errors;
+  const told = asRecord(Array.isArray(errors) ? errors[0] : body?.error) ?? asRecord(error);
+  const message = told?.message;
+  const code = told?.code;
+  return {
+    code: typeof code === 'string' ? code : undefined,
+    message: typeof message === 'string' && message ? message : undefined,
+  };
+}

@@ -1,0 +1,12 @@
+import { useCallback } from 'react';
+import { useTranslation } from 'react-i18next';
+import { NAMESPACE } from './constants';
+
+export type Translate = (text: string, values?: Record<string, string | number>) => string;
+
+/** Translates by English sentence; what we do not know, NocoBase's own client texts may. */
+export function useT(): Translate {
+  const { t } = useTranslation([NAMESPACE, 'client'], { nsMode: 'fallback' });
+  // React escapes what it shows.
+  return useCallback((text, values) => t(text, { ...values, interpolation: { escapeValue: false } }), [t]);
+}

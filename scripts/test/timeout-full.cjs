@@ -1,0 +1,3 @@
+'use strict';
+
+jest.setTimeout(300_000);

@@ -1,0 +1,3 @@
+'use strict';
+
+jest.setTimeout(120_000);

@@ -1,0 +1,277 @@
+import { AppSupervisor, isTransient, type Application } from '@nocobase/server';
+import type {
+  AppDiscoveryAdapter,
+  AppModel,
+  AppProcessAdapter,
+  AppStatus,
+  GetAppOptions,
+} from '@nocobase/server/lib/app-supervisor/types';
+import { AppService } from '../app-service';
+import { adapterFactory, defaultAdapterNames } from '../core';
+import { discard } from '../lifecycle/boot';
+import { arrivedBySocket } from '../routing/socket-context';
+
+export const LOCAL_ADAPTER = 'local';
+
+type Predecessor = Partial<AppDiscoveryAdapter & AppProcessAdapter> & Record<string, unknown>;
+
+/** The default adapter that ours took the place of; it goes on working while our plugin is not enabled. */
+let predecessorName: string | undefined;
+
+/**
+ * Registers the adapter and makes it the default, unless the environment names others (then those win anyway).
+ * Called once a process, before the core's supervisor exists, whether the plugin is enabled or not.
+ */
+export function registerLocalAdapter(): void {
+  const { discovery } = defaultAdapterNames(AppSupervisor);
+  if (discovery !== LOCAL_ADAPTER) predecessorName = discovery;
+  const factory = ({ supervisor }: { supervisor: AppSupervisor }) => new LocalAdapter(supervisor);
+  AppSupervisor.registerDiscoveryAdapter(LOCAL_ADAPTER, factory);
+  AppSupervisor.registerProcessAdapter(LOCAL_ADAPTER, factory);
+  AppSupervisor.setDefaultDiscoveryAdapter(LOCAL_ADAPTER);
+  AppSupervisor.setDefaultProcessAdapter(LOCAL_ADAPTER);
+}
+
+/** Our adapter, when it is the one in force for both seats. */
+export function activeLocalAdapter(supervisor: AppSupervisor): LocalAdapter | undefined {
+  const adapter: unknown = supervisor.getDiscoveryAdapter();
+  const same = adapter === (supervisor.getProcessAdapter() as unknown);
+  return same && adapter instanceof LocalAdapter ? adapter : undefined;
+}
+
+/**
+ * Discovery and process in one process, in terms of the core's contracts: it keeps the instances and statuses that
+ * the core reads and writes, and leaves every decision about a sub-application to the service. While the plugin is
+ * not enabled, whatever would have been the default adapter answers for sub-applications, on the same tables.
+ *
+ * `bootstrapApp`, `getApp`, `startApp` and `getAppStatus` never reject: the core calls them without awaiting.
+ */
+export class LocalAdapter implements AppDiscoveryAdapter, AppProcessAdapter {
+  readonly apps: Record<string, Application> = {};
+  readonly appStatus: Record<string, AppStatus> = {};
+  readonly appErrors: Record<string, Error> = {};
+  readonly lastSeenAt = new Map<string, number>();
+  readonly lastMaintainingMessage: Record<string, string> = {};
+  readonly statusBeforeCommanding: Record<string, AppStatus> = {};
+  readonly service: AppService;
+  private readonly predecessor?: Predecessor;
+
+  constructor(private readonly supervisor: AppSupervisor) {
+    this.service = new AppService(supervisor);
+    const factory = predecessorName === undefined ? undefined : adapterFactory(AppSupervisor, predecessorName);
+    if (predecessorName !== 'main-only') this.predecessor = factory?.({ supervisor }) as Predecessor | undefined;
+    if (this.predecessor) {
+      const { apps, appStatus, appErrors, lastSeenAt, lastMaintainingMessage, statusBeforeCommanding } = this;
+      const shared = { apps, appStatus, appErrors, lastSeenAt, lastMaintainingMessage, statusBeforeCommanding };
+      Object.assign(this.predecessor, shared);
+    }
+  }
+
+  /** Other plugins ask by this name which adapter rules. */
+  get name(): string {
+    return this.standingAside ? (predecessorName ?? LOCAL_ADAPTER) : LOCAL_ADAPTER;
+  }
+
+  private get standingAside(): boolean {
+    return this.service.phase === 'off' || this.service.phase === 'inert';
+  }
+
+  // ---- discovery ----------------------------------------------------------------------------------------------
+
+  getAppStatus(appName: string, defaultStatus?: AppStatus): AppStatus | null {
+    const known = this.appStatus[appName];
+    if (known !== undefined) return known;
+    const resting = this.service.active ? this.restingStatus(appName) : undefined;
+    return resting ?? defaultStatus ?? null;
+  }
+
+  /** Status of an application that the core has said nothing about. */
+  private restingStatus(appName: string): AppStatus | undefined {
+    if (appName === 'main') return undefined;
+    const condition = this.service.describe(appName);
+    if (!condition) return 'not_found';
+    return this.service.statusOf(condition.state);
+  }
+
+  setAppStatus(appName: string, status: AppStatus, options: Record<string, unknown> = {}): void {
+    if (isTransient() || this.appStatus[appName] === status) return;
+    this.appStatus[appName] = status;
+    if (!this.isQuiet(appName, status)) this.supervisor.emit('appStatusChanged', { appName, status, options });
+  }
+
+  /** A visitor's wake and a sleep are nobody's business; the end of an instance is not the end of a making. */
+  private isQuiet(appName: string, status: AppStatus): boolean {
+    const runner = this.service.active && appName !== 'main' ? this.service.runner(appName) : undefined;
+    if (!runner) return false;
+    const coming = runner.state === 'creating' || runner.state === 'booting';
+    if (coming && (status === 'stopped' || status === 'not_found')) return true;
+    const resting = coming || runner.state === 'draining' || runner.state === 'asleep';
+    return resting && runner.quiet && status !== 'error';
+  }
+
+  clearAppStatus(appName: string): void {
+    delete this.appStatus[appName];
+  }
+
+  getAppsStatuses(appNames?: string[]): Record<string, AppStatus | null> {
+    const names = appNames ?? [...this.service.registry.all()].map((record) => record.name);
+    return Object.fromEntries(names.map((name) => [name, this.getAppStatus(name)]));
+  }
+
+  setAppLastSeenAt(appName: string): void {
+    if (this.hasApp(appName)) this.lastSeenAt.set(appName, Math.floor(Date.now() / 1000));
+  }
+
+  getAppLastSeenAt(appName: string): number | null {
+    return this.lastSeenAt.get(appName) ?? null;
+  }
+
+  async getAppModel(appName: string): Promise<AppModel> {
+    const model = this.service.active ? this.service.model(appName) : await this.predecessor?.getAppModel?.(appName);
+    // The contract says AppModel; the core checks for null.
+    return (model ?? null) as AppModel;
+  }
+
+  listAppModels(): Promise<AppModel[]> {
+    if (!this.service.active) return this.predecessor?.listAppModels?.() ?? Promise.resolve([]);
+    const models = [...this.service.registry.all()].flatMap((record) => this.service.model(record.name) ?? []);
+    return Promise.resolve(models);
+  }
+
+  getAppNameByCName(cname: string): Promise<string | null> {
+    return Promise.resolve(this.service.registry.byDomain(cname.toLowerCase()) ?? null);
+  }
+
+  // ---- process ------------------------------------------------------------------------------------------------
+
+  addApp(app: Application): Application {
+    if (this.apps[app.name]) throw new Error(`app ${app.name} already exists`);
+    this.apps[app.name] = app;
+    const status = this.appStatus[app.name];
+    if (status === undefined || status === 'not_found' || status === 'error') this.setAppStatus(app.name, 'preparing');
+    return app;
+  }
+
+  hasApp(appName: string): boolean {
+    return Boolean(this.apps[appName]);
+  }
+
+  getApps(): Application[] {
+    return Object.values(this.apps).filter((app) => app && app.name !== 'main');
+  }
+
+  /** Wakes the application, unless it is asked for on behalf of a silent socket. */
+  async getApp(appName: string, options: GetAppOptions = {}): Promise<Application> {
+    if (!options.withOutBootStrap) {
+      if (appName === 'main' || this.standingAside) await this.bootstrapApp(appName, options);
+      else if (!arrivedBySocket()) await this.wake(appName);
+    }
+    return this.apps[appName] as Application;
+  }
+
+  /**
+   * What the core calls for each request and socket of an application without an instance. Requests were woken for at
+   * the front door already, and a socket wakes nobody.
+   */
+  async bootstrapApp(appName: string, options: GetAppOptions = {}): Promise<void> {
+    if (appName !== 'main' && !this.standingAside) return;
+    try {
+      if (appName !== 'main' && this.predecessor?.bootstrapApp) {
+        const bootstrap = this.predecessor.bootstrapApp as AppProcessAdapter['bootstrapApp'] &
+          ((name: string, options: GetAppOptions) => Promise<void>);
+        await bootstrap.call(this.predecessor, appName, options);
+      } else {
+        await this.bootstrapByCore(appName, options);
+      }
+    } catch (error) {
+      this.supervisor.logger.error(`bootstrap of "${appName}" failed`, { error: String(error) });
+    }
+  }
+
+  /** The main application, and the answer to unknown names while nobody manages sub-applications. */
+  private async bootstrapByCore(appName: string, options: GetAppOptions): Promise<void> {
+    const status = this.appStatus[appName];
+    if (this.hasApp(appName) && status && status !== 'preparing') return;
+    if (status === 'initializing') return;
+    this.setAppStatus(appName, 'initializing');
+    if (!this.hasApp(appName)) await this.supervisor.initApp({ appName, options: options as { upgrading?: boolean } });
+    this.setAppStatus(appName, this.hasApp(appName) ? 'initialized' : 'not_found');
+  }
+
+  private async wake(appName: string): Promise<void> {
+    await this.service.mainIsUp();
+    await this.service
+      .runner(appName)
+      ?.wake()
+      .catch(() => undefined);
+  }
+
+  async startApp(appName: string): Promise<void> {
+    await this.act(appName, 'startApp', async () => {
+      await this.apps[appName]?.runCommand('start', '--quickstart');
+    }, () => this.service.start(appName));
+  }
+
+  async stopApp(appName: string): Promise<void> {
+    await this.act(appName, 'stopApp', async () => {
+      await this.apps[appName]?.runCommand('stop');
+    }, () => this.service.stop(appName));
+  }
+
+  async upgradeApp(appName: string): Promise<void> {
+    await this.act(appName, 'upgradeApp', async () => {
+      await this.apps[appName]?.runCommand('upgrade');
+    }, async () => this.service.runner(appName)?.upgrade());
+  }
+
+  /** Takes the instance out of memory; the application stays registered and may be woken. */
+  async removeApp(appName: string): Promise<void> {
+    await this.act(appName, 'removeApp', () => discard(this.supervisor, appName), async () => {
+      const runner = this.service.runner(appName);
+      await (runner ? runner.stop('sleep') : discard(this.supervisor, appName));
+    });
+  }
+
+  async removeAllApps(): Promise<void> {
+    // Sub-applications first: what they say at their end still finds the main application.
+    for (const app of this.getApps()) await this.removeApp(app.name);
+    await discard(this.supervisor, 'main');
+  }
+
+  private async act(
+    appName: string,
+    method: 'startApp' | 'stopApp' | 'upgradeApp' | 'removeApp',
+    byCore: () => Promise<void>,
+    byService: () => Promise<unknown>,
+  ): Promise<void> {
+    try {
+      const other = this.standingAside && appName !== 'main' ? this.predecessor?.[method] : undefined;
+      if (other) await (other as (name: string) => Promise<void>).call(this.predecessor, appName);
+      else await (appName === 'main' || this.standingAside ? byCore() : byService());
+    } catch (error) {
+      this.supervisor.logger.error(`${method} of "${appName}" failed`, { error: String(error) });
+    }
+  }
+
+  async dispatchAppEvent(appName: string, event: string, payload?: unknown): Promise<void> {
+    await this.apps[appName]?.emitAsync(event, payload);
+  }
+
+  setAppError(appName: string, error: Error): void {
+    this.appErrors[appName] = error;
+    this.supervisor.emit('appError', { appName, error });
+  }
+
+  hasAppError(appName: string): boolean {
+    return Boolean(this.appErrors[appName]);
+  }
+
+  clearAppError(appName: string): void {
+    delete this.appErrors[appName];
+  }
+
+  dispose(): Promise<void> {
+    this.service.standAside(undefined);
+    return Promise.resolve();
+  }
+}

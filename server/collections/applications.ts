@@ -1,0 +1,31 @@
+import { defineCollection } from '@nocobase/database';
+
+/**
+ * The registered applications. A superset of the collection of multi-app-manager, so that its rows keep working;
+ * our own fields have no default in the database, which tells older rows from ours.
+ */
+export default defineCollection({
+  name: 'applications',
+  dumpRules: { group: 'third-party' },
+  migrationRules: ['schema-only', 'overwrite'],
+  dataCategory: 'business',
+  autoGenId: false,
+  sortable: 'sort',
+  filterTargetKey: 'name',
+  fields: [
+    { type: 'string', name: 'name', primaryKey: true },
+    { type: 'string', name: 'displayName' },
+    { type: 'string', name: 'cname', unique: true },
+    { type: 'boolean', name: 'pinned' },
+    { type: 'string', name: 'icon' },
+    // Written by older plugins only; what callers see is computed.
+    { type: 'string', name: 'status', defaultValue: 'pending' },
+    { type: 'json', name: 'options' },
+    { type: 'string', name: 'startMode' },
+    { type: 'date', name: 'stoppedAt' },
+    { type: 'json', name: 'provisioning', hidden: true },
+    { type: 'text', name: 'secrets', hidden: true },
+    // Only ever read in the hook that makes a new row; never stored.
+    { type: 'virtual', name: 'admin', hidden: true },
+  ],
+});

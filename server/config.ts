@@ -1,0 +1,96 @@
+import { BlockList, isIP } from 'node:net';
+import { DEFAULT_BACKOFF, type BackoffConfig } from '../src/policies/backoff';
+import { normalizeHost } from '../src/host-name';
+
+/** What the environment says about the supervisor. Documented in `docs/environment.md`; a test compares the two. */
+export interface SupervisorConfig {
+  /** Domains below which `<name>.<base domain>` is an application's address; normalized. */
+  baseDomains: string[];
+  /** Peers whose `X-Forwarded-Host` counts. */
+  trustedProxies: BlockList;
+  /** How long a held request waits before it is answered with APP_WAIT_TIMEOUT. */
+  waitTimeoutMs: number;
+  /** How many requests one application may hold; 0 means that none is held. */
+  maxWaiting: number;
+  /** After this time a boot is given up. */
+  bootTimeoutMs: number;
+  /** How many applications boot or are made at the same time; at least 1. */
+  bootConcurrency: number;
+  /** How long Stop waits for the requests in flight. */
+  drainTimeoutMs: number;
+  backoff: BackoffConfig;
+  /** `API_BASE_PATH`, `APP_PUBLIC_PATH` and `WS_PATH` of NocoBase, with its defaults. */
+  apiBasePath: string;
+  publicPath: string;
+  wsPath: string;
+}
+
+type Warn = (message: string) => void;
+
+/** A whole number of at least `min`; anything else is reported and replaced by the default. */
+function wholeNumber(env: NodeJS.ProcessEnv, name: string, fallback: number, min: number, warn: Warn): number {
+  const text = env[name];
+  if (text === undefined || text.trim() === '') return fallback;
+  const value = Number(text);
+  if (Number.isSafeInteger(value) && value >= min && value <= 2_000_000) return value;
+  warn(`${name} must be a whole number of at least ${min}; ${fallback} is used instead`);
+  return fallback;
+}
+
+function list(text: string | undefined): string[] {
+  return (text ?? '')
+    .split(',')
+    .map((item) => item.trim())
+    .filter(Boolean);
+}
+
+function proxies(env: NodeJS.ProcessEnv, warn: Warn): BlockList {
+  const blocks = new BlockList();
+  const entries =
+    env.APP_SUPERVISOR_TRUSTED_PROXIES === undefined ? ['loopback'] : list(env.APP_SUPERVISOR_TRUSTED_PROXIES);
+  for (const entry of entries) {
+    const [address = '', prefix] = entry.split('/');
+    const family = isIP(address);
+    const bits = prefix === undefined ? undefined : Number(prefix);
+    const longest = family === 6 ? 128 : 32;
+    if (entry === 'loopback') {
+      blocks.addSubnet('127.0.0.0', 8, 'ipv4');
+      blocks.addAddress('::1', 'ipv6');
+    } else if (!family || (bits !== undefined && !(Number.isInteger(bits) && bits >= 0 && bits <= longest))) {
+      warn(
+        'APP_SUPERVISOR_TRUSTED_PROXIES holds an entry that is neither "loopback", an address nor a subnet; it is ignored',
+      );
+    } else {
+      blocks.addSubnet(address, bits ?? longest, family === 6 ? 'ipv6' : 'ipv4');
+    }
+  }
+  return blocks;
+}
+
+function basePath(value: string | undefined, fallback: string): string {
+  const path = (value || fallback).replace(/\/+/g, '/').replace(/\/$/, '');
+  return path.startsWith('/') || path === '' ? path : `/${path}`;
+}
+
+/** Reads the environment once; wrong values are reported through `warn` and replaced by defaults. */
+export function readConfig(env: NodeJS.ProcessEnv, warn: Warn): SupervisorConfig {
+  const baseDomains = list(env.APP_SUPERVISOR_BASE_DOMAIN).flatMap((entry) => {
+    const host = normalizeHost(entry);
+    if (!host) warn('APP_SUPERVISOR_BASE_DOMAIN holds an entry that is not a host name; it is ignored');
+    return host ? [host] : [];
+  });
+  const seconds = (name: string, fallback: number, min: number) => wholeNumber(env, name, fallback, min, warn) * 1_000;
+  return {
+    baseDomains,
+    trustedProxies: proxies(env, warn),
+    waitTimeoutMs: seconds('APP_SUPERVISOR_WAIT_TIMEOUT', 55, 1),
+    maxWaiting: wholeNumber(env, 'APP_SUPERVISOR_MAX_WAITING', 100, 0, warn),
+    bootTimeoutMs: seconds('APP_SUPERVISOR_BOOT_TIMEOUT', 180, 1),
+    bootConcurrency: wholeNumber(env, 'APP_SUPERVISOR_BOOT_CONCURRENCY', 2, 1, warn),
+    drainTimeoutMs: seconds('APP_SUPERVISOR_DRAIN_TIMEOUT', 10, 0),
+    backoff: DEFAULT_BACKOFF,
+    apiBasePath: basePath(env.API_BASE_PATH, '/api'),
+    publicPath: basePath(env.APP_PUBLIC_PATH, '/'),
+    wsPath: basePath(env.WS_PATH, '/ws'),
+  };
+}

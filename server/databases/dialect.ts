@@ -1,0 +1,33 @@
+import type { AppError } from '../../src/errors';
+
+/** How a database server is reached: the main application's own connection settings. */
+export interface ServerAddress {
+  host?: string;
+  port?: number;
+  username?: string;
+  password?: string;
+  /** A database that exists and may be connected to: the main application's own. */
+  database: string;
+  ssl?: unknown;
+}
+
+export type DatabaseFinding = 'absent' | 'empty' | 'occupied';
+
+/**
+ * What provisioning needs of a kind of database server. Every method throws an `AppError`, and answers within
+ * seconds: no retries, a connection deadline, a statement deadline.
+ */
+export interface DatabaseDialect {
+  readonly name: string;
+  /** @throws APP_DATABASE_DENIED when the role may not create databases */
+  assertMayCreate(server: ServerAddress): Promise<void>;
+  inspect(server: ServerAddress, database: string): Promise<DatabaseFinding>;
+  /** Creates the database and marks it with the token; true when it was created, false when it was there already. */
+  create(server: ServerAddress, database: string, token: string): Promise<boolean>;
+  /** Whether the database carries the mark that `create` left. */
+  isOwned(server: ServerAddress, database: string, token: string): Promise<boolean>;
+  /** Closes what is connected to the database and drops it; nothing happens when it is absent. */
+  drop(server: ServerAddress, database: string): Promise<void>;
+  /** An error of the driver as one of ours, without password or address in it. */
+  explain(error: unknown, database?: string): AppError;
+}

@@ -1,0 +1,144 @@
+import { Client, type ClientConfig } from 'pg';
+import { AppError, isAppError } from '../../src/errors';
+import type { DatabaseDialect, DatabaseFinding, ServerAddress } from './dialect';
+
+const CONNECT_TIMEOUT_MS = 5_000;
+const QUERY_TIMEOUT_MS = 60_000;
+
+/** SQLSTATE and Node error codes, and what they mean to an administrator. https://www.postgresql.org/docs/current/errcodes-appendix.html */
+const UNREACHABLE = new Set([
+  ...['ECONNREFUSED', 'ECONNRESET', 'ENOTFOUND', 'EAI_AGAIN', 'ETIMEDOUT', 'EHOSTUNREACH', 'ENETUNREACH', 'EPIPE'],
+  ...['ENOENT', '57P01', '57P02', '57P03', '08000', '08001', '08003', '08004', '08006'],
+]);
+const CREDENTIALS = new Set(['28000', '28P01']);
+
+function codeOf(error: unknown): string {
+  for (let at: unknown = error, depth = 0; at && depth < 5; depth += 1) {
+    const { code, parent, original, cause, errors } = at as Record<string, unknown>;
+    if (typeof code === 'string') return code;
+    at = parent ?? original ?? cause ?? (Array.isArray(errors) ? errors[0] : undefined);
+  }
+  const message = error instanceof Error ? error.message : '';
+  return /timeout|terminated unexpectedly/i.test(message) ? 'ETIMEDOUT' : '';
+}
+
+/** An error of `pg`, of Sequelize or of a socket as one of ours. */
+export function explainPostgresError(error: unknown, database = ''): AppError {
+  if (isAppError(error)) return error;
+  const code = codeOf(error);
+  if (CREDENTIALS.has(code)) return new AppError('APP_DATABASE_CREDENTIALS', {}, error);
+  if (UNREACHABLE.has(code)) return new AppError('APP_DATABASE_UNREACHABLE', { reason: code }, error);
+  if (code === '3D000') return new AppError('APP_DATABASE_MISSING', { database }, error);
+  if (code === '42P04') return new AppError('APP_DATABASE_EXISTS', { database }, error);
+  if (code === '42501') return new AppError('APP_DATABASE_DENIED', { reason: 'permission denied' }, error);
+  return new AppError('APP_DATABASE_FAILED', { reason: code ? `SQLSTATE ${code}` : 'unknown error' }, error);
+}
+
+function clientConfig(server: ServerAddress, database: string): ClientConfig {
+  return {
+    host: server.host,
+    port: server.port,
+    user: server.username,
+    password: server.password,
+    database,
+    ssl: server.ssl as ClientConfig['ssl'],
+    connectionTimeoutMillis: CONNECT_TIMEOUT_MS,
+    query_timeout: QUERY_TIMEOUT_MS,
+    application_name: 'nocobase-plugin-app-supervisor',
+  };
+}
+
+async function withClient<T>(server: ServerAddress, database: string, use: (client: Client) => Promise<T>): Promise<T> {
+  const client = new Client(clientConfig(server, database));
+  // A connection that breaks while no query runs is an event; without a listener it would end the process.
+  client.on('error', () => undefined);
+  try {
+    await client.connect();
+    return await use(client);
+  } catch (error) {
+    throw explainPostgresError(error, database);
+  } finally {
+    await client.end().catch(() => undefined);
+  }
+}
+
+function marker(token: string): string {
+  return `nocobase-plugin-app-supervisor:${token}`;
+}
+
+async function commentOf(client: Client, database: string): Promise<string | null | undefined> {
+  const found = await client.query<{ comment: string | null }>(
+    `SELECT shobj_description(oid, 'pg_database') AS comment FROM pg_database WHERE datname = $1`,
+    [database],
+  );
+  return found.rows[0]?.comment;
+}
+
+/** PostgreSQL: a database is marked as ours by its comment. */
+export const postgresDialect: DatabaseDialect = {
+  name: 'postgres',
+
+  async assertMayCreate(server) {
+    await withClient(server, server.database, async (client) => {
+      const role = await client.query<{ allowed: boolean }>(
+        'SELECT rolcreatedb OR rolsuper AS allowed FROM pg_roles WHERE rolname = current_user',
+      );
+      if (!role.rows[0]?.allowed) {
+        throw new AppError('APP_DATABASE_DENIED', { reason: 'the role lacks CREATEDB' });
+      }
+    });
+  },
+
+  async inspect(server, database): Promise<DatabaseFinding> {
+    const exists = await withClient(server, server.database, async (client) => {
+      return (await commentOf(client, database)) !== undefined;
+    });
+    if (!exists) return 'absent';
+    try {
+      return await withClient(server, database, async (client) => {
+        const table = await client.query(
+          `SELECT 1 FROM pg_class c JOIN pg_namespace n ON n.oid = c.relnamespace
+            WHERE c.relkind IN ('r', 'p', 'v', 'm', 'f')
+              AND n.nspname <> 'information_schema' AND n.nspname !~ '^pg_' LIMIT 1`,
+        );
+        return table.rowCount ? 'occupied' : 'empty';
+      });
+    } catch (error) {
+      // One that we may not look into belongs to somebody else.
+      if (isAppError(error) && ['APP_DATABASE_DENIED', 'APP_DATABASE_CREDENTIALS'].includes(error.code))
+        return 'occupied';
+      throw error;
+    }
+  },
+
+  async create(server, database, token) {
+    return withClient(server, server.database, async (client) => {
+      if ((await commentOf(client, database)) !== undefined) return false;
+      const name = client.escapeIdentifier(database);
+      await client.query(`CREATE DATABASE ${name}`);
+      await client.query(`COMMENT ON DATABASE ${name} IS ${client.escapeLiteral(marker(token))}`);
+      return true;
+    });
+  },
+
+  async isOwned(server, database, token) {
+    return withClient(server, server.database, async (client) => (await commentOf(client, database)) === marker(token));
+  },
+
+  async drop(server, database) {
+    await withClient(server, server.database, async (client) => {
+      const version = await client.query<{ version: number }>(
+        `SELECT current_setting('server_version_num')::int AS version`,
+      );
+      const name = client.escapeIdentifier(database);
+      if ((version.rows[0]?.version ?? 0) >= 130_000) {
+        await client.query(`DROP DATABASE IF EXISTS ${name} WITH (FORCE)`);
+        return;
+      }
+      await client.query('SELECT pg_terminate_backend(pid) FROM pg_stat_activity WHERE datname = $1', [database]);
+      await client.query(`DROP DATABASE IF EXISTS ${name}`);
+    });
+  },
+
+  explain: explainPostgresError,
+};

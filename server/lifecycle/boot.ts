@@ -1,0 +1,139 @@
+import type { Application, AppSupervisor } from '@nocobase/server';
+import type { AppRecord } from '../../src/app-record';
+import { AppError, isAppError } from '../../src/errors';
+import type { AppSecrets } from '../databases/secrets';
+import type { DatabaseProvisioner } from '../databases/provisioner';
+import { readAccount, setAdministrator } from './administrator';
+import { withDeadline } from './deadline';
+
+/** The steps of a boot and of a making, in order; an error names the one in which it happened. */
+export type BootStep =
+  'queue' | 'construct' | 'database' | 'connect' | 'check' | 'install' | 'administrator' | 'upgrade' | 'load' | 'start';
+
+export interface BootContext {
+  supervisor: AppSupervisor;
+  mainApp: Application;
+  provisioner: DatabaseProvisioner;
+  record: AppRecord;
+  secrets: AppSecrets;
+  /** Told before each step. */
+  onStep: (step: BootStep) => void;
+}
+
+const CONNECT_DEADLINE_MS = 15_000;
+const DESTROY_DEADLINE_MS = 15_000;
+
+/** The constructed, registered and not yet loaded instance. */
+function construct({ supervisor, mainApp, record, onStep }: BootContext): Application {
+  onStep('construct');
+  const app = supervisor.registerApp({
+    appModel: { name: record.name, options: record.options } as never,
+    mainApp,
+    // The core's own messages would make every node boot and stop the application along with this one.
+    hook: false,
+  });
+  // As many as the core allows the main application: every plugin listens to a few events.
+  app.setMaxListeners(50);
+  return app;
+}
+
+/** One connection attempt: the core's own would retry silently for two and a half minutes. */
+async function connect(app: Application, { record, provisioner, onStep }: BootContext): Promise<void> {
+  onStep('connect');
+  try {
+    const attempt = app.db.auth({ retry: 1 });
+    await withDeadline(
+      attempt,
+      CONNECT_DEADLINE_MS,
+      () => new AppError('APP_DATABASE_UNREACHABLE', { reason: 'timeout' }),
+    );
+  } catch (error) {
+    throw provisioner.explain(error, record) ?? error;
+  }
+}
+
+/**
+ * Brings an installed application up by the shortest path: no installation, no migration when its stored version is
+ * this one (FACTS-server 1.3). An application that is not installed yet is made first.
+ */
+export async function bootApplication(context: BootContext): Promise<Application> {
+  const { supervisor, onStep, record } = context;
+  const app = construct(context);
+  try {
+    await connect(app, context);
+    onStep('check');
+    if (!(await app.isInstalled())) {
+      await install(app, context);
+      await discard(supervisor, record.name);
+      return await bootApplication(context);
+    }
+    if ((await app.version.get()) === app.getPackageVersion()) {
+      onStep('load');
+      await app.authenticate();
+      await app.load();
+      onStep('start');
+      await app.start();
+    } else {
+      onStep('upgrade');
+      await app.runCommandThrowError('start', '--quickstart');
+    }
+    return app;
+  } catch (error) {
+    await discard(supervisor, record.name);
+    throw error;
+  }
+}
+
+/** Makes an application: its database, its tables, its first administrator. May be repeated after any failure. */
+export async function makeApplication(context: BootContext): Promise<void> {
+  const { supervisor, onStep, record, mainApp } = context;
+  const app = construct(context);
+  try {
+    onStep('database');
+    await supervisor.createDatabase({ app, appOptions: record.options, transaction: undefined } as never);
+    await connect(app, context);
+    await install(app, context);
+    mainApp.log.info(`application "${record.name}" is installed`, { module: 'app-supervisor' });
+  } finally {
+    await discard(supervisor, record.name);
+  }
+}
+
+async function install(app: Application, { secrets, onStep, mainApp, record }: BootContext): Promise<void> {
+  onStep('install');
+  // The version is the last thing that an installation writes: without it, a former attempt was cut off.
+  const cutOff = (await app.isInstalled()) && !(await app.version.get());
+  const ours = record.provisioning?.ownershipToken && !record.provisioning.readyAt;
+  // Does nothing where a former attempt got to its end; begins anew only in a database that we made and nobody used.
+  await app.runCommandThrowError('install', ...(cutOff && ours ? ['--force'] : []));
+  onStep('administrator');
+  await setAdministrator(app, secrets.admin ?? (await readAccount(mainApp, undefined)));
+}
+
+/** Destroys the instance to the end, so that a successor may be constructed; nothing of it stays behind. */
+export async function discard(supervisor: AppSupervisor, name: string): Promise<void> {
+  const app = supervisor.apps[name] as Application | undefined;
+  if (!app) return;
+  try {
+    const gone = app.destroy();
+    await withDeadline(gone, DESTROY_DEADLINE_MS, () => new Error(`application "${name}" does not end`));
+  } catch (error) {
+    supervisor.logger.warn(`application "${name}" ended with an error`, { error: String(error) });
+    if (!app.db.closed()) await app.db.close().catch(() => undefined);
+  } finally {
+    // The core's own clean-up goes by name and did not run when destroy threw.
+    if (supervisor.apps[name] === app) delete supervisor.apps[name];
+  }
+}
+
+/** What went wrong in a boot as one of our errors; a stack or a driver's message never reaches a caller. */
+export function explainBootError(error: unknown, name: string, step: BootStep): AppError {
+  if (isAppError(error)) return error;
+  return new AppError('APP_BOOT_FAILED', { name, step, reason: publicReason(error) }, error);
+}
+
+function publicReason(error: unknown): string {
+  const { name, code } = (error ?? {}) as { name?: unknown; code?: unknown };
+  const kind = typeof name === 'string' && name !== 'Error' ? name : 'an error in the application';
+  return typeof code === 'string' && /^[\w-]{1,40}$/.test(code) ? `${kind} ${code}` : `${kind}; see the log`;
+}

@@ -1,0 +1,152 @@
+import type { IncomingMessage, ServerResponse } from 'node:http';
+import type { Duplex } from 'node:stream';
+import { AppSupervisor, Gateway, Plugin } from '@nocobase/server';
+import { AppError, ERROR_TABLE, fillMessage, isAppError } from '../src/errors';
+import { version } from '../package.json';
+import { activeLocalAdapter, LOCAL_ADAPTER, registerLocalAdapter } from './adapters/local';
+import type { AppService } from './app-service';
+import { bindCollection } from './registration';
+import { defineApplications } from './resources/applications';
+import { defineSupervisor } from './resources/supervisor';
+import { FrontDoor } from './routing/front-door';
+import { Router } from './routing/router';
+import { selectApplication, setSelectorRouter } from './routing/selector';
+import { SocketDoor } from './routing/socket-door';
+
+const PACKAGE = 'nocobase-plugin-app-supervisor';
+const PEER = 'multi-app-manager';
+
+interface Doors {
+  service: AppService;
+  router: Router;
+  onRequest: (req: IncomingMessage, res: ServerResponse) => Promise<boolean> | false;
+  onUpgrade: (req: IncomingMessage, socket: Duplex, head: Buffer) => boolean;
+  sockets: SocketDoor;
+}
+
+/** The gateway's hooks are one a process, while the plugin is constructed anew at each reload of the main application. */
+let doors: Doors | undefined;
+
+/** Wires the parts together, and nothing else. */
+export class PluginAppSupervisor extends Plugin {
+  private obstacle?: AppError;
+
+  static staticImport(): void {
+    registerLocalAdapter();
+  }
+
+  get service(): AppService | undefined {
+    return activeLocalAdapter(AppSupervisor.getInstance())?.service;
+  }
+
+  override afterAdd(): void {
+    if (this.enabled && this.app.name === 'main' && !this.findObstacle()) this.openDoors();
+  }
+
+  override beforeLoad(): void {
+    this.obstacle = this.findObstacle();
+    // Refusing here is the only way to tell whoever enables the plugin; one that is enabled already must not end the boot.
+    if (this.obstacle && !this.enabled && this.isRefusal(this.obstacle)) throw this.obstacle;
+    if (this.obstacle) this.app.log.warn(this.obstacle.message, { module: 'app-supervisor', code: this.obstacle.code });
+  }
+
+  /** The peer's collection carries the same name; where it rules, ours stays away. */
+  override async loadCollections(): Promise<void> {
+    if (this.obstacle && this.isRefusal(this.obstacle)) return;
+    await super.loadCollections();
+  }
+
+  override async load(): Promise<void> {
+    const { app } = this;
+    if (app.name !== 'main') return;
+    app.acl.registerSnippet({ name: 'pm.app-supervisor', actions: ['applications:*', 'appSupervisor:*'] });
+    defineSupervisor(app, () => ({ version, service: this.service, obstacle: this.obstacle }));
+    this.translateErrors();
+    const { service } = this;
+    if (this.obstacle || !service) {
+      service?.standAside(this.obstacle);
+      this.closeDoors();
+      return;
+    }
+    this.openDoors();
+    bindCollection(app, service);
+    defineApplications(app, service);
+    app.on('afterStart', () => service.activate());
+    app.on('afterUpgrade', () => service.upgradeEager());
+  }
+
+  override async install(): Promise<void> {
+    if (this.app.name === 'main' && !this.obstacle) await this.service?.adoptRows();
+  }
+
+  override async afterDisable(): Promise<void> {
+    if (this.app.name !== 'main') return;
+    this.closeDoors();
+    await this.service?.shutDown();
+  }
+
+  /** A reason why this plugin cannot work here. */
+  private findObstacle(): AppError | undefined {
+    if (this.app.name !== 'main') return new AppError('APP_SUPERVISOR_MAIN_ONLY');
+    const peer = this.app.pm.get(PEER) as Plugin | undefined;
+    if (peer?.enabled) return new AppError('APP_SUPERVISOR_PEER_ENABLED');
+    if (this.service) return undefined;
+    const { APP_DISCOVERY_ADAPTER: discovery, APP_PROCESS_ADAPTER: process_ } = process.env;
+    const named = [discovery, process_].some((name) => name && name !== LOCAL_ADAPTER);
+    return named
+      ? new AppError('APP_SUPERVISOR_ADAPTER_MISMATCH', { discovery: discovery ?? '', process: process_ ?? '' })
+      : new AppError('APP_SUPERVISOR_RESTART_REQUIRED');
+  }
+
+  private isRefusal({ code }: AppError): boolean {
+    return code === 'APP_SUPERVISOR_PEER_ENABLED' || code === 'APP_SUPERVISOR_MAIN_ONLY';
+  }
+
+  private openDoors(): void {
+    const { service } = this;
+    if (!service) return;
+    if (doors && doors.service !== service) this.closeDoors();
+    service.beginStart();
+    if (!doors) {
+      const router = new Router(service);
+      const front = new FrontDoor(service, router);
+      const sockets = new SocketDoor(service, router);
+      const onRequest: Doors['onRequest'] = (req, res) => front.handle(req, res);
+      const onUpgrade: Doors['onUpgrade'] = (req, socket, head) => sockets.handle(req, socket, head);
+      doors = { service, router, onRequest, onUpgrade, sockets };
+      Gateway.registerRequestHandler(onRequest as never);
+      Gateway.registerWsHandler(onUpgrade as never);
+      sockets.open();
+    }
+    setSelectorRouter(doors.router);
+    Gateway.getInstance().addAppSelectorMiddleware(selectApplication as never);
+  }
+
+  private closeDoors(): void {
+    setSelectorRouter(undefined);
+    if (!doors) return;
+    Gateway.unregisterRequestHandler(doors.onRequest as never);
+    Gateway.unregisterWsHandler(doors.onUpgrade as never);
+    doors.sockets.close();
+    doors = undefined;
+  }
+
+  /** Our errors in the caller's language. */
+  private translateErrors(): void {
+    const plugin = this.app.pm.get('error-handler') as { errorHandler?: ErrorHandler } | undefined;
+    plugin?.errorHandler?.register(isAppError, (error, ctx) => {
+      ctx.status = error.status;
+      const sentence = ctx.t(ERROR_TABLE[error.code].message, { ns: PACKAGE });
+      ctx.body = { errors: [{ code: error.code, message: fillMessage(sentence, error.params) }] };
+    });
+  }
+}
+
+interface ErrorHandler {
+  register(
+    guard: (error: unknown) => error is AppError,
+    render: (error: AppError, ctx: { status: number; body: unknown; t: (key: string, options: object) => string }) => void,
+  ): void;
+}
+
+export default PluginAppSupervisor;

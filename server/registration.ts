@@ -1,0 +1,64 @@
+import type { Application } from '@nocobase/server';
+import type { AppService, RowModel } from './app-service';
+import { COLLECTION } from './registry';
+
+interface Transaction {
+  afterCommit(callback: () => unknown): void;
+}
+
+interface WriteOptions {
+  transaction?: Transaction;
+  context?: { waitSubAppInstall?: boolean; state?: { currentUser?: { id?: unknown } } };
+}
+
+/** Runs when the write is visible to others: after its transaction, or at once without one. */
+function afterCommit(options: WriteOptions, callback: () => void): void {
+  if (options.transaction) options.transaction.afterCommit(callback);
+  else callback();
+}
+
+/**
+ * Ties the collection `applications` to the service, so that a row written through the repository is checked, made,
+ * changed and removed exactly as one written over REST. `context.waitSubAppInstall` makes a creation wait until the
+ * application is ready, as multi-app-manager does.
+ */
+export function bindCollection(app: Application, service: AppService): void {
+  const { db } = app;
+
+  db.on(`${COLLECTION}.beforeCreate`, async (row: RowModel, options: WriteOptions) => {
+    if (!service.active) return;
+    await service.prepareCreate(row, { currentUser: options.context?.state?.currentUser });
+  });
+
+  db.on(`${COLLECTION}.afterCreateWithAssociations`, async (row: RowModel, options: WriteOptions) => {
+    if (!service.active) return;
+    const name = String(row.get('name'));
+    if (!options.context?.waitSubAppInstall) {
+      afterCommit(options, () => {
+        service.register(row).catch(() => undefined);
+      });
+      return;
+    }
+    service.creations.set(name, options.transaction);
+    try {
+      await service.register(row);
+    } catch (error) {
+      await service.unregister(name);
+      throw error;
+    } finally {
+      service.creations.delete(name);
+    }
+  });
+
+  db.on(`${COLLECTION}.beforeUpdate`, (row: RowModel) => {
+    if (service.active) service.prepareUpdate(row, row.get('name'));
+  });
+
+  db.on(`${COLLECTION}.afterUpdate`, (row: RowModel, options: WriteOptions) => {
+    if (service.active) afterCommit(options, () => service.refresh(row));
+  });
+
+  db.on(`${COLLECTION}.afterDestroy`, async (row: RowModel) => {
+    if (service.active) await service.forget(String(row.get('name')));
+  });
+}

@@ -1,0 +1,79 @@
+import type { Application } from '@nocobase/server';
+import { recordFromRow, type AppRecord } from '../src/app-record';
+import type { AppLookup } from '../src/policies/host-match';
+
+export const COLLECTION = 'applications';
+
+type Row = Record<string, unknown>;
+
+/**
+ * The registered applications, in memory: what routing decides by on every request, without a query. It outlives the
+ * reload of the main application, during which it goes on answering as before.
+ */
+export class Registry implements AppLookup {
+  private records = new Map<string, AppRecord>();
+  private domains = new Map<string, string>();
+
+  get size(): number {
+    return this.records.size;
+  }
+
+  has(name: string): boolean {
+    return this.records.has(name);
+  }
+
+  get(name: string): AppRecord | undefined {
+    return this.records.get(name);
+  }
+
+  all(): Iterable<AppRecord> {
+    return this.records.values();
+  }
+
+  byDomain(host: string): string | undefined {
+    return this.domains.get(host);
+  }
+
+  put(record: AppRecord): void {
+    this.delete(record.name);
+    this.records.set(record.name, record);
+    if (record.cname) this.domains.set(record.cname.toLowerCase(), record.name);
+  }
+
+  delete(name: string): void {
+    const record = this.records.get(name);
+    if (!record) return;
+    this.records.delete(name);
+    const domain = record.cname?.toLowerCase();
+    if (domain && this.domains.get(domain) === name) this.domains.delete(domain);
+  }
+
+  clear(): void {
+    this.records.clear();
+    this.domains.clear();
+  }
+
+  /** Replaces everything by what the table holds; readers see the old or the new whole. */
+  async load(mainApp: Application): Promise<void> {
+    const rows = (await mainApp.db.getModel(COLLECTION).findAll({ raw: true })) as unknown as Row[];
+    const fresh = new Registry();
+    for (const row of rows) fresh.put(recordFromRow(withParsedJson(row)));
+    this.records = fresh.records;
+    this.domains = fresh.domains;
+  }
+}
+
+/** Raw rows carry JSON columns as text on the databases that have no JSON type. */
+function withParsedJson(row: Row): Row {
+  const parsed = { ...row };
+  for (const field of ['options', 'provisioning']) {
+    const value = parsed[field];
+    if (typeof value !== 'string') continue;
+    try {
+      parsed[field] = JSON.parse(value);
+    } catch {
+      parsed[field] = null;
+    }
+  }
+  return parsed;
+}

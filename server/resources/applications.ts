@@ -1,0 +1,154 @@
+import type { Context } from '@nocobase/actions';
+import type { Application } from '@nocobase/server';
+import { checkCreate, isPlainObject, UPDATABLE_FIELDS } from '../../src/app-record';
+import { AppError } from '../../src/errors';
+import type { AppService } from '../app-service';
+import { COLLECTION } from '../registry';
+
+type Handler = (ctx: Context, next: () => Promise<void>) => Promise<void>;
+
+const CREATABLE_FIELDS = ['name', 'displayName', 'cname', 'icon', 'pinned', 'startMode', 'options', 'admin'];
+const MAX_PAGE_SIZE = 2_000;
+
+function flag(value: unknown): boolean {
+  return value === true || value === 'true' || value === '1' || value === 1;
+}
+
+function positive(value: unknown, fallback: number, max: number): number {
+  const number = Number(value ?? fallback);
+  return Number.isSafeInteger(number) && number > 0 ? Math.min(number, max) : fallback;
+}
+
+function pick(values: unknown, fields: readonly string[]): Record<string, unknown> {
+  const given = isPlainObject(values) ? values : {};
+  return Object.fromEntries(fields.filter((field) => field in given).map((field) => [field, given[field]]));
+}
+
+/** The one application that an action is for. @throws APP_NOT_FOUND */
+function target(ctx: Context): string {
+  const key = ctx.action.params.filterByTk;
+  if (typeof key === 'string' && key !== '') return key;
+  throw new AppError('APP_NOT_FOUND', { name: typeof key === 'string' ? key : typeof key });
+}
+
+/** A unique index that was hit by two at once, told as the check before would have told it. */
+function explainWriteError(error: unknown, values: Record<string, unknown>): unknown {
+  const { name, fields, errors } = (error ?? {}) as { name?: string; fields?: object; errors?: { path?: string }[] };
+  if (name !== 'SequelizeUniqueConstraintError') return error;
+  const columns = [...Object.keys(fields ?? {}), ...(errors ?? []).map((item) => item.path)];
+  if (columns.includes('cname')) {
+    return new AppError('APP_DOMAIN_TAKEN', { domain: String(values.cname), owner: 'another application' }, error);
+  }
+  return new AppError('APP_NAME_TAKEN', { name: String(values.name) }, error);
+}
+
+/** The REST actions of `applications`; each validates, asks the service, and answers with the application as it is. */
+export function defineApplications(app: Application, service: AppService): void {
+  const repository = () => app.db.getRepository(COLLECTION);
+
+  const show = async (name: string) => {
+    const row = await repository().findOne({ filterByTk: name });
+    if (!row) throw new AppError('APP_NOT_FOUND', { name });
+    return service.view(row.toJSON() as Record<string, unknown>);
+  };
+
+  /** Accepted work goes on by itself; `wait=true` answers with its end. */
+  const perform = (work: (name: string) => Promise<void>): Handler => {
+    return async (ctx, next) => {
+      const name = target(ctx);
+      if (!service.registry.has(name)) throw new AppError('APP_NOT_FOUND', { name });
+      const done = work(name);
+      if (flag(ctx.action.params.wait)) await done;
+      else {
+        done.catch((error: unknown) => app.log.warn(String(error), { module: 'app-supervisor', application: name }));
+        // The decision is remembered and the state has changed when the caller reads the answer.
+        await Promise.race([done.catch(() => undefined), new Promise((turn) => setTimeout(turn, 20))]);
+      }
+      ctx.body = await show(name);
+      await next();
+    };
+  };
+
+  const handlers: Record<string, Handler> = {
+    list: async (ctx, next) => {
+      const { filter, sort, fields, page, pageSize, search } = ctx.action.params as Record<string, unknown>;
+      const size = positive(pageSize, 20, MAX_PAGE_SIZE);
+      const number = positive(page, 1, 1_000_000);
+      const text = typeof search === 'string' && search.trim() !== '' ? search.trim() : undefined;
+      const found = text
+        ? { $or: ['name', 'displayName', 'cname'].map((field) => ({ [field]: { $includes: text } })) }
+        : undefined;
+      const where = [filter, found].filter(Boolean);
+      const [rows, count] = await repository().findAndCount({
+        filter: where.length > 1 ? { $and: where } : where[0],
+        fields: fields as string[] | undefined,
+        sort: (sort ?? ['sort', 'name']) as string[],
+        limit: size,
+        offset: (number - 1) * size,
+      } as never);
+      const views = rows.map((row: { toJSON(): unknown }) => service.view(row.toJSON() as Record<string, unknown>));
+      ctx.body = { count, rows: views, page: number, pageSize: size, totalPage: Math.ceil(count / size) };
+      await next();
+    },
+
+    get: async (ctx, next) => {
+      ctx.body = await show(target(ctx));
+      await next();
+    },
+
+    create: async (ctx, next) => {
+      const values = pick(ctx.action.params.values, CREATABLE_FIELDS);
+      if (!values.name) values.name = service.freeName(typeof values.displayName === 'string' ? values.displayName : '');
+      checkCreate(values);
+      const name = values.name as string;
+      try {
+        await repository().create({ values, context: ctx } as never);
+      } catch (error) {
+        throw explainWriteError(error, values);
+      }
+      if (flag(ctx.action.params.wait)) await service.settled(name);
+      ctx.body = await show(name);
+      await next();
+    },
+
+    update: async (ctx, next) => {
+      const name = target(ctx);
+      if (!service.registry.has(name)) throw new AppError('APP_NOT_FOUND', { name });
+      const values = pick(ctx.action.params.values, ['name', ...UPDATABLE_FIELDS]);
+      if ('name' in values && values.name !== name) throw new AppError('APP_NAME_IMMUTABLE');
+      delete values.name;
+      try {
+        if (Object.keys(values).length) await repository().update({ filterByTk: name, values, context: ctx } as never);
+      } catch (error) {
+        throw explainWriteError(error, values);
+      }
+      ctx.body = await show(name);
+      await next();
+    },
+
+    destroy: async (ctx, next) => {
+      const name = target(ctx);
+      const values = isPlainObject(ctx.action.params.values) ? ctx.action.params.values : {};
+      const dropDatabase = flag(ctx.action.params.dropDatabase ?? values.dropDatabase);
+      await service.remove(name, { dropDatabase });
+      ctx.body = { name, databaseDropped: dropDatabase };
+      await next();
+    },
+
+    start: perform((name) => service.start(name)),
+    stop: perform((name) => service.stop(name)),
+    restart: perform((name) => service.restart(name)),
+  };
+
+  const refuseUnlessActive = (handler: Handler): Handler => {
+    return async (ctx, next) => {
+      if (!service.active) throw service.obstacle ?? new AppError('APP_SUPERVISOR_RESTART_REQUIRED');
+      await handler(ctx, next);
+    };
+  };
+  const guarded = Object.entries(handlers).map(([action, handler]) => [
+    `${COLLECTION}:${action}`,
+    refuseUnlessActive(handler),
+  ]);
+  app.resourceManager.registerActionHandlers(Object.fromEntries(guarded) as never);
+}

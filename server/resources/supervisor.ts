@@ -1,0 +1,35 @@
+import type { Context } from '@nocobase/actions';
+import { AppSupervisor, type Application } from '@nocobase/server';
+import type { AppError } from '../../src/errors';
+import type { AppService } from '../app-service';
+
+/** The adapters in force and, where they are not ours, why. */
+export interface SupervisorInfo {
+  version: string;
+  service?: AppService;
+  obstacle?: AppError;
+}
+
+/** `appSupervisor:info`: whether applications are managed here, and what to do when they are not. */
+export function defineSupervisor(app: Application, info: () => SupervisorInfo): void {
+  app.resourceManager.define({
+    name: 'appSupervisor',
+    actions: {
+      info: async (ctx: Context, next: () => Promise<void>) => {
+        const { version, service, obstacle } = info();
+        const supervisor = AppSupervisor.getInstance();
+        const state = !obstacle && service?.active ? 'active' : 'inert';
+        ctx.body = {
+          version,
+          state: obstacle?.code === 'APP_SUPERVISOR_RESTART_REQUIRED' ? 'restart_required' : state,
+          reasonCode: obstacle?.code,
+          message: obstacle && ctx.t(obstacle.message, { ns: 'nocobase-plugin-app-supervisor' }),
+          adapter: { discovery: supervisor.getDiscoveryAdapter().name, process: supervisor.getProcessAdapter().name },
+          baseDomains: service?.config.baseDomains ?? [],
+          applications: service?.registry.size ?? 0,
+        };
+        await next();
+      },
+    },
+  });
+}

@@ -1,0 +1,136 @@
+import type { IncomingMessage, ServerResponse } from 'node:http';
+import { quotable } from '../../src/app-name';
+import { AppError, isAppError } from '../../src/errors';
+import type { Route } from '../../src/policies/host-match';
+import type { AppService } from '../app-service';
+import type { AppRunner } from '../lifecycle/app-runner';
+import { WaitingRoom } from '../lifecycle/waiting-room';
+import { refuse } from './refusal';
+import type { Router } from './router';
+
+/** One request on its way in. */
+interface Visit {
+  req: IncomingMessage;
+  res: ServerResponse;
+  /** Set by `resolve`. */
+  runner?: AppRunner;
+  needsApp: boolean;
+}
+
+type Next = () => Promise<boolean>;
+/** True: the request is answered. False: it goes on to NocoBase. */
+type Step = (visit: Visit, next: Next) => Promise<boolean>;
+
+/** Resolves when the visitor has left before an answer. */
+function departure(res: ServerResponse): Promise<void> {
+  return new Promise((resolve) => {
+    res.once('close', resolve);
+  });
+}
+
+function whoIs(route: Route): string {
+  return route.kind === 'app' || route.kind === 'unknown' ? quotable(route.name) : 'main';
+}
+
+/**
+ * The first to see every request (`Gateway.registerRequestHandler`), before NocoBase resolves, logs or looks up
+ * anything: resolve, refuse, admit, hold. A request for the main application passes without a promise or a query.
+ */
+export class FrontDoor {
+  private readonly mainRoom: WaitingRoom;
+
+  constructor(
+    private readonly service: AppService,
+    private readonly router: Router,
+  ) {
+    this.mainRoom = new WaitingRoom('main', () => service.config, () => undefined);
+  }
+
+  /** NocoBase goes on when the answer is `false`, and stops at anything else; a throw would only be printed. */
+  handle(req: IncomingMessage, res: ServerResponse): Promise<boolean> | false {
+    const { phase } = this.service;
+    if (phase === 'off' || phase === 'inert') return false;
+    if (phase === 'active' && this.isForMain(req)) return false;
+    return this.walk({ req, res, needsApp: true }).catch((error: unknown) => {
+      if (!isAppError(error)) this.service.supervisor.logger.error('front door', { error: String(error) });
+      refuse(req, res, isAppError(error) ? error : new AppError('APP_BOOT_FAILED', { name: '', step: 'route', reason: 'internal error' }));
+      return true;
+    });
+  }
+
+  private isForMain(req: IncomingMessage): boolean {
+    return this.router.route(req).kind === 'main' && this.router.place(req).pageApp === undefined;
+  }
+
+  private async walk(visit: Visit): Promise<boolean> {
+    const steps: Step[] = [this.awaitMain, this.resolve, this.refuseStopped, this.admit, this.hold];
+    const dispatch = (index: number): Promise<boolean> => {
+      const step = steps[index];
+      return step ? step.call(this, visit, () => dispatch(index + 1)) : Promise.resolve(false);
+    };
+    return dispatch(0);
+  }
+
+  /** While the main application itself comes up, who needs an answer of an application waits here. */
+  private async awaitMain({ req, res }: Visit, next: Next): Promise<boolean> {
+    if (this.service.phase === 'starting') {
+      if (!this.router.place(req).needsApp) return false;
+      if (!(await this.mainRoom.hold(this.service.mainIsUp(), departure(res)))) return true;
+      if (!this.service.active) return false;
+    }
+    return next();
+  }
+
+  /** Who is asked for: an unknown or unreadable name is answered here, and leaves no trace. */
+  private async resolve(visit: Visit, next: Next): Promise<boolean> {
+    const { req } = visit;
+    const place = this.router.place(req);
+    const route = this.router.route(req);
+    visit.needsApp = place.needsApp;
+    // The page of an application under the main application's address names it in its path only.
+    const name = route.kind === 'main' ? place.pageApp : whoIs(route);
+    if (name === undefined || name === 'main') return route.kind === 'malformed' ? this.unreadable() : false;
+    if (route.kind === 'malformed') return this.unreadable();
+    visit.runner = route.kind === 'unknown' ? undefined : this.service.runner(name);
+    if (!visit.runner) throw new AppError('APP_NOT_FOUND', { name: quotable(name) });
+    return next();
+  }
+
+  private unreadable(): never {
+    throw new AppError('APP_REQUEST_INVALID');
+  }
+
+  /** A stopped application stays stopped; one that failed is not tried again before its backoff is over. */
+  private async refuseStopped({ req, res, runner }: Visit, next: Next): Promise<boolean> {
+    if (!runner) return next();
+    const { state, retryAt = 0, reason } = runner.describe();
+    const stopping = state === 'stopped' || (state === 'draining' && reason === 'operator');
+    const failing = (state === 'failed' || state === 'quarantined') && Date.now() < retryAt;
+    if (stopping || failing) {
+      refuse(req, res, stopping ? new AppError('APP_STOPPED', { name: runner.name }) : runner.lastFailure(), runner);
+      return true;
+    }
+    return next();
+  }
+
+  /** Pages, scripts and styles are the same for all applications; only what needs the instance takes a place in it. */
+  private async admit({ res, runner, needsApp }: Visit, next: Next): Promise<boolean> {
+    if (!runner || !needsApp) return false;
+    const release = runner.lease();
+    res.once('close', release);
+    return next();
+  }
+
+  /** Waits for the application to come up; the answer is its own, or the same coded error for all who waited. */
+  private async hold({ req, res, runner }: Visit): Promise<boolean> {
+    if (!runner || runner.state === 'running') return false;
+    try {
+      const stayed = await runner.room.hold(runner.wake(), departure(res));
+      return !stayed;
+    } catch (error) {
+      if (!isAppError(error)) throw error;
+      refuse(req, res, error, runner);
+      return true;
+    }
+  }
+}

@@ -1,0 +1,124 @@
+import type { BlockList } from 'node:net';
+import { isIPv6 } from 'node:net';
+import type { IncomingHttpHeaders } from 'node:http';
+import qs from 'qs';
+import type { RouteInput } from '../../src/policies/host-match';
+import type { SupervisorConfig } from '../config';
+
+/** What routing reads of a request or of a socket's opening. The core asks with `{url, headers}` alone for sockets. */
+export interface RoutedRequest {
+  url?: string;
+  originalUrl?: string;
+  headers: IncomingHttpHeaders;
+  socket?: { remoteAddress?: string };
+}
+
+/** What a request is for, as far as its path tells. */
+export interface RequestPlace {
+  path: string;
+  /** The application named in a page's path, `/apps/<name>/…` or `/v/apps/<name>/…`. */
+  pageApp?: string;
+  /** Only an application's instance can answer it. */
+  needsApp: boolean;
+}
+
+const FORWARDED = /^\s*([^,]*)/;
+
+function single(value: string | string[] | undefined): string | undefined {
+  return Array.isArray(value) ? value[0] : value;
+}
+
+function isTrusted(address: string | undefined, trusted: BlockList): boolean {
+  if (!address) return false;
+  const mapped = address.startsWith('::ffff:') ? address.slice(7) : address;
+  return trusted.check(mapped, isIPv6(mapped) ? 'ipv6' : 'ipv4');
+}
+
+function decoded(segment: string): string {
+  try {
+    return decodeURIComponent(segment);
+  } catch {
+    return segment;
+  }
+}
+
+/** The path segment after a prefix; undefined when the path does not start with it or has none. */
+function segmentAfter(path: string, prefix: string): string | undefined {
+  if (!path.startsWith(prefix)) return undefined;
+  const end = path.indexOf('/', prefix.length);
+  const segment = end < 0 ? path.slice(prefix.length) : path.slice(prefix.length, end);
+  return segment || undefined;
+}
+
+/**
+ * Reads requests for the routing policy, in the core's own way where the core has one (its selector reads header,
+ * query, API path and files path; the test of this file holds the two against each other).
+ */
+export class RequestReader {
+  private readonly apiPrefix: string;
+  private readonly apiAppPrefix: string;
+  private readonly filesPrefixes: string[];
+  private readonly uploadsPrefix: string;
+  private readonly pagePrefixes: string[];
+
+  constructor(
+    private readonly config: Pick<SupervisorConfig, 'apiBasePath' | 'publicPath' | 'trustedProxies'>,
+    modernPrefix = process.env.APP_MODERN_CLIENT_PREFIX || 'v',
+  ) {
+    const { apiBasePath, publicPath } = config;
+    this.apiPrefix = apiBasePath;
+    this.apiAppPrefix = `${apiBasePath}/__app/`;
+    this.filesPrefixes = [...new Set([`${publicPath}/files/`, '/files/'])];
+    this.uploadsPrefix = `${publicPath}/storage/uploads/`;
+    const modern = modernPrefix.replace(/^\/+|\/+$/g, '');
+    this.pagePrefixes = [`${publicPath}/apps/`, `${publicPath}/${modern}/apps/`];
+  }
+
+  read(req: RoutedRequest): RouteInput {
+    const url = req.originalUrl ?? req.url ?? '/';
+    const mark = url.indexOf('?');
+    const path = mark < 0 ? url : url.slice(0, mark);
+    const { headers } = req;
+    const input: RouteInput = {
+      host: this.host(req),
+      xApp: headers['x-app'],
+      apiPathApp: segmentAfter(path, this.apiAppPrefix),
+      xHostname: headers['x-hostname'],
+    };
+    for (const prefix of this.filesPrefixes) {
+      const segment = segmentAfter(path, prefix);
+      if (segment !== undefined) input.filesPathApp = decoded(segment);
+    }
+    // Few requests carry the parameter; a key may also be written with percent signs.
+    if (mark >= 0 && /__appname|%/i.test(url.slice(mark))) {
+      input.queryApp = qs.parse(url.slice(mark + 1).split('#')[0] ?? '').__appName;
+    }
+    return input;
+  }
+
+  place(req: RoutedRequest): RequestPlace {
+    const url = req.originalUrl ?? req.url ?? '/';
+    const mark = url.indexOf('?');
+    const path = mark < 0 ? url : url.slice(0, mark);
+    const needsApp =
+      path.startsWith(this.apiPrefix) ||
+      path.startsWith(this.uploadsPrefix) ||
+      this.filesPrefixes.some((prefix) => path.startsWith(prefix));
+    if (needsApp) return { path, needsApp };
+    for (const prefix of this.pagePrefixes) {
+      const segment = segmentAfter(path, prefix);
+      if (segment !== undefined) return { path, needsApp, pageApp: decoded(segment) };
+    }
+    return { path, needsApp };
+  }
+
+  /** The `Host` header, or what a trusted proxy says in its place. */
+  private host({ headers, socket }: RoutedRequest): string | undefined {
+    const forwarded = headers['x-forwarded-host'];
+    if (forwarded !== undefined && isTrusted(socket?.remoteAddress, this.config.trustedProxies)) {
+      const first = FORWARDED.exec(single(forwarded) ?? '')?.[1]?.trim();
+      if (first) return first;
+    }
+    return headers.host;
+  }
+}

@@ -1,0 +1,32 @@
+import { routeRequest, type Route } from '../../src/policies/host-match';
+import type { AppService } from '../app-service';
+import { RequestReader, type RequestPlace, type RoutedRequest } from './request-reader';
+
+/**
+ * Decides which application a request is for, once a request: the front door and the core's selector chain get the
+ * same answer, also after the core has rewritten the URL.
+ */
+export class Router {
+  private readonly reader: RequestReader;
+  private readonly decided = new WeakMap<object, Route>();
+
+  constructor(private readonly service: AppService) {
+    this.reader = new RequestReader(service.config);
+  }
+
+  route(req: RoutedRequest): Route {
+    const known = this.decided.get(req);
+    if (known) return known;
+    const { supervisor, config, registry } = this.service;
+    const route: Route =
+      supervisor.runningMode === 'single' && supervisor.singleAppName
+        ? { kind: 'app', name: supervisor.singleAppName, via: 'default' }
+        : routeRequest(this.reader.read(req), config.baseDomains, registry);
+    this.decided.set(req, route);
+    return route;
+  }
+
+  place(req: RoutedRequest): RequestPlace {
+    return this.reader.place(req);
+  }
+}

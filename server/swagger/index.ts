@@ -1,0 +1,136 @@
+import { version } from '../../package.json';
+import { ref, schemas } from './schemas';
+
+const json = (schema: object) => ({ 'application/json': { schema } });
+const answer = (description: string, schema: object) => ({ description, content: json(schema) });
+const data = (schema: object) => ({ type: 'object', properties: { data: schema } });
+const error = (description: string) => answer(description, ref('Errors'));
+
+const query = (name: string, schema: object, description: string) => ({ name, in: 'query', description, schema });
+const filterByTk = { ...query('filterByTk', { type: 'string' }, 'The ID of the application.'), required: true };
+const wait = query(
+  'wait',
+  { type: 'boolean', default: false },
+  'Answer when it is done, or failed and why, instead of when the work is accepted.',
+);
+const dropDatabase = query(
+  'dropDatabase',
+  { type: 'boolean', default: false },
+  'Also drop its database, if this plugin created it and no other application uses it. Otherwise the database is kept.',
+);
+
+const tags = ['applications'];
+const denied = { 401: error('Not signed in.'), 403: error('The role may not do this.') };
+const unknown = { 404: error('There is no such application.') };
+
+/** start, stop, restart: they answer with the application as it then is. */
+const operation = (summary: string) => ({
+  post: {
+    tags,
+    summary,
+    parameters: [filterByTk, wait],
+    responses: {
+      200: answer('Accepted, or done with wait=true.', data(ref('Application'))),
+      409: error('It is being removed.'),
+      503: error('With wait=true: it failed, and why.'),
+      ...denied,
+      ...unknown,
+    },
+  },
+});
+
+export default {
+  info: {
+    title: 'NocoBase API - App Supervisor plugin',
+    version,
+    description: 'Runs many isolated sub-applications in one NocoBase, each with its own database.',
+  },
+  tags: [
+    { name: 'applications', description: 'The sub-applications' },
+    { name: 'appSupervisor', description: 'The supervisor itself' },
+  ],
+  paths: {
+    '/applications:list': {
+      get: {
+        tags,
+        summary: 'List applications',
+        parameters: [
+          query('page', { type: 'integer', default: 1 }, 'Page, from 1.'),
+          query('pageSize', { type: 'integer', default: 20 }, 'Applications on a page.'),
+          query('filter', { type: 'string' }, 'Filter, as JSON.'),
+          query('sort', { type: 'string' }, 'Fields to sort by; a leading "-" turns the order round.'),
+        ],
+        responses: {
+          200: answer('One page of applications.', {
+            type: 'object',
+            properties: { data: { type: 'array', items: ref('Application') }, meta: ref('ListMeta') },
+          }),
+          ...denied,
+        },
+      },
+    },
+    '/applications:get': {
+      get: {
+        tags,
+        summary: 'Get one application',
+        parameters: [filterByTk],
+        responses: { 200: answer('The application.', data(ref('Application'))), ...denied, ...unknown },
+      },
+    },
+    '/applications:create': {
+      post: {
+        tags,
+        summary: 'Register an application and begin its making',
+        description: 'Everything is checked before anything is written. A first visitor is held until it is ready.',
+        parameters: [wait],
+        requestBody: { required: true, content: json(ref('ApplicationCreate')) },
+        responses: {
+          200: answer('Registered, or ready with wait=true.', data(ref('Application'))),
+          400: error('A value is not valid; nothing was written.'),
+          409: error('The ID, the domain or the database belongs to another application; nothing was written.'),
+          503: error('With wait=true: its making failed, and why.'),
+          ...denied,
+        },
+      },
+    },
+    '/applications:update': {
+      post: {
+        tags,
+        summary: 'Change an application',
+        parameters: [filterByTk],
+        requestBody: { required: true, content: json(ref('ApplicationUpdate')) },
+        responses: {
+          200: answer('The application as changed.', data(ref('Application'))),
+          400: error('A value is not valid; nothing was written.'),
+          409: error('The domain belongs to another application; nothing was written.'),
+          ...denied,
+          ...unknown,
+        },
+      },
+    },
+    '/applications:destroy': {
+      post: {
+        tags,
+        summary: 'Remove an application',
+        parameters: [filterByTk, dropDatabase],
+        responses: {
+          200: answer('Removed.', data({ type: 'integer', description: 'How many were removed.' })),
+          409: error('dropDatabase=true, and the database is not ours to drop; nothing was removed.'),
+          ...denied,
+          ...unknown,
+        },
+      },
+    },
+    '/applications:start': operation('Start an application'),
+    '/applications:stop': operation('Stop an application; it stays stopped until it is started'),
+    '/applications:restart': operation('Restart an application'),
+    '/appSupervisor:info': {
+      get: {
+        tags: ['appSupervisor'],
+        summary: 'Whether the supervisor works in this process, and if not, why',
+        responses: { 200: answer('Its state.', data(ref('SupervisorInfo'))), ...denied },
+      },
+    },
+  },
+  components: { schemas },
+};

@@ -1,0 +1,135 @@
+import { APP_NAME_PATTERN } from '../../src/app-name';
+import { START_MODES } from '../../src/app-record';
+import { APP_STATES } from '../../src/app-state';
+
+export const ref = (name: keyof typeof schemas) => ({ $ref: `#/components/schemas/${name}` });
+
+const text = (description: string) => ({ type: 'string', description });
+const time = (description: string) => ({ type: 'string', format: 'date-time', description });
+
+const startMode = {
+  type: 'string',
+  enum: [...START_MODES],
+  default: 'lazy',
+  description:
+    'lazy: booted by its first visitor, asleep when idle. eager: booted after the main application, kept awake. manual: started and stopped by an operator only.',
+};
+
+const changeable = {
+  displayName: text('What people call it.'),
+  cname: text('Custom domain: a host name, unique among all applications.'),
+  icon: text('Name of its icon.'),
+  pinned: { type: 'boolean', description: 'Shown in the application switcher.' },
+  startMode,
+  options: {
+    type: 'object',
+    description: 'Where its data is, and settings of its own. Secrets never stand here.',
+    properties: {
+      dbConnType: { type: 'string', enum: ['new_database'], default: 'new_database' },
+      database: {
+        type: 'object',
+        properties: { database: text('Name of its database. Generated from its name when not given.') },
+      },
+    },
+    additionalProperties: true,
+  },
+};
+
+const sort = { type: 'integer', description: 'Position in lists.' };
+
+export const schemas = {
+  Application: {
+    type: 'object',
+    properties: {
+      name: text('Its ID: part of its addresses, unique, never changed.'),
+      ...changeable,
+      sort,
+      status: {
+        type: 'string',
+        enum: ['preparing', 'initializing', 'initialized', 'running', 'commanding', 'stopped', 'error', 'not_found'],
+        description: "NocoBase's word for it, computed.",
+      },
+      state: { type: 'string', enum: Object.keys(APP_STATES), description: 'What it is in, more precisely.' },
+      stateSince: time('Since when it has been in this state.'),
+      stateReason: text('Why it is in this state.'),
+      lastError: {
+        type: 'object',
+        nullable: true,
+        properties: {
+          code: text('A code of the documented table.'),
+          message: text('What went wrong and what to do.'),
+          step: text('The step of its boot or its making that failed.'),
+        },
+      },
+      createdAt: time('When it was registered.'),
+      updatedAt: time('When its registration was last changed.'),
+    },
+  },
+  ApplicationCreate: {
+    type: 'object',
+    required: ['name'],
+    properties: {
+      name: { type: 'string', pattern: APP_NAME_PATTERN.source, description: 'Its ID; reserved words are refused.' },
+      ...changeable,
+      admin: {
+        type: 'object',
+        description: "Its first administrator. By default the caller's own account, with the same password.",
+        required: ['password'],
+        properties: {
+          email: { type: 'string', format: 'email' },
+          username: { type: 'string' },
+          nickname: { type: 'string' },
+          password: { type: 'string', format: 'password' },
+        },
+      },
+    },
+  },
+  ApplicationUpdate: {
+    type: 'object',
+    properties: { ...changeable, sort },
+  },
+  SupervisorInfo: {
+    type: 'object',
+    properties: {
+      version: text('Version of this plugin.'),
+      state: {
+        type: 'string',
+        enum: ['active', 'restart_required', 'inert'],
+        description: 'Whether this plugin runs applications in this process.',
+      },
+      reasonCode: text('Why it does not: a code of the documented table.'),
+      message: text('Why it does not, and what to do.'),
+      adapter: {
+        type: 'object',
+        properties: { discovery: text('The discovery adapter in use.'), process: text('The process adapter in use.') },
+      },
+      baseDomains: {
+        type: 'array',
+        items: { type: 'string' },
+        description: 'An application is at <name>.<base domain>.',
+      },
+      environments: { type: 'array', items: { type: 'object', additionalProperties: true } },
+    },
+  },
+  ListMeta: {
+    type: 'object',
+    properties: {
+      count: { type: 'integer' },
+      page: { type: 'integer' },
+      pageSize: { type: 'integer' },
+      totalPage: { type: 'integer' },
+    },
+  },
+  Errors: {
+    type: 'object',
+    properties: {
+      errors: {
+        type: 'array',
+        items: {
+          type: 'object',
+          properties: { code: text('A code of the documented table.'), message: text('What to do about it.') },
+        },
+      },
+    },
+  },
+} as const;

@@ -1,0 +1,268 @@
+import { checkAppName, quotable } from './app-name';
+import { AppError } from './errors';
+import { normalizeDomain } from './host-name';
+
+/** When an application's instance is in memory (DESIGN, "Start modes"). */
+export const START_MODES = ['lazy', 'eager', 'manual'] as const;
+export type StartMode = (typeof START_MODES)[number];
+
+/** How an application is connected to its database, in the core's words. */
+export type DbConnType = 'new_database' | 'new_schema' | 'new_connection';
+
+export type AppOptions = Record<string, unknown> & {
+  dbConnType?: string;
+  database?: Record<string, unknown>;
+  authManager?: { jwt?: { secret?: unknown } & Record<string, unknown> } & Record<string, unknown>;
+  autoStart?: unknown;
+};
+
+/** How far the making of an application has come; absent on rows that another plugin made. */
+export interface Provisioning {
+  /** ISO time at which the application was first ready; absent while it is being made. */
+  readyAt?: string;
+  /** We created the database, and its comment carries this token. */
+  ownershipToken?: string;
+}
+
+/** One registered application as the supervisor keeps it in memory: a row of `applications`, checked and typed. */
+export interface AppRecord {
+  name: string;
+  displayName?: string;
+  cname?: string;
+  icon?: string;
+  pinned?: boolean;
+  sort?: number;
+  startMode: StartMode;
+  /** ISO time of the operator's Stop; absent when the application may run. */
+  stoppedAt?: string;
+  options: AppOptions;
+  provisioning?: Provisioning;
+  /** Encrypted, as it stands in the row. */
+  secrets?: string;
+}
+
+/** The administrator that a new application is given. */
+export interface AdminInput {
+  email?: string;
+  username?: string;
+  nickname?: string;
+  password: string;
+}
+
+/** What a caller may give at create, checked. */
+export interface CreateInput {
+  name: string;
+  displayName?: string;
+  cname?: string;
+  icon?: string;
+  pinned?: boolean;
+  startMode: StartMode;
+  options: AppOptions;
+  admin?: AdminInput;
+}
+
+/** Options that would lead a `new_database` application to another server or schema than its own database. */
+const REDIRECTING_KEYS = [
+  ...['host', 'port', 'username', 'user', 'password', 'dialect', 'schema', 'storage', 'url', 'uri'],
+  ...['dialectOptions', 'dialectModule', 'dialectModulePath', 'replication', 'native', 'socketPath', 'hooks'],
+];
+
+const MAX_TEXT = 255;
+const MAX_OPTIONS_BYTES = 64 * 1024;
+const FORBIDDEN_KEYS = ['__proto__', 'constructor', 'prototype'];
+
+export function isPlainObject(value: unknown): value is Record<string, unknown> {
+  return typeof value === 'object' && value !== null && !Array.isArray(value);
+}
+
+function optionalText(values: Record<string, unknown>, field: string): string | undefined {
+  const value = values[field];
+  if (value === undefined || value === null || value === '') return undefined;
+  if (typeof value !== 'string') throw new AppError('APP_VALUE_INVALID', { field, reason: 'it must be text' });
+  if (value.length > MAX_TEXT) {
+    throw new AppError('APP_VALUE_INVALID', { field, reason: `it is longer than ${MAX_TEXT} characters` });
+  }
+  if (/\p{Cc}/u.test(value)) {
+    throw new AppError('APP_VALUE_INVALID', { field, reason: 'it contains control characters' });
+  }
+  return value;
+}
+
+export function checkStartMode(value: unknown): StartMode {
+  const mode = START_MODES.find((known) => known === value);
+  if (!mode) throw new AppError('APP_START_MODE_INVALID');
+  return mode;
+}
+
+/** Empty means none. Throws `APP_DOMAIN_INVALID`. */
+export function checkDomain(value: unknown): string | undefined {
+  if (value === undefined || value === null || value === '') return undefined;
+  const domain = typeof value === 'string' ? normalizeDomain(value) : undefined;
+  if (!domain) throw new AppError('APP_DOMAIN_INVALID', { domain: quotable(value) });
+  return domain;
+}
+
+function hasForbiddenKey(value: unknown): boolean {
+  if (Array.isArray(value)) return value.some(hasForbiddenKey);
+  if (!isPlainObject(value)) return false;
+  return Object.keys(value).some((key) => FORBIDDEN_KEYS.includes(key) || hasForbiddenKey(value[key]));
+}
+
+/** The identifier rule of a database name that we create: what every PostgreSQL accepts without surprises. */
+export const DATABASE_NAME_PATTERN = /^[A-Za-z_][A-Za-z0-9_-]{0,62}$/;
+
+const SYSTEM_DATABASES = new Set(['postgres', 'template0', 'template1']);
+
+/** Throws `APP_OPTIONS_INVALID`, `APP_DATABASE_UNSUPPORTED` or `APP_DATABASE_NAME_INVALID`. */
+export function checkOptions(value: unknown): AppOptions {
+  if (value === undefined || value === null) return {};
+  if (!isPlainObject(value)) throw new AppError('APP_OPTIONS_INVALID', { reason: 'they must be an object' });
+  let size = Infinity;
+  try {
+    size = JSON.stringify(value).length;
+  } catch {
+    throw new AppError('APP_OPTIONS_INVALID', { reason: 'they cannot be written as JSON' });
+  }
+  if (size > MAX_OPTIONS_BYTES) throw new AppError('APP_OPTIONS_INVALID', { reason: 'they are larger than 64 KiB' });
+  if (hasForbiddenKey(value)) throw new AppError('APP_OPTIONS_INVALID', { reason: 'they contain a forbidden key' });
+  const options = value as AppOptions;
+  const { dbConnType, database } = options;
+  if (dbConnType !== undefined && dbConnType !== null && typeof dbConnType !== 'string') {
+    throw new AppError('APP_OPTIONS_INVALID', { reason: 'dbConnType must be text' });
+  }
+  if (dbConnType === 'new_schema' || dbConnType === 'new_connection') {
+    throw new AppError('APP_DATABASE_UNSUPPORTED', { reason: 'only dbConnType "new_database" can be created' });
+  }
+  if (database !== undefined && database !== null) {
+    if (!isPlainObject(database)) throw new AppError('APP_OPTIONS_INVALID', { reason: 'database must be an object' });
+    const redirecting = REDIRECTING_KEYS.find((key) => key in database);
+    if (redirecting && (!dbConnType || dbConnType === 'new_database')) {
+      throw new AppError('APP_DATABASE_UNSUPPORTED', {
+        reason: `database.${redirecting} cannot be given with dbConnType "new_database"`,
+      });
+    }
+    const name = database.database;
+    if (name !== undefined && name !== null) {
+      if (typeof name !== 'string' || !DATABASE_NAME_PATTERN.test(name) || SYSTEM_DATABASES.has(name.toLowerCase())) {
+        throw new AppError('APP_DATABASE_NAME_INVALID', { database: quotable(name) });
+      }
+    }
+  }
+  const { authManager } = options;
+  if (authManager !== undefined && authManager !== null && !isPlainObject(authManager)) {
+    throw new AppError('APP_OPTIONS_INVALID', { reason: 'authManager must be an object' });
+  }
+  return options;
+}
+
+/** Throws `APP_ADMIN_INVALID`. */
+export function checkAdmin(value: unknown): AdminInput | undefined {
+  if (value === undefined || value === null) return undefined;
+  const invalid = (reason: string) => new AppError('APP_ADMIN_INVALID', { reason });
+  if (!isPlainObject(value)) throw invalid('it must be an object with email, username and password');
+  const text = (field: string, max: number) => {
+    const given = value[field];
+    if (given === undefined || given === null || given === '') return undefined;
+    if (typeof given !== 'string' || given.length > max || /\p{Cc}/u.test(given))
+      throw invalid(`${field} is not valid`);
+    return given;
+  };
+  const email = text('email', MAX_TEXT);
+  const username = text('username', 50);
+  const password = text('password', MAX_TEXT);
+  if (email && !/^[^\s@]+@[^\s@]+$/.test(email)) throw invalid('email is not an e-mail address');
+  // The same rule as NocoBase's own user form.
+  if (username && !/^[^@.<>"'/]{1,50}$/.test(username)) throw invalid('username must not contain @ . < > " \' /');
+  if (!email && !username) throw invalid('give an email or a username');
+  if (!password) throw invalid('give a password');
+  return { email, username, nickname: text('nickname', MAX_TEXT), password };
+}
+
+/**
+ * Checks everything of a create call that needs no look-up; throws an `AppError` with status 400.
+ * `options.autoStart` of older callers stands for the start mode `eager`.
+ */
+export function checkCreate(values: Record<string, unknown>): CreateInput {
+  const options = checkOptions(values.options);
+  const fallback = options.autoStart === true ? 'eager' : 'lazy';
+  const { startMode, pinned } = values;
+  if (pinned !== undefined && pinned !== null && typeof pinned !== 'boolean') {
+    throw new AppError('APP_VALUE_INVALID', { field: 'pinned', reason: 'it must be true or false' });
+  }
+  return {
+    name: checkAppName(values.name),
+    displayName: optionalText(values, 'displayName'),
+    cname: checkDomain(values.cname),
+    icon: optionalText(values, 'icon'),
+    pinned: pinned ?? undefined,
+    startMode: startMode === undefined || startMode === null ? fallback : checkStartMode(startMode),
+    options,
+    admin: checkAdmin(values.admin),
+  };
+}
+
+/** The fields that an update may change. */
+export const UPDATABLE_FIELDS = ['displayName', 'cname', 'icon', 'pinned', 'sort', 'startMode', 'options'] as const;
+
+/**
+ * Checks an update that needs no look-up and returns only the fields it may change; a value that stays away stays as
+ * it is. Throws an `AppError` with status 400, e.g. for another name or another database than the record's.
+ */
+export function checkUpdate(values: Record<string, unknown>, current: AppRecord): Record<string, unknown> {
+  if (values.name !== undefined && values.name !== current.name) throw new AppError('APP_NAME_IMMUTABLE');
+  const changes: Record<string, unknown> = {};
+  if ('displayName' in values) changes.displayName = optionalText(values, 'displayName') ?? null;
+  if ('icon' in values) changes.icon = optionalText(values, 'icon') ?? null;
+  if ('cname' in values) changes.cname = checkDomain(values.cname) ?? null;
+  if ('pinned' in values) changes.pinned = values.pinned === true;
+  if ('sort' in values) {
+    if (typeof values.sort !== 'number' || !Number.isSafeInteger(values.sort)) {
+      throw new AppError('APP_VALUE_INVALID', { field: 'sort', reason: 'it must be a whole number' });
+    }
+    changes.sort = values.sort;
+  }
+  if ('startMode' in values) changes.startMode = checkStartMode(values.startMode);
+  if ('options' in values) changes.options = checkOptionsUpdate(values.options, current);
+  return changes;
+}
+
+function checkOptionsUpdate(value: unknown, current: AppRecord): AppOptions {
+  const before = current.options;
+  if (!isPlainObject(value)) throw new AppError('APP_OPTIONS_INVALID', { reason: 'they must be an object' });
+  const sameDatabase =
+    (value.dbConnType ?? before.dbConnType) === before.dbConnType &&
+    (value.database === undefined || JSON.stringify(value.database) === JSON.stringify(before.database));
+  if (!sameDatabase) {
+    throw new AppError('APP_OPTIONS_INVALID', { reason: 'the database of an application cannot be changed' });
+  }
+  const { dbConnType: _type, database: _database, ...rest } = value;
+  checkOptions(rest);
+  const kept: AppOptions = { ...rest };
+  if (before.dbConnType !== undefined) kept.dbConnType = before.dbConnType;
+  if (before.database !== undefined) kept.database = before.database;
+  return kept;
+}
+
+/**
+ * A row as a record. Tolerates what older plugins wrote: `options` that are null, a start mode that only
+ * `options.autoStart` tells, names that ours would not create.
+ */
+export function recordFromRow(row: Record<string, unknown>): AppRecord {
+  const options = (isPlainObject(row.options) ? row.options : {}) as AppOptions;
+  const text = (value: unknown) => (typeof value === 'string' && value !== '' ? value : undefined);
+  const startMode = START_MODES.find((mode) => mode === row.startMode);
+  const stoppedAt = row.stoppedAt;
+  return {
+    name: String(row.name),
+    displayName: text(row.displayName),
+    cname: text(row.cname),
+    icon: text(row.icon),
+    pinned: row.pinned === true || row.pinned === 1,
+    sort: row.sort === null || row.sort === undefined ? undefined : Number(row.sort),
+    startMode: startMode ?? (options.autoStart === true ? 'eager' : 'lazy'),
+    stoppedAt: stoppedAt ? new Date(stoppedAt as string | Date).toISOString() : undefined,
+    options,
+    provisioning: isPlainObject(row.provisioning) ? (row.provisioning as Provisioning) : undefined,
+    secrets: text(row.secrets),
+  };
+}

@@ -1,0 +1,59 @@
+/**
+ * The states of an application in one process, and what the core's status vocabulary calls them.
+ *
+ * - `creating`: registered; its database is being made and installed. Ends in `running`, in `stopped` (a manual
+ *   application) or in `failed`. After a process was killed meanwhile, the next start of the main application
+ *   takes the making up again.
+ * - `asleep`: installed, no instance in memory. A visit wakes it: `booting`.
+ * - `booting`: its instance is being constructed, loaded and started. Ends in `running` or in `failed`.
+ * - `running`: answers requests.
+ * - `draining`: no new request is let in, those in flight are waited for (bounded), then the instance is
+ *   destroyed. Ends in `stopped` or `asleep`.
+ * - `stopped`: by an operator's decision (or `manual` and not started since the process is up). Only Start leads
+ *   out of it.
+ * - `failed`: the last boot or the making failed. The next visit after the backoff, or Start, tries again.
+ * - `quarantined`: reserved for applications that failed too often.
+ *
+ * The status is what gateway, WebSocket server and clients of NocoBase understand; they know no other words.
+ */
+export const APP_STATES = {
+  creating: { label: 'Creating', color: 'processing', status: 'initializing' },
+  asleep: { label: 'Asleep', color: 'default', status: 'stopped' },
+  booting: { label: 'Booting', color: 'processing', status: 'initializing' },
+  running: { label: 'Running', color: 'success', status: 'running' },
+  draining: { label: 'Stopping', color: 'warning', status: 'commanding' },
+  stopped: { label: 'Stopped', color: 'default', status: 'stopped' },
+  failed: { label: 'Failed', color: 'error', status: 'error' },
+  quarantined: { label: 'Quarantined', color: 'error', status: 'error' },
+} as const satisfies Record<string, { label: string; color: string; status: CoreStatus }>;
+
+export type AppState = keyof typeof APP_STATES;
+
+/** The core's vocabulary (`AppStatus` in `@nocobase/server`). */
+export type CoreStatus =
+  'preparing' | 'initializing' | 'initialized' | 'running' | 'commanding' | 'stopped' | 'error' | 'not_found';
+
+/** Which state may follow which. Leaving a state in any other way is a fault of ours. */
+export const APP_TRANSITIONS: Readonly<Record<AppState, readonly AppState[]>> = {
+  creating: ['running', 'stopped', 'failed', 'asleep', 'draining'],
+  asleep: ['booting', 'stopped', 'creating'],
+  booting: ['running', 'failed', 'draining', 'stopped', 'asleep'],
+  running: ['draining', 'booting'],
+  draining: ['stopped', 'asleep', 'failed'],
+  stopped: ['booting', 'creating', 'asleep'],
+  failed: ['booting', 'creating', 'stopped', 'asleep', 'quarantined'],
+  quarantined: ['booting', 'stopped'],
+};
+
+export function isLegalTransition(from: AppState, to: AppState): boolean {
+  return from === to || APP_TRANSITIONS[from].includes(to);
+}
+
+/** What the administrator sees of an application's state. `since` and `retryAt` are epoch milliseconds. */
+export interface AppCondition {
+  state: AppState;
+  since: number;
+  reason?: string;
+  lastError?: { code: string; message: string; step?: string; at: number };
+  retryAt?: number;
+}

@@ -1,0 +1,156 @@
+/**
+ * Every error that this plugin answers with: one table of codes, each with its HTTP status and one sentence that
+ * says what is wrong and what to do. `{param}` is filled from the error's parameters; the Chinese sentences stand in
+ * `locale/zh-CN.json` under the same English key. Documented in `docs/errors.md`; a test compares the two.
+ */
+export const ERROR_TABLE = {
+  APP_NAME_INVALID: {
+    status: 400,
+    message:
+      'The application ID "{name}" is not allowed: use 1 to 48 lower-case letters, digits, "-" or "_", starting with a letter.',
+  },
+  APP_NAME_RESERVED: {
+    status: 400,
+    message: 'The application ID "{name}" is reserved by NocoBase; choose another one.',
+  },
+  APP_NAME_TAKEN: { status: 409, message: 'An application with the ID "{name}" exists already; choose another ID.' },
+  APP_NAME_IMMUTABLE: { status: 400, message: 'The ID of an application cannot be changed after it was created.' },
+  APP_DOMAIN_INVALID: {
+    status: 400,
+    message:
+      '"{domain}" is not a valid custom domain: give a host name such as crm.example.com, without scheme or port.',
+  },
+  APP_DOMAIN_TAKEN: {
+    status: 409,
+    message: 'The domain "{domain}" belongs to the application "{owner}"; choose another one.',
+  },
+  APP_START_MODE_INVALID: { status: 400, message: 'The start mode must be one of: lazy, eager, manual.' },
+  APP_OPTIONS_INVALID: { status: 400, message: 'The options of the application are not valid: {reason}.' },
+  APP_ADMIN_INVALID: { status: 400, message: 'The first administrator is not valid: {reason}.' },
+  APP_VALUE_INVALID: { status: 400, message: 'The value of "{field}" is not valid: {reason}.' },
+  APP_REQUEST_INVALID: {
+    status: 400,
+    message: 'The request names its application in a way that cannot be read: give one application ID, once.',
+  },
+  APP_NOT_FOUND: { status: 404, message: 'The application "{name}" does not exist.' },
+  APP_STOPPED: { status: 503, message: 'The application "{name}" was stopped by its administrator.' },
+  APP_BOOT_FAILED: {
+    status: 503,
+    message: 'The application "{name}" could not be started (step "{step}"): {reason}.',
+  },
+  APP_BOOT_TIMEOUT: {
+    status: 503,
+    message: 'The application "{name}" was not up after {seconds} seconds (step "{step}"); the start was given up.',
+  },
+  APP_WAIT_TIMEOUT: {
+    status: 503,
+    message: 'The application "{name}" is still starting; try again in a few seconds.',
+  },
+  APP_TOO_MANY_WAITING: {
+    status: 503,
+    message: 'Too many requests are waiting for the application "{name}" to start; try again in a few seconds.',
+  },
+  APP_REMOVING: { status: 409, message: 'The application "{name}" is being removed.' },
+  APP_DATABASE_NAME_INVALID: {
+    status: 400,
+    message:
+      'The database name "{database}" is not allowed: use 1 to 63 letters, digits, "-" or "_", starting with a letter or "_".',
+  },
+  APP_DATABASE_IN_USE: {
+    status: 409,
+    message: 'The database "{database}" is used by the application "{owner}"; every application needs one of its own.',
+  },
+  APP_DATABASE_EXISTS: {
+    status: 409,
+    message:
+      'The database "{database}" exists already and is not empty; choose another name in options.database.database, or remove that database.',
+  },
+  APP_DATABASE_UNSUPPORTED: {
+    status: 400,
+    message: 'This way of connecting to a database is not supported: {reason}.',
+  },
+  APP_DATABASE_MISSING: {
+    status: 503,
+    message: 'The database "{database}" of the application does not exist; restore it, or remove the application.',
+  },
+  APP_DATABASE_UNREACHABLE: {
+    status: 503,
+    message: 'The database server cannot be reached ({reason}); check that it runs and accepts connections.',
+  },
+  APP_DATABASE_CREDENTIALS: {
+    status: 503,
+    message: 'The database server refused the user or the password; check the connection settings.',
+  },
+  APP_DATABASE_DENIED: {
+    status: 422,
+    message: 'The database role may not do this ({reason}); give it the CREATEDB right, or let an administrator do it.',
+  },
+  APP_DATABASE_NOT_OWNED: {
+    status: 409,
+    message:
+      'The database "{database}" was not created by this plugin for this application, so it is not dropped; remove the application without dropDatabase.',
+  },
+  APP_DATABASE_FAILED: { status: 503, message: 'The database refused the operation ({reason}).' },
+  APP_SECRETS_UNREADABLE: {
+    status: 503,
+    message:
+      'The secrets of the application "{name}" cannot be decrypted: the key in APP_SUPERVISOR_AES_SECRET_KEY or in the key file is not the one they were written with.',
+  },
+  APP_SECRETS_KEY_INVALID: {
+    status: 503,
+    message: 'The key for the application secrets is not valid: it must be 64 hexadecimal digits (32 bytes).',
+  },
+  APP_SUPERVISOR_RESTART_REQUIRED: {
+    status: 503,
+    message: 'NocoBase was started before this plugin was installed; restart NocoBase once to run sub-applications.',
+  },
+  APP_SUPERVISOR_PEER_ENABLED: {
+    status: 409,
+    message: 'The plugin multi-app-manager is enabled; disable it first, the two cannot manage applications together.',
+  },
+  APP_SUPERVISOR_ADAPTER_MISMATCH: {
+    status: 503,
+    message:
+      'The environment names the adapters "{discovery}" and "{process}"; remove APP_DISCOVERY_ADAPTER and APP_PROCESS_ADAPTER, or set both to local, and restart NocoBase.',
+  },
+  APP_SUPERVISOR_MAIN_ONLY: { status: 400, message: 'This plugin can be enabled in the main application only.' },
+} as const satisfies Record<string, { status: number; message: string }>;
+
+export type ErrorCode = keyof typeof ERROR_TABLE;
+
+export type ErrorParams = Record<string, string | number>;
+
+/** Fills `{param}` in a sentence; an absent parameter stays visible, so that a forgotten one is noticed. */
+export function fillMessage(template: string, params: ErrorParams): string {
+  return template.replace(/\{(\w+)\}/g, (whole, key: string) => (key in params ? String(params[key]) : whole));
+}
+
+/**
+ * The one error class of this plugin. `status` and `code` are what NocoBase's error handler answers with; the
+ * message never holds a password, a DSN or a stack.
+ */
+export class AppError extends Error {
+  readonly code: ErrorCode;
+  readonly status: number;
+  readonly params: ErrorParams;
+  /** Bad input and refusals are no fault of ours: NocoBase logs them as warnings. */
+  readonly logLevel: 'warn' | 'error';
+
+  /** @param cause kept for the log only, under another name than `cause`: NocoBase prints `cause.message` to callers. */
+  constructor(
+    code: ErrorCode,
+    params: ErrorParams = {},
+    readonly origin?: unknown,
+  ) {
+    super(fillMessage(ERROR_TABLE[code].message, params));
+    this.name = 'AppError';
+    this.code = code;
+    this.status = ERROR_TABLE[code].status;
+    this.params = params;
+    this.logLevel = this.status < 500 ? 'warn' : 'error';
+  }
+}
+
+export function isAppError(error: unknown): error is AppError {
+  return error instanceof Error && error.name === 'AppError' && 'code' in error && 'params' in error;
+}

@@ -1,0 +1,35 @@
+/**
+ * A host as it is compared: lower case, without port, trailing dot and IPv6 brackets.
+ * Undefined for what is not a host at all (empty, over 253 characters, illegal characters).
+ */
+export function normalizeHost(value: string | undefined): string | undefined {
+  if (!value || value.length > 300) return undefined;
+  let host = value.trim().toLowerCase();
+  if (host.startsWith('[')) {
+    const end = host.indexOf(']');
+    if (end < 0 || !/^(:\d{0,5})?$/.test(host.slice(end + 1))) return undefined;
+    host = host.slice(1, end);
+    return /^[0-9a-f:.]{2,45}$/.test(host) ? host : undefined;
+  }
+  const colon = host.indexOf(':');
+  if (colon >= 0 && host.indexOf(':', colon + 1) >= 0) {
+    // A bare IPv6 address cannot carry a port.
+    return /^[0-9a-f:.]{2,45}$/.test(host) ? host : undefined;
+  }
+  if (colon >= 0) {
+    if (!/^\d{0,5}$/.test(host.slice(colon + 1))) return undefined;
+    host = host.slice(0, colon);
+  }
+  if (host.endsWith('.')) host = host.slice(0, -1);
+  return host.length <= 253 && /^[a-z0-9_]([a-z0-9_.-]*[a-z0-9_])?$/.test(host) && !host.includes('..')
+    ? host
+    : undefined;
+}
+
+/** A host name as a person may give it as a custom domain: normalized, or undefined. No scheme, path or port. */
+export function normalizeDomain(value: string): string | undefined {
+  if (/[:/[\]]/.test(value)) return undefined;
+  const host = normalizeHost(value);
+  if (!host || /^[\d.]+$/.test(host)) return undefined;
+  return host.split('.').every((label) => /^[a-z0-9]([a-z0-9-]{0,61}[a-z0-9])?$/.test(label)) ? host : undefined;
+}
