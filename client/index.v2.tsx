@@ -1,6 +1,6 @@
 import { Plugin } from '@nocobase/client-v2';
 import { SupervisorApi } from './api';
-import { APPLICATIONS_SNIPPET, NAMESPACE, SETTINGS_KEY } from './constants';
+import { NAMESPACE, SETTINGS_KEY, SETTINGS_SNIPPET } from './constants';
 import { ApplicationsPage } from './pages/applications-page';
 import { withSupervisor } from './supervisor-context';
 
@@ -18,14 +18,14 @@ export default class AppSupervisorClientV2Plugin extends Plugin {
       key: SETTINGS_KEY,
       title: this.t('App Supervisor'),
       icon: 'AppstoreOutlined',
-      aclSnippet: APPLICATIONS_SNIPPET,
+      aclSnippet: SETTINGS_SNIPPET,
     });
     this.pluginSettingsManager.addPageTabItem({
       menuKey: SETTINGS_KEY,
       key: 'index',
       title: this.t('Applications'),
       sort: 1,
-      aclSnippet: APPLICATIONS_SNIPPET,
+      aclSnippet: SETTINGS_SNIPPET,
       componentLoader: () => Promise.resolve({ default: withSupervisor(supervisor, ApplicationsPage) }),
     });
     this.pluginSettingsManager.setPluginSettingsLink(this.options.name ?? NAMESPACE, SETTINGS_KEY);

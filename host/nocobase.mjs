@@ -18,9 +18,11 @@ const LOG_KEPT_BYTES = 10 * 1024 * 1024;
 const ON_THE_WAY = new Set(['APP_PREPARING', 'APP_INITIALIZING', 'APP_INITIALIZED', 'APP_COMMANDING', 'APP_STOPPED']);
 
 export class NocoBase {
+  #listening = false;
+
   /**
    * @param {Awaited<ReturnType<typeof startProcess>>} running
-   * @param {{ logFile: string, socket: string, storage: string, healthUrl: string, startedAt: number, forget: () => void }} more
+   * @param {{ logFile: string, logStart: number, socket: string, storage: string, healthUrl: string, startedAt: number, forget: () => void }} more
    */
   constructor(running, more) {
     this.pid = running.pid;
@@ -40,6 +42,7 @@ export class NocoBase {
     const logFile = data.file('logs', 'nocobase.log');
     keepSmall(logFile);
     const startedAt = Date.now();
+    const logStart = statSync(logFile, { throwIfNoEntry: false })?.size ?? 0;
     const log = openSync(logFile, 'a', 0o600);
     const args = [
       '--preserve-symlinks',
@@ -52,7 +55,15 @@ export class NocoBase {
     running.child.stdin?.on('error', () => {});
     const socket = env.SOCKET_PATH;
     const forget = data.lock.noteProcess('NocoBase', { ...running, socket });
-    return new NocoBase(running, { logFile, socket, storage: env.STORAGE_PATH, healthUrl, startedAt, forget });
+    return new NocoBase(running, {
+      logFile,
+      logStart,
+      socket,
+      storage: env.STORAGE_PATH,
+      healthUrl,
+      startedAt,
+      forget,
+    });
   }
 
   /**
@@ -63,6 +74,7 @@ export class NocoBase {
     for (const deadline = Date.now() + HEALTHY_MS; Date.now() < deadline; await sleep(100)) {
       signal?.throwIfAborted();
       if (this.exit) throw this.#problem('NocoBase ended while it was starting');
+      if (!this.#isListening()) continue;
       const { ok, code, message } = await askHealth(this.more.healthUrl, signal);
       if (ok) return;
       if (message) note?.(message);
@@ -72,6 +84,17 @@ export class NocoBase {
         throw this.#problem(`NocoBase did not start: ${message}`);
     }
     throw this.#problem(`NocoBase was not ready within ${HEALTHY_MS / 1000} seconds`);
+  }
+
+  /** Whether it is our process that has the port, and not one that took it since we looked. */
+  #isListening() {
+    this.#listening ||= this.#output().includes('Gateway HTTP Server running');
+    return this.#listening;
+  }
+
+  /** What this process has written. */
+  #output() {
+    return readFileSync(this.more.logFile).subarray(this.more.logStart).toString();
   }
 
   /** For whoever waits until NocoBase ends by itself. */
@@ -116,7 +139,7 @@ export class NocoBase {
       .map(parseLogLine)
       .filter((line) => line !== null && line.level === 'error' && line.at >= this.more.startedAt)
       .map((line) => String(line?.message).split('\n')[0]);
-    const output = lastLines(readFileSync(this.more.logFile, 'utf8'), 8);
+    const output = lastLines(this.#output(), 8);
     return errors.length > 0 ? [...new Set(errors)].slice(-5) : output;
   }
 }

@@ -57,9 +57,12 @@ export async function runNpm(args, cwd, run) {
   const [command, ...before] = cli ? [process.execPath, cli] : ['npm'];
   const { code, output, stdout } = await runToEnd(command, [...before, ...args], { ...run, cwd, env: environment() });
   if (code !== 0) {
-    throw new HostProblem(`npm ${args[0]} failed in ${relative(ROOT_DIR, cwd) || 'the repository'}.`, {
-      details: lastLines(output),
-    });
+    throw new HostProblem(
+      `npm ${args[0] === 'run' ? 'run build' : args[0]} failed in ${relative(ROOT_DIR, cwd) || 'the repository'}.`,
+      {
+        details: lastLines(output),
+      },
+    );
   }
   return stdout;
 }

@@ -8,6 +8,9 @@ import { consoleReport } from './report.mjs';
 /** npm passes a Ctrl-C on to us, although the terminal has sent it already: so soon after the first, it is no second. */
 const SAME_CTRL_C_MS = 1_000;
 
+/** How soon it is noticed that npm is gone. */
+const PARENT_CHECK_MS = 250;
+
 /**
  * @typedef {object} Program
  * @property {AbortSignal} signal aborted when the operator wants an end: everything under way gives up, orderly
@@ -35,6 +38,7 @@ export async function runAsProgram(main, { interruptedCode = 130 } = {}) {
   process.on('uncaughtException', (error) => stop.abort(error));
   process.on('unhandledRejection', (error) => stop.abort(error));
   for (const out of [process.stdout, process.stderr]) out.on('error', () => stop.abort(new Interrupted())); // reader gone
+  if (process.env.npm_lifecycle_event) watchParent(() => stop.abort(new Interrupted()));
 
   let code = 0;
   try {
@@ -44,6 +48,20 @@ export async function runAsProgram(main, { interruptedCode = 130 } = {}) {
     tell(error);
   }
   process.exit(code);
+}
+
+/**
+ * npm passes a SIGTERM on to the shell between it and us, which dies of it without a word to us.
+ * @param {() => void} onGone
+ */
+function watchParent(onGone) {
+  const parent = process.ppid;
+  const watch = setInterval(() => {
+    if (process.ppid === parent) return;
+    clearInterval(watch);
+    onGone();
+  }, PARENT_CHECK_MS);
+  watch.unref();
 }
 
 /** @param {any} error */

@@ -11,6 +11,6 @@ export default class AdoptApplications extends Migration {
 
   override async up(): Promise<void> {
     if (this.app.name !== 'main') return;
-    await (this.plugin as PluginAppSupervisor).service?.adoptRows();
+    await (this.plugin as PluginAppSupervisor).adoptRows();
   }
 }

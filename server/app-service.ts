@@ -1,20 +1,18 @@
 import path from 'node:path';
-import { randomUUID } from 'node:crypto';
 import { rm } from 'node:fs/promises';
 import type { Application, AppSupervisor } from '@nocobase/server';
 import type { AppModel, AppStatus } from '@nocobase/server/lib/app-supervisor/types';
 import { storagePathJoin } from '@nocobase/utils';
-import { checkCreate, checkUpdate, isPlainObject, recordFromRow, type AppOptions, type AppRecord } from '../src/app-record';
-import { suggestAppName } from '../src/app-name';
+import type { AppRecord } from '../src/app-record';
 import { APP_STATES, type AppCondition, type AppState } from '../src/app-state';
 import { AppError } from '../src/errors';
+import { redactOptions, withJwtSecret } from './app-options';
 import { readConfig, type SupervisorConfig } from './config';
 import { currentOptionsFactory } from './core';
+import type { ServerAddress } from './databases/dialect';
 import { postgresDialect } from './databases/postgres';
 import { DatabaseProvisioner } from './databases/provisioner';
-import { generateSecret, SecretBox, type AppSecrets } from './databases/secrets';
-import type { ServerAddress } from './databases/dialect';
-import { hashPassword, readAccount } from './lifecycle/administrator';
+import { SecretBox, type AppSecrets } from './databases/secrets';
 import { AppRunner, type RunnerHost } from './lifecycle/app-runner';
 import { BootQueue } from './lifecycle/boot-queue';
 import { COLLECTION, Registry } from './registry';
@@ -26,21 +24,6 @@ import { COLLECTION, Registry } from './registry';
  * - `inert`: enabled, but unable to manage (see `obstacle`): it keeps out of the way.
  */
 export type ServicePhase = 'off' | 'starting' | 'active' | 'inert';
-
-/** What a row about to be written looks like to the hooks: a Sequelize model instance. */
-export interface RowModel {
-  get(key?: string): unknown;
-  set(key: string, value: unknown): unknown;
-  changed(key: string): boolean;
-  previous(key: string): unknown;
-  toJSON(): Record<string, unknown>;
-}
-
-export interface WriteContext {
-  /** The user on whose behalf it is written. */
-  currentUser?: { id?: unknown };
-  transaction?: unknown;
-}
 
 /** An application as callers see it: the row without its secrets, and what is computed. */
 export interface AppView extends AppCondition {
@@ -61,7 +44,7 @@ export class AppService implements RunnerHost {
   readonly queue: BootQueue;
   readonly provisioner: DatabaseProvisioner;
   private readonly runners = new Map<string, AppRunner>();
-  private readonly secretBox: SecretBox;
+  readonly secretBox: SecretBox;
   private readonly runningListeners = new Set<(name: string) => void>();
   private currentPhase: ServicePhase = 'off';
   private whenUp?: { promise: Promise<void>; resolve: () => void };
@@ -105,6 +88,11 @@ export class AppService implements RunnerHost {
     return this.currentPhase === 'starting' && this.whenUp ? this.whenUp.promise : Promise.resolve();
   }
 
+  /** The main application did not come up: NocoBase says why; nobody waits any longer. */
+  mainFailed(): void {
+    this.whenUp?.resolve();
+  }
+
   /** The main application is up, for the first time or after a reload: learn the applications, start the eager ones. */
   async activate(): Promise<void> {
     const mainApp = this.mainApp();
@@ -139,14 +127,16 @@ export class AppService implements RunnerHost {
       if (record.stoppedAt) continue;
       const unfinished = record.provisioning !== undefined && record.provisioning.readyAt === undefined;
       if (!unfinished && record.startMode !== 'eager') continue;
-      this.runner(record.name)?.wake('background').catch(() => undefined);
+      this.runner(record.name)
+        ?.wake('background')
+        .catch(() => undefined);
     }
   }
 
   // ---- what runners need (RunnerHost) -------------------------------------------------------------------------
 
   mainApp(): Application {
-    const app = this.supervisor.apps.main as Application | undefined;
+    const app = this.supervisor.apps.main;
     if (!app) throw new Error('the main application is gone');
     return app;
   }
@@ -168,6 +158,16 @@ export class AppService implements RunnerHost {
       secrets: this.secretBox.seal(name, secrets),
       ...(record.startMode === 'manual' ? { stoppedAt: new Date() } : {}),
     });
+  }
+
+  /** Whether the database of an application is ours to create; other plugins' kinds of connection are theirs. */
+  createsDatabaseOf(name: string, dbConnType: string | undefined): boolean {
+    return this.active && this.registry.has(name) && (!dbConnType || dbConnType === 'new_database');
+  }
+
+  async createDatabase(name: string): Promise<void> {
+    const record = this.registry.get(name);
+    if (record) await this.provisioner.create(record);
   }
 
   onRunning(name: string): void {
@@ -256,7 +256,9 @@ export class AppService implements RunnerHost {
       this.mainApp().setMaintainingMessage(`upgrading application ${name}...`);
       await this.runner(name)
         ?.upgrade()
-        .catch((error: unknown) => this.supervisor.logger.error(`upgrade of "${name}" failed`, { error: String(error) }));
+        .catch((error: unknown) =>
+          this.supervisor.logger.error(`upgrade of "${name}" failed`, { error: String(error) }),
+        );
     }
   }
 
@@ -290,74 +292,6 @@ export class AppService implements RunnerHost {
     await this.mainApp().db.getRepository(COLLECTION).destroy({ filterByTk: name });
   }
 
-  // ---- what the hooks of the collection call: REST and repository alike ----------------------------------------
-
-  /** Checks a row about to be created and completes it: options without secrets, the secrets sealed. */
-  async prepareCreate(row: RowModel, context: WriteContext): Promise<void> {
-    const values = row.get() as Record<string, unknown>;
-    if (!values.name) row.set('name', this.freeName(String(values.displayName ?? '')));
-    const input = checkCreate({ ...values, name: row.get('name'), admin: row.get('admin') });
-    this.assertFree(input.name, input.cname);
-    const { options, secrets } = splitOptions(input.options, input.name);
-    secrets.jwtSecret ??= generateSecret();
-    secrets.admin = await this.firstAdministrator(input.admin, context);
-    const record: AppRecord = { name: input.name, startMode: input.startMode, options };
-    const ownDialect = options.dbConnType === 'new_database';
-    const provisioning = {
-      ...(ownDialect && !(await this.provisioner.preflight(record)).exists ? { ownershipToken: randomUUID() } : {}),
-    };
-    const complete = { ...input, admin: undefined, options, provisioning, secrets: this.secretBox.seal(input.name, secrets) };
-    for (const [field, value] of Object.entries(complete)) if (value !== undefined) row.set(field, value);
-  }
-
-  /** The row is written: the application exists for routing, and its making begins. */
-  register(row: RowModel): Promise<void> {
-    const record = recordFromRow(row.get() as Record<string, unknown>);
-    this.registry.put(record);
-    const runner = this.runner(record.name);
-    if (!runner) return Promise.resolve();
-    return runner.make();
-  }
-
-  /** A creation that came to nothing: the row is rolled back by its transaction, the rest here. */
-  async unregister(name: string): Promise<void> {
-    const record = this.registry.get(name);
-    if (record?.provisioning?.ownershipToken) await this.provisioner.drop(record).catch(() => undefined);
-    await this.forget(name);
-  }
-
-  /** Checks a row about to be updated and puts the cleaned values into it. */
-  prepareUpdate(row: RowModel, givenName: unknown): void {
-    const before = this.registry.get(String(row.previous('name') ?? row.get('name')));
-    if (!before) return;
-    const given: Record<string, unknown> = { name: givenName };
-    for (const field of ['displayName', 'cname', 'icon', 'pinned', 'sort', 'startMode', 'options']) {
-      if (row.changed(field)) given[field] = row.get(field);
-    }
-    const changes = checkUpdate(given, before);
-    if (typeof changes.cname === 'string') this.assertFree(undefined, changes.cname, before.name);
-    const { autoStart } = (changes.options ?? {}) as AppOptions;
-    if (changes.options && !('startMode' in changes) && autoStart !== before.options.autoStart) {
-      // Older callers say it this way.
-      changes.startMode = autoStart === true ? 'eager' : 'lazy';
-    }
-    if (changes.options) {
-      const { options, secrets } = splitOptions(changes.options as AppOptions, before.name, before.options);
-      changes.options = options;
-      if (Object.keys(secrets).length) {
-        row.set('secrets', this.secretBox.seal(before.name, { ...this.secrets(before), ...secrets }));
-      }
-    }
-    for (const [field, value] of Object.entries(changes)) row.set(field, value);
-  }
-
-  /** The row was changed and committed. */
-  refresh(row: RowModel): void {
-    const record = recordFromRow(row.get() as Record<string, unknown>);
-    const known = this.registry.get(record.name);
-    if (known) this.registry.put({ ...known, ...record });
-  }
-
   /** The row is gone: so are instance, runner and routes. */
   async forget(name: string): Promise<void> {
     const runner = this.runners.get(name);
@@ -367,61 +301,12 @@ export class AppService implements RunnerHost {
     await this.supervisor.clearAppStatus(name);
   }
 
-  /** Moves the secrets of rows that another plugin wrote out of their options, and fills in their start mode. */
-  async adoptRows(): Promise<number> {
-    const model = this.mainApp().db.getModel(COLLECTION);
-    let adopted = 0;
-    for (const row of await model.findAll()) {
-      const values = row.get() as Record<string, unknown>;
-      const record = recordFromRow(values);
-      const { options, secrets } = splitOptions(record.options, record.name, record.options);
-      const sealed = Object.keys(secrets).length
-        ? this.secretBox.seal(record.name, { ...this.secrets(record), ...secrets })
-        : undefined;
-      if (values.startMode && !sealed) continue;
-      const patch = { startMode: record.startMode, ...(sealed ? { secrets: sealed, options } : {}) };
-      await model.update(patch as never, { where: { name: record.name }, hooks: false });
-      adopted += 1;
-    }
-    return adopted;
-  }
-
   // ---- pieces -------------------------------------------------------------------------------------------------
-
-  /** A name made of what a person typed, with a random ending when that is taken or empty. */
-  freeName(displayName: string): string {
-    const base = suggestAppName(displayName) || 'app';
-    const random = () => randomUUID().slice(0, 6);
-    let name = base === 'app' ? `app-${random()}` : base;
-    while (this.registry.has(name)) name = `${base}-${random()}`;
-    return name;
-  }
 
   private mustFind(name: string): AppRunner {
     const runner = this.runner(name);
     if (!runner) throw new AppError('APP_NOT_FOUND', { name });
     return runner;
-  }
-
-  private assertFree(name: string | undefined, domain: string | undefined, self?: string): void {
-    if (name !== undefined && this.registry.has(name)) throw new AppError('APP_NAME_TAKEN', { name });
-    const owner = domain === undefined ? undefined : this.registry.byDomain(domain);
-    if (domain !== undefined && owner !== undefined && owner !== self) {
-      throw new AppError('APP_DOMAIN_TAKEN', { domain, owner });
-    }
-  }
-
-  private async firstAdministrator(
-    admin: ReturnType<typeof checkCreate>['admin'],
-    context: WriteContext,
-  ): Promise<AppSecrets['admin']> {
-    if (!admin) return readAccount(this.mainApp(), context.currentUser?.id);
-    return {
-      email: admin.email ?? null,
-      username: admin.username ?? null,
-      nickname: admin.nickname ?? admin.username ?? 'Administrator',
-      passwordHash: await hashPassword(this.mainApp(), admin.password),
-    };
   }
 
   /** Writes columns of one row past the hooks, and the same into memory. */
@@ -431,7 +316,7 @@ export class AppService implements RunnerHost {
     const transaction = this.creations.get(name);
     await this.mainApp()
       .db.getModel(COLLECTION)
-      .update(patch as never, { where: { name }, hooks: false, transaction: transaction as never });
+      .update(patch, { where: { name }, hooks: false, transaction: transaction as never });
     const { stoppedAt } = patch;
     const dates = 'stoppedAt' in patch ? { stoppedAt: stoppedAt ? (stoppedAt as Date).toISOString() : undefined } : {};
     this.registry.put({ ...record, ...(patch as Partial<AppRecord>), ...dates });
@@ -441,7 +326,9 @@ export class AppService implements RunnerHost {
   readonly creations = new Map<string, unknown>();
 
   private mainServer(): ServerAddress {
-    const options = this.mainApp().db.options as unknown as Record<string, unknown> & { dialectOptions?: { ssl?: unknown } };
+    const options = this.mainApp().db.options as unknown as Record<string, unknown> & {
+      dialectOptions?: { ssl?: unknown };
+    };
     return {
       host: options.host as string | undefined,
       port: options.port === undefined ? undefined : Number(options.port),
@@ -465,7 +352,7 @@ export class AppService implements RunnerHost {
       database.schema = (main.db.options as { schema?: string }).schema;
     }
     if (secrets.databasePassword !== undefined) database.password = secrets.databasePassword;
-    if (secrets.jwtSecret) base.authManager = mergeSecret(base.authManager, secrets.jwtSecret);
+    if (secrets.jwtSecret) base.authManager = withJwtSecret(base.authManager, secrets.jwtSecret);
     return base;
   }
 
@@ -480,51 +367,7 @@ export class AppService implements RunnerHost {
       cname: record.cname,
       sort: record.sort,
       pinned: record.pinned,
-      options: record.options as AppModel['options'],
+      options: record.options,
     };
   }
-}
-
-function mergeSecret(authManager: unknown, secret: string): Record<string, unknown> {
-  const given = isPlainObject(authManager) ? authManager : {};
-  const jwt = isPlainObject(given.jwt) ? given.jwt : {};
-  return { ...given, jwt: { ...jwt, secret } };
-}
-
-/**
- * Options without what must not stand in them, and that. The connection type and the name of the database are
- * written out, so that a record says where its data lies even when the environment changes.
- * @param before the options of an existing row, whose database stays as it is written there
- */
-function splitOptions(given: AppOptions, name: string, before?: AppOptions): { options: AppOptions; secrets: AppSecrets } {
-  const options = structuredClone(given);
-  const secrets: AppSecrets = {};
-  const jwt = options.authManager?.jwt;
-  if (isPlainObject(jwt) && 'secret' in jwt) {
-    if (typeof jwt.secret === 'string' && jwt.secret !== '') secrets.jwtSecret = jwt.secret;
-    delete jwt.secret;
-  }
-  if (isPlainObject(options.database) && 'password' in options.database) {
-    const { password } = options.database;
-    if (typeof password === 'string' && password !== '' && !options.encryptedDbPassword) {
-      secrets.databasePassword = password;
-      delete options.database.password;
-    }
-  }
-  if (!before) {
-    options.dbConnType ??= 'new_database';
-    if (options.dbConnType === 'new_database') options.database = { database: name, ...options.database };
-  }
-  return { options, secrets };
-}
-
-const SECRET_KEY = /secret|password|passwd|token|private.?key|credential/i;
-
-/** Options for callers: nothing that looks like a secret, however deep, also in rows that other plugins wrote. */
-function redactOptions(value: unknown): unknown {
-  if (Array.isArray(value)) return value.map(redactOptions);
-  if (!isPlainObject(value)) return value;
-  return Object.fromEntries(
-    Object.entries(value).flatMap(([key, inner]) => (SECRET_KEY.test(key) ? [] : [[key, redactOptions(inner)]])),
-  );
 }

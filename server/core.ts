@@ -1,4 +1,4 @@
-import type { IncomingMessage } from 'node:http';
+import type { IncomingHttpHeaders, IncomingMessage } from 'node:http';
 import type { Duplex } from 'node:stream';
 import type { Application, AppSupervisor } from '@nocobase/server';
 import { Gateway } from '@nocobase/server';
@@ -41,6 +41,9 @@ export interface SocketClient {
   id: string;
   app?: string;
   tags: Set<string>;
+  ws: CoreSocket;
+  url: string;
+  headers: IncomingHttpHeaders;
 }
 
 /** The core's WebSocket server: `wss` of the package `ws`, and the connections by id. */
@@ -57,6 +60,7 @@ export interface CoreSocket {
   id?: string;
   on(event: 'message', listener: (message: unknown) => void): unknown;
   on(event: 'close', listener: () => void): unknown;
+  close(code: number): void;
 }
 
 export function socketServer(): CoreSocketServer | undefined {

@@ -5,6 +5,7 @@ import { AppError, ERROR_TABLE, fillMessage, isAppError } from '../src/errors';
 import { version } from '../package.json';
 import { activeLocalAdapter, LOCAL_ADAPTER, registerLocalAdapter } from './adapters/local';
 import type { AppService } from './app-service';
+import { Registrar } from './registrar';
 import { bindCollection } from './registration';
 import { defineApplications } from './resources/applications';
 import { defineSupervisor } from './resources/supervisor';
@@ -20,7 +21,8 @@ interface Doors {
   service: AppService;
   router: Router;
   onRequest: (req: IncomingMessage, res: ServerResponse) => Promise<boolean> | false;
-  onUpgrade: (req: IncomingMessage, socket: Duplex, head: Buffer) => boolean;
+  /** The core awaits it, though its type does not say so. */
+  onUpgrade: (req: IncomingMessage, socket: Duplex, head: Buffer) => Promise<boolean>;
   sockets: SocketDoor;
 }
 
@@ -69,14 +71,29 @@ export class PluginAppSupervisor extends Plugin {
       return;
     }
     this.openDoors();
-    bindCollection(app, service);
-    defineApplications(app, service);
-    app.on('afterStart', () => service.activate());
+    const registrar = new Registrar(service);
+    bindCollection(app, service, registrar);
+    defineApplications(app, service, registrar);
+    // NocoBase awaits what these return, though their types do not say so.
+    /* eslint-disable @typescript-eslint/no-misused-promises */
+    app.on('afterStart', () => this.activate(service));
     app.on('afterUpgrade', () => service.upgradeEager());
+    /* eslint-enable @typescript-eslint/no-misused-promises */
+  }
+
+  private async activate(service: AppService): Promise<void> {
+    const first = !service.active;
+    await service.activate();
+    if (first) doors?.sockets.closeEarlySockets();
   }
 
   override async install(): Promise<void> {
-    if (this.app.name === 'main' && !this.obstacle) await this.service?.adoptRows();
+    if (this.app.name === 'main' && !this.obstacle) await this.adoptRows();
+  }
+
+  /** Makes the rows of another plugin, or of an older version, ours; see the migration. */
+  async adoptRows(): Promise<void> {
+    if (this.service) await new Registrar(this.service).adoptRows();
   }
 
   override async afterDisable(): Promise<void> {
@@ -112,14 +129,16 @@ export class PluginAppSupervisor extends Plugin {
       const front = new FrontDoor(service, router);
       const sockets = new SocketDoor(service, router);
       const onRequest: Doors['onRequest'] = (req, res) => front.handle(req, res);
-      const onUpgrade: Doors['onUpgrade'] = (req, socket, head) => sockets.handle(req, socket, head);
+      const onUpgrade: Doors['onUpgrade'] = async (req, socket, head) => sockets.handle(req, socket, head);
       doors = { service, router, onRequest, onUpgrade, sockets };
       Gateway.registerRequestHandler(onRequest as never);
       Gateway.registerWsHandler(onUpgrade as never);
       sockets.open();
     }
     setSelectorRouter(doors.router);
-    Gateway.getInstance().addAppSelectorMiddleware(selectApplication as never);
+    // The core awaits the chain, though its type does not say so.
+    // eslint-disable-next-line @typescript-eslint/no-misused-promises
+    Gateway.getInstance().addAppSelectorMiddleware(selectApplication);
   }
 
   private closeDoors(): void {
@@ -145,7 +164,10 @@ export class PluginAppSupervisor extends Plugin {
 interface ErrorHandler {
   register(
     guard: (error: unknown) => error is AppError,
-    render: (error: AppError, ctx: { status: number; body: unknown; t: (key: string, options: object) => string }) => void,
+    render: (
+      error: AppError,
+      ctx: { status: number; body: unknown; t: (key: string, options: object) => string },
+    ) => void,
   ): void;
 }
 

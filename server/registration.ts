@@ -1,5 +1,6 @@
 import type { Application } from '@nocobase/server';
-import type { AppService, RowModel } from './app-service';
+import type { AppService } from './app-service';
+import type { Registrar, RowModel } from './registrar';
 import { COLLECTION } from './registry';
 
 interface Transaction {
@@ -22,12 +23,12 @@ function afterCommit(options: WriteOptions, callback: () => void): void {
  * changed and removed exactly as one written over REST. `context.waitSubAppInstall` makes a creation wait until the
  * application is ready, as multi-app-manager does.
  */
-export function bindCollection(app: Application, service: AppService): void {
+export function bindCollection(app: Application, service: AppService, registrar: Registrar): void {
   const { db } = app;
 
   db.on(`${COLLECTION}.beforeCreate`, async (row: RowModel, options: WriteOptions) => {
     if (!service.active) return;
-    await service.prepareCreate(row, { currentUser: options.context?.state?.currentUser });
+    await registrar.prepareCreate(row, { currentUser: options.context?.state?.currentUser });
   });
 
   db.on(`${COLLECTION}.afterCreateWithAssociations`, async (row: RowModel, options: WriteOptions) => {
@@ -35,15 +36,15 @@ export function bindCollection(app: Application, service: AppService): void {
     const name = String(row.get('name'));
     if (!options.context?.waitSubAppInstall) {
       afterCommit(options, () => {
-        service.register(row).catch(() => undefined);
+        registrar.register(row).catch(() => undefined);
       });
       return;
     }
     service.creations.set(name, options.transaction);
     try {
-      await service.register(row);
+      await registrar.register(row);
     } catch (error) {
-      await service.unregister(name);
+      await registrar.unregister(name);
       throw error;
     } finally {
       service.creations.delete(name);
@@ -51,11 +52,11 @@ export function bindCollection(app: Application, service: AppService): void {
   });
 
   db.on(`${COLLECTION}.beforeUpdate`, (row: RowModel) => {
-    if (service.active) service.prepareUpdate(row, row.get('name'));
+    if (service.active) registrar.prepareUpdate(row, row.get('name'));
   });
 
   db.on(`${COLLECTION}.afterUpdate`, (row: RowModel, options: WriteOptions) => {
-    if (service.active) afterCommit(options, () => service.refresh(row));
+    if (service.active) afterCommit(options, () => registrar.refresh(row));
   });
 
   db.on(`${COLLECTION}.afterDestroy`, async (row: RowModel) => {

@@ -46,6 +46,7 @@ export function checkAppName(name: unknown): string {
 export function suggestAppName(displayName: string): string {
   const base = displayName
     .normalize('NFKD')
+    .replace(/\p{M}/gu, '')
     .toLowerCase()
     .replace(/[^a-z0-9]+/g, '-')
     .replace(/^[^a-z]+/, '')

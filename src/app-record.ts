@@ -117,7 +117,7 @@ const SYSTEM_DATABASES = new Set(['postgres', 'template0', 'template1']);
 export function checkOptions(value: unknown): AppOptions {
   if (value === undefined || value === null) return {};
   if (!isPlainObject(value)) throw new AppError('APP_OPTIONS_INVALID', { reason: 'they must be an object' });
-  let size = Infinity;
+  let size: number;
   try {
     size = JSON.stringify(value).length;
   } catch {
@@ -262,7 +262,7 @@ export function recordFromRow(row: Record<string, unknown>): AppRecord {
     startMode: startMode ?? (options.autoStart === true ? 'eager' : 'lazy'),
     stoppedAt: stoppedAt ? new Date(stoppedAt as string | Date).toISOString() : undefined,
     options,
-    provisioning: isPlainObject(row.provisioning) ? (row.provisioning as Provisioning) : undefined,
+    provisioning: isPlainObject(row.provisioning) ? row.provisioning : undefined,
     secrets: text(row.secrets),
   };
 }

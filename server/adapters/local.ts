@@ -9,7 +9,7 @@ import type {
 import { AppService } from '../app-service';
 import { adapterFactory, defaultAdapterNames } from '../core';
 import { discard } from '../lifecycle/boot';
-import { arrivedBySocket } from '../routing/socket-context';
+import { arrivedBySocket, isUnreadableMessage } from '../routing/socket-context';
 
 export const LOCAL_ADAPTER = 'local';
 
@@ -58,6 +58,12 @@ export class LocalAdapter implements AppDiscoveryAdapter, AppProcessAdapter {
 
   constructor(private readonly supervisor: AppSupervisor) {
     this.service = new AppService(supervisor);
+    // Before the core's own, which hides errors and does not quote. Once: a creator cannot be taken off again.
+    supervisor.registerAppDbCreator(
+      ({ app, appOptions }) => this.service.createsDatabaseOf(app.name, appOptions?.dbConnType),
+      ({ app }) => this.service.createDatabase(app.name),
+      1,
+    );
     const factory = predecessorName === undefined ? undefined : adapterFactory(AppSupervisor, predecessorName);
     if (predecessorName !== 'main-only') this.predecessor = factory?.({ supervisor }) as Predecessor | undefined;
     if (this.predecessor) {
@@ -96,6 +102,7 @@ export class LocalAdapter implements AppDiscoveryAdapter, AppProcessAdapter {
   setAppStatus(appName: string, status: AppStatus, options: Record<string, unknown> = {}): void {
     if (isTransient() || this.appStatus[appName] === status) return;
     this.appStatus[appName] = status;
+    if (appName === 'main' && status === 'error') this.service.mainFailed();
     if (!this.isQuiet(appName, status)) this.supervisor.emit('appStatusChanged', { appName, status, options });
   }
 
@@ -162,6 +169,8 @@ export class LocalAdapter implements AppDiscoveryAdapter, AppProcessAdapter {
 
   /** Wakes the application, unless it is asked for on behalf of a silent socket. */
   async getApp(appName: string, options: GetAppOptions = {}): Promise<Application> {
+    // The core takes no application for "leave this message alone".
+    if (isUnreadableMessage()) return undefined as never;
     if (!options.withOutBootStrap) {
       if (appName === 'main' || this.standingAside) await this.bootstrapApp(appName, options);
       else if (!arrivedBySocket()) await this.wake(appName);
@@ -207,29 +216,49 @@ export class LocalAdapter implements AppDiscoveryAdapter, AppProcessAdapter {
   }
 
   async startApp(appName: string): Promise<void> {
-    await this.act(appName, 'startApp', async () => {
-      await this.apps[appName]?.runCommand('start', '--quickstart');
-    }, () => this.service.start(appName));
+    await this.act(
+      appName,
+      'startApp',
+      async () => {
+        await this.apps[appName]?.runCommand('start', '--quickstart');
+      },
+      () => this.service.start(appName),
+    );
   }
 
   async stopApp(appName: string): Promise<void> {
-    await this.act(appName, 'stopApp', async () => {
-      await this.apps[appName]?.runCommand('stop');
-    }, () => this.service.stop(appName));
+    await this.act(
+      appName,
+      'stopApp',
+      async () => {
+        await this.apps[appName]?.runCommand('stop');
+      },
+      () => this.service.stop(appName),
+    );
   }
 
   async upgradeApp(appName: string): Promise<void> {
-    await this.act(appName, 'upgradeApp', async () => {
-      await this.apps[appName]?.runCommand('upgrade');
-    }, async () => this.service.runner(appName)?.upgrade());
+    await this.act(
+      appName,
+      'upgradeApp',
+      async () => {
+        await this.apps[appName]?.runCommand('upgrade');
+      },
+      async () => this.service.runner(appName)?.upgrade(),
+    );
   }
 
   /** Takes the instance out of memory; the application stays registered and may be woken. */
   async removeApp(appName: string): Promise<void> {
-    await this.act(appName, 'removeApp', () => discard(this.supervisor, appName), async () => {
-      const runner = this.service.runner(appName);
-      await (runner ? runner.stop('sleep') : discard(this.supervisor, appName));
-    });
+    await this.act(
+      appName,
+      'removeApp',
+      () => discard(this.supervisor, appName),
+      async () => {
+        const runner = this.service.runner(appName);
+        await (runner ? runner.stop('sleep') : discard(this.supervisor, appName));
+      },
+    );
   }
 
   async removeAllApps(): Promise<void> {
@@ -246,7 +275,7 @@ export class LocalAdapter implements AppDiscoveryAdapter, AppProcessAdapter {
   ): Promise<void> {
     try {
       const other = this.standingAside && appName !== 'main' ? this.predecessor?.[method] : undefined;
-      if (other) await (other as (name: string) => Promise<void>).call(this.predecessor, appName);
+      if (other) await other.call(this.predecessor, appName);
       else await (appName === 'main' || this.standingAside ? byCore() : byService());
     } catch (error) {
       this.supervisor.logger.error(`${method} of "${appName}" failed`, { error: String(error) });

@@ -25,11 +25,13 @@ export function mainTarget(server: ServerAddress, defaultPort: number): Database
  */
 export function recordTarget(record: AppRecord, server: ServerAddress, defaultPort: number): DatabaseTarget {
   const { host, port, database, url, uri } = record.options.database ?? {};
-  if (url || uri) return { server: `url:${String(url ?? uri)}`, database: String(database ?? '') };
+  const address = url ?? uri;
+  if (typeof address === 'string')
+    return { server: `url:${address}`, database: typeof database === 'string' ? database : '' };
   const inMain = record.options.dbConnType === 'new_schema' && database === undefined;
   return {
     server: serverKey(host ?? server.host, port ?? server.port, defaultPort),
-    database: inMain ? server.database : String(database ?? record.name),
+    database: inMain ? server.database : typeof database === 'string' ? database : record.name,
   };
 }
 

@@ -183,7 +183,7 @@ export class AppRunner {
   }
 
   private instance(): Application | undefined {
-    return this.host.supervisor.apps[this.name] as Application | undefined;
+    return this.host.supervisor.apps[this.name];
   }
 
   /** A row without provisioning was made by another plugin; ours is made when it was ready once. */

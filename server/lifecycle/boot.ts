@@ -27,7 +27,7 @@ const DESTROY_DEADLINE_MS = 15_000;
 function construct({ supervisor, mainApp, record, onStep }: BootContext): Application {
   onStep('construct');
   const app = supervisor.registerApp({
-    appModel: { name: record.name, options: record.options } as never,
+    appModel: { name: record.name, options: record.options },
     mainApp,
     // The core's own messages would make every node boot and stop the application along with this one.
     hook: false,
@@ -90,7 +90,7 @@ export async function makeApplication(context: BootContext): Promise<void> {
   const app = construct(context);
   try {
     onStep('database');
-    await supervisor.createDatabase({ app, appOptions: record.options, transaction: undefined } as never);
+    await supervisor.createDatabase({ app, appOptions: record.options, transaction: undefined });
     await connect(app, context);
     await install(app, context);
     mainApp.log.info(`application "${record.name}" is installed`, { module: 'app-supervisor' });
@@ -112,7 +112,7 @@ async function install(app: Application, { secrets, onStep, mainApp, record }: B
 
 /** Destroys the instance to the end, so that a successor may be constructed; nothing of it stays behind. */
 export async function discard(supervisor: AppSupervisor, name: string): Promise<void> {
-  const app = supervisor.apps[name] as Application | undefined;
+  const app = supervisor.apps[name];
   if (!app) return;
   try {
     const gone = app.destroy();

@@ -3,6 +3,7 @@ import type { Application } from '@nocobase/server';
 import { checkCreate, isPlainObject, UPDATABLE_FIELDS } from '../../src/app-record';
 import { AppError } from '../../src/errors';
 import type { AppService } from '../app-service';
+import type { Registrar } from '../registrar';
 import { COLLECTION } from '../registry';
 
 type Handler = (ctx: Context, next: () => Promise<void>) => Promise<void>;
@@ -43,7 +44,7 @@ function explainWriteError(error: unknown, values: Record<string, unknown>): unk
 }
 
 /** The REST actions of `applications`; each validates, asks the service, and answers with the application as it is. */
-export function defineApplications(app: Application, service: AppService): void {
+export function defineApplications(app: Application, service: AppService, registrar: Registrar): void {
   const repository = () => app.db.getRepository(COLLECTION);
 
   const show = async (name: string) => {
@@ -98,11 +99,11 @@ export function defineApplications(app: Application, service: AppService): void 
 
     create: async (ctx, next) => {
       const values = pick(ctx.action.params.values, CREATABLE_FIELDS);
-      if (!values.name) values.name = service.freeName(typeof values.displayName === 'string' ? values.displayName : '');
+      if (!values.name) values.name = registrar.freeName(values.displayName);
       checkCreate(values);
       const name = values.name as string;
       try {
-        await repository().create({ values, context: ctx } as never);
+        await repository().create({ values, context: ctx });
       } catch (error) {
         throw explainWriteError(error, values);
       }
@@ -118,7 +119,7 @@ export function defineApplications(app: Application, service: AppService): void 
       if ('name' in values && values.name !== name) throw new AppError('APP_NAME_IMMUTABLE');
       delete values.name;
       try {
-        if (Object.keys(values).length) await repository().update({ filterByTk: name, values, context: ctx } as never);
+        if (Object.keys(values).length) await repository().update({ filterByTk: name, values, context: ctx });
       } catch (error) {
         throw explainWriteError(error, values);
       }

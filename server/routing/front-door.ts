@@ -38,12 +38,23 @@ function whoIs(route: Route): string {
  */
 export class FrontDoor {
   private readonly mainRoom: WaitingRoom;
+  private readonly steps: readonly Step[] = [
+    (visit, next) => this.awaitMain(visit, next),
+    (visit, next) => this.resolve(visit, next),
+    (visit, next) => this.refuseStopped(visit, next),
+    (visit, next) => this.admit(visit, next),
+    (visit) => this.hold(visit),
+  ];
 
   constructor(
     private readonly service: AppService,
     private readonly router: Router,
   ) {
-    this.mainRoom = new WaitingRoom('main', () => service.config, () => undefined);
+    this.mainRoom = new WaitingRoom(
+      'main',
+      () => service.config,
+      () => undefined,
+    );
   }
 
   /** NocoBase goes on when the answer is `false`, and stops at anything else; a throw would only be printed. */
@@ -53,7 +64,13 @@ export class FrontDoor {
     if (phase === 'active' && this.isForMain(req)) return false;
     return this.walk({ req, res, needsApp: true }).catch((error: unknown) => {
       if (!isAppError(error)) this.service.supervisor.logger.error('front door', { error: String(error) });
-      refuse(req, res, isAppError(error) ? error : new AppError('APP_BOOT_FAILED', { name: '', step: 'route', reason: 'internal error' }));
+      refuse(
+        req,
+        res,
+        isAppError(error)
+          ? error
+          : new AppError('APP_BOOT_FAILED', { name: '', step: 'route', reason: 'internal error' }),
+      );
       return true;
     });
   }
@@ -62,11 +79,10 @@ export class FrontDoor {
     return this.router.route(req).kind === 'main' && this.router.place(req).pageApp === undefined;
   }
 
-  private async walk(visit: Visit): Promise<boolean> {
-    const steps: Step[] = [this.awaitMain, this.resolve, this.refuseStopped, this.admit, this.hold];
+  private walk(visit: Visit): Promise<boolean> {
     const dispatch = (index: number): Promise<boolean> => {
-      const step = steps[index];
-      return step ? step.call(this, visit, () => dispatch(index + 1)) : Promise.resolve(false);
+      const step = this.steps[index];
+      return step ? step(visit, () => dispatch(index + 1)) : Promise.resolve(false);
     };
     return dispatch(0);
   }

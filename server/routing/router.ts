@@ -14,6 +14,11 @@ export class Router {
     this.reader = new RequestReader(service.config);
   }
 
+  /** Before the applications are known, nothing can be decided. */
+  get ready(): boolean {
+    return this.service.active;
+  }
+
   route(req: RoutedRequest): Route {
     const known = this.decided.get(req);
     if (known) return known;

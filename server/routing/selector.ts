@@ -22,7 +22,7 @@ const NOBODY = '-';
  * the first of several with the same text.
  */
 export async function selectApplication(ctx: SelectorContext, next: () => Promise<void>): Promise<void> {
-  if (current) {
+  if (current?.ready) {
     const route = current.route(ctx.req);
     if (route.kind === 'main') ctx.resolvedAppName = 'main';
     else if (route.kind === 'app') ctx.resolvedAppName = route.name;

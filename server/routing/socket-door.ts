@@ -2,12 +2,16 @@ import type { IncomingMessage } from 'node:http';
 import type { Duplex } from 'node:stream';
 import type { AppService } from '../app-service';
 import { socketServer, type CoreSocket, type CoreSocketServer } from '../core';
+import { withDeadline } from '../lifecycle/deadline';
 import type { Router } from './router';
-import { deliverBySocket, openedBySocket } from './socket-context';
+import { beginDelivery, endDelivery, openedBySocket } from './socket-context';
 
 /** Messages of one socket that are kept while its application comes up. */
 const MAX_KEPT = 20;
 const MAX_KEPT_BYTES = 64 * 1024;
+
+/** Close code of RFC 6455 registry: the server restarts, come back. */
+const SERVICE_RESTART = 1012;
 
 /** What is remembered of one socket. */
 interface Tab {
@@ -52,12 +56,36 @@ export class SocketDoor {
     this.tabs.clear();
   }
 
-  /** `false` lets the core go on; anything else means that the upgrade was dealt with. */
-  handle(req: IncomingMessage, socket: Duplex, head: Buffer): boolean {
-    if (!this.service.active) return false;
+  /**
+   * Sockets that were opened before the applications were known belong to the wrong one: they are closed, and the
+   * clients come back by themselves a second later.
+   */
+  closeEarlySockets(): void {
+    for (const client of socketServer()?.webSocketClients.values() ?? []) {
+      if (this.tabs.has(client.id) || this.router.route(client).kind === 'main') continue;
+      client.ws.close(SERVICE_RESTART);
+    }
+  }
+
+  /** `false` lets the core go on; anything else means that the upgrade was dealt with. Never rejects. */
+  async handle(req: IncomingMessage, socket: Duplex, head: Buffer): Promise<boolean> {
+    try {
+      return await this.admit(req, socket, head);
+    } catch (error) {
+      this.service.supervisor.logger.error('socket door', { error: String(error) });
+      socket.destroy();
+      return true;
+    }
+  }
+
+  private async admit(req: IncomingMessage, socket: Duplex, head: Buffer): Promise<boolean> {
+    const { service } = this;
     const path = (req.url ?? '').split('?')[0];
+    if (path !== service.config.wsPath) return false;
+    if (service.phase === 'starting') await this.awaitMain(socket);
     const server = socketServer();
-    if (path !== this.service.config.wsPath || !server) return false;
+    if (!service.active || !server) return false;
+    if (socket.destroyed) return true;
     const route = this.router.route(req);
     if (route.kind === 'unknown' || route.kind === 'malformed') {
       const status = route.kind === 'unknown' ? '404 Not Found' : '400 Bad Request';
@@ -69,25 +97,30 @@ export class SocketDoor {
     return true;
   }
 
+  /** The line may break meanwhile; that is no fault. */
+  private async awaitMain(socket: Duplex): Promise<void> {
+    const ignore = () => undefined;
+    socket.on('error', ignore);
+    const { config } = this.service;
+    await withDeadline(this.service.mainIsUp(), config.waitTimeoutMs, () => new Error('late')).catch(ignore);
+    socket.off('error', ignore);
+  }
+
   /** Our listeners stand before and behind the core's own, so that it asks for the application between the two. */
   private connect(server: CoreSocketServer, ws: CoreSocket, req: IncomingMessage, app: string): void {
-    let tab: Tab | undefined;
-    ws.on('message', (message) => {
-      if (tab) this.before(tab, message);
-    });
+    const tab: Tab = { id: '', app, kept: [] };
+    ws.on('message', (message) => this.before(tab, message));
     server.wss.emit('connection', ws, req);
-    ws.on('message', () => deliverBySocket(undefined));
-    const { id } = ws;
-    if (!id || app === 'main') return;
-    tab = { id, app, kept: [] };
-    this.tabs.set(id, tab);
-    ws.on('close', () => this.tabs.delete(id));
+    ws.on('message', endDelivery);
+    tab.id = ws.id ?? '';
+    this.tabs.set(tab.id, tab);
+    ws.on('close', () => this.tabs.delete(tab.id));
   }
 
   private before(tab: Tab, message: unknown): void {
-    deliverBySocket(tab.id);
     const type = messageType(message);
-    if (type === undefined) return;
+    beginDelivery(type !== undefined);
+    if (type === undefined || tab.app === 'main') return;
     const introduces = type === 'auth:token';
     if (introduces) tab.introduction = message;
     const runner = this.service.runner(tab.app);

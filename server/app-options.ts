@@ -1,0 +1,51 @@
+import { isPlainObject, type AppOptions } from '../src/app-record';
+import type { AppSecrets } from './databases/secrets';
+
+/** The `authManager` options of an instance, with the application's own secret; never the caller's object. */
+export function withJwtSecret(authManager: unknown, secret: string): Record<string, unknown> {
+  const given = isPlainObject(authManager) ? authManager : {};
+  const jwt = isPlainObject(given.jwt) ? given.jwt : {};
+  return { ...given, jwt: { ...jwt, secret } };
+}
+
+/**
+ * Options without what must not stand in them, and that. The connection type and the name of the database are
+ * written out, so that a record says where its data lies even when the environment changes.
+ * @param before the options of an existing row, whose database stays as it is written there
+ */
+export function splitOptions(
+  given: AppOptions,
+  name: string,
+  before?: AppOptions,
+): { options: AppOptions; secrets: AppSecrets } {
+  const options = structuredClone(given);
+  const secrets: AppSecrets = {};
+  const jwt = options.authManager?.jwt;
+  if (isPlainObject(jwt) && 'secret' in jwt) {
+    if (typeof jwt.secret === 'string' && jwt.secret !== '') secrets.jwtSecret = jwt.secret;
+    delete jwt.secret;
+  }
+  if (isPlainObject(options.database) && 'password' in options.database) {
+    const { password } = options.database;
+    if (typeof password === 'string' && password !== '' && !options.encryptedDbPassword) {
+      secrets.databasePassword = password;
+      delete options.database.password;
+    }
+  }
+  if (!before) {
+    options.dbConnType ??= 'new_database';
+    if (options.dbConnType === 'new_database') options.database = { database: name, ...options.database };
+  }
+  return { options, secrets };
+}
+
+const SECRET_KEY = /secret|password|passwd|token|private.?key|credential/i;
+
+/** Options for callers: nothing that looks like a secret, however deep, also in rows that other plugins wrote. */
+export function redactOptions(value: unknown): unknown {
+  if (Array.isArray(value)) return value.map(redactOptions);
+  if (!isPlainObject(value)) return value;
+  return Object.fromEntries(
+    Object.entries(value).flatMap(([key, inner]) => (SECRET_KEY.test(key) ? [] : [[key, redactOptions(inner)]])),
+  );
+}

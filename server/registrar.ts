@@ -1,0 +1,153 @@
+import { randomUUID } from 'node:crypto';
+import { suggestAppName } from '../src/app-name';
+import { checkCreate, checkUpdate, recordFromRow, type AppOptions, type AppRecord } from '../src/app-record';
+import { AppError } from '../src/errors';
+import { splitOptions } from './app-options';
+import type { AppService } from './app-service';
+import { generateSecret, type AppSecrets } from './databases/secrets';
+import { hashPassword, readAccount } from './lifecycle/administrator';
+import { COLLECTION } from './registry';
+
+/** What a row about to be written looks like to the hooks: a Sequelize model instance. */
+export interface RowModel {
+  get(key?: string): unknown;
+  set(key: string, value: unknown): unknown;
+  changed(key: string): boolean;
+  previous(key: string): unknown;
+}
+
+export interface WriteContext {
+  /** The user on whose behalf it is written. */
+  currentUser?: { id?: unknown };
+}
+
+/**
+ * Checks and completes rows of `applications` on their way into the database, and follows them into memory: the same
+ * for REST and for whoever writes through the repository.
+ */
+export class Registrar {
+  constructor(private readonly service: AppService) {}
+
+  /** Checks a row about to be created and completes it: options without secrets, the secrets sealed. */
+  async prepareCreate(row: RowModel, context: WriteContext): Promise<void> {
+    const values = row.get() as Record<string, unknown>;
+    if (!values.name) row.set('name', this.freeName(values.displayName));
+    const input = checkCreate({ ...values, name: row.get('name'), admin: row.get('admin') });
+    this.assertFree(input.name, input.cname);
+    const { options, secrets } = splitOptions(input.options, input.name);
+    secrets.jwtSecret ??= generateSecret();
+    secrets.admin = await this.firstAdministrator(input.admin, context);
+    const record: AppRecord = { name: input.name, startMode: input.startMode, options };
+    const ownDialect = options.dbConnType === 'new_database';
+    const provisioning = {
+      ...(ownDialect && !(await this.service.provisioner.preflight(record)).exists
+        ? { ownershipToken: randomUUID() }
+        : {}),
+    };
+    const complete = {
+      ...input,
+      admin: undefined,
+      options,
+      provisioning,
+      secrets: this.service.secretBox.seal(input.name, secrets),
+    };
+    for (const [field, value] of Object.entries(complete)) if (value !== undefined) row.set(field, value);
+  }
+
+  /** The row is written: the application exists for routing, and its making begins. */
+  register(row: RowModel): Promise<void> {
+    const record = recordFromRow(row.get() as Record<string, unknown>);
+    this.service.registry.put(record);
+    const runner = this.service.runner(record.name);
+    if (!runner) return Promise.resolve();
+    return runner.make();
+  }
+
+  /** A creation that came to nothing: the row is rolled back by its transaction, the rest here. */
+  async unregister(name: string): Promise<void> {
+    const record = this.service.registry.get(name);
+    if (record?.provisioning?.ownershipToken) await this.service.provisioner.drop(record).catch(() => undefined);
+    await this.service.forget(name);
+  }
+
+  /** Checks a row about to be updated and puts the cleaned values into it. */
+  prepareUpdate(row: RowModel, givenName: unknown): void {
+    const before = this.service.registry.get(String(row.previous('name') ?? row.get('name')));
+    if (!before) return;
+    const given: Record<string, unknown> = { name: givenName };
+    for (const field of ['displayName', 'cname', 'icon', 'pinned', 'sort', 'startMode', 'options']) {
+      if (row.changed(field)) given[field] = row.get(field);
+    }
+    const changes = checkUpdate(given, before);
+    if (typeof changes.cname === 'string') this.assertFree(undefined, changes.cname, before.name);
+    const { autoStart } = (changes.options ?? {}) as AppOptions;
+    if (changes.options && !('startMode' in changes) && autoStart !== before.options.autoStart) {
+      // Older callers say it this way.
+      changes.startMode = autoStart === true ? 'eager' : 'lazy';
+    }
+    if (changes.options) {
+      const { options, secrets } = splitOptions(changes.options as AppOptions, before.name, before.options);
+      changes.options = options;
+      if (Object.keys(secrets).length) {
+        row.set('secrets', this.service.secretBox.seal(before.name, { ...this.service.secrets(before), ...secrets }));
+      }
+    }
+    for (const [field, value] of Object.entries(changes)) row.set(field, value);
+  }
+
+  /** The row was changed and committed. */
+  refresh(row: RowModel): void {
+    const record = recordFromRow(row.get() as Record<string, unknown>);
+    const known = this.service.registry.get(record.name);
+    if (known) this.service.registry.put({ ...known, ...record });
+  }
+
+  /** Moves the secrets of rows that another plugin wrote out of their options, and fills in their start mode. */
+  async adoptRows(): Promise<number> {
+    const model = this.service.mainApp().db.getModel(COLLECTION);
+    let adopted = 0;
+    for (const row of await model.findAll()) {
+      const values = row.get() as Record<string, unknown>;
+      const record = recordFromRow(values);
+      const { options, secrets } = splitOptions(record.options, record.name, record.options);
+      const sealed = Object.keys(secrets).length
+        ? this.service.secretBox.seal(record.name, { ...this.service.secrets(record), ...secrets })
+        : undefined;
+      if (values.startMode && !sealed) continue;
+      const patch = { startMode: record.startMode, ...(sealed ? { secrets: sealed, options } : {}) };
+      await model.update(patch, { where: { name: record.name }, hooks: false });
+      adopted += 1;
+    }
+    return adopted;
+  }
+
+  /** A name made of what a person typed, with a random ending when that is taken or empty. */
+  freeName(displayName: unknown): string {
+    const base = suggestAppName(typeof displayName === 'string' ? displayName : '') || 'app';
+    const random = () => randomUUID().slice(0, 6);
+    let name = base === 'app' ? `app-${random()}` : base;
+    while (this.service.registry.has(name)) name = `${base}-${random()}`;
+    return name;
+  }
+
+  private assertFree(name: string | undefined, domain: string | undefined, self?: string): void {
+    if (name !== undefined && this.service.registry.has(name)) throw new AppError('APP_NAME_TAKEN', { name });
+    const owner = domain === undefined ? undefined : this.service.registry.byDomain(domain);
+    if (domain !== undefined && owner !== undefined && owner !== self) {
+      throw new AppError('APP_DOMAIN_TAKEN', { domain, owner });
+    }
+  }
+
+  private async firstAdministrator(
+    admin: ReturnType<typeof checkCreate>['admin'],
+    context: WriteContext,
+  ): Promise<AppSecrets['admin']> {
+    if (!admin) return readAccount(this.service.mainApp(), context.currentUser?.id);
+    return {
+      email: admin.email ?? null,
+      username: admin.username ?? null,
+      nickname: admin.nickname ?? admin.username ?? 'Administrator',
+      passwordHash: await hashPassword(this.service.mainApp(), admin.password),
+    };
+  }
+}
