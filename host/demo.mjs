@@ -44,7 +44,7 @@ export async function createDemo(host, { report, signal }) {
     await report.step(`demo: ${application.displayName} (${application.name})`, async (note) => {
       try {
         note('application');
-        await createApplication(administrator, application);
+        await createApplication(administrator, application, host.database.database);
         note('data');
         await fill(
           await signInAs(host.rest.app(application.name), host.credentials, `to ${application.name}`),
@@ -62,11 +62,14 @@ export async function createDemo(host, { report, signal }) {
 /**
  * @param {import('./rest.mjs').RestClient} administrator
  * @param {typeof APPLICATIONS[number]} application
+ * @param {string} mainDatabase
  */
-async function createApplication(administrator, { name, displayName, cname }) {
+async function createApplication(administrator, { name, displayName, cname }, mainDatabase) {
   const present = await administrator.get(`applications:list?pageSize=200&filter=${encode({ name })}`);
   if (present.length > 0) return;
-  await administrator.post('applications:create?wait=true', { name, displayName, cname });
+  const database = `${mainDatabase}_${name}`; // two hosts may share a database server
+  const options = { dbConnType: 'new_database', database: { database } };
+  await administrator.post('applications:create?wait=true', { name, displayName, cname, options });
 }
 
 /**

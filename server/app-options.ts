@@ -41,11 +41,11 @@ export function splitOptions(
 
 const SECRET_KEY = /secret|password|passwd|token|private.?key|credential/i;
 
-/** Options for callers: nothing that looks like a secret, however deep, also in rows that other plugins wrote. */
-export function redactOptions(value: unknown): unknown {
-  if (Array.isArray(value)) return value.map(redactOptions);
+/** A value for callers and logs: nothing that looks like a secret, however deep, also in rows that other plugins wrote. */
+export function redact(value: unknown): unknown {
+  if (Array.isArray(value)) return value.map(redact);
   if (!isPlainObject(value)) return value;
   return Object.fromEntries(
-    Object.entries(value).flatMap(([key, inner]) => (SECRET_KEY.test(key) ? [] : [[key, redactOptions(inner)]])),
+    Object.entries(value).flatMap(([key, inner]) => (SECRET_KEY.test(key) ? [] : [[key, redact(inner)]])),
   );
 }

@@ -1,12 +1,13 @@
 import path from 'node:path';
+import { existsSync, mkdirSync, rmSync, writeFileSync } from 'node:fs';
 import { rm } from 'node:fs/promises';
-import type { Application, AppSupervisor } from '@nocobase/server';
+import { isTransient, type Application, type AppSupervisor } from '@nocobase/server';
 import type { AppModel, AppStatus } from '@nocobase/server/lib/app-supervisor/types';
 import { storagePathJoin } from '@nocobase/utils';
 import type { AppRecord } from '../src/app-record';
 import { APP_STATES, type AppCondition, type AppState } from '../src/app-state';
 import { AppError } from '../src/errors';
-import { redactOptions, withJwtSecret } from './app-options';
+import { redact, withJwtSecret } from './app-options';
 import { readConfig, type SupervisorConfig } from './config';
 import { currentOptionsFactory } from './core';
 import type { ServerAddress } from './databases/dialect';
@@ -26,9 +27,15 @@ import { COLLECTION, Registry } from './registry';
 export type ServicePhase = 'off' | 'starting' | 'active' | 'inert';
 
 /** An application as callers see it: the row without its secrets, and what is computed. */
-export interface AppView extends AppCondition {
+export interface AppView {
   name: string;
-  status: string;
+  status: AppStatus;
+  state: AppState;
+  /** ISO times; null when nothing is known, e.g. of an application that was not touched since the process started. */
+  stateSince: string | null;
+  stateReason: string | null;
+  lastError: { code: string; message: string; step?: string; at: string } | null;
+  retryAt: string | null;
   /** False for an old application that still signs its tokens with the main application's secret. */
   ownSecret: boolean;
   [field: string]: unknown;
@@ -46,6 +53,7 @@ export class AppService implements RunnerHost {
   private readonly runners = new Map<string, AppRunner>();
   readonly secretBox: SecretBox;
   private readonly runningListeners = new Set<(name: string) => void>();
+  private readonly removing = new Set<string>();
   private currentPhase: ServicePhase = 'off';
   private whenUp?: { promise: Promise<void>; resolve: () => void };
   private baseFactory?: ReturnType<typeof currentOptionsFactory>;
@@ -70,6 +78,19 @@ export class AppService implements RunnerHost {
 
   get active(): boolean {
     return this.currentPhase === 'active';
+  }
+
+  /** Whether the plugin managed applications when the former process of this NocoBase ended. */
+  wasEnabled(): boolean {
+    return existsSync(enabledMark()) && !isTransient();
+  }
+
+  rememberEnabled(enabled: boolean): void {
+    if (!enabled) rmSync(enabledMark(), { force: true });
+    else if (!existsSync(enabledMark())) {
+      mkdirSync(path.dirname(enabledMark()), { recursive: true });
+      writeFileSync(enabledMark(), '');
+    }
   }
 
   /** The plugin is enabled and its main application begins to load. */
@@ -104,8 +125,8 @@ export class AppService implements RunnerHost {
     this.supervisor.setAppOptionsFactory((name, main, options) => this.appOptions(name, main, options));
     this.whenUp?.resolve();
     mainApp.log.info(`App Supervisor manages ${this.registry.size} applications`, { module: 'app-supervisor' });
-    if (first) this.resume();
-    else for (const name of [...this.runners.keys()]) if (!this.registry.has(name)) this.runners.delete(name);
+    for (const name of [...this.runners.keys()]) if (!this.registry.has(name)) await this.forget(name);
+    if (first && !isTransient()) this.resume();
     // One turn of the event loop: the first eager applications are registered when the main application says it is up.
     await new Promise<void>((done) => setImmediate(done));
   }
@@ -218,13 +239,28 @@ export class AppService implements RunnerHost {
     const condition = this.describe(name) ?? { state: 'asleep' as const, since: 0 };
     return {
       ...visible,
-      ...condition,
       name,
-      options: redactOptions(row.options),
+      state: condition.state,
+      stateSince: condition.since ? new Date(condition.since).toISOString() : null,
+      stateReason: condition.reason ?? null,
+      lastError: condition.lastError
+        ? { ...condition.lastError, at: new Date(condition.lastError.at).toISOString() }
+        : null,
+      retryAt: condition.retryAt ? new Date(condition.retryAt).toISOString() : null,
+      options: redact(row.options),
       startMode: record?.startMode ?? row.startMode ?? 'lazy',
       status: this.statusOf(condition.state),
-      ownSecret: Boolean(record?.secrets) || Boolean(record?.options.authManager?.jwt?.secret),
+      ownSecret: record !== undefined && this.hasOwnSecret(record),
     };
+  }
+
+  private hasOwnSecret(record: AppRecord): boolean {
+    try {
+      return this.secrets(record).jwtSecret !== undefined;
+    } catch {
+      // It has secrets, though they cannot be read here.
+      return true;
+    }
   }
 
   // ---- the operator's actions ---------------------------------------------------------------------------------
@@ -282,14 +318,19 @@ export class AppService implements RunnerHost {
     const runner = this.mustFind(name);
     const record = this.registry.get(name) as AppRecord;
     if (dropDatabase) await this.provisioner.assertDroppable(record);
-    await this.writeRow(name, { stoppedAt: new Date() });
-    await runner.stop('operator');
-    if (dropDatabase) {
-      await this.provisioner.drop(record);
-      // Keys of an application whose data is kept stay with the data: they decrypt it.
-      await rm(storagePathJoin('apps', path.basename(name)), { recursive: true, force: true });
+    this.removing.add(name);
+    try {
+      await this.writeRow(name, { stoppedAt: new Date() });
+      await runner.stop('operator');
+      if (dropDatabase) {
+        await this.provisioner.drop(record);
+        // Keys of an application whose data is kept stay with the data: they decrypt it.
+        await rm(storagePathJoin('apps', path.basename(name)), { recursive: true, force: true });
+      }
+      await this.mainApp().db.getRepository(COLLECTION).destroy({ filterByTk: name });
+    } finally {
+      this.removing.delete(name);
     }
-    await this.mainApp().db.getRepository(COLLECTION).destroy({ filterByTk: name });
   }
 
   /** The row is gone: so are instance, runner and routes. */
@@ -306,20 +347,22 @@ export class AppService implements RunnerHost {
   private mustFind(name: string): AppRunner {
     const runner = this.runner(name);
     if (!runner) throw new AppError('APP_NOT_FOUND', { name });
+    if (this.removing.has(name)) throw new AppError('APP_REMOVING', { name });
     return runner;
   }
 
   /** Writes columns of one row past the hooks, and the same into memory. */
   private async writeRow(name: string, patch: Record<string, unknown>): Promise<void> {
-    const record = this.registry.get(name);
-    if (!record) return;
+    if (!this.registry.has(name)) return;
     const transaction = this.creations.get(name);
     await this.mainApp()
       .db.getModel(COLLECTION)
       .update(patch, { where: { name }, hooks: false, transaction: transaction as never });
     const { stoppedAt } = patch;
     const dates = 'stoppedAt' in patch ? { stoppedAt: stoppedAt ? (stoppedAt as Date).toISOString() : undefined } : {};
-    this.registry.put({ ...record, ...(patch as Partial<AppRecord>), ...dates });
+    // Read again: the row may have been changed or removed while this was written.
+    const latest = this.registry.get(name);
+    if (latest) this.registry.put({ ...latest, ...(patch as Partial<AppRecord>), ...dates });
   }
 
   /** Transactions in which rows are being created whose making is waited for: their rows are not visible outside. */
@@ -370,4 +413,8 @@ export class AppService implements RunnerHost {
       options: record.options,
     };
   }
+}
+
+function enabledMark(): string {
+  return storagePathJoin('apps', 'main', 'app_supervisor_enabled');
 }

@@ -1,6 +1,4 @@
-import type { IncomingMessage, ServerResponse } from 'node:http';
-import type { Duplex } from 'node:stream';
-import { AppSupervisor, Gateway, Plugin } from '@nocobase/server';
+import { AppSupervisor, Plugin } from '@nocobase/server';
 import { AppError, ERROR_TABLE, fillMessage, isAppError } from '../src/errors';
 import { version } from '../package.json';
 import { activeLocalAdapter, LOCAL_ADAPTER, registerLocalAdapter } from './adapters/local';
@@ -8,26 +6,11 @@ import type { AppService } from './app-service';
 import { Registrar } from './registrar';
 import { bindCollection } from './registration';
 import { defineApplications } from './resources/applications';
-import { defineSupervisor } from './resources/supervisor';
-import { FrontDoor } from './routing/front-door';
-import { Router } from './routing/router';
-import { selectApplication, setSelectorRouter } from './routing/selector';
-import { SocketDoor } from './routing/socket-door';
+import { defineSupervisor, refuseApplications } from './resources/supervisor';
+import { closeDoors, joinSelectors, openDoors, welcomeAnew } from './routing/doors';
 
 const PACKAGE = 'nocobase-plugin-app-supervisor';
 const PEER = 'multi-app-manager';
-
-interface Doors {
-  service: AppService;
-  router: Router;
-  onRequest: (req: IncomingMessage, res: ServerResponse) => Promise<boolean> | false;
-  /** The core awaits it, though its type does not say so. */
-  onUpgrade: (req: IncomingMessage, socket: Duplex, head: Buffer) => Promise<boolean>;
-  sockets: SocketDoor;
-}
-
-/** The gateway's hooks are one a process, while the plugin is constructed anew at each reload of the main application. */
-let doors: Doors | undefined;
 
 /** Wires the parts together, and nothing else. */
 export class PluginAppSupervisor extends Plugin {
@@ -66,11 +49,14 @@ export class PluginAppSupervisor extends Plugin {
     this.translateErrors();
     const { service } = this;
     if (this.obstacle || !service) {
+      service?.rememberEnabled(false);
       service?.standAside(this.obstacle);
-      this.closeDoors();
+      closeDoors();
+      if (this.obstacle && !this.isRefusal(this.obstacle)) refuseApplications(app, this.obstacle);
       return;
     }
-    this.openDoors();
+    // While it is being enabled, the plugin is loaded once without being enabled: that may yet come to nothing.
+    if (this.enabled) this.openDoors();
     const registrar = new Registrar(service);
     bindCollection(app, service, registrar);
     defineApplications(app, service, registrar);
@@ -84,7 +70,8 @@ export class PluginAppSupervisor extends Plugin {
   private async activate(service: AppService): Promise<void> {
     const first = !service.active;
     await service.activate();
-    if (first) doors?.sockets.closeEarlySockets();
+    service.rememberEnabled(true);
+    if (first) welcomeAnew();
   }
 
   override async install(): Promise<void> {
@@ -98,7 +85,8 @@ export class PluginAppSupervisor extends Plugin {
 
   override async afterDisable(): Promise<void> {
     if (this.app.name !== 'main') return;
-    this.closeDoors();
+    closeDoors();
+    this.service?.rememberEnabled(false);
     await this.service?.shutDown();
   }
 
@@ -120,34 +108,9 @@ export class PluginAppSupervisor extends Plugin {
   }
 
   private openDoors(): void {
-    const { service } = this;
-    if (!service) return;
-    if (doors && doors.service !== service) this.closeDoors();
-    service.beginStart();
-    if (!doors) {
-      const router = new Router(service);
-      const front = new FrontDoor(service, router);
-      const sockets = new SocketDoor(service, router);
-      const onRequest: Doors['onRequest'] = (req, res) => front.handle(req, res);
-      const onUpgrade: Doors['onUpgrade'] = async (req, socket, head) => sockets.handle(req, socket, head);
-      doors = { service, router, onRequest, onUpgrade, sockets };
-      Gateway.registerRequestHandler(onRequest as never);
-      Gateway.registerWsHandler(onUpgrade as never);
-      sockets.open();
-    }
-    setSelectorRouter(doors.router);
-    // The core awaits the chain, though its type does not say so.
-    // eslint-disable-next-line @typescript-eslint/no-misused-promises
-    Gateway.getInstance().addAppSelectorMiddleware(selectApplication);
-  }
-
-  private closeDoors(): void {
-    setSelectorRouter(undefined);
-    if (!doors) return;
-    Gateway.unregisterRequestHandler(doors.onRequest as never);
-    Gateway.unregisterWsHandler(doors.onUpgrade as never);
-    doors.sockets.close();
-    doors = undefined;
+    if (!this.service) return;
+    openDoors(this.service);
+    joinSelectors();
   }
 
   /** Our errors in the caller's language. */

@@ -52,6 +52,7 @@ export class Registrar {
       secrets: this.service.secretBox.seal(input.name, secrets),
     };
     for (const [field, value] of Object.entries(complete)) if (value !== undefined) row.set(field, value);
+    row.set('admin', null);
   }
 
   /** The row is written: the application exists for routing, and its making begins. */
@@ -97,9 +98,10 @@ export class Registrar {
 
   /** The row was changed and committed. */
   refresh(row: RowModel): void {
-    const record = recordFromRow(row.get() as Record<string, unknown>);
-    const known = this.service.registry.get(record.name);
-    if (known) this.service.registry.put({ ...known, ...record });
+    const values = row.get() as Record<string, unknown>;
+    const known = this.service.registry.get(String(values.name));
+    // A row may have been read in part; its columns carry the names of a record's fields.
+    if (known) this.service.registry.put(recordFromRow({ ...known, ...values }));
   }
 
   /** Moves the secrets of rows that another plugin wrote out of their options, and fills in their start mode. */

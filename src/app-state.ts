@@ -6,7 +6,7 @@
  *   takes the making up again.
  * - `asleep`: installed, no instance in memory. A visit wakes it: `booting`.
  * - `booting`: its instance is being constructed, loaded and started. Ends in `running` or in `failed`.
- * - `running`: answers requests.
+ * - `running`: answers requests. When its instance ends without us, it is `asleep` (a manual one `stopped`).
  * - `draining`: no new request is let in, those in flight are waited for (bounded), then the instance is
  *   destroyed. Ends in `stopped` or `asleep`.
  * - `stopped`: by an operator's decision (or `manual` and not started since the process is up). Only Start leads
@@ -38,7 +38,7 @@ export const APP_TRANSITIONS: Readonly<Record<AppState, readonly AppState[]>> = 
   creating: ['running', 'stopped', 'failed', 'asleep', 'draining'],
   asleep: ['booting', 'stopped', 'creating'],
   booting: ['running', 'failed', 'draining', 'stopped', 'asleep'],
-  running: ['draining', 'booting'],
+  running: ['draining', 'booting', 'asleep', 'stopped'],
   draining: ['stopped', 'asleep', 'failed'],
   stopped: ['booting', 'creating', 'asleep'],
   failed: ['booting', 'creating', 'stopped', 'asleep', 'quarantined'],

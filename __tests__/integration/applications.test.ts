@@ -1,3 +1,4 @@
+import { postgresDialect } from '../../server/databases/postgres';
 import { TestHost } from '../helpers/test-host';
 
 /** Registration, databases, secrets and administrators, over REST against a real NocoBase and PostgreSQL. */
@@ -234,6 +235,50 @@ describe('applications', () => {
       const answer = await host.post(`/api/applications:${action}?filterByTk=alpha`, { name: 'by-member' }, headers);
       expect(answer.status).toBe(403);
     }
+  });
+
+  describe('the database server says no, in seconds', () => {
+    const server = () => {
+      const { host: address, port, user: username, password, database } = host.host.database;
+      return { host: address, port, username, password, database };
+    };
+
+    it('to a role without CREATEDB', async () => {
+      await host.sql(`CREATE ROLE limited LOGIN PASSWORD 'limited'`);
+      const limited = { ...server(), username: 'limited', password: 'limited' };
+      try {
+        await expect(postgresDialect.assertMayCreate(limited)).rejects.toMatchObject({
+          code: 'APP_DATABASE_DENIED',
+          status: 422,
+        });
+        await expect(postgresDialect.create(limited, 'by_limited', 'token')).rejects.toMatchObject({
+          code: 'APP_DATABASE_DENIED',
+        });
+        expect(await host.databases()).not.toContain('by_limited');
+      } finally {
+        await host.sql('DROP ROLE limited');
+      }
+    });
+
+    it('when it cannot be reached, without the address in the answer', async () => {
+      const started = Date.now();
+      const away = { ...server(), host: '127.0.0.1', port: 1, password: 'Planted-4712' };
+      const refusal = await postgresDialect.inspect(away, 'any').catch((error: unknown) => error as Error);
+      expect(refusal).toMatchObject({ code: 'APP_DATABASE_UNREACHABLE', status: 503 });
+      expect((refusal as Error).message).not.toMatch(/Planted|127\.0\.0\.1/);
+      expect(Date.now() - started).toBeLessThan(10_000);
+    });
+
+    it('quotes whatever the database is called', async () => {
+      const name = `we"ird 'name`;
+      expect(await postgresDialect.create(server(), name, 'a-token')).toBe(true);
+      expect(await postgresDialect.create(server(), name, 'another')).toBe(false);
+      expect(await postgresDialect.inspect(server(), name)).toBe('empty');
+      expect(await postgresDialect.isOwned(server(), name, 'a-token')).toBe(true);
+      expect(await postgresDialect.isOwned(server(), name, 'another')).toBe(false);
+      await postgresDialect.drop(server(), name);
+      expect(await postgresDialect.inspect(server(), name)).toBe('absent');
+    });
   });
 
   describe('destroy', () => {

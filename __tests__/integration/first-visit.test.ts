@@ -32,6 +32,27 @@ describe('the first visit', () => {
     expect(await host.connections('cold')).toBe(0);
   });
 
+  it('holds who comes while the main application itself is starting', async () => {
+    const outcomes: string[] = [];
+    await host.host.kill('SIGKILL');
+    const restarting = host.host.restart();
+    let over = false;
+    const visitors = Array.from({ length: 4 }, async (_, index) => {
+      const headers: Record<string, string> = index % 2 ? { 'X-App': 'cold' } : {};
+      while (!over) {
+        // Between two processes nobody listens: a refused connection is no answer.
+        const answer = await host.get('/api/app:getInfo', headers).catch(() => undefined);
+        if (answer) outcomes.push(`${answer.status} ${answer.body.error?.code ?? answer.body.data?.name}`);
+        else await new Promise((resolve) => setTimeout(resolve, 30));
+      }
+    });
+    await restarting;
+    over = true;
+    await Promise.all(visitors);
+    expect(new Set(outcomes)).toEqual(new Set(['200 main', '200 cold']));
+    await host.host.restart();
+  });
+
   it('serves pages and health checks of the main application while it sleeps', async () => {
     expect((await host.get('/apps/cold/admin/', { Accept: 'text/html' })).status).toBe(200);
     expect((await host.get('/api/__health_check')).text).toBe('ok');

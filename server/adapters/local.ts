@@ -9,6 +9,7 @@ import type {
 import { AppService } from '../app-service';
 import { adapterFactory, defaultAdapterNames } from '../core';
 import { discard } from '../lifecycle/boot';
+import { closeDoors, openDoors } from '../routing/doors';
 import { arrivedBySocket, isUnreadableMessage } from '../routing/socket-context';
 
 export const LOCAL_ADAPTER = 'local';
@@ -66,6 +67,8 @@ export class LocalAdapter implements AppDiscoveryAdapter, AppProcessAdapter {
     );
     const factory = predecessorName === undefined ? undefined : adapterFactory(AppSupervisor, predecessorName);
     if (predecessorName !== 'main-only') this.predecessor = factory?.({ supervisor }) as Predecessor | undefined;
+    // A new process of a NocoBase in which the plugin was at work holds its visitors from the first moment on.
+    if (this.service.wasEnabled()) openDoors(this.service);
     if (this.predecessor) {
       const { apps, appStatus, appErrors, lastSeenAt, lastMaintainingMessage, statusBeforeCommanding } = this;
       const shared = { apps, appStatus, appErrors, lastSeenAt, lastMaintainingMessage, statusBeforeCommanding };
@@ -102,8 +105,18 @@ export class LocalAdapter implements AppDiscoveryAdapter, AppProcessAdapter {
   setAppStatus(appName: string, status: AppStatus, options: Record<string, unknown> = {}): void {
     if (isTransient() || this.appStatus[appName] === status) return;
     this.appStatus[appName] = status;
-    if (appName === 'main' && status === 'error') this.service.mainFailed();
+    if (appName === 'main') this.followMain(status);
     if (!this.isQuiet(appName, status)) this.supervisor.emit('appStatusChanged', { appName, status, options });
+  }
+
+  /** The main application came up without the plugin, or did not come up: nobody is held any longer. */
+  private followMain(status: AppStatus): void {
+    if (this.service.phase !== 'starting') return;
+    if (status === 'error') this.service.mainFailed();
+    if (status === 'running') {
+      closeDoors();
+      this.service.standAside(undefined);
+    }
   }
 
   /** A visitor's wake and a sleep are nobody's business; the end of an instance is not the end of a making. */
@@ -253,10 +266,10 @@ export class LocalAdapter implements AppDiscoveryAdapter, AppProcessAdapter {
     await this.act(
       appName,
       'removeApp',
-      () => discard(this.supervisor, appName),
+      () => discard(this.supervisor, this.apps[appName]),
       async () => {
         const runner = this.service.runner(appName);
-        await (runner ? runner.stop('sleep') : discard(this.supervisor, appName));
+        await (runner ? runner.stop('sleep') : discard(this.supervisor, this.apps[appName]));
       },
     );
   }
@@ -264,7 +277,7 @@ export class LocalAdapter implements AppDiscoveryAdapter, AppProcessAdapter {
   async removeAllApps(): Promise<void> {
     // Sub-applications first: what they say at their end still finds the main application.
     for (const app of this.getApps()) await this.removeApp(app.name);
-    await discard(this.supervisor, 'main');
+    await discard(this.supervisor, this.apps.main);
   }
 
   private async act(

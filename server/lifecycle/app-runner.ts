@@ -66,15 +66,18 @@ export class AppRunner {
     );
   }
 
-  /** An instance that ended without us (its own command, the end of the process) leaves an application asleep. */
+  /** An instance that ended without us (its own command, the end of the process) leaves its application at rest. */
   get state(): AppState {
-    if (this.condition.state === 'running' && !this.instance()) this.enter('asleep', { reason: 'ended' });
+    if (this.condition.state === 'running' && !this.instance()) {
+      const manual = this.host.record(this.name)?.startMode === 'manual';
+      this.enter(manual ? 'stopped' : 'asleep', { reason: 'ended' });
+    }
     return this.condition.state;
   }
 
   /** A copy of what the administrator sees. */
   describe(): AppCondition {
-    return { ...this.condition };
+    return { ...this.condition, state: this.state };
   }
 
   /** Whether the core's status changes of this application are pushed to open tabs. */
@@ -136,7 +139,7 @@ export class AppRunner {
         this.announced = !asleep;
         this.enter('draining', { reason });
         await this.drain();
-        await discard(this.host.supervisor, this.name);
+        await discard(this.host.supervisor, this.instance());
         this.enter(rest, { reason });
       }
       if (!asleep) await this.host.supervisor.setAppStatus(this.name, 'stopped');
@@ -233,7 +236,7 @@ export class AppRunner {
         code,
         error: describeForLog(this.failure.origin ?? error),
       });
-      await discard(supervisor, this.name);
+      await discard(supervisor, this.instance());
       const at = Date.now();
       const retryAt = at + backoffDelay(this.failures, config.backoff, Math.random());
       this.enter('failed', { reason: code, lastError: { code, message, step: this.step, at }, retryAt });
@@ -248,7 +251,7 @@ export class AppRunner {
     const known = host.record(name);
     if (!known) throw new AppError('APP_NOT_FOUND', { name });
     host.supervisor.clearAppError(name);
-    await discard(host.supervisor, name);
+    await discard(host.supervisor, this.instance());
     // Set aside: an attempt that was given up at its deadline may still be at work.
     const attempt = {};
     this.attempt = attempt;

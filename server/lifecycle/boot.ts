@@ -57,14 +57,14 @@ async function connect(app: Application, { record, provisioner, onStep }: BootCo
  * this one (FACTS-server 1.3). An application that is not installed yet is made first.
  */
 export async function bootApplication(context: BootContext): Promise<Application> {
-  const { supervisor, onStep, record } = context;
+  const { supervisor, onStep } = context;
   const app = construct(context);
   try {
     await connect(app, context);
     onStep('check');
     if (!(await app.isInstalled())) {
       await install(app, context);
-      await discard(supervisor, record.name);
+      await discard(supervisor, app);
       return await bootApplication(context);
     }
     if ((await app.version.get()) === app.getPackageVersion()) {
@@ -79,7 +79,7 @@ export async function bootApplication(context: BootContext): Promise<Application
     }
     return app;
   } catch (error) {
-    await discard(supervisor, record.name);
+    await discard(supervisor, app);
     throw error;
   }
 }
@@ -95,7 +95,7 @@ export async function makeApplication(context: BootContext): Promise<void> {
     await install(app, context);
     mainApp.log.info(`application "${record.name}" is installed`, { module: 'app-supervisor' });
   } finally {
-    await discard(supervisor, record.name);
+    await discard(supervisor, app);
   }
 }
 
@@ -110,19 +110,24 @@ async function install(app: Application, { secrets, onStep, mainApp, record }: B
   await setAdministrator(app, secrets.admin ?? (await readAccount(mainApp, undefined)));
 }
 
-/** Destroys the instance to the end, so that a successor may be constructed; nothing of it stays behind. */
-export async function discard(supervisor: AppSupervisor, name: string): Promise<void> {
-  const app = supervisor.apps[name];
+/**
+ * Destroys an instance to the end, so that a successor may be constructed; nothing of it stays behind. An instance that
+ * has lost its place already (its boot was given up) only closes what it may have opened since.
+ */
+export async function discard(supervisor: AppSupervisor, app: Application | undefined): Promise<void> {
   if (!app) return;
+  const { name } = app;
   try {
+    if (supervisor.apps[name] !== app) return;
     const gone = app.destroy();
     await withDeadline(gone, DESTROY_DEADLINE_MS, () => new Error(`application "${name}" does not end`));
   } catch (error) {
     supervisor.logger.warn(`application "${name}" ended with an error`, { error: String(error) });
-    if (!app.db.closed()) await app.db.close().catch(() => undefined);
+    // The core's clean-up at the end of a destroy goes by name: it would hit the successor.
+    app.removeAllListeners('afterDestroy');
   } finally {
-    // The core's own clean-up goes by name and did not run when destroy threw.
     if (supervisor.apps[name] === app) delete supervisor.apps[name];
+    if (!app.db.closed()) await app.db.close().catch(() => undefined);
   }
 }
 

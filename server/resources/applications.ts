@@ -2,6 +2,7 @@ import type { Context } from '@nocobase/actions';
 import type { Application } from '@nocobase/server';
 import { checkCreate, isPlainObject, UPDATABLE_FIELDS } from '../../src/app-record';
 import { AppError } from '../../src/errors';
+import { redact } from '../app-options';
 import type { AppService } from '../app-service';
 import type { Registrar } from '../registrar';
 import { COLLECTION } from '../registry';
@@ -25,6 +26,24 @@ function pick(values: unknown, fields: readonly string[]): Record<string, unknow
   return Object.fromEntries(fields.filter((field) => field in given).map((field) => [field, given[field]]));
 }
 
+const GIVEN = Symbol('values of an application as the caller gave them');
+
+/** The values that the caller gave; what NocoBase holds of them, and logs, is without secrets. */
+function given(ctx: Context): unknown {
+  const state = ctx.state as Record<symbol, unknown>;
+  return GIVEN in state ? state[GIVEN] : ctx.action.params.values;
+}
+
+/** Before anything else may refuse and log the call: NocoBase writes the values of every action into its request log. */
+async function concealSecrets(ctx: Context, next: () => Promise<void>): Promise<void> {
+  const { action } = ctx;
+  if (action?.resourceName === COLLECTION && action.params?.values !== undefined) {
+    (ctx.state as Record<symbol, unknown>)[GIVEN] = action.params.values as unknown;
+    action.params.values = redact(action.params.values);
+  }
+  await next();
+}
+
 /** The one application that an action is for. @throws APP_NOT_FOUND */
 function target(ctx: Context): string {
   const key = ctx.action.params.filterByTk;
@@ -46,6 +65,7 @@ function explainWriteError(error: unknown, values: Record<string, unknown>): unk
 /** The REST actions of `applications`; each validates, asks the service, and answers with the application as it is. */
 export function defineApplications(app: Application, service: AppService, registrar: Registrar): void {
   const repository = () => app.db.getRepository(COLLECTION);
+  app.resourceManager.use(concealSecrets as never, { before: 'auth' });
 
   const show = async (name: string) => {
     const row = await repository().findOne({ filterByTk: name });
@@ -98,7 +118,7 @@ export function defineApplications(app: Application, service: AppService, regist
     },
 
     create: async (ctx, next) => {
-      const values = pick(ctx.action.params.values, CREATABLE_FIELDS);
+      const values = pick(given(ctx), CREATABLE_FIELDS);
       if (!values.name) values.name = registrar.freeName(values.displayName);
       checkCreate(values);
       const name = values.name as string;
@@ -115,7 +135,7 @@ export function defineApplications(app: Application, service: AppService, regist
     update: async (ctx, next) => {
       const name = target(ctx);
       if (!service.registry.has(name)) throw new AppError('APP_NOT_FOUND', { name });
-      const values = pick(ctx.action.params.values, ['name', ...UPDATABLE_FIELDS]);
+      const values = pick(given(ctx), ['name', ...UPDATABLE_FIELDS]);
       if ('name' in values && values.name !== name) throw new AppError('APP_NAME_IMMUTABLE');
       delete values.name;
       try {

@@ -2,6 +2,7 @@ import type { Context } from '@nocobase/actions';
 import { AppSupervisor, type Application } from '@nocobase/server';
 import type { AppError } from '../../src/errors';
 import type { AppService } from '../app-service';
+import { COLLECTION } from '../registry';
 
 /** The adapters in force and, where they are not ours, why. */
 export interface SupervisorInfo {
@@ -31,5 +32,19 @@ export function defineSupervisor(app: Application, info: () => SupervisorInfo): 
         await next();
       },
     },
+  });
+}
+
+/** Where applications cannot be managed, nothing is half done: every action and every new row is refused, with the reason. */
+export function refuseApplications(app: Application, obstacle: AppError): void {
+  app.resourceManager.use(
+    async (ctx: { action?: { resourceName?: string } }, next: () => Promise<void>) => {
+      if (ctx.action?.resourceName === COLLECTION) throw obstacle;
+      await next();
+    },
+    { after: 'acl' },
+  );
+  app.db.on(`${COLLECTION}.beforeCreate`, () => {
+    throw obstacle;
   });
 }

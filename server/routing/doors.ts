@@ -1,0 +1,63 @@
+import type { IncomingMessage, ServerResponse } from 'node:http';
+import type { Duplex } from 'node:stream';
+import { Gateway } from '@nocobase/server';
+import type { AppService } from '../app-service';
+import { FrontDoor } from './front-door';
+import { Router } from './router';
+import { selectApplication, setSelectorRouter } from './selector';
+import { SocketDoor } from './socket-door';
+
+interface Doors {
+  service: AppService;
+  router: Router;
+  sockets: SocketDoor;
+  onRequest: (req: IncomingMessage, res: ServerResponse) => Promise<boolean> | false;
+  /** The core awaits it, though its type does not say so. */
+  onUpgrade: (req: IncomingMessage, socket: Duplex, head: Buffer) => Promise<boolean>;
+}
+
+/** The gateway's hooks are one a process, while the plugin is constructed anew at each reload of the main application. */
+let doors: Doors | undefined;
+
+/** From here on every request and every socket passes our doors first. May be repeated. */
+export function openDoors(service: AppService): void {
+  if (doors && doors.service !== service) closeDoors();
+  service.beginStart();
+  if (!doors) {
+    const router = new Router(service);
+    const front = new FrontDoor(service, router);
+    const sockets = new SocketDoor(service, router);
+    doors = {
+      service,
+      router,
+      sockets,
+      onRequest: (req, res) => front.handle(req, res),
+      onUpgrade: (req, socket, head) => sockets.handle(req, socket, head),
+    };
+    Gateway.registerRequestHandler(doors.onRequest as never);
+    Gateway.registerWsHandler(doors.onUpgrade as never);
+    sockets.open();
+  }
+}
+
+/** Our place in the core's selector chain; the chain is another one after each `Gateway.reset()`. */
+export function joinSelectors(): void {
+  setSelectorRouter(doors?.router);
+  // The core awaits the chain, though its type does not say so.
+  // eslint-disable-next-line @typescript-eslint/no-misused-promises
+  Gateway.getInstance().addAppSelectorMiddleware(selectApplication);
+}
+
+/** The applications have become known: sockets that were let in before are asked to come again. */
+export function welcomeAnew(): void {
+  doors?.sockets.closeEarlySockets();
+}
+
+export function closeDoors(): void {
+  setSelectorRouter(undefined);
+  if (!doors) return;
+  Gateway.unregisterRequestHandler(doors.onRequest as never);
+  Gateway.unregisterWsHandler(doors.onUpgrade as never);
+  doors.sockets.close();
+  doors = undefined;
+}
