@@ -55,6 +55,8 @@ export class AppService implements RunnerHost {
   private readonly runningListeners = new Set<(name: string) => void>();
   private readonly removing = new Set<string>();
   private currentPhase: ServicePhase = 'off';
+  /** False from the beginning of a start until the main application runs for the first time. */
+  mainUp = true;
   private whenUp?: { promise: Promise<void>; resolve: () => void };
   private baseFactory?: ReturnType<typeof currentOptionsFactory>;
   obstacle?: AppError;
@@ -97,6 +99,7 @@ export class AppService implements RunnerHost {
   beginStart(): void {
     if (this.currentPhase === 'active' || this.currentPhase === 'starting') return;
     this.currentPhase = 'starting';
+    this.mainUp = false;
     let resolve: () => void = () => undefined;
     const promise = new Promise<void>((done) => {
       resolve = done;
@@ -104,9 +107,15 @@ export class AppService implements RunnerHost {
     this.whenUp = { promise, resolve };
   }
 
-  /** Resolves when the main application is up (or the plugin turned out to be unable to work). */
+  /** Resolves when the main application is up, or when there is nothing to wait for any longer. */
   mainIsUp(): Promise<void> {
-    return this.currentPhase === 'starting' && this.whenUp ? this.whenUp.promise : Promise.resolve();
+    return this.mainUp || !this.whenUp ? Promise.resolve() : this.whenUp.promise;
+  }
+
+  /** The main application runs: from here on its requests pass as they come, also while it reloads. */
+  mainStarted(): void {
+    this.mainUp = true;
+    this.whenUp?.resolve();
   }
 
   /** The main application did not come up: NocoBase says why; nobody waits any longer. */
@@ -114,19 +123,18 @@ export class AppService implements RunnerHost {
     this.whenUp?.resolve();
   }
 
-  /** The main application is up, for the first time or after a reload: learn the applications, start the eager ones. */
+  /** The main application has started, for the first time or after a reload: learn the applications, start the eager ones. */
   async activate(): Promise<void> {
     const mainApp = this.mainApp();
     await this.registry.load(mainApp);
-    const first = this.currentPhase !== 'active';
     this.obstacle = undefined;
     this.currentPhase = 'active';
     this.baseFactory ??= currentOptionsFactory(this.supervisor);
     this.supervisor.setAppOptionsFactory((name, main, options) => this.appOptions(name, main, options));
-    this.whenUp?.resolve();
+    if ((await this.supervisor.getAppStatus('main')) === 'running') this.mainStarted();
     mainApp.log.info(`App Supervisor manages ${this.registry.size} applications`, { module: 'app-supervisor' });
     for (const name of [...this.runners.keys()]) if (!this.registry.has(name)) await this.forget(name);
-    if (first && !isTransient()) this.resume();
+    if (!isTransient()) this.resume();
     // One turn of the event loop: the first eager applications are registered when the main application says it is up.
     await new Promise<void>((done) => setImmediate(done));
   }
@@ -139,7 +147,7 @@ export class AppService implements RunnerHost {
     this.baseFactory = undefined;
     this.runners.clear();
     this.registry.clear();
-    this.whenUp?.resolve();
+    this.mainStarted();
   }
 
   /** Takes up what a former process left half made, and starts what starts by itself; nobody waits for it. */

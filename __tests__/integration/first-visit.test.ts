@@ -43,7 +43,7 @@ describe('the first visit', () => {
         // Between two processes nobody listens: a refused connection is no answer.
         const answer = await host.get('/api/app:getInfo', headers).catch(() => undefined);
         if (answer) outcomes.push(`${answer.status} ${answer.body.error?.code ?? answer.body.data?.name}`);
-        else await new Promise((resolve) => setTimeout(resolve, 30));
+        await new Promise((resolve) => setTimeout(resolve, 50));
       }
     });
     await restarting;

@@ -47,6 +47,7 @@ export function CreateAppModal({ open, onClose, onCreated }: CreateAppModalProps
   };
 
   const onValuesChange = (changed: Partial<FormValues>) => {
+    setError(undefined);
     if (changed.name !== undefined) setNameTouched(changed.name !== '');
     else if (changed.displayName !== undefined && !nameTouched) {
       form.setFieldsValue({ name: suggestAppName(changed.displayName) });

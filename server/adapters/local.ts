@@ -109,11 +109,13 @@ export class LocalAdapter implements AppDiscoveryAdapter, AppProcessAdapter {
     if (!this.isQuiet(appName, status)) this.supervisor.emit('appStatusChanged', { appName, status, options });
   }
 
-  /** The main application came up without the plugin, or did not come up: nobody is held any longer. */
+  /** The main application came up, with the plugin or without, or failed to: nobody is held for it any longer. */
   private followMain(status: AppStatus): void {
-    if (this.service.phase !== 'starting') return;
+    if (this.service.mainUp) return;
     if (status === 'error') this.service.mainFailed();
-    if (status === 'running') {
+    if (status !== 'running') return;
+    this.service.mainStarted();
+    if (this.service.phase === 'starting') {
       closeDoors();
       this.service.standAside(undefined);
     }
@@ -313,6 +315,7 @@ export class LocalAdapter implements AppDiscoveryAdapter, AppProcessAdapter {
   }
 
   dispose(): Promise<void> {
+    closeDoors();
     this.service.standAside(undefined);
     return Promise.resolve();
   }

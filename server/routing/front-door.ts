@@ -61,7 +61,7 @@ export class FrontDoor {
   handle(req: IncomingMessage, res: ServerResponse): Promise<boolean> | false {
     const { phase } = this.service;
     if (phase === 'off' || phase === 'inert') return false;
-    if (phase === 'active' && this.isForMain(req)) return false;
+    if (phase === 'active' && this.service.mainUp && this.isForMain(req)) return false;
     return this.walk({ req, res, needsApp: true }).catch((error: unknown) => {
       if (!isAppError(error)) this.service.supervisor.logger.error('front door', { error: String(error) });
       refuse(
@@ -89,10 +89,10 @@ export class FrontDoor {
 
   /** While the main application itself comes up, who needs an answer of an application waits here. */
   private async awaitMain({ req, res }: Visit, next: Next): Promise<boolean> {
-    if (this.service.phase === 'starting') {
+    if (!this.service.mainUp) {
       if (!this.router.place(req).needsApp) return false;
       if (!(await this.mainRoom.hold(this.service.mainIsUp(), departure(res)))) return true;
-      if (!this.service.active) return false;
+      if (!this.service.active || !this.service.mainUp) return false;
     }
     return next();
   }

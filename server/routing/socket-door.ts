@@ -82,7 +82,7 @@ export class SocketDoor {
     const { service } = this;
     const path = (req.url ?? '').split('?')[0];
     if (path !== service.config.wsPath) return false;
-    if (service.phase === 'starting') await this.awaitMain(socket);
+    if (!service.mainUp) await this.awaitMain(socket);
     const server = socketServer();
     if (!service.active || !server) return false;
     if (socket.destroyed) return true;
