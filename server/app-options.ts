@@ -33,8 +33,8 @@ export function splitOptions(
     }
   }
   if (!before) {
-    options.dbConnType ??= 'new_database';
-    if (options.dbConnType === 'new_database') options.database = { database: name, ...options.database };
+    options.dbConnType = 'new_database';
+    options.database = { ...options.database, database: options.database?.database ?? name };
   }
   return { options, secrets };
 }

@@ -51,7 +51,7 @@ function proxies(env: NodeJS.ProcessEnv, warn: Warn): BlockList {
   for (const entry of entries) {
     const [address = '', prefix] = entry.split('/');
     const family = isIP(address);
-    const bits = prefix === undefined ? undefined : Number(prefix);
+    const bits = prefix === undefined ? undefined : /^\d{1,3}$/.test(prefix) ? Number(prefix) : NaN;
     const longest = family === 6 ? 128 : 32;
     if (entry === 'loopback') {
       blocks.addSubnet('127.0.0.0', 8, 'ipv4');

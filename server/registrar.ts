@@ -38,12 +38,8 @@ export class Registrar {
     secrets.jwtSecret ??= generateSecret();
     secrets.admin = await this.firstAdministrator(input.admin, context);
     const record: AppRecord = { name: input.name, startMode: input.startMode, options };
-    const ownDialect = options.dbConnType === 'new_database';
-    const provisioning = {
-      ...(ownDialect && !(await this.service.provisioner.preflight(record)).exists
-        ? { ownershipToken: randomUUID() }
-        : {}),
-    };
+    const { exists } = await this.service.provisioner.preflight(record);
+    const provisioning = exists ? {} : { ownershipToken: randomUUID() };
     const complete = {
       ...input,
       admin: undefined,

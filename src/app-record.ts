@@ -130,13 +130,14 @@ export function checkOptions(value: unknown): AppOptions {
   if (dbConnType !== undefined && dbConnType !== null && typeof dbConnType !== 'string') {
     throw new AppError('APP_OPTIONS_INVALID', { reason: 'dbConnType must be text' });
   }
-  if (dbConnType === 'new_schema' || dbConnType === 'new_connection') {
+  // Any other way could lead into a database that is not checked to be the application's own.
+  if (dbConnType !== undefined && dbConnType !== null && dbConnType !== 'new_database') {
     throw new AppError('APP_DATABASE_UNSUPPORTED', { reason: 'only dbConnType "new_database" can be created' });
   }
   if (database !== undefined && database !== null) {
     if (!isPlainObject(database)) throw new AppError('APP_OPTIONS_INVALID', { reason: 'database must be an object' });
     const redirecting = REDIRECTING_KEYS.find((key) => key in database);
-    if (redirecting && (!dbConnType || dbConnType === 'new_database')) {
+    if (redirecting) {
       throw new AppError('APP_DATABASE_UNSUPPORTED', {
         reason: `database.${redirecting} cannot be given with dbConnType "new_database"`,
       });
@@ -250,15 +251,16 @@ function checkOptionsUpdate(value: unknown, current: AppRecord): AppOptions {
 export function recordFromRow(row: Record<string, unknown>): AppRecord {
   const options = (isPlainObject(row.options) ? row.options : {}) as AppOptions;
   const text = (value: unknown) => (typeof value === 'string' && value !== '' ? value : undefined);
+  const primitive = (value: unknown) => typeof value === 'string' || typeof value === 'number';
   const startMode = START_MODES.find((mode) => mode === row.startMode);
   const stoppedAt = row.stoppedAt;
   return {
-    name: String(row.name),
+    name: primitive(row.name) ? String(row.name) : '',
     displayName: text(row.displayName),
     cname: text(row.cname),
     icon: text(row.icon),
     pinned: row.pinned === true || row.pinned === 1,
-    sort: row.sort === null || row.sort === undefined ? undefined : Number(row.sort),
+    sort: primitive(row.sort) ? Number(row.sort) : undefined,
     startMode: startMode ?? (options.autoStart === true ? 'eager' : 'lazy'),
     stoppedAt: stoppedAt ? new Date(stoppedAt as string | Date).toISOString() : undefined,
     options,

@@ -1,3 +1,8 @@
+/** Close enough to tell an address from a name; it is compared, never connected to. */
+function looksLikeIPv6(host: string): boolean {
+  return /^[0-9a-f:.]{2,45}$/.test(host) && host.split(':').length >= 3;
+}
+
 /**
  * A host as it is compared: lower case, without port, trailing dot and IPv6 brackets.
  * Undefined for what is not a host at all (empty, over 253 characters, illegal characters).
@@ -9,12 +14,12 @@ export function normalizeHost(value: string | undefined): string | undefined {
     const end = host.indexOf(']');
     if (end < 0 || !/^(:\d{0,5})?$/.test(host.slice(end + 1))) return undefined;
     host = host.slice(1, end);
-    return /^[0-9a-f:.]{2,45}$/.test(host) ? host : undefined;
+    return looksLikeIPv6(host) ? host : undefined;
   }
   const colon = host.indexOf(':');
   if (colon >= 0 && host.indexOf(':', colon + 1) >= 0) {
     // A bare IPv6 address cannot carry a port.
-    return /^[0-9a-f:.]{2,45}$/.test(host) ? host : undefined;
+    return looksLikeIPv6(host) ? host : undefined;
   }
   if (colon >= 0) {
     if (!/^\d{0,5}$/.test(host.slice(colon + 1))) return undefined;

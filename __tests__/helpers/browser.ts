@@ -99,6 +99,7 @@ export class Visitor {
   async remember(token: string, locale = 'en-US'): Promise<void> {
     await this.context.addInitScript(
       ([value, language]) => {
+        if (!location.protocol.startsWith('http')) return; // a tab that is still empty has no storage
         localStorage.setItem('NOCOBASE_TOKEN', value as string);
         localStorage.setItem('NOCOBASE_LOCALE', language as string);
       },

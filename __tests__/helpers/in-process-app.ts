@@ -438,8 +438,9 @@ export class InProcessApp {
     }
   }
 
-  get databaseName(): string {
-    return this.database.address.database;
+  /** The database server, and the main application's database on it. */
+  get address(): OpenedDatabase['address'] {
+    return this.database.address;
   }
 
   /** Databases of this NocoBase and of its applications. */

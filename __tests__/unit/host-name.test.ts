@@ -57,6 +57,7 @@ describe('normalizeHost', () => {
     fc.domain(),
     fc.ipV4(),
     fc.ipV6().map((address) => `[${address}]`),
+    fc.string({ unit: fc.constantFrom('a', 'f', '1', '.', ':'), maxLength: 6 }).map((text) => `[${text}]`),
   );
 
   it('never throws, and says the same of what it said', () => {

@@ -1,4 +1,4 @@
-import { Alert, Button } from 'antd';
+import { Alert, Button, Flex, Typography } from 'antd';
 import type { SupervisorInfo } from '../api';
 import { useT } from '../locale';
 
@@ -13,7 +13,7 @@ function adviceFor({ state, reasonCode }: SupervisorInfo): string | undefined {
     return 'Restart the NocoBase process (not only this application), then check again. Until then sub-applications are not available.';
   }
   if (reasonCode === 'APP_SUPERVISOR_PEER_ENABLED') {
-    return 'Disable "Multi-app manager" in the plugin manager, then restart NocoBase. The applications registered there are kept and run under App Supervisor.';
+    return 'Disable "Multi-app manager" in the plugin manager, then check again. The applications registered there are kept and run under App Supervisor.';
   }
   return undefined;
 }
@@ -36,11 +36,11 @@ export function SupervisorAlert({ info, checking, onCheck }: SupervisorAlertProp
       role="alert"
       message={t(TITLES[info.state])}
       description={
-        <>
-          {info.message ? <p>{info.message}</p> : null}
-          {advice ? <p>{t(advice)}</p> : null}
-          {info.reasonCode ? <p>{info.reasonCode}</p> : null}
-        </>
+        <Flex vertical gap="small">
+          {info.message}
+          {advice ? <span>{t(advice)}</span> : null}
+          {info.reasonCode ? <Typography.Text type="secondary">{info.reasonCode}</Typography.Text> : null}
+        </Flex>
       }
       action={
         <Button size="small" loading={checking} onClick={onCheck}>

@@ -26,6 +26,8 @@ export class WaitingRoom {
    */
   async hold(ready: Promise<unknown>, gone: Promise<void>): Promise<boolean> {
     const { maxWaiting, waitTimeoutMs } = this.limits();
+    // Who is sent away does not hear how it ended.
+    ready.catch(() => undefined);
     if (this.places >= maxWaiting) {
       this.onRefused();
       throw new AppError('APP_TOO_MANY_WAITING', { name: this.appName });

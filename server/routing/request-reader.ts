@@ -42,6 +42,20 @@ function decoded(segment: string): string {
   }
 }
 
+/**
+ * Path and query as the core's parser sees them: without the fragment and without the origin of an absolute address,
+ * both of which a client may send, and with a backslash in the path read as a slash.
+ */
+function locate({ originalUrl, url = '/' }: RoutedRequest): { path: string; query?: string } {
+  let target = originalUrl ?? url;
+  const fragment = target.indexOf('#');
+  if (fragment >= 0) target = target.slice(0, fragment);
+  if (!target.startsWith('/')) target = target.replace(/^[a-z][a-z0-9+.-]*:\/\/[^/?]*/i, '');
+  const mark = target.indexOf('?');
+  const path = mark < 0 ? target : target.slice(0, mark);
+  return { path: path.replaceAll('\\', '/') || '/', query: mark < 0 ? undefined : target.slice(mark + 1) };
+}
+
 /** The path segment after a prefix; undefined when the path does not start with it or has none. */
 function segmentAfter(path: string, prefix: string): string | undefined {
   if (!path.startsWith(prefix)) return undefined;
@@ -75,9 +89,7 @@ export class RequestReader {
   }
 
   read(req: RoutedRequest): RouteInput {
-    const url = req.originalUrl ?? req.url ?? '/';
-    const mark = url.indexOf('?');
-    const path = mark < 0 ? url : url.slice(0, mark);
+    const { path, query } = locate(req);
     const { headers } = req;
     const input: RouteInput = {
       host: this.host(req),
@@ -90,16 +102,12 @@ export class RequestReader {
       if (segment !== undefined) input.filesPathApp = decoded(segment);
     }
     // Few requests carry the parameter; a key may also be written with percent signs.
-    if (mark >= 0 && /__appname|%/i.test(url.slice(mark))) {
-      input.queryApp = qs.parse(url.slice(mark + 1).split('#')[0] ?? '').__appName;
-    }
+    if (query !== undefined && /__appname|%/i.test(query)) input.queryApp = qs.parse(query).__appName;
     return input;
   }
 
   place(req: RoutedRequest): RequestPlace {
-    const url = req.originalUrl ?? req.url ?? '/';
-    const mark = url.indexOf('?');
-    const path = mark < 0 ? url : url.slice(0, mark);
+    const { path } = locate(req);
     const needsApp =
       path.startsWith(this.apiPrefix) ||
       path.startsWith(this.uploadsPrefix) ||

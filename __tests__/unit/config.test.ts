@@ -1,0 +1,149 @@
+import { readConfig, type SupervisorConfig } from '../../server/config';
+import { DEFAULT_BACKOFF } from '../../src/policies/backoff';
+
+function read(env: Record<string, string | undefined>): { config: SupervisorConfig; warnings: string[] } {
+  const warnings: string[] = [];
+  return { config: readConfig(env as NodeJS.ProcessEnv, (message) => warnings.push(message)), warnings };
+}
+
+type NumberField = 'waitTimeoutMs' | 'maxWaiting' | 'bootTimeoutMs' | 'bootConcurrency' | 'drainTimeoutMs';
+
+const numbers: { variable: string; field: NumberField; fallback: number; min: number; unit: number }[] = [
+  { variable: 'APP_SUPERVISOR_WAIT_TIMEOUT', field: 'waitTimeoutMs', fallback: 55, min: 1, unit: 1_000 },
+  { variable: 'APP_SUPERVISOR_MAX_WAITING', field: 'maxWaiting', fallback: 100, min: 0, unit: 1 },
+  { variable: 'APP_SUPERVISOR_BOOT_TIMEOUT', field: 'bootTimeoutMs', fallback: 180, min: 1, unit: 1_000 },
+  { variable: 'APP_SUPERVISOR_BOOT_CONCURRENCY', field: 'bootConcurrency', fallback: 2, min: 1, unit: 1 },
+  { variable: 'APP_SUPERVISOR_DRAIN_TIMEOUT', field: 'drainTimeoutMs', fallback: 10, min: 0, unit: 1_000 },
+];
+
+describe('without an environment', () => {
+  it('everything has its default, and nothing is warned of', () => {
+    const { config, warnings } = read({});
+    const { trustedProxies, ...rest } = config;
+    expect(rest).toEqual({
+      baseDomains: [],
+      waitTimeoutMs: 55_000,
+      maxWaiting: 100,
+      bootTimeoutMs: 180_000,
+      bootConcurrency: 2,
+      drainTimeoutMs: 10_000,
+      backoff: DEFAULT_BACKOFF,
+      apiBasePath: '/api',
+      publicPath: '',
+      wsPath: '/ws',
+    });
+    expect(trustedProxies.check('127.0.0.1')).toBe(true);
+    expect(warnings).toEqual([]);
+  });
+});
+
+describe.each(numbers)('$variable', ({ variable, field, fallback, min, unit }) => {
+  const takes = (text: string | undefined, value: number) => {
+    const { config, warnings } = read({ [variable]: text });
+    expect(config[field]).toBe(value * unit);
+    expect(warnings).toEqual([]);
+  };
+
+  it.each([undefined, '', '  '])('is %p: the default', (text) => takes(text, fallback));
+
+  it('takes a whole number, the smallest and the largest that are allowed', () => {
+    takes('7', 7);
+    takes(' 7 ', 7);
+    takes(String(min), min);
+    takes('2000000', 2_000_000);
+  });
+
+  it('yields nothing that a timer would take for "at once"', () => {
+    expect(read({ [variable]: '2000000' }).config[field]).toBeLessThan(2 ** 31);
+  });
+
+  const refused = ['-1', '1.5', 'Planted', '7s', '1,000', 'NaN', 'Infinity', '2000001', '9'.repeat(400), 'null'];
+  it.each(min === 0 ? refused : ['0', ...refused])('is %p: the default, and a warning that names it', (text) => {
+    const { config, warnings } = read({ [variable]: text });
+    expect(config[field]).toBe(fallback * unit);
+    expect(warnings).toHaveLength(1);
+    expect(warnings[0]).toContain(variable);
+    expect(warnings[0]).toContain(`at least ${min}`);
+    expect(warnings[0]).not.toMatch(/Planted|999/);
+  });
+});
+
+describe('0', () => {
+  it('means none, where it is allowed', () => {
+    const { config, warnings } = read({ APP_SUPERVISOR_MAX_WAITING: '0', APP_SUPERVISOR_DRAIN_TIMEOUT: '0' });
+    expect(config).toMatchObject({ maxWaiting: 0, drainTimeoutMs: 0 });
+    expect(warnings).toEqual([]);
+  });
+});
+
+describe('APP_SUPERVISOR_BASE_DOMAIN', () => {
+  it('is a list of hosts, as they are compared', () => {
+    const { config, warnings } = read({ APP_SUPERVISOR_BASE_DOMAIN: ' localhost, Apps.Example.com.:13000 ,,' });
+    expect(config.baseDomains).toEqual(['localhost', 'apps.example.com']);
+    expect(warnings).toEqual([]);
+  });
+
+  it('leaves out what is no host, names itself, and repeats nothing', () => {
+    const { config, warnings } = read({ APP_SUPERVISOR_BASE_DOMAIN: 'https://Planted.example,localhost' });
+    expect(config.baseDomains).toEqual(['localhost']);
+    expect(warnings).toEqual([expect.stringContaining('APP_SUPERVISOR_BASE_DOMAIN')]);
+    expect(warnings.join()).not.toContain('Planted');
+  });
+});
+
+describe('APP_SUPERVISOR_TRUSTED_PROXIES', () => {
+  const trusts = (value: string | undefined, address: string, family: 'ipv4' | 'ipv6' = 'ipv4') =>
+    read({ APP_SUPERVISOR_TRUSTED_PROXIES: value }).config.trustedProxies.check(address, family);
+
+  it('is the loopback by default, and nobody when it is set empty', () => {
+    expect(trusts(undefined, '127.0.0.1')).toBe(true);
+    expect(trusts(undefined, '127.9.9.9')).toBe(true);
+    expect(trusts(undefined, '::1', 'ipv6')).toBe(true);
+    expect(trusts(undefined, '10.0.0.1')).toBe(false);
+    expect(trusts('', '127.0.0.1')).toBe(false);
+    expect(trusts('', '::1', 'ipv6')).toBe(false);
+  });
+
+  it('takes addresses and subnets, of both families', () => {
+    const list = 'loopback, 10.1.2.3, 192.168.0.0/16, 2001:db8::/32';
+    expect(trusts(list, '10.1.2.3')).toBe(true);
+    expect(trusts(list, '10.1.2.4')).toBe(false);
+    expect(trusts(list, '192.168.255.1')).toBe(true);
+    expect(trusts(list, '192.169.0.1')).toBe(false);
+    expect(trusts(list, '2001:db8:1::1', 'ipv6')).toBe(true);
+    expect(trusts(list, '2001:db9::1', 'ipv6')).toBe(false);
+    expect(trusts('0.0.0.0/0', '8.8.8.8')).toBe(true);
+  });
+
+  it.each(['Planted', '10.0.0.0/33', '10.0.0.0/-1', '10.0.0.0/x', '::1/129', '10.0.0', '/8', 'proxy.example'])(
+    'leaves out "%s", names itself, and repeats nothing',
+    (entry) => {
+      const { config, warnings } = read({ APP_SUPERVISOR_TRUSTED_PROXIES: `${entry},10.9.9.9` });
+      expect(config.trustedProxies.check('10.9.9.9')).toBe(true);
+      expect(config.trustedProxies.rules).toHaveLength(1);
+      expect(warnings).toEqual([expect.stringContaining('APP_SUPERVISOR_TRUSTED_PROXIES')]);
+      expect(warnings.join()).not.toContain(entry);
+    },
+  );
+
+  it('takes a length only when one is given', () => {
+    const { config, warnings } = read({ APP_SUPERVISOR_TRUSTED_PROXIES: '10.0.0.0/' });
+    expect(config.trustedProxies.check('11.0.0.1')).toBe(false);
+    expect(warnings).toHaveLength(1);
+  });
+});
+
+describe("the paths of NocoBase's own variables", () => {
+  it.each([
+    [{ API_BASE_PATH: '/api/' }, { apiBasePath: '/api' }],
+    [{ API_BASE_PATH: 'api' }, { apiBasePath: '/api' }],
+    [{ API_BASE_PATH: '/nb//api/' }, { apiBasePath: '/nb/api' }],
+    [{ API_BASE_PATH: '' }, { apiBasePath: '/api' }],
+    [{ APP_PUBLIC_PATH: '/' }, { publicPath: '' }],
+    [{ APP_PUBLIC_PATH: '/nb/' }, { publicPath: '/nb' }],
+    [{ WS_PATH: '/nb/ws' }, { wsPath: '/nb/ws' }],
+    [{ WS_PATH: '' }, { wsPath: '/ws' }],
+  ])('are read from %p', (env, expected) => {
+    expect(read(env).config).toMatchObject(expected);
+  });
+});

@@ -1,0 +1,99 @@
+import fc from 'fast-check';
+import type { ServerAddress } from '../../server/databases/dialect';
+import { findOtherUser, mainTarget, recordTarget } from '../../server/databases/ownership';
+import { recordFromRow, type AppRecord } from '../../src/app-record';
+
+const PORT = 5432;
+const server: ServerAddress = { host: 'db.example', port: 5432, username: 'nb', database: 'nocobase' };
+
+const record = (name: string, options: Record<string, unknown> = {}): AppRecord => recordFromRow({ name, options });
+const own = (name: string, database = name) => record(name, { dbConnType: 'new_database', database: { database } });
+const user = (self: AppRecord, others: AppRecord[], main = server) =>
+  findOtherUser(recordTarget(self, main, PORT), self.name, [self, ...others], main, PORT);
+
+describe('recordTarget', () => {
+  it.each<[string, Record<string, unknown>, object]>([
+    ['nothing: its own name', {}, { server: 'db.example:5432', database: 'crm' }],
+    ['a name', { database: { database: 'x' } }, { server: 'db.example:5432', database: 'x' }],
+    ['another server', { database: { host: 'Other.', port: '6000' } }, { server: 'other:6000', database: 'crm' }],
+    ['a schema', { dbConnType: 'new_schema' }, { server: 'db.example:5432', database: 'nocobase' }],
+    [
+      'a schema of another database',
+      { dbConnType: 'new_schema', database: { database: 'x' } },
+      { server: 'db.example:5432', database: 'x' },
+    ],
+    ['a name that is none', { database: { database: 7 } }, { server: 'db.example:5432', database: 'crm' }],
+  ])('reads of options with %s where the data lies', (_case, options, target) => {
+    expect(recordTarget(record('crm', options), server, PORT)).toEqual(target);
+  });
+
+  it('keeps the case of a database, which PostgreSQL tells apart', () => {
+    expect(recordTarget(own('crm', 'CRM'), server, PORT).database).toBe('CRM');
+  });
+});
+
+describe('findOtherUser', () => {
+  it('finds nobody where the database is its own', () => {
+    expect(user(own('crm'), [own('erp'), own('shop')])).toBeUndefined();
+  });
+
+  it("finds main in main's database", () => {
+    expect(user(own('crm', 'nocobase'), [])).toBe('main');
+  });
+
+  it('finds another application, by its name or by what it would get by default', () => {
+    expect(user(own('crm', 'erp_db'), [own('erp', 'erp_db')])).toBe('erp');
+    expect(user(own('crm', 'erp'), [record('erp')])).toBe('erp');
+  });
+
+  it("finds an application in a schema of main's database, of which main is a user first", () => {
+    expect(user(own('crm', 'nocobase'), [record('erp', { dbConnType: 'new_schema' })])).toBe('main');
+  });
+
+  it('finds an application in a schema of another database', () => {
+    const inSchema = record('erp', { dbConnType: 'new_schema', database: { database: 'shared', schema: 'erp' } });
+    expect(user(own('crm', 'shared'), [inSchema])).toBe('erp');
+  });
+
+  it('does not take the same name on another server for the same database', () => {
+    const elsewhere = record('erp', { dbConnType: 'new_connection', database: { host: 'other', database: 'crm' } });
+    const otherPort = record('wiki', { dbConnType: 'new_connection', database: { port: 5433, database: 'crm' } });
+    expect(user(own('crm'), [elsewhere, otherPort])).toBeUndefined();
+  });
+
+  it.each(['localhost', '127.0.0.1', '::1', '[::1]', 'LOCALHOST', 'localhost.', '', undefined])(
+    'takes every name of this machine for the same server: %p',
+    (host) => {
+      const local = { ...server, host: '127.0.0.1', port: undefined };
+      const connected = record('erp', { dbConnType: 'new_connection', database: { host, port: 5432, database: 'crm' } });
+      expect(user(own('crm'), [connected], local)).toBe('erp');
+      expect(mainTarget({ ...server, host }, PORT).server).toBe('localhost:5432');
+    },
+  );
+
+  it('never counts an application as another user of its own database', () => {
+    fc.assert(
+      fc.property(fc.stringMatching(/^[a-z]{1,8}$/), fc.stringMatching(/^[a-z]{1,8}$/), (name, database) => {
+        const found = user(own(name, database), []);
+        expect(found).toBe(database === server.database ? 'main' : undefined);
+      }),
+    );
+  });
+
+  it('is mutual: who finds another is found by it', () => {
+    const databases = fc.array(fc.constantFrom('a', 'b', 'c', 'nocobase'), { minLength: 1, maxLength: 6 });
+    fc.assert(
+      fc.property(databases, (names) => {
+        const records = names.map((database, index) => own(`app${index}`, database));
+        for (const self of records) {
+          const found = findOtherUser(recordTarget(self, server, PORT), self.name, records, server, PORT);
+          const sharing = records.filter(
+            (other) => other !== self && other.options.database?.database === self.options.database?.database,
+          );
+          if (self.options.database?.database === 'nocobase') expect(found).toBe('main');
+          else expect(found).toBe(sharing[0]?.name);
+        }
+      }),
+    );
+  });
+});
