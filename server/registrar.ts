@@ -63,8 +63,8 @@ export class Registrar {
   /** A creation that came to nothing: the row is rolled back by its transaction, the rest here. */
   async unregister(name: string): Promise<void> {
     const record = this.service.registry.get(name);
-    if (record?.provisioning?.ownershipToken) await this.service.provisioner.drop(record).catch(() => undefined);
     await this.service.forget(name);
+    if (record?.provisioning?.ownershipToken) await this.service.provisioner.drop(record).catch(() => undefined);
   }
 
   /** Checks a row about to be updated and puts the cleaned values into it. */
@@ -111,8 +111,14 @@ export class Registrar {
       const sealed = Object.keys(secrets).length
         ? this.service.secretBox.seal(record.name, { ...this.service.secrets(record), ...secrets })
         : undefined;
-      if (values.startMode && !sealed) continue;
-      const patch = { startMode: record.startMode, ...(sealed ? { secrets: sealed, options } : {}) };
+      // An empty secret is none, and yet it would win over one that the application is given later.
+      const cleaned = JSON.stringify(options) !== JSON.stringify(record.options);
+      if (values.startMode && !cleaned) continue;
+      const patch = {
+        startMode: record.startMode,
+        ...(cleaned ? { options } : {}),
+        ...(sealed ? { secrets: sealed } : {}),
+      };
       await model.update(patch, { where: { name: record.name }, hooks: false });
       adopted += 1;
     }

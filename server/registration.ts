@@ -5,6 +5,7 @@ import { COLLECTION } from './registry';
 
 interface Transaction {
   afterCommit(callback: () => unknown): void;
+  rollback(): Promise<void>;
 }
 
 interface WriteOptions {
@@ -12,10 +13,23 @@ interface WriteOptions {
   context?: { waitSubAppInstall?: boolean; state?: { currentUser?: { id?: unknown } } };
 }
 
-/** Runs when the write is visible to others: after its transaction, or at once without one. */
-function afterCommit(options: WriteOptions, callback: () => void): void {
-  if (options.transaction) options.transaction.afterCommit(callback);
-  else callback();
+/**
+ * Runs when the write is visible to others: after its transaction, whose end waits for what it returns, or at once
+ * without one.
+ */
+function afterCommit(options: WriteOptions, callback: () => unknown): unknown {
+  if (!options.transaction) return callback();
+  return options.transaction.afterCommit(callback);
+}
+
+/** Sequelize tells of the one end of a transaction only. */
+function afterRollback({ transaction }: WriteOptions, callback: () => Promise<void>): void {
+  if (!transaction) return;
+  const rollback = transaction.rollback.bind(transaction);
+  transaction.rollback = async () => {
+    await rollback();
+    await callback();
+  };
 }
 
 /**
@@ -43,6 +57,8 @@ export function bindCollection(app: Application, service: AppService, registrar:
     service.creations.set(name, options.transaction);
     try {
       await registrar.register(row);
+      // It is ready, and yet whoever writes after us in the same transaction may fail.
+      afterRollback(options, () => registrar.unregister(name));
     } catch (error) {
       await registrar.unregister(name);
       throw error;
@@ -59,7 +75,7 @@ export function bindCollection(app: Application, service: AppService, registrar:
     if (service.active) afterCommit(options, () => registrar.refresh(row));
   });
 
-  db.on(`${COLLECTION}.afterDestroy`, async (row: RowModel) => {
-    if (service.active) await service.forget(String(row.get('name')));
+  db.on(`${COLLECTION}.afterDestroy`, async (row: RowModel, options: WriteOptions) => {
+    if (service.active) await afterCommit(options, () => service.forget(String(row.get('name'))));
   });
 }

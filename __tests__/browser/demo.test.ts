@@ -37,13 +37,10 @@ describeInBrowser('npm start -- --demo', () => {
     base = `http://localhost:${port}`;
     launcher = Launcher.start({ args: ['--demo'], dataDir: folder.path, env: { APP_PORT: String(port) } });
     [browser] = await Promise.all([TestBrowser.launch(), launcher.says("-H 'Host: crm.test.localhost'")]);
-  });
-
-  beforeEach(async () => {
     visitor = await browser.visitor();
   });
 
-  afterEach(() => visitor.leave());
+  beforeEach(() => visitor.forget());
 
   afterAll(async () => {
     await browser?.close();
@@ -61,6 +58,17 @@ describeInBrowser('npm start -- --demo', () => {
       ...['by path', 'by subdomain', 'by custom domain'],
       ...['by path', 'by header', 'by query', 'by subdomain', 'by custom domain'],
     ]);
+  });
+
+  it('is reached at every printed address', async () => {
+    const addresses = lines(/^ +by path +(http\S+)$/gm).concat(lines(/^ +(http\S+\/)$/gm));
+    const all = new Set([...addresses, ...lines(/^ +by (?:subdomain|custom domain) +(http\S+)$/gm)]);
+    expect(all.size).toBe(4);
+    for (const address of all) {
+      await visitor.page.goto(address);
+      await visitor.reachSignIn();
+      await visitor.page.waitForFunction((title) => document.title.includes(title), TITLES[appIn(address)] as string);
+    }
   });
 
   it('leads to the admin screen of the main application', async () => {
@@ -107,17 +115,6 @@ describeInBrowser('npm start -- --demo', () => {
       expect(await page.getByText(other, { exact: true }).count()).toBe(0);
     }
     await visitor.screenshot(`demo-${new URL(address).hostname}`);
-  });
-
-  it('is reached at every printed address', async () => {
-    const addresses = lines(/^ +by path +(http\S+)$/gm).concat(lines(/^ +(http\S+\/)$/gm));
-    const all = new Set([...addresses, ...lines(/^ +by (?:subdomain|custom domain) +(http\S+)$/gm)]);
-    expect(all.size).toBe(4);
-    for (const address of all) {
-      await visitor.page.goto(address);
-      await visitor.reachSignIn();
-      await visitor.page.waitForFunction((title) => document.title.includes(title), TITLES[appIn(address)] as string);
-    }
   });
 
   it('answers every printed curl line with the application that the line names', async () => {

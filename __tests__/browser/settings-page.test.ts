@@ -39,14 +39,20 @@ describeInBrowser('in the browser', () => {
     await host.post('/api/systemSettings:update?filterByTk=1', languages, await host.bearer('main'));
   });
 
-  beforeEach(async () => {
+  /** The administrator, in a profile that keeps what it has loaded. */
+  const arrive = async () => {
     visitor = await browser.visitor();
-    ({ page } = visitor);
+    await visitor.remember(await host.token('main'));
+  };
+
+  beforeEach(async () => {
+    page = await visitor.context.newPage();
+    visitor.forget();
   });
 
   afterEach(async () => {
-    await visitor.screenshot(`last-of-${expect.getState().currentTestName?.replace(/\W+/g, '-').slice(0, 90)}`);
-    await visitor.leave();
+    await visitor.screenshot(`last-of-${expect.getState().currentTestName?.replace(/\W+/g, '-').slice(-90)}`, page);
+    await page.close();
   });
 
   afterAll(async () => {
@@ -58,8 +64,10 @@ describeInBrowser('in the browser', () => {
     const title = `Front office ${client}`;
     const name = `front-office-${client}`;
 
+    beforeAll(arrive);
+    afterAll(() => visitor.leave());
+
     it('creates an application from a name alone, shows its state, visits, stops, starts and deletes it', async () => {
-      await visitor.remember(await host.token('main'));
       await page.goto(settings(prefix));
       await shows('halted', 'Running');
 
@@ -68,10 +76,10 @@ describeInBrowser('in the browser', () => {
       await page.getByRole('dialog').getByRole('button', { name: 'Create' }).click();
       await page.getByRole('dialog').waitFor({ state: 'hidden' });
       await row(title).waitFor();
-      await visitor.screenshot(`settings-${client}-creating`);
+      await visitor.screenshot(`settings-${client}-creating`, page);
       await shows(title, 'Running');
       expect(await row(title).innerText()).toContain(name);
-      await visitor.screenshot(`settings-${client}-running`);
+      await visitor.screenshot(`settings-${client}-running`, page);
 
       await page.getByRole('button', { name: 'Create application' }).click();
       await page.getByLabel('Name', { exact: true }).fill('Another');
@@ -79,7 +87,7 @@ describeInBrowser('in the browser', () => {
       await page.getByRole('dialog').getByRole('button', { name: 'Create' }).click();
       const sentence = `An application with the ID "${name}" exists already; choose another ID.`;
       await page.getByRole('alert').filter({ hasText: sentence }).waitFor();
-      await visitor.screenshot(`settings-${client}-duplicate`);
+      await visitor.screenshot(`settings-${client}-duplicate`, page);
       await page.getByLabel('ID', { exact: true }).fill('Not allowed');
       await page.getByText('The application ID "Not allowed" is not allowed').waitFor();
       // What was said of the former ID is no longer true.
@@ -106,7 +114,7 @@ describeInBrowser('in the browser', () => {
       await press('Stop', title);
       await shows(title, 'Stopped');
       expect(await page.getByLabel(`Visit: ${title}`).getAttribute('href')).toBeNull();
-      await visitor.screenshot(`settings-${client}-stopped`);
+      await visitor.screenshot(`settings-${client}-stopped`, page);
       await press('Start', title);
       await shows(title, 'Running');
       await press('Restart', title);
@@ -115,7 +123,7 @@ describeInBrowser('in the browser', () => {
 
       await press('Delete', title);
       await page.getByRole('button', { name: 'Delete', exact: true }).last().waitFor();
-      await visitor.screenshot(`settings-${client}-delete`);
+      await visitor.screenshot(`settings-${client}-delete`, page);
       await page.locator('.ant-popconfirm-buttons').getByRole('button', { name: 'Delete' }).click();
       await row(title).waitFor({ state: 'detached' });
       expect((await host.show(name)).status).toBe(404);
@@ -123,23 +131,24 @@ describeInBrowser('in the browser', () => {
     });
 
     it('speaks Chinese', async () => {
-      await visitor.remember(await host.token('main'), 'zh-CN');
+      await page.addInitScript(() => localStorage.setItem('NOCOBASE_LOCALE', 'zh-CN'));
       await page.goto(settings(prefix));
       await shows('halted', '运行中');
       await page.getByRole('button', { name: '创建应用' }).click();
       await page.getByLabel('标识', { exact: true }).fill('api');
       await page.getByText('应用标识“api”为 NocoBase 保留').waitFor();
-      await visitor.screenshot(`settings-${client}-chinese`);
+      await visitor.screenshot(`settings-${client}-chinese`, page);
       const text = await page.locator('body').innerText();
       for (const words of ['应用管理器', '应用标识“api”为 NocoBase 保留']) expect(text).toContain(words);
       expect(text).not.toMatch(/Create application|On first visit|Start mode|reserved/);
       expect([visitor.errors, visitor.refusals]).toEqual([[], []]);
+      await page.evaluate(() => localStorage.removeItem('NOCOBASE_LOCALE'));
     });
 
-    it('is not in the settings of an application', async () => {
+    it('is not in the settings of an application, where the administrator signs in', async () => {
       await page.goto(address(`${prefix}/apps/tabs/admin/settings/system-settings`));
       const { email, password } = host.host.credentials;
-      await visitor.signIn(email, password);
+      await visitor.signIn(email, password, page);
       await page.getByText('System settings').first().waitFor();
       await page.getByText('Plugin manager').first().waitFor();
       expect(await page.getByText('App Supervisor').count()).toBe(0);
@@ -148,9 +157,8 @@ describeInBrowser('in the browser', () => {
     it('lets an open tab notice nothing of a sleep and a wake', async () => {
       await host.get('/api/app:getInfo', { 'X-App': 'tabs' });
       await page.goto(address(`${prefix}/apps/tabs/admin/`));
-      const { email, password } = host.host.credentials;
-      await visitor.signIn(email, password);
       await page.getByTestId('user-center-button').waitFor();
+      await page.waitForLoadState('networkidle');
       await page.evaluate(() => {
         // Everything that comes up, however shortly.
         const seen: string[] = [];
@@ -180,18 +188,18 @@ describeInBrowser('in the browser', () => {
       const seen = await page.evaluate(() => (window as unknown as { seen: string[] }).seen.filter(Boolean));
       expect(seen).toEqual([]);
       expect([loads, visitor.errors, visitor.refusals]).toEqual([[], [], []]);
-      await visitor.screenshot(`tab-${client}-after-wake`);
+      await visitor.screenshot(`tab-${client}-after-wake`, page);
     });
 
     it('shows a stopped application as such, in an open tab and in a new one, and both come back after Start', async () => {
       await page.goto(address(`${prefix}/apps/halted/admin/`));
       const { email, password } = host.host.credentials;
-      await visitor.signIn(email, password);
+      await visitor.signIn(email, password, page);
       await page.getByTestId('user-center-button').waitFor();
 
       await host.act('stop', { filterByTk: 'halted', wait: 'true' });
       await stopped(page).waitFor();
-      await visitor.screenshot(`tab-${client}-stopped`);
+      await visitor.screenshot(`tab-${client}-stopped`, page);
       // Somebody else: this browser may still have the page that it was given a moment ago.
       const other = await browser.visitor();
       const answer = await other.page.goto(address(`${prefix}/apps/halted/admin/`));
@@ -202,35 +210,39 @@ describeInBrowser('in the browser', () => {
       await host.act('start', { filterByTk: 'halted', wait: 'true' });
       await stopped(page).waitFor({ state: 'hidden' });
       await page.getByTestId('user-center-button').waitFor();
-      await visitor.screenshot(`tab-${client}-started`);
+      await visitor.screenshot(`tab-${client}-started`, page);
       // The plain page looks again by itself, every half minute; it is the same for both clients.
       if (client === 'v1') await other.reachSignIn();
       await other.leave();
     });
   });
 
-  it('says on both pages why it is inert while multi-app-manager is enabled, and works again afterwards', async () => {
-    const manager = async (action: string) => {
-      const url = `/api/pm:${action}?filterByTk=multi-app-manager&awaitResponse=true`;
-      expect((await host.post(url, {}, await host.bearer('main'))).status).toBe(200);
-      await host.until('NocoBase is up', async () => (await host.get('/api/__health_check')).text === 'ok');
-    };
-    await manager('enable');
-    const whileBothRun = await host.get('/api/appSupervisor:info', await host.bearer('main'));
-    expect(whileBothRun.body.data).toMatchObject({ state: 'inert', reasonCode: 'APP_SUPERVISOR_PEER_ENABLED' });
-    await host.host.restart();
-    await visitor.remember(await host.token('main'));
-    for (const { client, prefix } of CLIENTS) {
-      await page.goto(settings(prefix));
-      const alert = page.getByRole('alert').filter({ hasText: 'App Supervisor is not active' });
-      await alert.waitFor();
-      expect(await alert.innerText()).toContain('APP_SUPERVISOR_PEER_ENABLED');
-      expect(await alert.innerText()).toContain('Disable "Multi-app manager" in the plugin manager');
-      await visitor.screenshot(`settings-${client}-inert`);
-    }
-    await manager('disable');
-    await page.goto(settings(''));
-    await row('halted').waitFor();
-    expect((await host.get('/api/app:getInfo', { 'X-App': 'tabs' })).body.data.name).toBe('tabs');
+  describe('beside multi-app-manager', () => {
+    beforeAll(arrive);
+    afterAll(() => visitor.leave());
+
+    it('says on both pages why it is inert while multi-app-manager is enabled, and works again afterwards', async () => {
+      const manager = async (action: string) => {
+        const url = `/api/pm:${action}?filterByTk=multi-app-manager&awaitResponse=true`;
+        expect((await host.post(url, {}, await host.bearer('main'))).status).toBe(200);
+        await host.until('NocoBase is up', async () => (await host.get('/api/__health_check')).text === 'ok');
+      };
+      await manager('enable');
+      const whileBothRun = await host.get('/api/appSupervisor:info', await host.bearer('main'));
+      expect(whileBothRun.body.data).toMatchObject({ state: 'inert', reasonCode: 'APP_SUPERVISOR_PEER_ENABLED' });
+      await host.host.restart();
+      for (const { client, prefix } of CLIENTS) {
+        await page.goto(settings(prefix));
+        const alert = page.getByRole('alert').filter({ hasText: 'App Supervisor is not active' });
+        await alert.waitFor();
+        expect(await alert.innerText()).toContain('APP_SUPERVISOR_PEER_ENABLED');
+        expect(await alert.innerText()).toContain('Disable "Multi-app manager" in the plugin manager');
+        await visitor.screenshot(`settings-${client}-inert`, page);
+      }
+      await manager('disable');
+      await page.goto(settings(''));
+      await row('halted').waitFor();
+      expect((await host.get('/api/app:getInfo', { 'X-App': 'tabs' })).body.data.name).toBe('tabs');
+    });
   });
 });

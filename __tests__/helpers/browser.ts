@@ -96,15 +96,11 @@ export class Visitor {
   }
 
   /** Comes with a sign-in that was made elsewhere, as a browser that was here before. */
-  async remember(token: string, locale = 'en-US'): Promise<void> {
-    await this.context.addInitScript(
-      ([value, language]) => {
-        if (!location.protocol.startsWith('http')) return; // a tab that is still empty has no storage
-        localStorage.setItem('NOCOBASE_TOKEN', value as string);
-        localStorage.setItem('NOCOBASE_LOCALE', language as string);
-      },
-      [token, locale],
-    );
+  async remember(token: string): Promise<void> {
+    await this.context.addInitScript((value) => {
+      // A tab that is still empty has no storage.
+      if (location.protocol.startsWith('http')) localStorage.setItem('NOCOBASE_TOKEN', value);
+    }, token);
   }
 
   /** Waits for the sign-in page. */

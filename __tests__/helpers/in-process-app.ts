@@ -1,4 +1,4 @@
-import { temporaryFolder } from './temporary-storage';
+import { temporaryFolder } from './in-process-environment';
 import { spawnSync } from 'node:child_process';
 import { randomBytes } from 'node:crypto';
 import type { Server } from 'node:http';
@@ -23,7 +23,7 @@ import type { Answer } from './test-host';
 const ROOT = path.resolve(__dirname, '..', '..');
 const HOST_MODULES = path.join(ROOT, 'host', 'node_modules');
 
-export const OURS = packageJson.name;
+export const OURS = 'nocobase-plugin-app-supervisor';
 export const PEER = 'multi-app-manager';
 
 /** A package that lies on the disk of NocoBase, enabled or not: its `staticImport` runs when the process starts. */
@@ -50,7 +50,7 @@ function unreachable(env: Record<string, string | undefined>): string | undefine
       .then(({ rows }) => { if (!rows[0].ok) throw new Error('the role may not create databases'); return client.end(); })
       .then(() => process.exit(0), (error) => { process.stderr.write(error.message || error.code); process.exit(1); });`;
   const found = spawnSync(process.execPath, ['-e', script], {
-    env: { ...process.env, ...env, NODE_PATH: HOST_MODULES } as NodeJS.ProcessEnv,
+    env: { ...process.env, ...env, NODE_PATH: HOST_MODULES },
     encoding: 'utf8',
     timeout: 10_000,
   });
@@ -61,7 +61,10 @@ function unreachable(env: Record<string, string | undefined>): string | undefine
 function findServer(): ServerEnvironment {
   const { DB_DIALECT, DB_HOST, DB_PORT } = process.env;
   if (DB_DIALECT && DB_DIALECT !== 'postgres') {
-    return { env: {}, missing: `the environment names a database of the kind "${DB_DIALECT}", and these need PostgreSQL` };
+    return {
+      env: {},
+      missing: `the environment names a database of the kind "${DB_DIALECT}", and these need PostgreSQL`,
+    };
   }
   if (DB_HOST) {
     const reason = unreachable({});
@@ -162,17 +165,6 @@ export async function runStaticImports(onDisk: readonly OnDisk[]): Promise<void>
   if (onDisk.includes(OURS)) PluginAppSupervisor.staticImport();
 }
 
-// ---- what NocoBase prints -------------------------------------------------------------------------------------------
-
-/** Its loggers write to files; what it, and Sequelize, print besides would hide what the tests say. */
-function silenceConsole(): void {
-  for (const level of ['log', 'info', 'warn', 'error', 'debug'] as const) {
-    jest.spyOn(console, level).mockImplementation(() => undefined);
-  }
-}
-
-beforeAll(silenceConsole);
-
 // ---- what must not be left ------------------------------------------------------------------------------------------
 
 /** Sockets and watchers that keep a process alive, counted by kind. */
@@ -186,7 +178,10 @@ function openHandles(): Record<string, number> {
 }
 
 function requestHandlers(): unknown[] {
-  const { requestHandlers: requests, wsServers } = Gateway as unknown as { requestHandlers: unknown[]; wsServers: unknown[] };
+  const { requestHandlers: requests, wsServers } = Gateway as unknown as {
+    requestHandlers: unknown[];
+    wsServers: unknown[];
+  };
   return [...requests, ...wsServers];
 }
 
@@ -371,8 +366,7 @@ export class InProcessApp {
     } finally {
       await this.releases?.run();
     }
-    const more = () =>
-      Object.entries(openHandles()).filter(([kind, count]) => count > (this.handlesBefore[kind] ?? 0));
+    const more = () => Object.entries(openHandles()).filter(([kind, count]) => count > (this.handlesBefore[kind] ?? 0));
     await this.until('nothing is open', () => Promise.resolve(more().length === 0), 3_000).catch(() =>
       left.push(`open handles: ${JSON.stringify(more())}`),
     );
@@ -385,7 +379,7 @@ export class InProcessApp {
   async listen(): Promise<string> {
     if (this.url) return this.url;
     const server = await new Promise<Server>((resolve) =>
-      Gateway.getInstance().startHttpServer({ port: 0, host: '127.0.0.1', callback: resolve } as never),
+      Gateway.getInstance().startHttpServer({ port: 0, host: '127.0.0.1', callback: resolve }),
     );
     this.url = `http://127.0.0.1:${(server.address() as AddressInfo).port}`;
     return this.url;
@@ -414,7 +408,7 @@ export class InProcessApp {
 
   /** Writes a row through the repository; with `wait`, its application is ready afterwards. */
   async create(values: Row, wait = true): Promise<Row> {
-    const row = (await this.repository.create({ values, context: { waitSubAppInstall: wait } } as never)) as {
+    const row = (await this.repository.create({ values, context: { waitSubAppInstall: wait } })) as {
       toJSON(): Row;
     };
     return row.toJSON();

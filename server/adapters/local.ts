@@ -89,7 +89,8 @@ export class LocalAdapter implements AppDiscoveryAdapter, AppProcessAdapter {
 
   getAppStatus(appName: string, defaultStatus?: AppStatus): AppStatus | null {
     const known = this.appStatus[appName];
-    if (known !== undefined) return known;
+    // What was unknown while others ruled may be registered by now.
+    if (known !== undefined && !(known === 'not_found' && this.service.active)) return known;
     const resting = this.service.active ? this.restingStatus(appName) : undefined;
     return resting ?? defaultStatus ?? null;
   }
@@ -216,7 +217,8 @@ export class LocalAdapter implements AppDiscoveryAdapter, AppProcessAdapter {
   private async bootstrapByCore(appName: string, options: GetAppOptions): Promise<void> {
     const status = this.appStatus[appName];
     if (this.hasApp(appName) && status && status !== 'preparing') return;
-    if (status === 'initializing') return;
+    // Looked up once: the next visitor is told at once that there is no such application.
+    if (status === 'initializing' || (status === 'not_found' && appName !== 'main')) return;
     this.setAppStatus(appName, 'initializing');
     if (!this.hasApp(appName)) await this.supervisor.initApp({ appName, options: options as { upgrading?: boolean } });
     this.setAppStatus(appName, this.hasApp(appName) ? 'initialized' : 'not_found');

@@ -77,7 +77,8 @@ export class AppRunner {
 
   /** A copy of what the administrator sees. */
   describe(): AppCondition {
-    return { ...this.condition, state: this.state };
+    const { state } = this;
+    return { ...this.condition, state };
   }
 
   /** Whether the core's status changes of this application are pushed to open tabs. */
@@ -134,7 +135,9 @@ export class AppRunner {
       const asleep = reason === 'sleep' || reason === 'shutdown';
       const rest: AppState = asleep ? 'asleep' : 'stopped';
       if (!this.instance()) {
-        this.enter(this.state === 'failed' && asleep ? 'failed' : rest, { reason });
+        // A sleep takes nothing back: neither an operator's decision nor a failure.
+        const keeps = asleep && (this.state === 'stopped' || this.state === 'failed');
+        if (!keeps) this.enter(rest, { reason });
       } else {
         this.announced = !asleep;
         this.enter('draining', { reason });
@@ -262,7 +265,7 @@ export class AppRunner {
       record,
       secrets: host.secrets(record),
       onStep: (step) => {
-        if (this.attempt !== attempt) throw this.timeout();
+        if (this.attempt !== attempt) throw this.givenUp();
         this.step = step;
       },
     });
@@ -274,7 +277,11 @@ export class AppRunner {
         return;
       }
     }
-    await bootApplication(context(host.record(name) ?? known));
+    const app = await bootApplication(context(host.record(name) ?? known));
+    if (this.attempt !== attempt) {
+      await discard(host.supervisor, app);
+      throw this.givenUp();
+    }
     this.failures = 0;
     this.failure = undefined;
     this.enter('running', {});
@@ -283,6 +290,10 @@ export class AppRunner {
 
   private timeout(): AppError {
     this.attempt = undefined;
+    return this.givenUp();
+  }
+
+  private givenUp(): AppError {
     const seconds = Math.round(this.host.config.bootTimeoutMs / 1_000);
     return new AppError('APP_BOOT_TIMEOUT', { name: this.name, seconds, step: this.step });
   }

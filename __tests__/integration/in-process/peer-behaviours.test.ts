@@ -1,6 +1,13 @@
 import { Application, AppSupervisor, Plugin } from '@nocobase/server';
 import request from 'supertest';
-import { describeWithPostgres, InProcessApp, OURS, providePlugin, runStaticImports, SMALL } from '../../helpers/in-process-app';
+import {
+  describeWithPostgres,
+  InProcessApp,
+  OURS,
+  providePlugin,
+  runStaticImports,
+  SMALL,
+} from '../../helpers/in-process-app';
 
 /**
  * What applications, and the core, rely on with multi-app-manager, asked of ours: the behaviours that its own tests
@@ -165,7 +172,7 @@ describeWithPostgres('applications of a running NocoBase', () => {
   it('gives the plugins of an application their options', async () => {
     const name = await ready({ plugins: ['field-sort', ['ui-schema-storage', { colour: 'blue' }]] });
     const instance = await app.supervisor.getApp(name);
-    expect((instance.pm.get('ui-schema-storage') as Plugin).options).toMatchObject({ colour: 'blue' });
+    expect(instance.pm.get<Plugin>('ui-schema-storage').options).toMatchObject({ colour: 'blue' });
   });
 
   it('installs an application into a database of its own', async () => {
@@ -206,7 +213,7 @@ describeWithPostgres('applications of a running NocoBase', () => {
     const creator = jest.fn().mockResolvedValue(undefined);
     app.supervisor.registerAppDbCreator(({ appOptions }) => appOptions?.dbConnType === 'of-a-third', creator);
     const appOptions = { dbConnType: 'of-a-third' };
-    await app.supervisor.createDatabase({ app: {} as never, appOptions } as never);
+    await app.supervisor.createDatabase({ app: {} as never, appOptions });
     expect(creator).toHaveBeenCalledTimes(1);
 
     creator.mockImplementation(({ app: { name } }: { app: Application }) => app.sql(`CREATE DATABASE "${name}"`));

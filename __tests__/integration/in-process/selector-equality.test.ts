@@ -1,11 +1,12 @@
-import '../../helpers/temporary-storage';
+import '../../helpers/in-process-environment';
 import fc from 'fast-check';
 import { Gateway } from '@nocobase/server';
 import type { AppService } from '../../../server/app-service';
 import { readConfig } from '../../../server/config';
 import { Registry } from '../../../server/registry';
+import { joinSelectors } from '../../../server/routing/doors';
 import { Router } from '../../../server/routing/router';
-import { selectApplication, setSelectorRouter } from '../../../server/routing/selector';
+import { setSelectorRouter } from '../../../server/routing/selector';
 import { recordFromRow } from '../../../src/app-record';
 
 /**
@@ -38,7 +39,7 @@ function makeRouter(): Router {
 
 /** What the core makes of a request by itself. It changes the request: each decision gets one of its own. */
 function core({ url, headers }: Request): Promise<string> {
-  return Gateway.getInstance().getRequestHandleAppName({ url, headers: { ...headers } } as never);
+  return Gateway.getInstance().getRequestHandleAppName({ url, headers: { ...headers } });
 }
 
 function ours(router: Router, { url, headers }: Request): string {
@@ -124,7 +125,20 @@ describe.each(PLACES)('below $publicPath with the API at $api', ({ publicPath, a
   const name = fc.constantFrom(...NAMES, 'main');
   const written = (value: fc.Arbitrary<string>) =>
     fc.tuple(value, fc.nat({ max: 2 })).map(([text, how]) => (how === 0 ? escapedAll(text) : text));
-  const noise = fc.constantFrom('', 'a:b', 'x/y', 'users:list', '%2F', 'a%20b', '..', '//', 'x=1', 'ä', '__app', 'files');
+  const noise = fc.constantFrom(
+    '',
+    'a:b',
+    'x/y',
+    'users:list',
+    '%2F',
+    'a%20b',
+    '..',
+    '//',
+    'x=1',
+    'ä',
+    '__app',
+    'files',
+  );
   const path = fc.oneof(
     fc.tuple(name, noise).map(([app, rest]) => `${apiRoot}/__app/${app}/${rest}`),
     name.map((app) => `${apiRoot}/__app/${app}`),
@@ -139,7 +153,9 @@ describe.each(PLACES)('below $publicPath with the API at $api', ({ publicPath, a
   );
   const query = fc.array(pair, { maxLength: 3 }).filter((pairs) => {
     // Named twice, it is a list: the core hangs on it, ours refuses it.
-    return pairs.filter((text) => decodeURIComponent(text.split('=')[0]?.replace(/%$/, '') ?? '') === '__appName').length < 2;
+    return (
+      pairs.filter((text) => decodeURIComponent(text.split('=')[0]?.replace(/%$/, '') ?? '') === '__appName').length < 2
+    );
   });
   const requests = fc.record({
     path,
@@ -164,8 +180,8 @@ describe.each(PLACES)('below $publicPath with the API at $api', ({ publicPath, a
   it('the chain with ours in it names what the front door has named, however often it is asked', async () => {
     const router = makeRouter();
     const gateway = Gateway.getInstance();
+    joinSelectors();
     setSelectorRouter(router);
-    gateway.addAppSelectorMiddleware(selectApplication);
     const host = fc.constantFrom('127.0.0.1', 'crm.apps.test', 'CRM.apps.test.:80', 'nobody.apps.test', 'apps.test');
     const value = fc.oneof(name, fc.constantFrom('nobody', '../x', 'a'.repeat(300)));
     await fc.assert(
@@ -197,7 +213,7 @@ it('joins the chain once, however often it is offered', () => {
   const gateway = Gateway.getInstance();
   const count = () => gateway.getAppSelectorMiddlewares().sort().length;
   const before = count();
-  gateway.addAppSelectorMiddleware(selectApplication);
-  gateway.addAppSelectorMiddleware(selectApplication);
+  joinSelectors();
+  joinSelectors();
   expect(count()).toBe(before + 1);
 });

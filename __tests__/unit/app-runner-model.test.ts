@@ -1,0 +1,141 @@
+import fc from 'fast-check';
+import { RunnerWorld } from './helpers/runner-world';
+
+/** Any interleaving of what may happen to one application, against the invariants of the house. */
+
+type Step =
+  | { do: 'wake' | 'start' | 'stop' | 'sleep' | 'restart' | 'lease' | 'release' | 'lose' }
+  | { do: 'pass'; ms: number }
+  | { do: 'break' | 'hang' | 'mend'; stage: 'auth' | 'load' | 'start' };
+
+const stage = fc.constantFrom('auth' as const, 'load' as const, 'start' as const);
+const step: fc.Arbitrary<Step> = fc.oneof(
+  fc.record({
+    do: fc.constantFrom('wake', 'start', 'stop', 'sleep', 'restart', 'lease', 'release', 'lose'),
+  }) as fc.Arbitrary<Step>,
+  fc.record({ do: fc.constant('pass' as const), ms: fc.constantFrom(0, 1, 50, 1_500, 6_000) }),
+  fc.record({ do: fc.constantFrom('break' as const, 'hang' as const, 'mend' as const), stage }),
+);
+
+const ENV = { APP_SUPERVISOR_BOOT_TIMEOUT: '5', APP_SUPERVISOR_DRAIN_TIMEOUT: '2' };
+
+class Model {
+  readonly world = new RunnerWorld({}, 'asleep', ENV);
+  private readonly promises: Promise<unknown>[] = [];
+  private readonly releases: (() => void)[] = [];
+  pending = 0;
+
+  constructor() {
+    for (const name of ['auth', 'load', 'start'] as const) this.world.at[name] = () => slow(40);
+    this.world.at.destroy = () => slow(30);
+  }
+
+  private track(work: Promise<unknown>): void {
+    this.pending += 1;
+    const end = () => {
+      this.pending -= 1;
+    };
+    this.promises.push(work.then(end, end));
+  }
+
+  async apply(given: Step): Promise<void> {
+    const { world } = this;
+    const { runner } = world;
+    switch (given.do) {
+      case 'wake':
+        return this.track(runner.wake());
+      case 'start':
+        return this.track(runner.start());
+      case 'stop':
+        return this.track(runner.stop('operator'));
+      case 'sleep':
+        return this.track(runner.stop('sleep'));
+      case 'restart':
+        return this.track(runner.restart());
+      case 'lease':
+        this.releases.push(runner.lease());
+        return;
+      case 'release':
+        this.releases.shift()?.();
+        return;
+      case 'lose':
+        // An instance that is coming up or going down is ours alone.
+        if (runner.state === 'running') world.lose();
+        return;
+      case 'pass':
+        await jest.advanceTimersByTimeAsync(given.ms);
+        return;
+      case 'break':
+        world.at[given.stage] = () => slow(10).then(() => Promise.reject(new Error('broken')));
+        return;
+      case 'hang':
+        world.at[given.stage] = () => slow(7_000);
+        return;
+      case 'mend':
+        world.at[given.stage] = () => slow(40);
+    }
+  }
+
+  /** Everybody leaves, and time passes. */
+  async settle(): Promise<void> {
+    for (const release of this.releases) release();
+    await jest.advanceTimersByTimeAsync(600_000);
+  }
+
+  checkAlways(): void {
+    expect(this.world.overlaps).toBe(0);
+    expect(this.world.alive.length).toBeLessThanOrEqual(1);
+    if (this.world.runner.state === 'running') expect(this.world.alive).toHaveLength(1);
+  }
+
+  checkAtRest(): void {
+    this.checkAlways();
+    expect(this.pending).toBe(0);
+    expect(['running', 'asleep', 'stopped', 'failed']).toContain(this.world.runner.state);
+    expect(this.world.alive).toHaveLength(this.world.runner.state === 'running' ? 1 : 0);
+    expect(this.world.runner.room.occupied).toBe(0);
+    expect(jest.getTimerCount()).toBe(0);
+  }
+}
+
+function slow(ms: number): Promise<void> {
+  return new Promise((resolve) => {
+    setTimeout(resolve, ms);
+  });
+}
+
+describe('whatever happens to an application', () => {
+  beforeEach(() => jest.useFakeTimers({ now: 1_000_000 }));
+  afterEach(() => jest.useRealTimers());
+
+  it('it has one instance at most, none when it rests, and nobody waits for ever', async () => {
+    await fc.assert(
+      fc.asyncProperty(fc.array(step, { minLength: 1, maxLength: 25 }), async (steps) => {
+        const model = new Model();
+        for (const one of steps) {
+          await model.apply(one);
+          model.checkAlways();
+        }
+        await model.settle();
+        model.checkAtRest();
+      }),
+      { numRuns: 300 },
+    );
+  });
+
+  it('it runs again after Start, once nothing stands in the way', async () => {
+    await fc.assert(
+      fc.asyncProperty(fc.array(step, { maxLength: 20 }), async (steps) => {
+        const model = new Model();
+        for (const one of steps) await model.apply(one);
+        await model.settle();
+        for (const name of ['auth', 'load', 'start'] as const) await model.apply({ do: 'mend', stage: name });
+        await model.apply({ do: 'start' });
+        await jest.advanceTimersByTimeAsync(1_000);
+        expect(model.world.runner.state).toBe('running');
+        model.checkAtRest();
+      }),
+      { numRuns: 150 },
+    );
+  });
+});

@@ -1,0 +1,398 @@
+import type { AppService, ServicePhase } from '../../server/app-service';
+import { readConfig } from '../../server/config';
+import { WaitingRoom } from '../../server/lifecycle/waiting-room';
+import { FrontDoor } from '../../server/routing/front-door';
+import { Router } from '../../server/routing/router';
+import type { AppCondition } from '../../src/app-state';
+import { AppError } from '../../src/errors';
+import { FakeRequest, FakeResponse } from './helpers/http';
+
+/** An application whose coming up the test decides. */
+class FakeRunner {
+  condition: AppCondition = { state: 'asleep', since: 0 };
+  leases = 0;
+  leased = 0;
+  wakes = 0;
+  readonly room: WaitingRoom;
+  private settle?: { resolve: () => void; reject: (error: Error) => void };
+  private coming?: Promise<void>;
+
+  constructor(
+    readonly name: string,
+    limits: () => { maxWaiting: number; waitTimeoutMs: number },
+  ) {
+    this.room = new WaitingRoom(name, limits, () => undefined);
+  }
+
+  get state() {
+    return this.condition.state;
+  }
+
+  describe() {
+    return { ...this.condition };
+  }
+
+  lease() {
+    this.leases += 1;
+    this.leased += 1;
+    return () => {
+      this.leases -= 1;
+    };
+  }
+
+  lastFailure() {
+    return new AppError('APP_BOOT_FAILED', { name: this.name, step: 'load', reason: 'x' });
+  }
+
+  wake(): Promise<void> {
+    this.wakes += 1;
+    this.condition = { state: 'booting', since: 0 };
+    this.coming ??= new Promise<void>((resolve, reject) => {
+      this.settle = { resolve, reject };
+    });
+    return this.coming;
+  }
+
+  up(): void {
+    this.condition = { state: 'running', since: 0 };
+    this.settle?.resolve();
+  }
+
+  fail(error: Error): void {
+    this.condition = { state: 'failed', since: 0, retryAt: Date.now() + 1_000 };
+    this.settle?.reject(error);
+  }
+}
+
+const LONG = `Old-${'x'.repeat(90)}`;
+
+function open(phase: ServicePhase = 'active', env: Record<string, string> = {}) {
+  const config = readConfig({ APP_SUPERVISOR_BASE_DOMAIN: 'localhost', ...env } as never, () => undefined);
+  const runners = new Map(['crm', 'erp', LONG].map((name) => [name, new FakeRunner(name, () => config)]));
+  let mainIsUp: () => void = () => undefined;
+  const up = new Promise<void>((resolve) => {
+    mainIsUp = resolve;
+  });
+  const service = {
+    phase,
+    mainUp: phase !== 'starting',
+    get active() {
+      return service.phase === 'active';
+    },
+    config,
+    supervisor: { logger: { error: jest.fn() } },
+    registry: { has: (name: string) => runners.has(name), byDomain: () => undefined },
+    runner: jest.fn((name: string) => runners.get(name)),
+    mainIsUp: () => up,
+  };
+  const door = new FrontDoor(service as unknown as AppService, new Router(service as unknown as AppService));
+  const mainStarts = () => {
+    service.mainUp = true;
+    mainIsUp();
+  };
+  return { service, door, mainStarts, mainGivesUp: mainIsUp, crm: runners.get('crm') as FakeRunner, long: runners.get(LONG) as FakeRunner };
+}
+
+type Door = ReturnType<typeof open>;
+
+function visit({ door }: Door, parts: ConstructorParameters<typeof FakeRequest>[0] = {}) {
+  const req = new FakeRequest(parts);
+  const res = new FakeResponse();
+  return { req, res, outcome: door.handle(req.asMessage, res.asResponse) };
+}
+
+const API = '/api/__app/crm/users:list';
+
+beforeEach(() => jest.useFakeTimers());
+afterEach(() => {
+  expect(jest.getTimerCount()).toBe(0);
+  jest.useRealTimers();
+});
+
+describe('while the plugin does not manage applications', () => {
+  it.each<ServicePhase>(['off', 'inert'])('(%s) everything passes at once', (phase) => {
+    const opened = open(phase);
+    for (const url of ['/', API, '/apps/crm/', '/api/__app/nope/x']) expect(visit(opened, { url }).outcome).toBe(false);
+    expect(opened.service.runner).not.toHaveBeenCalled();
+  });
+});
+
+describe('a request for the main application', () => {
+  it.each([
+    { url: '/' },
+    { url: '/api/users:list' },
+    { url: '/files/main/x' },
+    { url: '/api/x', headers: { 'x-app': 'main' } },
+    { url: '/api/x', headers: { host: 'www.localhost' } },
+  ])('passes without a promise: %p', (parts) => {
+    const opened = open();
+    expect(visit(opened, parts).outcome).toBe(false);
+    expect(opened.service.runner).not.toHaveBeenCalled();
+  });
+
+  it('passes by its own page address', async () => {
+    expect(await visit(open(), { url: '/apps/main/admin/' }).outcome).toBe(false);
+  });
+});
+
+describe('a name that is not registered', () => {
+  it.each([
+    { url: '/api/__app/nope/x' },
+    { url: '/api/x', headers: { 'x-app': 'nope' } },
+    { url: '/api/x?__appName=nope' },
+    { url: '/files/nope/x' },
+    { url: '/apps/nope/admin/' },
+    { url: '/v/apps/nope/' },
+    { url: '/', headers: { host: 'nope.localhost' } },
+    { url: '/api/x', headers: { 'x-app': '../../etc' } },
+    { url: '/api/x', headers: { 'x-app': 'x'.repeat(300) } },
+  ])('is answered with 404 at once: %p', async (parts) => {
+    const opened = open();
+    const { outcome, res } = visit(opened, parts);
+    expect(await outcome).toBe(true);
+    expect(res.statusCode).toBe(404);
+    expect(res.json.error.code).toBe('APP_NOT_FOUND');
+    expect(res.json.error.message.length).toBeLessThan(150);
+    expect(opened.service.supervisor.logger.error).not.toHaveBeenCalled();
+  });
+
+  it.each(['?__appName=crm&__appName=erp', '?__appName[]=crm', '?__appName[x]=crm'])(
+    'that cannot be read is answered with 400: %s',
+    async (query) => {
+      const { outcome, res } = visit(open(), { url: `/api/x${query}` });
+      expect(await outcome).toBe(true);
+      expect(res.statusCode).toBe(400);
+      expect(res.json.error.code).toBe('APP_REQUEST_INVALID');
+    },
+  );
+});
+
+describe('a stopped application', () => {
+  it.each([
+    { state: 'stopped', since: 0 },
+    { state: 'draining', since: 0, reason: 'operator' },
+  ] as AppCondition[])('answers 503 and is not woken: %p', async (condition) => {
+    const opened = open();
+    opened.crm.condition = condition;
+    const { outcome, res } = visit(opened, { url: API });
+    expect(await outcome).toBe(true);
+    expect([res.statusCode, res.json.error.code]).toEqual([503, 'APP_STOPPED']);
+    expect(res.headers['retry-after']).toBeDefined();
+    expect([opened.crm.wakes, opened.crm.leased]).toEqual([0, 0]);
+  });
+
+  it('shows a browser a page, at its own page address too', async () => {
+    const opened = open();
+    opened.crm.condition = { state: 'stopped', since: 0 };
+    const { outcome, res } = visit(opened, { url: '/apps/crm/admin/', headers: { accept: 'text/html' } });
+    expect(await outcome).toBe(true);
+    expect(res.headers['content-type']).toMatch(/text\/html/);
+  });
+});
+
+describe('a failed application', () => {
+  it('answers with its failure while its backoff lasts, and says how long that is', async () => {
+    const opened = open();
+    opened.crm.condition = { state: 'failed', since: 0, retryAt: Date.now() + 7_500 };
+    const { outcome, res } = visit(opened, { url: API });
+    expect(await outcome).toBe(true);
+    expect([res.statusCode, res.json.error.code]).toEqual([503, 'APP_BOOT_FAILED']);
+    expect(res.headers['retry-after']).toBe('8');
+    expect(opened.crm.wakes).toBe(0);
+  });
+
+  it('is woken after it', async () => {
+    const opened = open();
+    opened.crm.condition = { state: 'failed', since: 0, retryAt: Date.now() };
+    const { outcome } = visit(opened, { url: API });
+    opened.crm.up();
+    await jest.advanceTimersByTimeAsync(0);
+    expect(opened.crm.wakes).toBe(1);
+    expect(await outcome).toBe(false);
+  });
+});
+
+describe('a running application', () => {
+  it('is handed over with a lease, which ends with the answer', async () => {
+    const opened = open();
+    opened.crm.condition = { state: 'running', since: 0 };
+    const { outcome, res } = visit(opened, { url: API });
+    expect(await outcome).toBe(false);
+    expect(opened.crm.leases).toBe(1);
+    res.close();
+    res.close();
+    expect(opened.crm.leases).toBe(0);
+  });
+
+  it('needs no lease for what is the same for all applications', async () => {
+    const opened = open();
+    opened.crm.condition = { state: 'running', since: 0 };
+    expect(await visit(opened, { url: '/apps/crm/admin/' }).outcome).toBe(false);
+    expect(await visit(opened, { url: '/', headers: { host: 'crm.localhost' } }).outcome).toBe(false);
+    expect(opened.crm.leased).toBe(0);
+  });
+
+  it('is found by the whole of a long name that another plugin gave it', async () => {
+    const opened = open();
+    opened.long.condition = { state: 'running', since: 0 };
+    expect(await visit(opened, { url: '/api/x', headers: { 'x-app': LONG } }).outcome).toBe(false);
+    expect(opened.long.leased).toBe(1);
+  });
+});
+
+describe('a sleeping application', () => {
+  it('is not woken by what does not need it', async () => {
+    const opened = open();
+    expect(await visit(opened, { url: '/apps/crm/admin/' }).outcome).toBe(false);
+    expect(await visit(opened, { url: '/static/x.js', headers: { host: 'crm.localhost' } }).outcome).toBe(false);
+    expect(opened.crm.wakes).toBe(0);
+  });
+
+  it('holds the request until it is up, and lets it pass then', async () => {
+    const opened = open();
+    const { outcome, res } = visit(opened, { url: API });
+    const settled = jest.fn();
+    void Promise.resolve(outcome).then(settled);
+    await jest.advanceTimersByTimeAsync(10_000);
+    expect(settled).not.toHaveBeenCalled();
+    opened.crm.up();
+    expect(await outcome).toBe(false);
+    expect(res.headersSent).toBe(false);
+    expect(opened.crm.leases).toBe(1);
+    res.close();
+    expect(opened.crm.leases).toBe(0);
+  });
+
+  it('gives all who wait the same coded error when it does not come up', async () => {
+    const opened = open();
+    const visits = Array.from({ length: 50 }, () => visit(opened, { url: API }));
+    await jest.advanceTimersByTimeAsync(1);
+    opened.crm.fail(new AppError('APP_BOOT_TIMEOUT', { name: 'crm', seconds: 1, step: 'load' }));
+    for (const { outcome, res } of visits) {
+      expect(await outcome).toBe(true);
+      expect([res.statusCode, res.json.error.code]).toEqual([503, 'APP_BOOT_TIMEOUT']);
+      expect(res.headers['retry-after']).toBe('1');
+      res.close();
+    }
+    expect(opened.crm.leases).toBe(0);
+    expect(opened.crm.room.occupied).toBe(0);
+  });
+
+  it('goes on without a visitor who leaves, whose place and lease are free at once', async () => {
+    const opened = open();
+    const { outcome, res } = visit(opened, { url: API });
+    await jest.advanceTimersByTimeAsync(1);
+    expect([opened.crm.room.occupied, opened.crm.leases]).toEqual([1, 1]);
+    res.close();
+    expect(await outcome).toBe(true);
+    expect([opened.crm.room.occupied, opened.crm.leases]).toEqual([0, 0]);
+    expect(res.body).toBeUndefined();
+    opened.crm.up();
+    expect(opened.crm.state).toBe('running');
+  });
+
+  it('holds nobody longer than the deadline', async () => {
+    const opened = open('active', { APP_SUPERVISOR_WAIT_TIMEOUT: '2' });
+    const { outcome, res } = visit(opened, { url: API });
+    await jest.advanceTimersByTimeAsync(2_000);
+    expect(await outcome).toBe(true);
+    expect([res.statusCode, res.json.error.code]).toEqual([503, 'APP_WAIT_TIMEOUT']);
+  });
+
+  it('holds no more than there are places', async () => {
+    const opened = open('active', { APP_SUPERVISOR_MAX_WAITING: '1' });
+    const first = visit(opened, { url: API });
+    const second = visit(opened, { url: API });
+    expect(await second.outcome).toBe(true);
+    expect([second.res.statusCode, second.res.json.error.code]).toEqual([503, 'APP_TOO_MANY_WAITING']);
+    opened.crm.up();
+    expect(await first.outcome).toBe(false);
+  });
+
+  it('answers without a stack when something else breaks', async () => {
+    const opened = open();
+    const { outcome, res } = visit(opened, { url: API });
+    await jest.advanceTimersByTimeAsync(1);
+    opened.crm.fail(new Error('postgres://nb:Planted-4712@db'));
+    expect(await outcome).toBe(true);
+    expect(res.statusCode).toBe(503);
+    expect(res.body).not.toContain('Planted');
+    expect(opened.service.supervisor.logger.error).toHaveBeenCalledTimes(1);
+  });
+
+  // A manual application is made, and then stopped: it has not come up, and nobody is let through to nothing.
+  it('refuses who waited for the making of an application that ends stopped', async () => {
+    const opened = open();
+    const { outcome, res } = visit(opened, { url: API });
+    await jest.advanceTimersByTimeAsync(1);
+    opened.crm.up();
+    opened.crm.condition = { state: 'stopped', since: 0 };
+    expect(await outcome).toBe(true);
+    expect([res.statusCode, res.json.error.code]).toEqual([503, 'APP_STOPPED']);
+  });
+});
+
+describe('while the main application starts', () => {
+  it('what needs no application passes at once', async () => {
+    const opened = open('starting');
+    for (const url of ['/', '/apps/crm/admin/', '/static/x.js']) expect(await visit(opened, { url }).outcome).toBe(false);
+  });
+
+  it('who needs one is held, and then goes the usual way', async () => {
+    const opened = open('starting');
+    const forMain = visit(opened, { url: '/api/users:list' });
+    const forCrm = visit(opened, { url: API });
+    const forNobody = visit(opened, { url: '/api/__app/nope/x' });
+    await jest.advanceTimersByTimeAsync(1_000);
+    expect(opened.service.runner).not.toHaveBeenCalled();
+    opened.service.phase = 'active';
+    opened.mainStarts();
+    expect(await forMain.outcome).toBe(false);
+    expect(await forNobody.outcome).toBe(true);
+    expect(forNobody.res.statusCode).toBe(404);
+    await jest.advanceTimersByTimeAsync(1);
+    opened.crm.up();
+    expect(await forCrm.outcome).toBe(false);
+  });
+
+  it('nobody waits longer than the deadline', async () => {
+    const opened = open('starting', { APP_SUPERVISOR_WAIT_TIMEOUT: '2' });
+    const { outcome, res } = visit(opened, { url: API });
+    await jest.advanceTimersByTimeAsync(2_000);
+    expect(await outcome).toBe(true);
+    expect(res.json.error.code).toBe('APP_WAIT_TIMEOUT');
+    expect(res.headers['retry-after']).toBe('5');
+  });
+
+  it('who leaves is not waited for', async () => {
+    const opened = open('starting');
+    const { outcome, res } = visit(opened, { url: API });
+    await jest.advanceTimersByTimeAsync(1);
+    res.close();
+    expect(await outcome).toBe(true);
+  });
+
+  it('NocoBase answers when it turns out that applications are not managed', async () => {
+    const opened = open('starting');
+    const { outcome } = visit(opened, { url: API });
+    opened.service.phase = 'inert';
+    opened.mainStarts();
+    expect(await outcome).toBe(false);
+  });
+
+  it('NocoBase answers when the main application does not come up', async () => {
+    const opened = open('starting');
+    const { outcome } = visit(opened, { url: API });
+    opened.mainGivesUp();
+    expect(await outcome).toBe(false);
+  });
+
+  it('its own requests are held also when the applications are known already', async () => {
+    const opened = open('starting');
+    opened.service.phase = 'active';
+    const { outcome } = visit(opened, { url: '/api/users:list' });
+    expect(outcome).toBeInstanceOf(Promise);
+    opened.mainStarts();
+    expect(await outcome).toBe(false);
+  });
+});
