@@ -225,7 +225,8 @@ export class AppService implements RunnerHost {
 
   /** What an application is while nothing of it is in memory. */
   private restingState(record: AppRecord): AppState {
-    return record.stoppedAt || (record.startMode === 'manual' && record.provisioning?.readyAt) ? 'stopped' : 'asleep';
+    const made = record.provisioning === undefined || record.provisioning.readyAt !== undefined;
+    return record.stoppedAt || (record.startMode === 'manual' && made) ? 'stopped' : 'asleep';
   }
 
   /** A record without a runner is not given one just for being looked at. */
@@ -314,7 +315,7 @@ export class AppService implements RunnerHost {
 
   async restart(name: string): Promise<void> {
     const runner = this.mustFind(name);
-    await runner.stop('operator');
+    await runner.stop('restart');
     await this.start(name);
   }
 

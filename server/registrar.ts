@@ -71,6 +71,10 @@ export class Registrar {
   prepareUpdate(row: RowModel, givenName: unknown): void {
     const before = this.service.registry.get(String(row.previous('name') ?? row.get('name')));
     if (!before) return;
+    // What only the service writes, past these hooks.
+    for (const field of ['provisioning', 'secrets', 'stoppedAt', 'status']) {
+      if (row.changed(field)) row.set(field, row.previous(field));
+    }
     const given: Record<string, unknown> = { name: givenName };
     for (const field of ['displayName', 'cname', 'icon', 'pinned', 'sort', 'startMode', 'options']) {
       if (row.changed(field)) given[field] = row.get(field);
@@ -136,6 +140,7 @@ export class Registrar {
 
   private assertFree(name: string | undefined, domain: string | undefined, self?: string): void {
     if (name !== undefined && this.service.registry.has(name)) throw new AppError('APP_NAME_TAKEN', { name });
+    if (domain !== undefined) this.assertNoBaseDomain(domain);
     const owner = domain === undefined ? undefined : this.service.registry.byDomain(domain);
     if (domain !== undefined && owner !== undefined && owner !== self) {
       throw new AppError('APP_DOMAIN_TAKEN', { domain, owner });
@@ -153,5 +158,15 @@ export class Registrar {
       nickname: admin.nickname ?? admin.username ?? 'Administrator',
       passwordHash: await hashPassword(this.service.mainApp(), admin.password),
     };
+  }
+
+  /** A base domain is the main application's address, and what stands below it the address of the name's owner. */
+  private assertNoBaseDomain(domain: string): void {
+    const { baseDomains } = this.service.config;
+    const base = baseDomains.find((known) => domain === known || domain.endsWith(`.${known}`));
+    if (base === undefined) return;
+    const label = domain === base ? 'main' : domain.slice(0, -base.length - 1);
+    // Deeper names are nobody's address by themselves.
+    if (!label.includes('.')) throw new AppError('APP_DOMAIN_TAKEN', { domain, owner: label });
   }
 }

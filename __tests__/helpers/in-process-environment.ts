@@ -1,4 +1,5 @@
 import { randomBytes } from 'node:crypto';
+import { EventEmitter } from 'node:events';
 import { rmSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import path from 'node:path';
@@ -16,6 +17,9 @@ Object.assign(process.env, {
   LOGGER_TRANSPORT: 'console',
   LOGGER_LEVEL: 'error',
 });
+
+// Every plugin listens to the few events of its application; Node takes that for a leak.
+EventEmitter.defaultMaxListeners = 50;
 
 // What NocoBase and Sequelize print would hide what the tests say; what matters stands in the log files.
 for (const level of ['log', 'info', 'warn', 'error', 'debug'] as const) {

@@ -46,7 +46,7 @@ export class Launcher {
   static start({ args = [], dataDir, env = {}, npm = false }: LaunchOptions): Launcher {
     const inherited = Object.fromEntries(Object.entries(process.env).filter(([name]) => !NOT_PASSED_ON.test(name)));
     const [command, ...words] = npm ? ['npm', 'start', '--', ...args] : [process.execPath, 'host/start.mjs', ...args];
-    const child = spawn(command as string, words, {
+    const child = spawn(command, words, {
       cwd: ROOT,
       env: { ...inherited, HOST_DATA_DIR: dataDir, ...env },
       stdio: ['ignore', 'pipe', 'pipe'],

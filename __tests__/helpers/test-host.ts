@@ -24,6 +24,8 @@ interface StartOptions {
   env?: Record<string, string | undefined>;
   pluginEnabled?: boolean;
   pluginAvailable?: boolean;
+  /** The `index.mjs` of another host folder than the repository's, relative to that one. */
+  hostModule?: string;
 }
 
 export interface Answer {
@@ -52,9 +54,9 @@ export class TestHost {
   ) {}
 
   static async start(options: StartOptions = {}): Promise<TestHost> {
-    const { startHost } = (await importHost('index.mjs')) as { startHost(options: object): Promise<RunningHost> };
+    const { env, hostModule = 'index.mjs', ...rest } = options;
+    const { startHost } = (await importHost(hostModule)) as { startHost(options: object): Promise<RunningHost> };
     const folder = await mkdtemp(path.join(tmpdir(), 'app-supervisor-host-'));
-    const { env, ...rest } = options;
     const host = await startHost({
       dataDir: folder,
       database: `supervisor_test_${randomBytes(5).toString('hex')}`,

@@ -4,7 +4,7 @@ const flush = () => jest.advanceTimersByTimeAsync(0);
 const codeOf = (work: Promise<unknown>) =>
   work.then(
     () => 'ok',
-    (error: { code?: string }) => error.code ?? String(error),
+    (error: Error & { code?: string }) => error.code ?? error.message,
   );
 
 beforeEach(() => jest.useFakeTimers({ now: 1_000_000 }));
@@ -374,6 +374,23 @@ describe('starting', () => {
     expect(await started).toBe('ok');
     await flush();
     expect(world.runner.state).toBe('running');
+  });
+
+  it('gives way to a stop that is said after it, also when it waits for a stop under way', async () => {
+    const world = new RunnerWorld();
+    await world.runner.wake();
+    const leave = world.runner.lease();
+    const slept = world.runner.stop('sleep');
+    await flush();
+    expect(world.runner.state).toBe('draining');
+    // A start that waits for a stop under way.
+    const started = codeOf(world.runner.start());
+    const stopped = world.runner.stop('operator');
+    leave();
+    await Promise.all([slept, started, stopped]);
+    await flush();
+    expect(world.runner.state).toBe('stopped');
+    expect(world.alive).toEqual([]);
   });
 
   it('again restarts: the old instance is gone before the new one is made', async () => {

@@ -3,7 +3,7 @@ import { DEFAULT_BACKOFF } from '../../src/policies/backoff';
 
 function read(env: Record<string, string | undefined>): { config: SupervisorConfig; warnings: string[] } {
   const warnings: string[] = [];
-  return { config: readConfig(env as NodeJS.ProcessEnv, (message) => warnings.push(message)), warnings };
+  return { config: readConfig(env, (message) => warnings.push(message)), warnings };
 }
 
 type NumberField = 'waitTimeoutMs' | 'maxWaiting' | 'bootTimeoutMs' | 'bootConcurrency' | 'drainTimeoutMs';

@@ -1,13 +1,14 @@
-import { readdirSync, readFileSync } from 'node:fs';
+import { existsSync, readdirSync, readFileSync } from 'node:fs';
 import path from 'node:path';
 import swagger from '../../server/swagger';
+import { schemas } from '../../server/swagger/schemas';
 import { ERROR_TABLE } from '../../src/errors';
 
 const root = path.resolve(__dirname, '..', '..');
 const read = (file: string) => readFileSync(path.join(root, file), 'utf8');
 
-function sourcesOf(folder: string): string {
-  const files = readdirSync(path.join(root, folder), { recursive: true }) as string[];
+function sourcesOf(folder: string, depth?: 0): string {
+  const files = readdirSync(path.join(root, folder), { recursive: depth !== 0 }) as string[];
   const texts = files.filter((file) => /\.(ts|tsx|mjs)$/.test(file)).map((file) => read(path.join(folder, file)));
   return texts.join('\n');
 }
@@ -42,6 +43,14 @@ describe('documents', () => {
     expect(documented.filter((name) => name.startsWith('APP_SUPERVISOR_'))).toEqual(ours);
   });
 
+  it('name every environment variable that the host reads', () => {
+    const read_ = namesIn(sourcesOf('host', 0), /\benv\.([A-Z][A-Z0-9_]+)/g);
+    // What the host itself sets for NocoBase.
+    const own = ['SOCKET_PATH', 'STORAGE_PATH'];
+    const documented = namesIn(read('docs/environment.md'), /`([A-Z][A-Z0-9_]+)`/g);
+    expect(read_.filter((name) => !documented.includes(name) && !own.includes(name))).toEqual([]);
+  });
+
   it('say everything in English and in Chinese', () => {
     const english = JSON.parse(read('locale/en-US.json')) as Record<string, string>;
     const chinese = JSON.parse(read('locale/zh-CN.json')) as Record<string, string>;
@@ -55,12 +64,33 @@ describe('documents', () => {
     expect(Object.entries(english).filter(([key, text]) => key !== text)).toEqual([]);
   });
 
+  it('speak of files that exist', () => {
+    const folders = ['', 'server', 'docs'];
+    for (const document of ['docs/architecture.md', 'docs/development.md', 'docs/api.md']) {
+      const files = namesIn(read(document), /`((?:[\w-]+\/)+[\w.-]+\.(?:ts|mjs|cjs|md))`/g);
+      const missing = files.filter((file) => !folders.some((folder) => existsSync(path.join(root, folder, file))));
+      expect([document, missing.filter((file) => !file.startsWith('dist/'))]).toEqual([document, []]);
+    }
+  });
+
   it('describe every action in swagger and in the API document', () => {
-    const code = read('server/resources/applications.ts') + read('server/resources/supervisor.ts');
-    const actions = ['list', 'get', 'create', 'update', 'destroy', 'start', 'stop', 'restart'];
-    for (const action of actions) expect(code).toMatch(new RegExp(`^ {4}${action}: `, 'm'));
+    const actions = namesIn(read('server/resources/applications.ts'), /^ {4}(\w+): (?:async \(ctx|perform\()/gm);
+    expect(actions).toEqual(expect.arrayContaining(['list', 'create', 'start']));
     const paths = Object.keys((swagger as { paths: object }).paths).sort();
     expect(paths).toEqual([...actions.map((action) => `/applications:${action}`), '/appSupervisor:info'].sort());
     for (const action of actions) expect(read('docs/api.md')).toContain(`\`${action}\``);
+  });
+
+  it('describe what is computed of an application, and what the supervisor says of itself', () => {
+    const fieldsOf = (text: string, from: string, to: string) =>
+      namesIn(text.slice(text.indexOf(from), text.indexOf(to, text.indexOf(from))), /^ {2,10}(\w+)(?::|,$)/gm);
+    const view = fieldsOf(read('server/app-service.ts'), 'export interface AppView', '[field: string]');
+    const info = fieldsOf(read('server/resources/supervisor.ts'), 'ctx.body = {', '};');
+    expect(view).toEqual(expect.arrayContaining(['state', 'ownSecret']));
+    expect(info).toEqual(expect.arrayContaining(['version', 'state']));
+    const { Application, SupervisorInfo } = schemas;
+    expect(view.filter((field) => !(field in Application.properties))).toEqual([]);
+    expect(info).toEqual(Object.keys(SupervisorInfo.properties).sort());
+    for (const field of [...view, ...info]) expect(read('docs/api.md')).toMatch(new RegExp(`\\b${field}\\b`));
   });
 });

@@ -67,7 +67,7 @@ class FakeRunner {
 const LONG = `Old-${'x'.repeat(90)}`;
 
 function open(phase: ServicePhase = 'active', env: Record<string, string> = {}) {
-  const config = readConfig({ APP_SUPERVISOR_BASE_DOMAIN: 'localhost', ...env } as never, () => undefined);
+  const config = readConfig({ APP_SUPERVISOR_BASE_DOMAIN: 'localhost', ...env }, () => undefined);
   const runners = new Map(['crm', 'erp', LONG].map((name) => [name, new FakeRunner(name, () => config)]));
   let mainIsUp: () => void = () => undefined;
   const up = new Promise<void>((resolve) => {
@@ -90,7 +90,14 @@ function open(phase: ServicePhase = 'active', env: Record<string, string> = {}) 
     service.mainUp = true;
     mainIsUp();
   };
-  return { service, door, mainStarts, mainGivesUp: mainIsUp, crm: runners.get('crm') as FakeRunner, long: runners.get(LONG) as FakeRunner };
+  return {
+    service,
+    door,
+    mainStarts,
+    mainGivesUp: mainIsUp,
+    crm: runners.get('crm') as FakeRunner,
+    long: runners.get(LONG) as FakeRunner,
+  };
 }
 
 type Door = ReturnType<typeof open>;
@@ -335,7 +342,8 @@ describe('a sleeping application', () => {
 describe('while the main application starts', () => {
   it('what needs no application passes at once', async () => {
     const opened = open('starting');
-    for (const url of ['/', '/apps/crm/admin/', '/static/x.js']) expect(await visit(opened, { url }).outcome).toBe(false);
+    for (const url of ['/', '/apps/crm/admin/', '/static/x.js'])
+      expect(await visit(opened, { url }).outcome).toBe(false);
   });
 
   it('who needs one is held, and then goes the usual way', async () => {

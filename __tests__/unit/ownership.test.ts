@@ -65,7 +65,10 @@ describe('findOtherUser', () => {
     'takes every name of this machine for the same server: %p',
     (host) => {
       const local = { ...server, host: '127.0.0.1', port: undefined };
-      const connected = record('erp', { dbConnType: 'new_connection', database: { host, port: 5432, database: 'crm' } });
+      const connected = record('erp', {
+        dbConnType: 'new_connection',
+        database: { host, port: 5432, database: 'crm' },
+      });
       expect(user(own('crm'), [connected], local)).toBe('erp');
       expect(mainTarget({ ...server, host }, PORT).server).toBe('localhost:5432');
     },

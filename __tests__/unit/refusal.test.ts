@@ -121,7 +121,8 @@ describe('every refusal', () => {
 
   it('comes too late for an answer that has begun, or a visitor who has left', () => {
     for (const late of [{ headersSent: true }, { destroyed: true }]) {
-      const res = Object.assign(new FakeResponse(), late);
+      const res = new FakeResponse();
+      Object.assign(res, late);
       refuse(new FakeRequest().asMessage, res.asResponse, stopped());
       expect(res.body).toBeUndefined();
       expect(res.headers).toEqual({});

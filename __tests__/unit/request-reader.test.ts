@@ -4,8 +4,7 @@ import { RequestReader } from '../../server/routing/request-reader';
 import { FakeRequest } from './helpers/http';
 
 const silent = () => undefined;
-const reader = (env: Record<string, string> = {}, modern = 'v') =>
-  new RequestReader(readConfig(env as NodeJS.ProcessEnv, silent), modern);
+const reader = (env: Record<string, string> = {}, modern = 'v') => new RequestReader(readConfig(env, silent), modern);
 const read = (parts: ConstructorParameters<typeof FakeRequest>[0], env = {}) =>
   reader(env).read(new FakeRequest(parts));
 const place = (url: string, env = {}) => reader(env).place(new FakeRequest({ url }));

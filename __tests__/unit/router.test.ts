@@ -10,7 +10,7 @@ function makeRouter(supervisor: object = {}) {
   const service = {
     active: true,
     supervisor,
-    config: readConfig({ APP_SUPERVISOR_BASE_DOMAIN: 'localhost' } as never, () => undefined),
+    config: readConfig({ APP_SUPERVISOR_BASE_DOMAIN: 'localhost' }, () => undefined),
     registry: { has, byDomain: () => undefined },
   };
   return { router: new Router(service as unknown as AppService), service, has };

@@ -26,7 +26,7 @@ export interface RunnerHost {
   onRunning(name: string): void;
 }
 
-export type StopReason = 'operator' | 'sleep' | 'shutdown' | 'manual';
+export type StopReason = 'operator' | 'restart' | 'sleep' | 'shutdown' | 'manual';
 
 /**
  * The one owner of one application in this process. The states are told in `src/app-state.ts`. Its operations run
@@ -43,11 +43,11 @@ export class AppRunner {
   private promote?: () => void;
   private step: BootStep = 'queue';
   private failures = 0;
-  private inFlight = 0;
+  private flight: { requests: number; landed?: () => void } = { requests: 0 };
   private stops = 0;
+  private starts = 0;
   private attempt?: object;
   private failure?: AppError;
-  private drained?: () => void;
   private announced = false;
   readonly room: WaitingRoom;
 
@@ -108,14 +108,26 @@ export class AppRunner {
           return Promise.reject(this.lastFailure());
         }
     }
+    // Never started by a visit; its making is not a start.
+    const manual = this.host.record(this.name)?.startMode === 'manual' && this.isMade();
+    if (manual && this.coming === undefined) return Promise.reject(new AppError('APP_STOPPED', { name: this.name }));
     if (priority === 'visitor') this.promote?.();
-    return this.coming ?? this.comeUp(priority, this.isMade() ? 'booting' : 'creating');
+    const coming = this.coming ?? this.comeUp(priority, this.isMade() ? 'booting' : 'creating');
+    return coming.then(() => {
+      // A manual application was made, and rests.
+      if (this.state === 'stopped') throw new AppError('APP_STOPPED', { name: this.name });
+    });
   }
 
   /** An operator's Start: leads out of `stopped` and does not wait for a backoff. */
   start(): Promise<void> {
+    this.starts += 1;
+    return this.comeUpForOperator();
+  }
+
+  private comeUpForOperator(): Promise<void> {
     if (this.state === 'running') return Promise.resolve();
-    if (this.state === 'draining') return this.tail.then(() => this.start());
+    if (this.state === 'draining') return this.tail.then(() => this.comeUpForOperator());
     this.announced = true;
     return this.coming ?? this.comeUp('visitor', this.isMade() ? 'booting' : 'creating');
   }
@@ -130,9 +142,12 @@ export class AppRunner {
    * Waits for a boot under way to end first.
    */
   stop(reason: StopReason): Promise<void> {
+    const { starts } = this;
     return this.enqueue(async () => {
+      // Start is the last word when it was said after this Stop.
+      if (reason === 'operator' && this.starts !== starts) return;
       this.stops += 1;
-      const asleep = reason === 'sleep' || reason === 'shutdown';
+      const asleep = reason !== 'operator' && reason !== 'manual';
       const rest: AppState = asleep ? 'asleep' : 'stopped';
       if (!this.instance()) {
         // A sleep takes nothing back: neither an operator's decision nor a failure.
@@ -173,13 +188,14 @@ export class AppRunner {
 
   /** A place among the requests in flight; the returned function gives it back, once. */
   lease(): () => void {
-    this.inFlight += 1;
+    const { flight } = this;
+    flight.requests += 1;
     let held = true;
     return () => {
       if (!held) return;
       held = false;
-      this.inFlight -= 1;
-      if (this.inFlight === 0) this.drained?.();
+      flight.requests -= 1;
+      if (flight.requests === 0) flight.landed?.();
     };
   }
 
@@ -298,14 +314,16 @@ export class AppRunner {
     return new AppError('APP_BOOT_TIMEOUT', { name: this.name, seconds, step: this.step });
   }
 
+  /** Waits for the requests that are in this instance; who comes from now on waits for the next one. */
   private async drain(): Promise<void> {
-    if (this.inFlight === 0) return;
+    const { flight } = this;
+    this.flight = { requests: 0 };
+    if (flight.requests === 0) return;
     const empty = new Promise<void>((resolve) => {
-      this.drained = resolve;
+      flight.landed = resolve;
     });
     // What is still in flight at the deadline is cut off: Stop was asked for.
     await withDeadline(empty, this.host.config.drainTimeoutMs, () => new Error('not drained')).catch(() => undefined);
-    this.drained = undefined;
   }
 
   private enqueue<T>(operation: () => Promise<T>): Promise<T> {

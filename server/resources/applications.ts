@@ -10,6 +10,7 @@ import { COLLECTION } from '../registry';
 type Handler = (ctx: Context, next: () => Promise<void>) => Promise<void>;
 
 const CREATABLE_FIELDS = ['name', 'displayName', 'cname', 'icon', 'pinned', 'startMode', 'options', 'admin'];
+const CLOSED_ACTIONS = ['updateOrCreate', 'firstOrCreate', 'query', 'add', 'set', 'remove', 'toggle', 'export'];
 const MAX_PAGE_SIZE = 2_000;
 
 function flag(value: unknown): boolean {
@@ -167,9 +168,12 @@ export function defineApplications(app: Application, service: AppService, regist
       await handler(ctx, next);
     };
   };
-  const guarded = Object.entries(handlers).map(([action, handler]) => [
+  const guarded: [string, Handler][] = Object.entries(handlers).map(([action, handler]) => [
     `${COLLECTION}:${action}`,
     refuseUnlessActive(handler),
   ]);
+  // NocoBase's general actions of a collection would go past what is checked and hidden here.
+  const closed: Handler = (ctx) => ctx.throw(404);
+  for (const action of CLOSED_ACTIONS) guarded.push([`${COLLECTION}:${action}`, closed]);
   app.resourceManager.registerActionHandlers(Object.fromEntries(guarded) as never);
 }

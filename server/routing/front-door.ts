@@ -1,4 +1,5 @@
 import type { IncomingMessage, ServerResponse } from 'node:http';
+import { parse } from 'node:url';
 import { quotable } from '../../src/app-name';
 import { AppError, isAppError } from '../../src/errors';
 import type { Route } from '../../src/policies/host-match';
@@ -21,6 +22,17 @@ type Next = () => Promise<boolean>;
 /** True: the request is answered. False: it goes on to NocoBase. */
 type Step = (visit: Visit, next: Next) => Promise<boolean>;
 
+/** NocoBase would reject on a URL that cannot be parsed, and never answer; a path always can be. */
+function isReadable(url: string | undefined): boolean {
+  if (url?.startsWith('/')) return true;
+  try {
+    // The parser that NocoBase uses.
+    return parse(url ?? '').pathname !== null;
+  } catch {
+    return false;
+  }
+}
+
 /** Resolves when the visitor has left before an answer. */
 function departure(res: ServerResponse): Promise<void> {
   return new Promise((resolve) => {
@@ -29,7 +41,7 @@ function departure(res: ServerResponse): Promise<void> {
 }
 
 function whoIs(route: Route): string {
-  return route.kind === 'app' || route.kind === 'unknown' ? quotable(route.name) : 'main';
+  return route.kind === 'app' || route.kind === 'unknown' ? route.name : 'main';
 }
 
 /**
@@ -61,6 +73,10 @@ export class FrontDoor {
   handle(req: IncomingMessage, res: ServerResponse): Promise<boolean> | false {
     const { phase } = this.service;
     if (phase === 'off' || phase === 'inert') return false;
+    if (!isReadable(req.url)) {
+      refuse(req, res, new AppError('APP_REQUEST_INVALID'));
+      return Promise.resolve(true);
+    }
     if (phase === 'active' && this.service.mainUp && this.isForMain(req)) return false;
     return this.walk({ req, res, needsApp: true }).catch((error: unknown) => {
       if (!isAppError(error)) this.service.supervisor.logger.error('front door', { error: String(error) });
@@ -142,6 +158,8 @@ export class FrontDoor {
     if (!runner || runner.state === 'running') return false;
     try {
       const stayed = await runner.room.hold(runner.wake(), departure(res));
+      // It was stopped as soon as it was up.
+      if (stayed && runner.state === 'stopped') throw new AppError('APP_STOPPED', { name: runner.name });
       return !stayed;
     } catch (error) {
       if (!isAppError(error)) throw error;

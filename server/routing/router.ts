@@ -8,6 +8,7 @@ import { RequestReader, type RequestPlace, type RoutedRequest } from './request-
  */
 export class Router {
   private readonly reader: RequestReader;
+  /** By the headers object: for sockets the core asks with a request of its own making, and the same headers. */
   private readonly decided = new WeakMap<object, Route>();
 
   constructor(private readonly service: AppService) {
@@ -20,14 +21,14 @@ export class Router {
   }
 
   route(req: RoutedRequest): Route {
-    const known = this.decided.get(req);
+    const known = this.decided.get(req.headers);
     if (known) return known;
     const { supervisor, config, registry } = this.service;
     const route: Route =
       supervisor.runningMode === 'single' && supervisor.singleAppName
         ? { kind: 'app', name: supervisor.singleAppName, via: 'default' }
         : routeRequest(this.reader.read(req), config.baseDomains, registry);
-    this.decided.set(req, route);
+    this.decided.set(req.headers, route);
     return route;
   }
 

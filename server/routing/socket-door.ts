@@ -69,6 +69,8 @@ export class SocketDoor {
 
   /** `false` lets the core go on; anything else means that the upgrade was dealt with. Never rejects. */
   async handle(req: IncomingMessage, socket: Duplex, head: Buffer): Promise<boolean> {
+    // Node has taken its own listener off: a line that breaks from here on would end the process.
+    socket.on('error', () => undefined);
     try {
       return await this.admit(req, socket, head);
     } catch (error) {
@@ -82,14 +84,14 @@ export class SocketDoor {
     const { service } = this;
     const path = (req.url ?? '').split('?')[0];
     if (path !== service.config.wsPath) return false;
-    if (!service.mainUp) await this.awaitMain(socket);
+    if (!service.mainUp) await this.awaitMain();
     const server = socketServer();
     if (!service.active || !server) return false;
     if (socket.destroyed) return true;
     const route = this.router.route(req);
     if (route.kind === 'unknown' || route.kind === 'malformed') {
       const status = route.kind === 'unknown' ? '404 Not Found' : '400 Bad Request';
-      socket.end(`HTTP/1.1 ${status}\r\nConnection: close\r\nContent-Length: 0\r\n\r\n`);
+      socket.end(`HTTP/1.1 ${status}\r\nConnection: close\r\nContent-Length: 0\r\n\r\n`, () => socket.destroy());
       return true;
     }
     const app = route.kind === 'main' ? 'main' : route.name;
@@ -97,13 +99,10 @@ export class SocketDoor {
     return true;
   }
 
-  /** The line may break meanwhile; that is no fault. */
-  private async awaitMain(socket: Duplex): Promise<void> {
+  private async awaitMain(): Promise<void> {
     const ignore = () => undefined;
-    socket.on('error', ignore);
     const { config } = this.service;
     await withDeadline(this.service.mainIsUp(), config.waitTimeoutMs, () => new Error('late')).catch(ignore);
-    socket.off('error', ignore);
   }
 
   /** Our listeners stand before and behind the core's own, so that it asks for the application between the two. */
@@ -122,10 +121,10 @@ export class SocketDoor {
     beginDelivery(type !== undefined);
     if (type === undefined || tab.app === 'main') return;
     const introduces = type === 'auth:token';
-    if (introduces) tab.introduction = message;
+    const size = Buffer.byteLength(String(message));
+    if (introduces && size <= MAX_KEPT_BYTES) tab.introduction = message;
     const runner = this.service.runner(tab.app);
     if (!runner || runner.state === 'running' || introduces) return;
-    const size = Buffer.byteLength(String(message));
     if (tab.kept.length < MAX_KEPT && size <= MAX_KEPT_BYTES) tab.kept.push(message);
     runner.wake().catch(() => {
       // What was said to an application that does not come up is lost, as it is on a broken line.

@@ -1,3 +1,4 @@
+import '../../helpers/in-process-environment';
 import { Application, AppSupervisor, Plugin } from '@nocobase/server';
 import request from 'supertest';
 import {
@@ -212,14 +213,9 @@ describeWithPostgres('applications of a running NocoBase', () => {
   it('calls the database creator that somebody registered for a connection type of his', async () => {
     const creator = jest.fn().mockResolvedValue(undefined);
     app.supervisor.registerAppDbCreator(({ appOptions }) => appOptions?.dbConnType === 'of-a-third', creator);
-    const appOptions = { dbConnType: 'of-a-third' };
-    await app.supervisor.createDatabase({ app: {} as never, appOptions });
-    expect(creator).toHaveBeenCalledTimes(1);
-
-    creator.mockImplementation(({ app: { name } }: { app: Application }) => app.sql(`CREATE DATABASE "${name}"`));
-    const name = await ready(appOptions);
-    expect(creator).toHaveBeenCalledTimes(2);
-    expect(await app.supervisor.getAppStatus(name)).toBe('running');
+    const options = { app: {}, appOptions: { dbConnType: 'of-a-third' } };
+    await app.supervisor.createDatabase(options as never);
+    expect(creator).toHaveBeenCalledWith(options);
   });
 
   it('leaves the database of an application to our own creator, which marks it', async () => {

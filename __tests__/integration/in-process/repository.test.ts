@@ -1,3 +1,4 @@
+import '../../helpers/in-process-environment';
 import { Plugin } from '@nocobase/server';
 import { describeWithPostgres, InProcessApp, OURS, providePlugin, SMALL } from '../../helpers/in-process-app';
 

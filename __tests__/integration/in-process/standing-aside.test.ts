@@ -1,3 +1,4 @@
+import '../../helpers/in-process-environment';
 import { Plugin, type Application } from '@nocobase/server';
 import {
   describeWithPostgres,
@@ -77,6 +78,19 @@ async function lifeWithPeer(app: InProcessApp): Promise<unknown[]> {
   await app.repository.destroy({ filterByTk: name });
   seen.push(app.supervisor.hasApp(name), app.supervisor.getApps().length);
   return seen;
+}
+
+/** Multi-app-manager makes an application, which answers, and removes it. */
+async function expectPeerWorks(app: InProcessApp): Promise<void> {
+  const name = app.name('peers');
+  await app.create({ name, options: { plugins: ['error-handler'] } });
+  expect(await statusOf(app, name)).toBe('running');
+  expect(await health(app, { 'X-App': name })).toEqual([200, 'ok']);
+  expect((await app.post(`/api/applications:stop?filterByTk=${name}`)).body.data).toBe('ok');
+  await untilStatus(app, name, 'stopped');
+  await app.until('it is gone', () => Promise.resolve(!app.supervisor.hasApp(name)));
+  await app.repository.destroy({ filterByTk: name });
+  expect(await app.sql('SELECT name FROM applications WHERE name = $1', [name])).toEqual([]);
 }
 
 describeWithPostgres('installed, and not enabled', () => {
@@ -169,8 +183,7 @@ describeWithPostgres('beside multi-app-manager', () => {
       message: expect.stringContaining(sentence),
       adapter: { discovery: 'legacy', process: 'legacy' },
     });
-    const life = await lifeWithPeer(app);
-    expect(life[1]).toBe('running');
+    await expectPeerWorks(app);
     await app.restart({ plugins: SMALL, onDisk });
     await app.main.pm.enable(PEER);
   });
@@ -190,8 +203,7 @@ describeWithPostgres('beside multi-app-manager', () => {
       message: expect.stringContaining(sentence),
       adapter: { discovery: 'legacy', process: 'legacy' },
     });
-    const life = await lifeWithPeer(app);
-    expect(life[1]).toBe('running');
+    await expectPeerWorks(app);
     await untilStatus(app, name, 'running');
     expect(await health(app, { 'X-App': name })).toEqual([200, 'ok']);
 

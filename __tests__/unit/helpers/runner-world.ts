@@ -11,6 +11,8 @@ type Stage = 'auth' | 'install' | 'load' | 'start' | 'destroy';
 class FakeApplication {
   readonly name = 'crm';
   alive = true;
+  /** It was started, and answers requests. */
+  answers = false;
   readonly log = { info: () => undefined };
   readonly version = { get: () => Promise.resolve('2.2.15') };
   readonly db = {
@@ -36,7 +38,10 @@ class FakeApplication {
   removeAllListeners = () => this;
   authenticate = () => Promise.resolve();
   load = () => this.stage('load');
-  start = () => this.stage('start');
+  start = async () => {
+    await this.stage('start');
+    this.answers = true;
+  };
   runCommandThrowError = (command: string) => this.stage(command === 'install' ? 'install' : 'load');
 
   async destroy(): Promise<void> {
@@ -63,7 +68,7 @@ export class RunnerWorld {
 
   constructor(record: Partial<AppRecord> = {}, initial: AppState = 'asleep', env: Record<string, string> = {}) {
     this.record = { name: 'crm', startMode: 'lazy', options: {}, ...record };
-    this.config = readConfig(env as NodeJS.ProcessEnv, () => undefined);
+    this.config = readConfig(env, () => undefined);
     this.runner = new AppRunner('crm', this.host(), initial);
   }
 
