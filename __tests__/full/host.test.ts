@@ -117,7 +117,7 @@ describe('npm start', () => {
 
     const third = start({ npm: true });
     await third.ready();
-    expect(third.output).not.toMatch(/installing|enabling|building/);
+    expect(third.output).not.toMatch(/installing|enabling/);
     expect(third.credentials).toEqual(credentials);
     expect(await title()).toBe('Kept');
     // A terminal sends its Ctrl-C to npm as well, which passes it on.

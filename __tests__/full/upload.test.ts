@@ -23,8 +23,11 @@ describe('the package in a stock NocoBase', () => {
   const asRoot = () => host.bearer('main');
   const plugin = async () => {
     const { body } = await host.get('/api/pm:list', await asRoot());
-    return (body.data as { name: string }[]).find(({ name }) => name === PLUGIN);
+    // While NocoBase takes a package in, it answers nothing else.
+    return (body.data as { name: string }[] | undefined)?.find(({ name }) => name === PLUGIN);
   };
+  const mainIsUp = () =>
+    host.until('NocoBase is up', async () => (await host.get('/api/__health_check')).text === 'ok');
   const info = async () => (await host.get('/api/appSupervisor:info', await asRoot())).body.data;
 
   it('is not there before', async () => {
@@ -40,6 +43,7 @@ describe('the package in a stock NocoBase', () => {
       .attach('file', file);
     expect(answer.status).toBe(200);
     await host.until('the plugin is listed', async () => (await plugin()) !== undefined);
+    await mainIsUp();
     const { body } = await host.get(`/api/pm:get?filterByTk=${PLUGIN}`, await asRoot());
     expect(body.data).toMatchObject({ isCompatible: true });
     expect(await plugin()).toMatchObject({ packageName: PLUGIN, displayName: 'App Supervisor', enabled: false });
@@ -48,7 +52,7 @@ describe('the package in a stock NocoBase', () => {
   it('can be enabled, says that NocoBase must be restarted, and does nothing by halves until then', async () => {
     const enabled = await host.post(`/api/pm:enable?filterByTk=${PLUGIN}&awaitResponse=true`, {}, await asRoot());
     expect(enabled.status).toBe(200);
-    await host.until('NocoBase is up', async () => (await host.get('/api/__health_check')).text === 'ok');
+    await mainIsUp();
     expect(await info()).toMatchObject({
       state: 'restart_required',
       reasonCode: 'APP_SUPERVISOR_RESTART_REQUIRED',

@@ -403,6 +403,38 @@ describe('starting', () => {
   });
 });
 
+describe('restarting', () => {
+  it('gives way to a stop that is said meanwhile', async () => {
+    const world = new RunnerWorld();
+    await world.runner.wake();
+    const leave = world.runner.lease();
+    const restarted = codeOf(world.runner.restart());
+    await flush();
+    expect(world.runner.state).toBe('draining');
+    const stopped = world.runner.stop('operator');
+    leave();
+    await stopped;
+    expect(await restarted).toBe('APP_STOPPED');
+    expect([world.runner.state, world.alive.length]).toEqual(['stopped', 0]);
+  });
+});
+
+describe('a sleep that comes before a wake has begun', () => {
+  it('does not hide that the application comes up', async () => {
+    const world = new RunnerWorld();
+    const loading = gate();
+    world.at.load = () => loading.promise;
+    const slept = world.runner.stop('sleep');
+    const woken = codeOf(world.runner.wake());
+    await slept;
+    await flush();
+    expect(world.runner.state).toBe('booting');
+    loading.open();
+    expect(await woken).toBe('ok');
+    expectOrder(world);
+  });
+});
+
 describe('making', () => {
   const unmade = { provisioning: {} };
 

@@ -1,3 +1,3 @@
 'use strict';
 
-jest.setTimeout(300_000);
+jest.setTimeout(600_000);

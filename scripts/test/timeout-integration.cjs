@@ -1,3 +1,3 @@
 'use strict';
 
-jest.setTimeout(120_000);
+jest.setTimeout(300_000);

@@ -59,7 +59,14 @@ export const schemas = {
           code: text('A code of the documented table.'),
           message: text('What went wrong and what to do.'),
           step: text('The step of its boot or its making that failed.'),
+          at: time('When it failed.'),
         },
+      },
+      retryAt: time('Before this time a visit does not try again.'),
+      stoppedAt: time('When an operator stopped it.'),
+      ownSecret: {
+        type: 'boolean',
+        description: "False while it signs its tokens with the main application's secret.",
       },
       createdAt: time('When it was registered.'),
       updatedAt: time('When its registration was last changed.'),
@@ -67,7 +74,6 @@ export const schemas = {
   },
   ApplicationCreate: {
     type: 'object',
-    required: ['name'],
     properties: {
       name: { type: 'string', pattern: APP_NAME_PATTERN.source, description: 'Its ID; reserved words are refused.' },
       ...changeable,
@@ -108,7 +114,7 @@ export const schemas = {
         items: { type: 'string' },
         description: 'An application is at <name>.<base domain>.',
       },
-      environments: { type: 'array', items: { type: 'object', additionalProperties: true } },
+      applications: { type: 'integer', description: 'How many applications are registered.' },
     },
   },
   ListMeta: {
