@@ -315,8 +315,8 @@ export class AppService implements RunnerHost {
 
   async restart(name: string): Promise<void> {
     const runner = this.mustFind(name);
-    await runner.stop('restart');
-    await this.start(name);
+    if (this.registry.get(name)?.stoppedAt) await this.writeRow(name, { stoppedAt: null });
+    await runner.restart();
   }
 
   /**

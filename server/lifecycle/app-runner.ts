@@ -46,6 +46,7 @@ export class AppRunner {
   private flight: { requests: number; landed?: () => void } = { requests: 0 };
   private stops = 0;
   private starts = 0;
+  private stopsSaid = 0;
   private attempt?: object;
   private failure?: AppError;
   private announced = false;
@@ -142,6 +143,7 @@ export class AppRunner {
    * Waits for a boot under way to end first.
    */
   stop(reason: StopReason): Promise<void> {
+    if (reason === 'operator') this.stopsSaid += 1;
     const { starts } = this;
     return this.enqueue(async () => {
       // Start is the last word when it was said after this Stop.
@@ -150,9 +152,8 @@ export class AppRunner {
       const asleep = reason !== 'operator' && reason !== 'manual';
       const rest: AppState = asleep ? 'asleep' : 'stopped';
       if (!this.instance()) {
-        // A sleep takes nothing back: neither an operator's decision nor a failure.
-        const keeps = asleep && (this.state === 'stopped' || this.state === 'failed');
-        if (!keeps) this.enter(rest, { reason });
+        // A sleep takes nothing back: neither an operator's decision, nor a failure, nor a wake that has come since.
+        if (!asleep) this.enter(rest, { reason });
       } else {
         this.announced = !asleep;
         this.enter('draining', { reason });
@@ -165,10 +166,16 @@ export class AppRunner {
     });
   }
 
-  /** Stop and Start as one operation, whatever the state was. */
+  /**
+   * Stop and Start as one operation, whatever the state was; a Stop that is said meanwhile is the last word.
+   * @throws APP_STOPPED
+   */
   async restart(): Promise<void> {
-    await this.stop('operator');
-    await this.start();
+    this.starts += 1;
+    const { stopsSaid } = this;
+    await this.stop('restart');
+    if (this.stopsSaid !== stopsSaid) throw new AppError('APP_STOPPED', { name: this.name });
+    await this.comeUpForOperator();
   }
 
   /** The core's upgrade command, as for an application whose version is behind. */
