@@ -14,7 +14,7 @@ const step: fc.Arbitrary<Step> = fc.oneof(
     weight: 4,
     arbitrary: fc.record({
       do: fc.constantFrom('wake', 'start', 'start', 'stop', 'sleep', 'restart', 'lease', 'release', 'lose'),
-    }) as fc.Arbitrary<Step>,
+    }),
   },
   {
     weight: 4,
