@@ -1,5 +1,4 @@
 import path from 'node:path';
-import { existsSync, mkdirSync, rmSync, writeFileSync } from 'node:fs';
 import { rm } from 'node:fs/promises';
 import { isTransient, type Application, type AppSupervisor } from '@nocobase/server';
 import type { AppModel, AppStatus } from '@nocobase/server/lib/app-supervisor/types';
@@ -7,7 +6,8 @@ import { storagePathJoin } from '@nocobase/utils';
 import type { AppRecord } from '../src/app-record';
 import { APP_STATES, type AppCondition, type AppState } from '../src/app-state';
 import { AppError } from '../src/errors';
-import { redact, withJwtSecret } from './app-options';
+import { withJwtSecret } from './app-options';
+import { viewOf, type AppView } from './app-view';
 import { readConfig, type SupervisorConfig } from './config';
 import { currentOptionsFactory } from './core';
 import type { ServerAddress } from './databases/dialect';
@@ -25,21 +25,6 @@ import { COLLECTION, Registry } from './registry';
  * - `inert`: enabled, but unable to manage (see `obstacle`): it keeps out of the way.
  */
 export type ServicePhase = 'off' | 'starting' | 'active' | 'inert';
-
-/** An application as callers see it: the row without its secrets, and what is computed. */
-export interface AppView {
-  name: string;
-  status: AppStatus;
-  state: AppState;
-  /** ISO times; null when nothing is known, e.g. of an application that was not touched since the process started. */
-  stateSince: string | null;
-  stateReason: string | null;
-  lastError: { code: string; message: string; step?: string; at: string } | null;
-  retryAt: string | null;
-  /** False for an old application that still signs its tokens with the main application's secret. */
-  ownSecret: boolean;
-  [field: string]: unknown;
-}
 
 /**
  * The one service behind UI, REST, command line and the core's adapters. One object a process; it outlives the reload
@@ -80,19 +65,6 @@ export class AppService implements RunnerHost {
 
   get active(): boolean {
     return this.currentPhase === 'active';
-  }
-
-  /** Whether the plugin managed applications when the former process of this NocoBase ended. */
-  wasEnabled(): boolean {
-    return existsSync(enabledMark()) && !isTransient();
-  }
-
-  rememberEnabled(enabled: boolean): void {
-    if (!enabled) rmSync(enabledMark(), { force: true });
-    else if (!existsSync(enabledMark())) {
-      mkdirSync(path.dirname(enabledMark()), { recursive: true });
-      writeFileSync(enabledMark(), '');
-    }
   }
 
   /** The plugin is enabled and its main application begins to load. */
@@ -199,6 +171,11 @@ export class AppService implements RunnerHost {
     if (record) await this.provisioner.create(record);
   }
 
+  /** What every instance is given before it is loaded. */
+  prepare(_app: Application): void {
+    // the seat of the shortcuts and of the connection budget
+  }
+
   onRunning(name: string): void {
     for (const listener of this.runningListeners) listener(name);
   }
@@ -243,24 +220,9 @@ export class AppService implements RunnerHost {
   /** A row as callers see it. */
   view(row: Record<string, unknown>): AppView {
     const name = String(row.name);
-    const { secrets: _sealed, provisioning: _made, admin: _admin, ...visible } = row;
     const record = this.registry.get(name);
-    const condition = this.describe(name) ?? { state: 'asleep' as const, since: 0 };
-    return {
-      ...visible,
-      name,
-      state: condition.state,
-      stateSince: condition.since ? new Date(condition.since).toISOString() : null,
-      stateReason: condition.reason ?? null,
-      lastError: condition.lastError
-        ? { ...condition.lastError, at: new Date(condition.lastError.at).toISOString() }
-        : null,
-      retryAt: condition.retryAt ? new Date(condition.retryAt).toISOString() : null,
-      options: redact(row.options),
-      startMode: record?.startMode ?? row.startMode ?? 'lazy',
-      status: this.statusOf(condition.state),
-      ownSecret: record !== undefined && this.hasOwnSecret(record),
-    };
+    const ownSecret = record !== undefined && this.hasOwnSecret(record);
+    return viewOf(row, { record, condition: this.describe(name), ownSecret });
   }
 
   private hasOwnSecret(record: AppRecord): boolean {
@@ -422,8 +384,4 @@ export class AppService implements RunnerHost {
       options: record.options,
     };
   }
-}
-
-function enabledMark(): string {
-  return storagePathJoin('apps', 'main', 'app_supervisor_enabled');
 }

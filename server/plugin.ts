@@ -3,6 +3,7 @@ import { AppError, ERROR_TABLE, fillMessage, isAppError } from '../src/errors';
 import { version } from '../package.json';
 import { activeLocalAdapter, LOCAL_ADAPTER, registerLocalAdapter } from './adapters/local';
 import type { AppService } from './app-service';
+import { rememberEnabled } from './enabled-mark';
 import { Registrar } from './registrar';
 import { bindCollection } from './registration';
 import { defineApplications } from './resources/applications';
@@ -49,7 +50,7 @@ export class PluginAppSupervisor extends Plugin {
     this.translateErrors();
     const { service } = this;
     if (this.obstacle || !service) {
-      service?.rememberEnabled(false);
+      rememberEnabled(false);
       service?.standAside(this.obstacle);
       closeDoors();
       if (this.obstacle && !this.isRefusal(this.obstacle)) refuseApplications(app, this.obstacle);
@@ -70,7 +71,7 @@ export class PluginAppSupervisor extends Plugin {
   private async activate(service: AppService): Promise<void> {
     const first = !service.active;
     await service.activate();
-    service.rememberEnabled(true);
+    rememberEnabled(true);
     if (first) welcomeAnew();
   }
 
@@ -86,7 +87,7 @@ export class PluginAppSupervisor extends Plugin {
   override async afterDisable(): Promise<void> {
     if (this.app.name !== 'main') return;
     closeDoors();
-    this.service?.rememberEnabled(false);
+    rememberEnabled(false);
     await this.service?.shutDown();
   }
 

@@ -360,7 +360,7 @@ export class InProcessApp {
       if (apps.length) left.push(`instances: ${apps.join(', ')}`);
       const handlers = requestHandlers().length - this.handlersBefore;
       if (handlers > 0) left.push(`${handlers} gateway handlers`);
-      await this.until('no connection is left', async () => (await this.connections()).length === 0, 3_000).catch(
+      await this.until('no connection is left', async () => (await this.connections()).length === 0, 10_000).catch(
         async () => left.push(`connections to ${(await this.connections()).join(', ')}`),
       );
     } finally {

@@ -84,7 +84,7 @@ describe('documents', () => {
   it('describe what is computed of an application, and what the supervisor says of itself', () => {
     const fieldsOf = (text: string, from: string, to: string) =>
       namesIn(text.slice(text.indexOf(from), text.indexOf(to, text.indexOf(from))), /^ {2,10}(\w+)(?::|,$)/gm);
-    const view = fieldsOf(read('server/app-service.ts'), 'export interface AppView', '[field: string]');
+    const view = fieldsOf(read('server/app-view.ts'), 'export interface AppView', '[field: string]');
     const info = fieldsOf(read('server/resources/supervisor.ts'), 'ctx.body = {', '};');
     expect(view).toEqual(expect.arrayContaining(['state', 'ownSecret']));
     expect(info).toEqual(expect.arrayContaining(['version', 'state']));

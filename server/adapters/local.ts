@@ -8,6 +8,7 @@ import type {
 } from '@nocobase/server/lib/app-supervisor/types';
 import { AppService } from '../app-service';
 import { adapterFactory, defaultAdapterNames } from '../core';
+import { wasEnabled } from '../enabled-mark';
 import { discard } from '../lifecycle/boot';
 import { closeDoors, openDoors } from '../routing/doors';
 import { arrivedBySocket, isUnreadableMessage } from '../routing/socket-context';
@@ -68,7 +69,7 @@ export class LocalAdapter implements AppDiscoveryAdapter, AppProcessAdapter {
     const factory = predecessorName === undefined ? undefined : adapterFactory(AppSupervisor, predecessorName);
     if (predecessorName !== 'main-only') this.predecessor = factory?.({ supervisor }) as Predecessor | undefined;
     // A new process of a NocoBase in which the plugin was at work holds its visitors from the first moment on.
-    if (this.service.wasEnabled()) openDoors(this.service);
+    if (wasEnabled() && !isTransient()) openDoors(this.service);
     if (this.predecessor) {
       const { apps, appStatus, appErrors, lastSeenAt, lastMaintainingMessage, statusBeforeCommanding } = this;
       const shared = { apps, appStatus, appErrors, lastSeenAt, lastMaintainingMessage, statusBeforeCommanding };

@@ -24,6 +24,8 @@ export interface RunnerHost {
   markReady(name: string): Promise<void>;
   /** Called after a state change; must not throw. */
   onRunning(name: string): void;
+  /** Called with each constructed instance, before anything is loaded into it or connected. */
+  prepare(app: Application): void;
 }
 
 export type StopReason = 'operator' | 'restart' | 'sleep' | 'shutdown' | 'manual';
@@ -44,6 +46,7 @@ export class AppRunner {
   private step: BootStep = 'queue';
   private failures = 0;
   private flight: { requests: number; landed?: () => void } = { requests: 0 };
+  private activeAt = Date.now();
   private stops = 0;
   private starts = 0;
   private stopsSaid = 0;
@@ -193,14 +196,31 @@ export class AppRunner {
     if (this.state === 'failed' || this.state === 'quarantined') throw this.lastFailure();
   }
 
+  /** How many requests are in the present instance, or held for it. */
+  get requestsInFlight(): number {
+    return this.flight.requests;
+  }
+
+  /** Epoch milliseconds of the last sign of use: a request's begin or end, or `touch()`. */
+  get lastActiveAt(): number {
+    return this.activeAt;
+  }
+
+  /** Something that counts as use of the application happened. */
+  touch(): void {
+    this.activeAt = Date.now();
+  }
+
   /** A place among the requests in flight; the returned function gives it back, once. */
   lease(): () => void {
     const { flight } = this;
     flight.requests += 1;
+    this.touch();
     let held = true;
     return () => {
       if (!held) return;
       held = false;
+      this.touch();
       flight.requests -= 1;
       if (flight.requests === 0) flight.landed?.();
     };
@@ -291,6 +311,7 @@ export class AppRunner {
         if (this.attempt !== attempt) throw this.givenUp();
         this.step = step;
       },
+      prepare: (app) => host.prepare(app),
     });
     if (as === 'creating') {
       await makeApplication(context(known));

@@ -18,13 +18,15 @@ export interface BootContext {
   secrets: AppSecrets;
   /** Told before each step. */
   onStep: (step: BootStep) => void;
+  /** Called with each constructed instance before anything is loaded into it, or connected. */
+  prepare: (app: Application) => void;
 }
 
 const CONNECT_DEADLINE_MS = 15_000;
 const DESTROY_DEADLINE_MS = 15_000;
 
 /** The constructed, registered and not yet loaded instance. */
-function construct({ supervisor, mainApp, record, onStep }: BootContext): Application {
+function construct({ supervisor, mainApp, record, onStep, prepare }: BootContext): Application {
   onStep('construct');
   const app = supervisor.registerApp({
     appModel: { name: record.name, options: record.options },
@@ -34,6 +36,7 @@ function construct({ supervisor, mainApp, record, onStep }: BootContext): Applic
   });
   // As many as the core allows the main application: every plugin listens to a few events.
   app.setMaxListeners(50);
+  prepare(app);
   return app;
 }
 

@@ -107,6 +107,7 @@ export class RunnerWorld {
       secrets: () => ({}),
       markReady,
       onRunning: (name: string) => void this.running.push(name),
+      prepare: () => undefined,
     } as unknown as RunnerHost;
   }
 

@@ -1,0 +1,49 @@
+import type { AppStatus } from '@nocobase/server/lib/app-supervisor/types';
+import type { AppRecord } from '../src/app-record';
+import { APP_STATES, type AppCondition, type AppState } from '../src/app-state';
+import { redact } from './app-options';
+
+/** An application as callers see it: the row without its secrets, and what is computed. */
+export interface AppView {
+  name: string;
+  status: AppStatus;
+  state: AppState;
+  /** ISO times; null when nothing is known, e.g. of an application that was not touched since the process started. */
+  stateSince: string | null;
+  stateReason: string | null;
+  lastError: { code: string; message: string; step?: string; at: string } | null;
+  retryAt: string | null;
+  /** False for an old application that still signs its tokens with the main application's secret. */
+  ownSecret: boolean;
+  [field: string]: unknown;
+}
+
+/** What is known of an application besides its row. */
+export interface AppKnowledge {
+  record?: AppRecord;
+  condition?: AppCondition;
+  ownSecret: boolean;
+}
+
+/** A row as callers see it, with what is known of the application at this moment. */
+export function viewOf(row: Record<string, unknown>, { record, condition, ownSecret }: AppKnowledge): AppView {
+  const { secrets: _sealed, provisioning: _made, admin: _admin, ...visible } = row;
+  const { state, since, reason, lastError, retryAt }: AppCondition = condition ?? { state: 'asleep', since: 0 };
+  return {
+    ...visible,
+    name: String(row.name),
+    state,
+    stateSince: since ? iso(since) : null,
+    stateReason: reason ?? null,
+    lastError: lastError ? { ...lastError, at: iso(lastError.at) } : null,
+    retryAt: retryAt ? iso(retryAt) : null,
+    options: redact(row.options),
+    startMode: record?.startMode ?? row.startMode ?? 'lazy',
+    status: APP_STATES[state].status,
+    ownSecret,
+  };
+}
+
+function iso(epochMs: number): string {
+  return new Date(epochMs).toISOString();
+}
