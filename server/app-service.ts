@@ -26,6 +26,11 @@ import { COLLECTION, Registry } from './registry';
  */
 export type ServicePhase = 'off' | 'starting' | 'active' | 'inert';
 
+/** An operator's decision is written down; what follows from it is under way. */
+export interface Accepted {
+  done: Promise<void>;
+}
+
 /**
  * The one service behind UI, REST, command line and the core's adapters. One object a process; it outlives the reload
  * of the main application, whose instance and database it always asks for anew.
@@ -236,18 +241,18 @@ export class AppService implements RunnerHost {
 
   // ---- the operator's actions ---------------------------------------------------------------------------------
 
-  /** Resolves when the application runs; rejects with its boot error. */
-  async start(name: string): Promise<void> {
+  /** `done` resolves when the application runs, and rejects with its boot error. */
+  async start(name: string): Promise<Accepted> {
     const runner = this.mustFind(name);
     if (this.registry.get(name)?.stoppedAt) await this.writeRow(name, { stoppedAt: null });
-    await runner.start();
+    return { done: runner.start() };
   }
 
-  /** Remembered across restarts; resolves when nothing of the application is left in memory. */
-  async stop(name: string): Promise<void> {
+  /** Remembered across restarts; `done` resolves when nothing of the application is left in memory. */
+  async stop(name: string): Promise<Accepted> {
     const runner = this.mustFind(name);
     await this.writeRow(name, { stoppedAt: new Date() });
-    await runner.stop('operator');
+    return { done: runner.stop('operator') };
   }
 
   /** Resolves when what is under way of making or starting it has ended; rejects when it failed. */
@@ -275,10 +280,11 @@ export class AppService implements RunnerHost {
     this.standAside(undefined);
   }
 
-  async restart(name: string): Promise<void> {
+  /** Stop and Start as one operation. */
+  async restart(name: string): Promise<Accepted> {
     const runner = this.mustFind(name);
     if (this.registry.get(name)?.stoppedAt) await this.writeRow(name, { stoppedAt: null });
-    await runner.restart();
+    return { done: runner.restart() };
   }
 
   /**
@@ -304,11 +310,14 @@ export class AppService implements RunnerHost {
     }
   }
 
-  /** The row is gone: so are instance, runner and routes. */
+  /**
+   * The row is gone: so are instance, runner and routes. Where an application of the same name was registered while the
+   * old instance ended, the runner goes on as its owner.
+   */
   async forget(name: string): Promise<void> {
-    const runner = this.runners.get(name);
     this.registry.delete(name);
-    await runner?.stop('shutdown');
+    await this.runners.get(name)?.stop('shutdown');
+    if (this.registry.has(name)) return;
     this.runners.delete(name);
     await this.supervisor.clearAppStatus(name);
   }

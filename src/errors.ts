@@ -50,6 +50,10 @@ export const ERROR_TABLE = {
     status: 503,
     message: 'Too many requests are waiting for the application "{name}" to start; try again in a few seconds.',
   },
+  APP_MAIN_NOT_RUNNING: {
+    status: 503,
+    message: 'The main application did not start, so its applications cannot be reached; see the log of NocoBase.',
+  },
   APP_REMOVING: { status: 409, message: 'The application "{name}" is being removed.' },
   APP_DATABASE_NAME_INVALID: {
     status: 400,

@@ -272,12 +272,32 @@ describe('applications', () => {
     it('quotes whatever the database is called', async () => {
       const name = `we"ird 'name`;
       expect(await postgresDialect.create(server(), name, 'a-token')).toBe(true);
-      expect(await postgresDialect.create(server(), name, 'another')).toBe(false);
+      expect(await postgresDialect.create(server(), name, 'a-token')).toBe(false);
       expect(await postgresDialect.inspect(server(), name)).toBe('empty');
       expect(await postgresDialect.isOwned(server(), name, 'a-token')).toBe(true);
       expect(await postgresDialect.isOwned(server(), name, 'another')).toBe(false);
-      await postgresDialect.drop(server(), name);
+      await postgresDialect.drop(server(), name, 'a-token');
       expect(await postgresDialect.inspect(server(), name)).toBe('absent');
+    });
+
+    it("tells a database of ours from a stranger's, also when it was cut off in the middle", async () => {
+      const before = await host.databases();
+      await host.sql('CREATE DATABASE of_a_stranger');
+      await expect(postgresDialect.create(server(), 'of_a_stranger', 'mine')).rejects.toMatchObject({
+        code: 'APP_DATABASE_EXISTS',
+      });
+      await postgresDialect.drop(server(), 'of_a_stranger', 'mine');
+      expect(await host.databases()).toEqual([...before, 'of_a_stranger'].sort());
+      await host.sql('DROP DATABASE of_a_stranger');
+
+      // Killed after CREATE DATABASE: there is a database without a mark, under a name that only we know.
+      await host.sql('CREATE DATABASE app_supervisor_draft_cut_off');
+      expect(await postgresDialect.create(server(), 'cut_off', 'cut_off')).toBe(true);
+      expect(await postgresDialect.isOwned(server(), 'cut_off', 'cut_off')).toBe(true);
+      // Killed once more, and removed instead of made again.
+      await host.sql('CREATE DATABASE app_supervisor_draft_cut_off');
+      await postgresDialect.drop(server(), 'cut_off', 'cut_off');
+      expect(await host.databases()).toEqual(before);
     });
   });
 

@@ -390,10 +390,34 @@ describe('while the main application starts', () => {
 
   it('NocoBase answers when the main application does not come up', async () => {
     const opened = open('starting');
-    const { outcome } = visit(opened, { url: API });
+    const { outcome } = visit(opened, { url: '/api/users:list' });
     opened.mainGivesUp();
     expect(await outcome).toBe(false);
   });
+
+  it.each([
+    { url: API },
+    { url: '/api/users:list', headers: { 'x-app': '../../evil' } },
+    { url: '/api/users:list', headers: { 'x-app': 'x'.repeat(300) } },
+    { url: '/files/..%2F..%2Fevil/1' },
+    { url: '/api/users:list?__appName=a' },
+  ])('who names another application does not get as far as NocoBase then: %j', async (parts) => {
+    const opened = open('starting');
+    const { outcome, res } = visit(opened, parts);
+    opened.mainGivesUp();
+    expect(await outcome).toBe(true);
+    expect(res.statusCode).toBe(503);
+    expect(res.json.error.code).toBe('APP_MAIN_NOT_RUNNING');
+  });
+
+  it.each(['/?__appName[]=x', '/api/users:list?__appName[]=x', '/apps/crm/?__appName[a]=x'])(
+    'what cannot be read is refused at once: %s',
+    async (url) => {
+      const { outcome, res } = visit(open('starting'), { url });
+      expect(await outcome).toBe(true);
+      expect(res.statusCode).toBe(400);
+    },
+  );
 
   it('its own requests are held also when the applications are known already', async () => {
     const opened = open('starting');

@@ -240,7 +240,7 @@ export class LocalAdapter implements AppDiscoveryAdapter, AppProcessAdapter {
       async () => {
         await this.apps[appName]?.runCommand('start', '--quickstart');
       },
-      () => this.service.start(appName),
+      async () => (await this.service.start(appName)).done,
     );
   }
 
@@ -251,7 +251,7 @@ export class LocalAdapter implements AppDiscoveryAdapter, AppProcessAdapter {
       async () => {
         await this.apps[appName]?.runCommand('stop');
       },
-      () => this.service.stop(appName),
+      async () => (await this.service.stop(appName)).done,
     );
   }
 

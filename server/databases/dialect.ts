@@ -22,12 +22,19 @@ export interface DatabaseDialect {
   /** @throws APP_DATABASE_DENIED when the role may not create databases */
   assertMayCreate(server: ServerAddress): Promise<void>;
   inspect(server: ServerAddress, database: string): Promise<DatabaseFinding>;
-  /** Creates the database and marks it with the token; true when it was created, false when it was there already. */
+  /**
+   * Creates the database, marked with the token, so that no unmarked one ever carries its name. True when it was
+   * created, false when it was there already with this mark. May be repeated after any interruption.
+   * @throws APP_DATABASE_EXISTS when somebody else's is there
+   */
   create(server: ServerAddress, database: string, token: string): Promise<boolean>;
   /** Whether the database carries the mark that `create` left. */
   isOwned(server: ServerAddress, database: string, token: string): Promise<boolean>;
-  /** Closes what is connected to the database and drops it; nothing happens when it is absent. */
-  drop(server: ServerAddress, database: string): Promise<void>;
+  /**
+   * Closes what is connected to the database and drops it when it carries the mark; also what an interrupted `create`
+   * with the token left.
+   */
+  drop(server: ServerAddress, database: string, token: string): Promise<void>;
   /** An error of the driver as one of ours, without password or address in it. */
   explain(error: unknown, database?: string): AppError;
 }

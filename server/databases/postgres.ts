@@ -66,6 +66,24 @@ function marker(token: string): string {
   return `nocobase-plugin-app-supervisor:${token}`;
 }
 
+/** The name of a database until it carries its mark: nobody else's, since nobody else knows the token. */
+function draftName(token: string): string {
+  return `app_supervisor_draft_${token}`.slice(0, 63);
+}
+
+async function dropIfThere(client: Client, database: string): Promise<void> {
+  const version = await client.query<{ version: number }>(
+    `SELECT current_setting('server_version_num')::int AS version`,
+  );
+  const name = client.escapeIdentifier(database);
+  if ((version.rows[0]?.version ?? 0) >= 130_000) {
+    await client.query(`DROP DATABASE IF EXISTS ${name} WITH (FORCE)`);
+    return;
+  }
+  await client.query('SELECT pg_terminate_backend(pid) FROM pg_stat_activity WHERE datname = $1', [database]);
+  await client.query(`DROP DATABASE IF EXISTS ${name}`);
+}
+
 async function commentOf(client: Client, database: string): Promise<string | null | undefined> {
   const found = await client.query<{ comment: string | null }>(
     `SELECT shobj_description(oid, 'pg_database') AS comment FROM pg_database WHERE datname = $1`,
@@ -113,10 +131,15 @@ export const postgresDialect: DatabaseDialect = {
 
   async create(server, database, token) {
     return withClient(server, server.database, async (client) => {
-      if ((await commentOf(client, database)) !== undefined) return false;
-      const name = client.escapeIdentifier(database);
-      await client.query(`CREATE DATABASE ${name}`);
+      const there = await commentOf(client, database);
+      if (there === marker(token)) return false;
+      if (there !== undefined) throw new AppError('APP_DATABASE_EXISTS', { database });
+      const draft = draftName(token);
+      const name = client.escapeIdentifier(draft);
+      // PostgreSQL makes no database within a transaction: an attempt that was cut off may have got this far.
+      if ((await commentOf(client, draft)) === undefined) await client.query(`CREATE DATABASE ${name}`);
       await client.query(`COMMENT ON DATABASE ${name} IS ${client.escapeLiteral(marker(token))}`);
+      await client.query(`ALTER DATABASE ${name} RENAME TO ${client.escapeIdentifier(database)}`);
       return true;
     });
   },
@@ -125,18 +148,11 @@ export const postgresDialect: DatabaseDialect = {
     return withClient(server, server.database, async (client) => (await commentOf(client, database)) === marker(token));
   },
 
-  async drop(server, database) {
+  async drop(server, database, token) {
     await withClient(server, server.database, async (client) => {
-      const version = await client.query<{ version: number }>(
-        `SELECT current_setting('server_version_num')::int AS version`,
-      );
-      const name = client.escapeIdentifier(database);
-      if ((version.rows[0]?.version ?? 0) >= 130_000) {
-        await client.query(`DROP DATABASE IF EXISTS ${name} WITH (FORCE)`);
-        return;
-      }
-      await client.query('SELECT pg_terminate_backend(pid) FROM pg_stat_activity WHERE datname = $1', [database]);
-      await client.query(`DROP DATABASE IF EXISTS ${name}`);
+      // Looked at once more: what carries no mark may have come since it was asked for.
+      if ((await commentOf(client, database)) === marker(token)) await dropIfThere(client, database);
+      await dropIfThere(client, draftName(token));
     });
   },
 

@@ -33,7 +33,7 @@ export class DatabaseProvisioner {
     return { exists: finding === 'empty' };
   }
 
-  /** Creates the application's database when it is absent. May be repeated. */
+  /** Creates the application's database when it is absent. May be repeated. @throws APP_DATABASE_EXISTS */
   async create(record: AppRecord): Promise<void> {
     const token = record.provisioning?.ownershipToken;
     this.assertUnused(record);
@@ -41,23 +41,28 @@ export class DatabaseProvisioner {
     if (token) await this.supportedDialect().create(this.server(), this.databaseOf(record), token);
   }
 
-  /** @throws APP_DATABASE_NOT_OWNED, APP_DATABASE_IN_USE */
-  async assertDroppable(record: AppRecord): Promise<void> {
+  /**
+   * Whether the database may be dropped: created here for this application, and used by nobody else.
+   * @returns the token it is marked with
+   * @throws APP_DATABASE_NOT_OWNED, APP_DATABASE_IN_USE
+   */
+  async assertDroppable(record: AppRecord): Promise<string> {
     this.assertUnused(record);
     const database = this.databaseOf(record);
     const token = record.provisioning?.ownershipToken;
     const dialect = this.dialect();
     if (!token || !dialect) throw new AppError('APP_DATABASE_NOT_OWNED', { database });
-    if ((await dialect.inspect(this.server(), database)) === 'absent') return;
-    if (!(await dialect.isOwned(this.server(), database, token))) {
+    const absent = (await dialect.inspect(this.server(), database)) === 'absent';
+    if (!absent && !(await dialect.isOwned(this.server(), database, token))) {
       throw new AppError('APP_DATABASE_NOT_OWNED', { database });
     }
+    return token;
   }
 
   /** Drops the application's database after checking once more that it may be dropped. */
   async drop(record: AppRecord): Promise<void> {
-    await this.assertDroppable(record);
-    await this.supportedDialect().drop(this.server(), this.databaseOf(record));
+    const token = await this.assertDroppable(record);
+    await this.supportedDialect().drop(this.server(), this.databaseOf(record), token);
   }
 
   /** An error of the database driver as one of ours. */

@@ -3,7 +3,7 @@ import type { Application } from '@nocobase/server';
 import { checkCreate, isPlainObject, UPDATABLE_FIELDS } from '../../src/app-record';
 import { AppError } from '../../src/errors';
 import { redact } from '../app-options';
-import type { AppService } from '../app-service';
+import type { Accepted, AppService } from '../app-service';
 import type { Registrar } from '../registrar';
 import { COLLECTION } from '../registry';
 
@@ -75,17 +75,13 @@ export function defineApplications(app: Application, service: AppService, regist
   };
 
   /** Accepted work goes on by itself; `wait=true` answers with its end. */
-  const perform = (work: (name: string) => Promise<void>): Handler => {
+  const perform = (accept: (name: string) => Promise<Accepted>): Handler => {
     return async (ctx, next) => {
       const name = target(ctx);
       if (!service.registry.has(name)) throw new AppError('APP_NOT_FOUND', { name });
-      const done = work(name);
+      const { done } = await accept(name);
       if (flag(ctx.action.params.wait)) await done;
-      else {
-        done.catch((error: unknown) => app.log.warn(String(error), { module: 'app-supervisor', application: name }));
-        // The decision is remembered and the state has changed when the caller reads the answer.
-        await Promise.race([done.catch(() => undefined), new Promise((turn) => setTimeout(turn, 20))]);
-      }
+      else done.catch((error: unknown) => app.log.warn(String(error), { module: 'app-supervisor', application: name }));
       ctx.body = await show(name);
       await next();
     };

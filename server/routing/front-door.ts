@@ -103,14 +103,19 @@ export class FrontDoor {
     return dispatch(0);
   }
 
-  /** While the main application itself comes up, who needs an answer of an application waits here. */
+  /**
+   * While the main application itself comes up, who needs an answer of an application waits here. Where it does not
+   * come up, NocoBase says so itself; but not to who names another application, whose name nobody has checked.
+   */
   private async awaitMain({ req, res }: Visit, next: Next): Promise<boolean> {
-    if (!this.service.mainUp) {
-      if (!this.router.place(req).needsApp) return false;
-      if (!(await this.mainRoom.hold(this.service.mainIsUp(), departure(res)))) return true;
-      if (!this.service.active || !this.service.mainUp) return false;
-    }
-    return next();
+    if (this.service.mainUp) return next();
+    const { kind } = this.router.routeUnlisted(req);
+    if (kind === 'malformed') this.unreadable();
+    if (!this.router.place(req).needsApp) return false;
+    if (!(await this.mainRoom.hold(this.service.mainIsUp(), departure(res)))) return true;
+    if (this.service.mainUp) return this.service.active ? next() : false;
+    if (kind !== 'main') throw new AppError('APP_MAIN_NOT_RUNNING');
+    return false;
   }
 
   /** Who is asked for: an unknown or unreadable name is answered here, and leaves no trace. */

@@ -1,6 +1,8 @@
-import { routeRequest, type Route } from '../../src/policies/host-match';
+import { routeRequest, type AppLookup, type Route } from '../../src/policies/host-match';
 import type { AppService } from '../app-service';
 import { RequestReader, type RequestPlace, type RoutedRequest } from './request-reader';
+
+const NO_APPLICATIONS: AppLookup = { has: () => false, byDomain: () => undefined };
 
 /**
  * Decides which application a request is for, once a request: the front door and the core's selector chain get the
@@ -30,6 +32,14 @@ export class Router {
         : routeRequest(this.reader.read(req), config.baseDomains, registry);
     this.decided.set(req.headers, route);
     return route;
+  }
+
+  /**
+   * As far as a request tells before the applications are known: names that no application is known by yet count as
+   * `unknown`.
+   */
+  routeUnlisted(req: RoutedRequest): Route {
+    return routeRequest(this.reader.read(req), this.service.config.baseDomains, NO_APPLICATIONS);
   }
 
   place(req: RoutedRequest): RequestPlace {
