@@ -6,6 +6,7 @@ import { storagePathJoin } from '@nocobase/utils';
 import type { AppRecord } from '../src/app-record';
 import { APP_STATES, type AppCondition, type AppState } from '../src/app-state';
 import { AppError } from '../src/errors';
+import { SYSTEM, type Actor, type AppEvent } from '../src/events';
 import { withJwtSecret } from './app-options';
 import { viewOf, type AppView } from './app-view';
 import { readConfig, type SupervisorConfig } from './config';
@@ -17,6 +18,7 @@ import { SecretBox, type AppSecrets } from './databases/secrets';
 import { AppRunner, type RunnerHost } from './lifecycle/app-runner';
 import { BootQueue } from './lifecycle/boot-queue';
 import { COLLECTION, Registry } from './registry';
+import { Timeline } from './timeline';
 
 /**
  * - `off`: the plugin is not enabled; other adapters rule.
@@ -25,6 +27,11 @@ import { COLLECTION, Registry } from './registry';
  * - `inert`: enabled, but unable to manage (see `obstacle`): it keeps out of the way.
  */
 export type ServicePhase = 'off' | 'starting' | 'active' | 'inert';
+
+interface RemoveOptions {
+  dropDatabase?: boolean;
+  by?: Actor;
+}
 
 /** An operator's decision is written down; what follows from it is under way. */
 export interface Accepted {
@@ -39,6 +46,7 @@ export class AppService implements RunnerHost {
   readonly registry = new Registry();
   readonly config: SupervisorConfig;
   readonly queue: BootQueue;
+  readonly timeline = new Timeline(() => this.mainApp());
   readonly provisioner: DatabaseProvisioner;
   private readonly runners = new Map<string, AppRunner>();
   readonly secretBox: SecretBox;
@@ -111,7 +119,12 @@ export class AppService implements RunnerHost {
     if ((await this.supervisor.getAppStatus('main')) === 'running') this.mainStarted();
     mainApp.log.info(`App Supervisor manages ${this.registry.size} applications`, { module: 'app-supervisor' });
     for (const name of [...this.runners.keys()]) if (!this.registry.has(name)) await this.forget(name);
-    if (!isTransient()) this.resume();
+    if (!isTransient()) {
+      this.resume();
+      this.timeline
+        .forgetOld()
+        .catch((error: unknown) => mainApp.log.warn(String(error), { module: 'app-supervisor' }));
+    }
     // One turn of the event loop: the first eager applications are registered when the main application says it is up.
     await new Promise<void>((done) => setImmediate(done));
   }
@@ -174,6 +187,10 @@ export class AppService implements RunnerHost {
   async createDatabase(name: string): Promise<void> {
     const record = this.registry.get(name);
     if (record) await this.provisioner.create(record);
+  }
+
+  tell(event: AppEvent): void {
+    this.timeline.tell(event);
   }
 
   /** What every instance is given before it is loaded. */
@@ -242,17 +259,17 @@ export class AppService implements RunnerHost {
   // ---- the operator's actions ---------------------------------------------------------------------------------
 
   /** `done` resolves when the application runs, and rejects with its boot error. */
-  async start(name: string): Promise<Accepted> {
+  async start(name: string, by: Actor = SYSTEM): Promise<Accepted> {
     const runner = this.mustFind(name);
     if (this.registry.get(name)?.stoppedAt) await this.writeRow(name, { stoppedAt: null });
-    return { done: runner.start() };
+    return { done: runner.start(by) };
   }
 
   /** Remembered across restarts; `done` resolves when nothing of the application is left in memory. */
-  async stop(name: string): Promise<Accepted> {
+  async stop(name: string, by: Actor = SYSTEM): Promise<Accepted> {
     const runner = this.mustFind(name);
     await this.writeRow(name, { stoppedAt: new Date() });
-    return { done: runner.stop('operator') };
+    return { done: runner.stop('operator', by) };
   }
 
   /** Resolves when what is under way of making or starting it has ended; rejects when it failed. */
@@ -277,34 +294,37 @@ export class AppService implements RunnerHost {
   /** The plugin is disabled: everything that it runs ends; what an operator decided stays as it is. */
   async shutDown(): Promise<void> {
     await Promise.all([...this.runners.values()].map((runner) => runner.stop('shutdown')));
+    await this.timeline.flush();
     this.standAside(undefined);
   }
 
   /** Stop and Start as one operation. */
-  async restart(name: string): Promise<Accepted> {
+  async restart(name: string, by: Actor = SYSTEM): Promise<Accepted> {
     const runner = this.mustFind(name);
     if (this.registry.get(name)?.stoppedAt) await this.writeRow(name, { stoppedAt: null });
-    return { done: runner.restart() };
+    return { done: runner.restart(by) };
   }
 
   /**
    * Removes the application, and its database only when asked to. The database goes first and the row last: whoever
    * is interrupted in between repeats the same call.
    */
-  async remove(name: string, { dropDatabase = false }: { dropDatabase?: boolean } = {}): Promise<void> {
+  async remove(name: string, { dropDatabase = false, by = SYSTEM }: RemoveOptions = {}): Promise<void> {
     const runner = this.mustFind(name);
     const record = this.registry.get(name) as AppRecord;
     if (dropDatabase) await this.provisioner.assertDroppable(record);
     this.removing.add(name);
     try {
       await this.writeRow(name, { stoppedAt: new Date() });
-      await runner.stop('operator');
+      await runner.stop('operator', by);
       if (dropDatabase) {
         await this.provisioner.drop(record);
         // Keys of an application whose data is kept stay with the data: they decrypt it.
         await rm(storagePathJoin('apps', path.basename(name)), { recursive: true, force: true });
       }
       await this.mainApp().db.getRepository(COLLECTION).destroy({ filterByTk: name });
+      const reason = dropDatabase ? 'database-dropped' : 'database-kept';
+      this.tell({ application: name, type: 'removed', at: Date.now(), by, reason });
     } finally {
       this.removing.delete(name);
     }

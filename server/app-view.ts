@@ -1,6 +1,7 @@
 import type { AppStatus } from '@nocobase/server/lib/app-supervisor/types';
 import type { AppRecord } from '../src/app-record';
 import { APP_STATES, type AppCondition, type AppState } from '../src/app-state';
+import type { Journey } from '../src/events';
 import { redact } from './app-options';
 
 /** An application as callers see it: the row without its secrets, and what is computed. */
@@ -13,6 +14,8 @@ export interface AppView {
   stateReason: string | null;
   lastError: { code: string; message: string; step?: string; at: string } | null;
   retryAt: string | null;
+  /** How it last came up since the process started, step by step. */
+  journey: Journey | null;
   /** False for an old application that still signs its tokens with the main application's secret. */
   ownSecret: boolean;
   [field: string]: unknown;
@@ -28,7 +31,10 @@ export interface AppKnowledge {
 /** A row as callers see it, with what is known of the application at this moment. */
 export function viewOf(row: Record<string, unknown>, { record, condition, ownSecret }: AppKnowledge): AppView {
   const { secrets: _sealed, provisioning: _made, admin: _admin, ...visible } = row;
-  const { state, since, reason, lastError, retryAt }: AppCondition = condition ?? { state: 'asleep', since: 0 };
+  const { state, since, reason, lastError, retryAt, journey }: AppCondition = condition ?? {
+    state: 'asleep',
+    since: 0,
+  };
   return {
     ...visible,
     name: String(row.name),
@@ -37,6 +43,7 @@ export function viewOf(row: Record<string, unknown>, { record, condition, ownSec
     stateReason: reason ?? null,
     lastError: lastError ? { ...lastError, at: iso(lastError.at) } : null,
     retryAt: retryAt ? iso(retryAt) : null,
+    journey: journey ?? null,
     options: redact(row.options),
     startMode: record?.startMode ?? row.startMode ?? 'lazy',
     status: APP_STATES[state].status,

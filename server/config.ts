@@ -1,5 +1,7 @@
 import { BlockList, isIP } from 'node:net';
-import { DEFAULT_BACKOFF, type BackoffConfig } from '../src/policies/backoff';
+import { availableParallelism } from 'node:os';
+import { DEFAULT_BACKOFF } from '../src/policies/backoff';
+import type { QuarantineConfig } from '../src/policies/quarantine';
 import { normalizeHost } from '../src/host-name';
 
 /** What the environment says about the supervisor. Documented in `docs/environment.md`; a test compares the two. */
@@ -18,7 +20,8 @@ export interface SupervisorConfig {
   bootConcurrency: number;
   /** How long Stop waits for the requests in flight. */
   drainTimeoutMs: number;
-  backoff: BackoffConfig;
+  /** Backoff and quarantine of applications that fail. */
+  quarantine: QuarantineConfig;
   /** `API_BASE_PATH`, `APP_PUBLIC_PATH` and `WS_PATH` of NocoBase, with its defaults. */
   apiBasePath: string;
   publicPath: string;
@@ -26,6 +29,18 @@ export interface SupervisorConfig {
 }
 
 type Warn = (message: string) => void;
+
+/** A spell without failure after which earlier failures are forgotten. */
+const HEALTHY_AFTER_MS = 60_000;
+
+/**
+ * How many boots at a time, by the number of processors. One JavaScript thread does most of the work of all of them: a
+ * second one uses the waiting of the first, a third the other processors' share (database, compression).
+ */
+function defaultConcurrency(processors = availableParallelism()): number {
+  if (processors === 1) return 1;
+  return processors <= 4 ? 2 : 3;
+}
 
 /** A whole number of at least `min`; anything else is reported and replaced by the default. */
 function wholeNumber(env: NodeJS.ProcessEnv, name: string, fallback: number, min: number, warn: Warn): number {
@@ -86,9 +101,13 @@ export function readConfig(env: NodeJS.ProcessEnv, warn: Warn): SupervisorConfig
     waitTimeoutMs: seconds('APP_SUPERVISOR_WAIT_TIMEOUT', 55, 1),
     maxWaiting: wholeNumber(env, 'APP_SUPERVISOR_MAX_WAITING', 100, 0, warn),
     bootTimeoutMs: seconds('APP_SUPERVISOR_BOOT_TIMEOUT', 180, 1),
-    bootConcurrency: wholeNumber(env, 'APP_SUPERVISOR_BOOT_CONCURRENCY', 2, 1, warn),
+    bootConcurrency: wholeNumber(env, 'APP_SUPERVISOR_BOOT_CONCURRENCY', defaultConcurrency(), 1, warn),
     drainTimeoutMs: seconds('APP_SUPERVISOR_DRAIN_TIMEOUT', 10, 0),
-    backoff: DEFAULT_BACKOFF,
+    quarantine: {
+      backoff: DEFAULT_BACKOFF,
+      quarantineAfter: wholeNumber(env, 'APP_SUPERVISOR_QUARANTINE_AFTER', 5, 0, warn),
+      healthyAfterMs: HEALTHY_AFTER_MS,
+    },
     apiBasePath: basePath(env.API_BASE_PATH, '/api'),
     publicPath: basePath(env.APP_PUBLIC_PATH, '/'),
     wsPath: basePath(env.WS_PATH, '/ws'),

@@ -2,6 +2,7 @@ import { randomUUID } from 'node:crypto';
 import { suggestAppName } from '../src/app-name';
 import { checkCreate, checkUpdate, recordFromRow, type AppOptions, type AppRecord } from '../src/app-record';
 import { AppError } from '../src/errors';
+import { actorOf } from './actor';
 import { splitOptions } from './app-options';
 import type { AppService } from './app-service';
 import { generateSecret, type AppSecrets } from './databases/secrets';
@@ -52,12 +53,12 @@ export class Registrar {
   }
 
   /** The row is written: the application exists for routing, and its making begins. */
-  register(row: RowModel): Promise<void> {
+  register(row: RowModel, context: WriteContext): Promise<void> {
     const record = recordFromRow(row.get() as Record<string, unknown>);
     this.service.registry.put(record);
     const runner = this.service.runner(record.name);
     if (!runner) return Promise.resolve();
-    return runner.make();
+    return runner.make(actorOf(context.currentUser));
   }
 
   /** A creation that came to nothing: the row is rolled back by its transaction, the rest here. */

@@ -1,6 +1,6 @@
 import type { Application } from '@nocobase/server';
 import type { AppService } from './app-service';
-import type { Registrar, RowModel } from './registrar';
+import type { Registrar, RowModel, WriteContext } from './registrar';
 import { COLLECTION } from './registry';
 
 interface Transaction {
@@ -11,6 +11,11 @@ interface Transaction {
 interface WriteOptions {
   transaction?: Transaction;
   context?: { waitSubAppInstall?: boolean; state?: { currentUser?: { id?: unknown } } };
+}
+
+/** On whose behalf. */
+function writeContext({ context }: WriteOptions): WriteContext {
+  return { currentUser: context?.state?.currentUser };
 }
 
 /**
@@ -42,7 +47,7 @@ export function bindCollection(app: Application, service: AppService, registrar:
 
   db.on(`${COLLECTION}.beforeCreate`, async (row: RowModel, options: WriteOptions) => {
     if (!service.active) return;
-    await registrar.prepareCreate(row, { currentUser: options.context?.state?.currentUser });
+    await registrar.prepareCreate(row, writeContext(options));
   });
 
   db.on(`${COLLECTION}.afterCreateWithAssociations`, async (row: RowModel, options: WriteOptions) => {
@@ -50,13 +55,13 @@ export function bindCollection(app: Application, service: AppService, registrar:
     const name = String(row.get('name'));
     if (!options.context?.waitSubAppInstall) {
       afterCommit(options, () => {
-        registrar.register(row).catch(() => undefined);
+        registrar.register(row, writeContext(options)).catch(() => undefined);
       });
       return;
     }
     service.creations.set(name, options.transaction);
     try {
-      await registrar.register(row);
+      await registrar.register(row, writeContext(options));
       // It is ready, and yet whoever writes after us in the same transaction may fail.
       afterRollback(options, () => registrar.unregister(name));
     } catch (error) {

@@ -1,3 +1,5 @@
+import type { Journey } from './events';
+
 /**
  * The states of an application in one process, and what the core's status vocabulary calls them.
  *
@@ -12,7 +14,7 @@
  * - `stopped`: by an operator's decision (or `manual` and not started since the process is up). Only Start leads
  *   out of it.
  * - `failed`: the last boot or the making failed. The next visit after the backoff, or Start, tries again.
- * - `quarantined`: reserved for applications that failed too often.
+ * - `quarantined`: it failed too often in a row. No visit tries again; only Start ("retry now") leads out of it.
  *
  * The status is what gateway, WebSocket server and clients of NocoBase understand; they know no other words.
  */
@@ -35,14 +37,14 @@ export type CoreStatus =
 
 /** Which state may follow which. Leaving a state in any other way is a fault of ours. */
 export const APP_TRANSITIONS: Readonly<Record<AppState, readonly AppState[]>> = {
-  creating: ['running', 'stopped', 'failed', 'asleep', 'draining'],
+  creating: ['running', 'stopped', 'failed', 'quarantined', 'asleep', 'draining'],
   asleep: ['booting', 'stopped', 'creating'],
-  booting: ['running', 'failed', 'draining', 'stopped', 'asleep'],
+  booting: ['running', 'failed', 'quarantined', 'draining', 'stopped', 'asleep'],
   running: ['draining', 'booting', 'asleep', 'stopped'],
   draining: ['stopped', 'asleep', 'failed'],
   stopped: ['booting', 'creating', 'asleep'],
-  failed: ['booting', 'creating', 'stopped', 'asleep', 'quarantined'],
-  quarantined: ['booting', 'stopped'],
+  failed: ['booting', 'creating', 'stopped', 'asleep'],
+  quarantined: ['booting', 'creating', 'stopped'],
 };
 
 export function isLegalTransition(from: AppState, to: AppState): boolean {
@@ -56,4 +58,6 @@ export interface AppCondition {
   reason?: string;
   lastError?: { code: string; message: string; step?: string; at: number };
   retryAt?: number;
+  /** How it last came up, or how far it came. */
+  journey?: Journey;
 }

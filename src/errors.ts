@@ -42,6 +42,11 @@ export const ERROR_TABLE = {
     status: 503,
     message: 'The application "{name}" was not up after {seconds} seconds (step "{step}"); the start was given up.',
   },
+  APP_QUARANTINED: {
+    status: 503,
+    message:
+      'The application "{name}" failed {failures} times in a row (last: {code} in step "{step}") and is in quarantine; mend the cause, then start it again.',
+  },
   APP_WAIT_TIMEOUT: {
     status: 503,
     message: 'The application "{name}" is still starting; try again in a few seconds.',

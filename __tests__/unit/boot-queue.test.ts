@@ -14,7 +14,7 @@ function deferred() {
 /** Jobs that begin when the queue lets them, and end when the test says so. */
 class Jobs {
   readonly begun: string[] = [];
-  readonly promote: Record<string, () => void> = {};
+  readonly promote: Record<string, (priority: BootPriority) => void> = {};
   private readonly ends: Record<string, ReturnType<typeof deferred>> = {};
   private readonly queue: BootQueue;
 
@@ -22,7 +22,7 @@ class Jobs {
     this.queue = new BootQueue(typeof concurrency === 'number' ? () => concurrency : concurrency);
   }
 
-  add(name: string, priority: BootPriority = 'visitor'): Promise<string> {
+  add(name: string, priority: BootPriority = 'visitor', long = false): Promise<string> {
     const end = deferred();
     this.ends[name] = end;
     const work = async () => {
@@ -30,7 +30,7 @@ class Jobs {
       await end.promise;
       return name;
     };
-    return this.queue.run(priority, work, (promote) => {
+    return this.queue.run({ priority, long }, work, (promote) => {
       this.promote[name] = promote;
     });
   }
@@ -81,9 +81,21 @@ describe('BootQueue', () => {
       jobs.add('eager 2', 'background'),
       jobs.add('visitor'),
     ];
-    jobs.promote['eager 2']?.();
+    jobs.promote['eager 2']?.('visitor');
     for (const name of ['first', 'eager 2', 'visitor', 'eager 1']) await jobs.end(name);
     expect(jobs.begun).toEqual(['first', 'eager 2', 'visitor', 'eager 1']);
+    await Promise.all(results);
+  });
+
+  it('keeps a place free for wakes while applications are made', async () => {
+    const jobs = new Jobs(2);
+    const results = [jobs.add('making 1', 'visitor', true), jobs.add('making 2', 'visitor', true), jobs.add('wake')];
+    expect(jobs.begun).toEqual(['making 1', 'wake']);
+    await jobs.end('wake');
+    expect(jobs.begun).toEqual(['making 1', 'wake']);
+    await jobs.end('making 1');
+    expect(jobs.begun).toEqual(['making 1', 'wake', 'making 2']);
+    await jobs.end('making 2');
     await Promise.all(results);
   });
 
@@ -98,11 +110,11 @@ describe('BootQueue', () => {
     await next;
 
     const queue = new BootQueue(() => 1);
-    const thrown = queue.run('visitor', () => {
+    const thrown = queue.run({ priority: 'visitor' }, () => {
       throw new Error('thrown');
     });
     await expect(thrown).rejects.toThrow('thrown');
-    await expect(queue.run('visitor', () => Promise.resolve('runs'))).resolves.toBe('runs');
+    await expect(queue.run({ priority: 'visitor' }, () => Promise.resolve('runs'))).resolves.toBe('runs');
   });
 
   it('offers no promotion where nobody waits', () => {
@@ -123,7 +135,7 @@ describe('BootQueue', () => {
       fc.asyncProperty(schedule, async ([concurrency, actions]) => {
         const queue = new BootQueue(() => concurrency);
         const running: ReturnType<typeof deferred>[] = [];
-        const promotions: (() => void)[] = [];
+        const promotions: ((priority: BootPriority) => void)[] = [];
         const results: Promise<unknown>[] = [];
         let added = 0;
         let ended = 0;
@@ -138,7 +150,7 @@ describe('BootQueue', () => {
             running.push(end);
             await end.promise;
           };
-          results.push(queue.run(priority, work, (promote) => promotions.push(promote)).catch(() => undefined));
+          results.push(queue.run({ priority }, work, (promote) => promotions.push(promote)).catch(() => undefined));
         };
         const end = (pick: number, fails: boolean) => {
           const [job] = running.splice(pick % running.length, 1);
@@ -148,7 +160,7 @@ describe('BootQueue', () => {
         };
         for (const step of actions) {
           if (step.kind === 'add') add(step.priority);
-          else if (step.kind === 'promote') promotions[step.pick % promotions.length]?.();
+          else if (step.kind === 'promote') promotions[step.pick % promotions.length]?.('visitor');
           else if (running.length) end(step.pick, step.kind === 'fail');
           await settle();
           check();

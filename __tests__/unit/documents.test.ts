@@ -2,7 +2,9 @@ import { existsSync, readdirSync, readFileSync } from 'node:fs';
 import path from 'node:path';
 import swagger from '../../server/swagger';
 import { schemas } from '../../server/swagger/schemas';
+import { APP_STATES } from '../../src/app-state';
 import { ERROR_TABLE } from '../../src/errors';
+import { APP_EVENT_TYPES } from '../../src/events';
 
 const root = path.resolve(__dirname, '..', '..');
 const read = (file: string) => readFileSync(path.join(root, file), 'utf8');
@@ -36,7 +38,7 @@ describe('documents', () => {
 
   it('name every environment variable that the plugin reads, and no other of ours', () => {
     const code = sourcesOf('server');
-    const ours = namesIn(code, /\b(APP_SUPERVISOR_(?:BASE|TRUSTED|WAIT|MAX|BOOT|DRAIN|AES)_\w+)\b/g);
+    const ours = namesIn(code, /\b(APP_SUPERVISOR_\w+)\b/g).filter((name) => !(name in ERROR_TABLE));
     const read_ = namesIn(code, /\benv\.([A-Z][A-Z0-9_]+)/g);
     const documented = namesIn(read('docs/environment.md'), /`([A-Z][A-Z0-9_]+)`/g);
     expect([...new Set([...ours, ...read_])].filter((name) => !documented.includes(name))).toEqual([]);
@@ -66,11 +68,21 @@ describe('documents', () => {
 
   it('speak of files that exist', () => {
     const folders = ['', 'server', 'docs'];
-    for (const document of ['docs/architecture.md', 'docs/development.md', 'docs/api.md']) {
+    for (const document of ['docs/architecture.md', 'docs/development.md', 'docs/api.md', 'docs/lifecycle.md']) {
       const files = namesIn(read(document), /`((?:[\w-]+\/)+[\w.-]+\.(?:ts|mjs|cjs|md))`/g);
       const missing = files.filter((file) => !folders.some((folder) => existsSync(path.join(root, folder, file))));
       expect([document, missing.filter((file) => !file.startsWith('dist/'))]).toEqual([document, []]);
     }
+  });
+
+  it('name every event of a timeline, every state and every step of a boot', () => {
+    const text = read('docs/lifecycle.md');
+    const section = (title: string) => text.slice(text.indexOf(`## ${title}`)).split('\n## ')[0] ?? '';
+    const rows = (title: string) => namesIn(section(title), /^\| `([\w-]+)`/gm);
+    expect(rows('Events')).toEqual(Object.keys(APP_EVENT_TYPES).sort());
+    expect(rows('States')).toEqual(Object.keys(APP_STATES).sort());
+    const steps = /export type BootStep =([^;]+);/.exec(read('server/lifecycle/boot.ts'))?.[1] ?? '';
+    expect(rows('Steps')).toEqual(namesIn(steps, /'(\w+)'/g));
   });
 
   it('describe every action in swagger and in the API document', () => {

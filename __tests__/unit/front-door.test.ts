@@ -40,6 +40,10 @@ class FakeRunner {
     };
   }
 
+  get mayTryAgain() {
+    return Date.now() >= (this.condition.retryAt ?? 0);
+  }
+
   lastFailure() {
     return new AppError('APP_BOOT_FAILED', { name: this.name, step: 'load', reason: 'x' });
   }

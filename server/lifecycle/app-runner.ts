@@ -2,13 +2,16 @@ import type { Application, AppSupervisor } from '@nocobase/server';
 import type { AppRecord } from '../../src/app-record';
 import { isLegalTransition, type AppCondition, type AppState } from '../../src/app-state';
 import { AppError } from '../../src/errors';
-import { backoffDelay } from '../../src/policies/backoff';
+import { SYSTEM, type Actor, type AppEvent } from '../../src/events';
+import { afterFailure, afterRunning, NO_FAILURES } from '../../src/policies/quarantine';
 import type { SupervisorConfig } from '../config';
 import type { DatabaseProvisioner } from '../databases/provisioner';
 import type { AppSecrets } from '../databases/secrets';
 import { bootApplication, discard, explainBootError, makeApplication, type BootContext, type BootStep } from './boot';
 import type { BootPriority, BootQueue } from './boot-queue';
 import { withDeadline } from './deadline';
+import { Flight } from './flight';
+import { JourneyLog } from './journey';
 import { WaitingRoom } from './waiting-room';
 
 /** What a runner needs of the process around it. */
@@ -26,27 +29,32 @@ export interface RunnerHost {
   onRunning(name: string): void;
   /** Called with each constructed instance, before anything is loaded into it or connected. */
   prepare(app: Application): void;
+  /** Something happened that belongs on the application's timeline; must not throw. */
+  tell(event: AppEvent): void;
 }
 
 export type StopReason = 'operator' | 'restart' | 'sleep' | 'shutdown' | 'manual';
 
 /**
- * The one owner of one application in this process. The states are told in `src/app-state.ts`. Its operations run
- * one after the other and never overlap: a boot is shared by all who wait for it, Stop waits for a boot to end,
- * Start waits for Stop. Nothing else constructs, starts, stops or destroys the application's instance.
+ * The one owner of one application in this process. The states, and which may follow which, are told in
+ * `src/app-state.ts`; who may ask for what in which state, and how long each wait lasts, in `docs/lifecycle.md`.
+ *
+ * Its operations run one after the other (`enqueue`) and never overlap: a boot is shared by all who wait for it, Stop
+ * waits for a boot to end, Start waits for Stop. Nothing else constructs, starts, stops or destroys the application's
+ * instance, and the core's `runCommand`, which drops what it cannot do at the moment, is not used.
  *
  * A wake by a visitor is quiet: nothing about it is pushed to open tabs. A making, an operator's Start and Stop and
- * every failure are announced, in the core's own statuses.
+ * every failure are announced, in the core's own statuses. All of them are told to the timeline.
  */
 export class AppRunner {
   private condition: AppCondition = { state: 'asleep', since: Date.now() };
   private tail: Promise<unknown> = Promise.resolve();
   private coming?: Promise<void>;
-  private promote?: () => void;
+  private promote?: (priority: BootPriority) => void;
   private step: BootStep = 'queue';
-  private failures = 0;
-  private flight: { requests: number; landed?: () => void } = { requests: 0 };
-  private activeAt = Date.now();
+  private journey?: JourneyLog;
+  private history = NO_FAILURES;
+  private readonly flight = new Flight();
   private stops = 0;
   private starts = 0;
   private stopsSaid = 0;
@@ -75,6 +83,7 @@ export class AppRunner {
     if (this.condition.state === 'running' && !this.instance()) {
       const manual = this.host.record(this.name)?.startMode === 'manual';
       this.enter(manual ? 'stopped' : 'asleep', { reason: 'ended' });
+      this.tell('ended', SYSTEM);
     }
     return this.condition.state;
   }
@@ -92,60 +101,55 @@ export class AppRunner {
 
   /**
    * Resolves when the application runs. One boot serves all callers; a stopped application is not woken, a failed one
-   * not before its backoff is over.
-   * @throws APP_STOPPED, or the error of the boot
+   * not before its backoff is over, one in quarantine not at all.
+   * @throws APP_STOPPED, APP_QUARANTINED, or the error of the boot
    */
-  wake(priority: BootPriority = 'visitor'): Promise<void> {
+  wake(priority: BootPriority = 'visitor', by: Actor = SYSTEM): Promise<void> {
     switch (this.state) {
       case 'running':
         return Promise.resolve();
       case 'stopped':
         return Promise.reject(new AppError('APP_STOPPED', { name: this.name }));
       case 'draining':
-        return this.tail.then(
-          () => this.wake(priority),
-          () => this.wake(priority),
-        );
+        return this.tail.then(() => this.wake(priority, by));
       case 'failed':
       case 'quarantined':
-        if (this.coming === undefined && Date.now() < (this.condition.retryAt ?? 0)) {
-          return Promise.reject(this.lastFailure());
-        }
+        if (this.coming === undefined && !this.mayTryAgain) return Promise.reject(this.lastFailure());
     }
     // Never started by a visit; its making is not a start.
     const manual = this.host.record(this.name)?.startMode === 'manual' && this.isMade();
     if (manual && this.coming === undefined) return Promise.reject(new AppError('APP_STOPPED', { name: this.name }));
-    if (priority === 'visitor') this.promote?.();
-    const coming = this.coming ?? this.comeUp(priority, this.isMade() ? 'booting' : 'creating');
+    if (priority === 'visitor') this.promote?.('visitor');
+    const coming = this.coming ?? this.comeUp(priority, this.isMade() ? 'booting' : 'creating', by, 'woken');
     return coming.then(() => {
       // A manual application was made, and rests.
       if (this.state === 'stopped') throw new AppError('APP_STOPPED', { name: this.name });
     });
   }
 
-  /** An operator's Start: leads out of `stopped` and does not wait for a backoff. */
-  start(): Promise<void> {
+  /** An operator's Start: leads out of `stopped` and of quarantine, and does not wait for a backoff. */
+  start(by: Actor = SYSTEM): Promise<void> {
     this.starts += 1;
-    return this.comeUpForOperator();
+    return this.comeUpForOperator(by);
   }
 
-  private comeUpForOperator(): Promise<void> {
+  private comeUpForOperator(by: Actor): Promise<void> {
     if (this.state === 'running') return Promise.resolve();
-    if (this.state === 'draining') return this.tail.then(() => this.comeUpForOperator());
+    if (this.state === 'draining') return this.tail.then(() => this.comeUpForOperator(by));
     this.announced = true;
-    return this.coming ?? this.comeUp('visitor', this.isMade() ? 'booting' : 'creating');
+    return this.coming ?? this.comeUp('visitor', this.isMade() ? 'booting' : 'creating', by, 'started');
   }
 
   /** Makes a new application: database, installation, first administrator; then starts it, unless it is manual. */
-  make(): Promise<void> {
-    return this.coming ?? this.comeUp('visitor', 'creating');
+  make(by: Actor = SYSTEM): Promise<void> {
+    return this.coming ?? this.comeUp('visitor', 'creating', by, 'created');
   }
 
   /**
    * Takes the application down: no new request is let in, those in flight are waited for, the instance is destroyed.
    * Waits for a boot under way to end first.
    */
-  stop(reason: StopReason): Promise<void> {
+  stop(reason: StopReason, by: Actor = SYSTEM): Promise<void> {
     if (reason === 'operator') this.stopsSaid += 1;
     const { starts } = this;
     return this.enqueue(async () => {
@@ -160,11 +164,13 @@ export class AppRunner {
       } else {
         this.announced = !asleep;
         this.enter('draining', { reason });
-        await this.drain();
+        await this.flight.drain(this.host.config.drainTimeoutMs);
         await discard(this.host.supervisor, this.instance());
         this.enter(rest, { reason });
+        if (reason === 'sleep') this.tell('slept', by, { reason });
       }
       if (!asleep) await this.host.supervisor.setAppStatus(this.name, 'stopped');
+      if (reason === 'operator') this.tell('stopped', by, { reason });
       this.announced = false;
     });
   }
@@ -173,12 +179,12 @@ export class AppRunner {
    * Stop and Start as one operation, whatever the state was; a Stop that is said meanwhile is the last word.
    * @throws APP_STOPPED
    */
-  async restart(): Promise<void> {
+  async restart(by: Actor = SYSTEM): Promise<void> {
     this.starts += 1;
     const { stopsSaid } = this;
     await this.stop('restart');
     if (this.stopsSaid !== stopsSaid) throw new AppError('APP_STOPPED', { name: this.name });
-    await this.comeUpForOperator();
+    await this.comeUpForOperator(by);
   }
 
   /** The core's upgrade command, as for an application whose version is behind. */
@@ -201,34 +207,32 @@ export class AppRunner {
     return this.flight.requests;
   }
 
-  /** Epoch milliseconds of the last sign of use: a request's begin or end, or `touch()`. */
+  /** Epoch milliseconds of the last sign of use. */
   get lastActiveAt(): number {
-    return this.activeAt;
+    return this.flight.lastActiveAt;
   }
 
   /** Something that counts as use of the application happened. */
   touch(): void {
-    this.activeAt = Date.now();
+    this.flight.touch();
   }
 
   /** A place among the requests in flight; the returned function gives it back, once. */
   lease(): () => void {
-    const { flight } = this;
-    flight.requests += 1;
-    this.touch();
-    let held = true;
-    return () => {
-      if (!held) return;
-      held = false;
-      this.touch();
-      flight.requests -= 1;
-      if (flight.requests === 0) flight.landed?.();
-    };
+    return this.flight.lease();
   }
 
-  /** The error that a visitor of a failed application gets while its backoff lasts. */
+  /** Whether a failed application is tried again for the next visitor. */
+  get mayTryAgain(): boolean {
+    return this.condition.state !== 'quarantined' && Date.now() >= (this.condition.retryAt ?? 0);
+  }
+
+  /** The error that visitors get of an application that failed, until it may be tried again. */
   lastFailure(): AppError {
-    return this.failure ?? new AppError('APP_BOOT_FAILED', { name: this.name, step: this.step, reason: 'unknown' });
+    const { name, step, history } = this;
+    const last = this.failure ?? new AppError('APP_BOOT_FAILED', { name, step, reason: 'unknown' });
+    if (this.condition.state !== 'quarantined') return last;
+    return new AppError('APP_QUARANTINED', { name, failures: history.counted, step, code: last.code });
   }
 
   private instance(): Application | undefined {
@@ -241,9 +245,16 @@ export class AppRunner {
     return provisioning === undefined || provisioning.readyAt !== undefined;
   }
 
-  private comeUp(priority: BootPriority, as: 'booting' | 'creating'): Promise<void> {
+  private comeUp(
+    priority: BootPriority,
+    as: 'booting' | 'creating',
+    by: Actor,
+    event: 'woken' | 'started' | 'created',
+  ): Promise<void> {
     if (as === 'creating') this.announced = true;
     this.enter(as, {});
+    const journey = new JourneyLog(as === 'creating' ? 'making' : 'wake', by);
+    journey.enter('queue');
     const stops = this.stops;
     const work = async () => {
       // A Stop that was asked for earlier has come first meanwhile.
@@ -251,8 +262,14 @@ export class AppRunner {
         throw new AppError('APP_STOPPED', { name: this.name });
       }
       await this.host.queue.run(
-        priority,
-        () => this.boot(as),
+        { priority, long: as === 'creating' },
+        async () => {
+          this.journey = journey;
+          await this.boot(as, journey);
+          const outcome = this.condition.state === 'running' ? 'running' : 'stopped';
+          this.condition.journey = journey.end(outcome);
+          this.tell(as === 'creating' ? 'created' : event, by, { journey: this.condition.journey });
+        },
         (promote) => {
           this.promote = promote;
         },
@@ -269,27 +286,39 @@ export class AppRunner {
     return coming;
   }
 
-  private async boot(as: 'booting' | 'creating'): Promise<void> {
+  private async boot(as: 'booting' | 'creating', journey: JourneyLog): Promise<void> {
     const { config, supervisor } = this.host;
     try {
       await withDeadline(this.bring(as), config.bootTimeoutMs, () => this.timeout());
     } catch (error) {
-      this.failure = explainBootError(error, this.name, this.step);
-      this.failures += 1;
-      const { code, message } = this.failure;
-      supervisor.logger.error(`application "${this.name}" did not start: ${message}`, {
+      const failure = explainBootError(error, this.name, this.step);
+      supervisor.logger.error(`application "${this.name}" did not start: ${failure.message}`, {
         step: this.step,
-        code,
-        error: describeForLog(this.failure.origin ?? error),
+        code: failure.code,
+        error: describeForLog(failure.origin ?? error),
       });
       await discard(supervisor, this.instance());
-      const at = Date.now();
-      const retryAt = at + backoffDelay(this.failures, config.backoff, Math.random());
-      this.enter('failed', { reason: code, lastError: { code, message, step: this.step, at }, retryAt });
-      supervisor.setAppError(this.name, this.failure);
-      await supervisor.setAppStatus(this.name, 'error');
-      throw this.failure;
+      await this.failed(failure, journey);
+      throw failure;
     }
+  }
+
+  /** Backoff, or quarantine when it was one failure too many; nobody else's application is concerned. */
+  private async failed(failure: AppError, journey: JourneyLog): Promise<void> {
+    const { config, supervisor } = this.host;
+    const { code, message } = failure;
+    const at = Date.now();
+    const { history, verdict } = afterFailure(this.history, code, config.quarantine, at, Math.random());
+    this.history = history;
+    this.failure = failure;
+    const lastError = { code, message, step: this.step, at };
+    const journeyed = journey.end('failed', code);
+    const details = { reason: code, lastError, journey: journeyed };
+    if (verdict.kind === 'retry') this.enter('failed', { ...details, retryAt: verdict.retryAt });
+    else this.enter('quarantined', details);
+    this.tell(verdict.kind === 'retry' ? 'failed' : 'quarantined', journeyed.by, { ...details, message });
+    supervisor.setAppError(this.name, this.lastFailure());
+    await supervisor.setAppStatus(this.name, 'error');
   }
 
   private async bring(as: 'booting' | 'creating'): Promise<void> {
@@ -310,6 +339,7 @@ export class AppRunner {
       onStep: (step) => {
         if (this.attempt !== attempt) throw this.givenUp();
         this.step = step;
+        this.journey?.enter(step);
       },
       prepare: (app) => host.prepare(app),
     });
@@ -326,7 +356,6 @@ export class AppRunner {
       await discard(host.supervisor, app);
       throw this.givenUp();
     }
-    this.failures = 0;
     this.failure = undefined;
     this.enter('running', {});
     host.onRunning(name);
@@ -342,18 +371,6 @@ export class AppRunner {
     return new AppError('APP_BOOT_TIMEOUT', { name: this.name, seconds, step: this.step });
   }
 
-  /** Waits for the requests that are in this instance; who comes from now on waits for the next one. */
-  private async drain(): Promise<void> {
-    const { flight } = this;
-    this.flight = { requests: 0 };
-    if (flight.requests === 0) return;
-    const empty = new Promise<void>((resolve) => {
-      flight.landed = resolve;
-    });
-    // What is still in flight at the deadline is cut off: Stop was asked for.
-    await withDeadline(empty, this.host.config.drainTimeoutMs, () => new Error('not drained')).catch(() => undefined);
-  }
-
   private enqueue<T>(operation: () => Promise<T>): Promise<T> {
     const run = this.tail.then(operation, operation);
     this.tail = run.catch(() => undefined);
@@ -365,9 +382,19 @@ export class AppRunner {
     if (!isLegalTransition(before, state)) {
       this.host.supervisor.logger.warn(`application "${this.name}" went from ${before} to ${state}`);
     }
-    const since = before === state ? this.condition.since : Date.now();
+    const { since, journey } = this.condition;
+    const now = Date.now();
+    if (before === 'running') this.history = afterRunning(this.history, since, this.host.config.quarantine, now);
     const lastError = state === 'running' ? undefined : this.condition.lastError;
-    this.condition = { lastError, ...details, state, since };
+    this.condition = { lastError, journey, ...details, state, since: before === state ? since : now };
+  }
+
+  private tell(
+    type: AppEvent['type'],
+    by: Actor,
+    { reason, journey, message }: Pick<AppEvent, 'reason' | 'journey' | 'message'> = {},
+  ): void {
+    this.host.tell({ application: this.name, type, at: Date.now(), by, reason, journey, message });
   }
 }
 

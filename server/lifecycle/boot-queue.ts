@@ -1,46 +1,68 @@
-/** Who is let in first: an application that a visitor waits for comes before one that starts by itself. */
-export type BootPriority = 'visitor' | 'background';
+import { nextToBoot, type ActiveBoots, type BootPriority, type QueuedBoot } from '../../src/policies/admission';
 
-interface Waiting {
+export type { BootPriority } from '../../src/policies/admission';
+
+export interface BootRequest {
   priority: BootPriority;
+  /** A making or an upgrade. */
+  long?: boolean;
+}
+
+interface Waiting extends QueuedBoot {
   enter: () => void;
 }
 
 /**
  * Lets a bounded number of boots run at a time: one JavaScript thread does the work, so many at once only make all of
- * them, and the main application, slower.
+ * them, and the main application, slower. Who is next is decided in `src/policies/admission.ts`.
  */
 export class BootQueue {
-  private active = 0;
+  private readonly active: ActiveBoots = { all: 0, long: 0 };
   private readonly waiting: Waiting[] = [];
 
   constructor(private readonly concurrency: () => number) {}
 
-  /** Runs `work` when there is a place. `promote` may be called to let it pass as a visitor's. */
-  async run<T>(priority: BootPriority, work: () => Promise<T>, onQueued?: (promote: () => void) => void): Promise<T> {
-    if (this.active >= this.concurrency()) {
-      await new Promise<void>((enter) => {
-        const entry: Waiting = { priority, enter };
-        this.waiting.push(entry);
-        onQueued?.(() => {
-          entry.priority = 'visitor';
-        });
+  /** How many run and how many wait. */
+  get load(): { running: number; waiting: number } {
+    return { running: this.active.all, waiting: this.waiting.length };
+  }
+
+  /** Runs `work` when there is a place. `promote` may be called to raise its priority while it waits. */
+  async run<T>(
+    { priority, long = false }: BootRequest,
+    work: () => Promise<T>,
+    onQueued?: (promote: (priority: BootPriority) => void) => void,
+  ): Promise<T> {
+    const entry: Waiting = { priority, long, since: Date.now(), enter: () => undefined };
+    const admitted = new Promise<void>((resolve) => {
+      entry.enter = resolve;
+    });
+    this.waiting.push(entry);
+    this.admit();
+    if (this.waiting.includes(entry)) {
+      onQueued?.((raised) => {
+        entry.priority = raised;
       });
-    } else {
-      this.active += 1;
+      await admitted;
     }
     try {
       return await work();
     } finally {
-      this.leave();
+      this.active.all -= 1;
+      if (long) this.active.long -= 1;
+      this.admit();
     }
   }
 
-  /** The place is handed over, so that nobody who comes meanwhile takes it. */
-  private leave(): void {
-    const urgent = this.waiting.findIndex((entry) => entry.priority === 'visitor');
-    const [next] = this.waiting.splice(Math.max(urgent, 0), 1);
-    if (next) next.enter();
-    else this.active -= 1;
+  /** A place is taken before its owner goes on, so that nobody who comes meanwhile takes it too. */
+  private admit(): void {
+    for (;;) {
+      const index = nextToBoot(this.waiting, this.active, this.concurrency(), Date.now());
+      const [next] = index < 0 ? [] : this.waiting.splice(index, 1);
+      if (!next) return;
+      this.active.all += 1;
+      if (next.long) this.active.long += 1;
+      next.enter();
+    }
   }
 }

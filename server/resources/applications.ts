@@ -2,16 +2,20 @@ import type { Context } from '@nocobase/actions';
 import type { Application } from '@nocobase/server';
 import { checkCreate, isPlainObject, UPDATABLE_FIELDS } from '../../src/app-record';
 import { AppError } from '../../src/errors';
+import type { Actor } from '../../src/events';
 import { redact } from '../app-options';
 import type { Accepted, AppService } from '../app-service';
 import type { Registrar } from '../registrar';
 import { COLLECTION } from '../registry';
+import { EVENTS_KEPT } from '../timeline';
+import { actorOf } from '../actor';
 
 type Handler = (ctx: Context, next: () => Promise<void>) => Promise<void>;
 
 const CREATABLE_FIELDS = ['name', 'displayName', 'cname', 'icon', 'pinned', 'startMode', 'options', 'admin'];
 const CLOSED_ACTIONS = ['updateOrCreate', 'firstOrCreate', 'query', 'add', 'set', 'remove', 'toggle', 'export'];
 const MAX_PAGE_SIZE = 2_000;
+const EVENTS_SHOWN = 20;
 
 function flag(value: unknown): boolean {
   return value === true || value === 'true' || value === '1' || value === 1;
@@ -75,11 +79,11 @@ export function defineApplications(app: Application, service: AppService, regist
   };
 
   /** Accepted work goes on by itself; `wait=true` answers with its end. */
-  const perform = (accept: (name: string) => Promise<Accepted>): Handler => {
+  const perform = (accept: (name: string, by: Actor) => Promise<Accepted>): Handler => {
     return async (ctx, next) => {
       const name = target(ctx);
       if (!service.registry.has(name)) throw new AppError('APP_NOT_FOUND', { name });
-      const { done } = await accept(name);
+      const { done } = await accept(name, actorOf(ctx.state.currentUser));
       if (flag(ctx.action.params.wait)) await done;
       else done.catch((error: unknown) => app.log.warn(String(error), { module: 'app-supervisor', application: name }));
       ctx.body = await show(name);
@@ -110,7 +114,19 @@ export function defineApplications(app: Application, service: AppService, regist
     },
 
     get: async (ctx, next) => {
-      ctx.body = await show(target(ctx));
+      const name = target(ctx);
+      const [application, events] = await Promise.all([show(name), service.timeline.list(name, EVENTS_SHOWN)]);
+      ctx.body = { ...application, events: events.rows };
+      await next();
+    },
+
+    // Also of an application that was removed.
+    events: async (ctx, next) => {
+      const { page, pageSize } = ctx.action.params as Record<string, unknown>;
+      const size = positive(pageSize, EVENTS_SHOWN, EVENTS_KEPT);
+      const number = positive(page, 1, 1_000_000);
+      const { rows, count } = await service.timeline.list(target(ctx), size, (number - 1) * size);
+      ctx.body = { count, rows, page: number, pageSize: size, totalPage: Math.ceil(count / size) };
       await next();
     },
 
@@ -148,14 +164,14 @@ export function defineApplications(app: Application, service: AppService, regist
       const name = target(ctx);
       const values = isPlainObject(ctx.action.params.values) ? ctx.action.params.values : {};
       const dropDatabase = flag(ctx.action.params.dropDatabase ?? values.dropDatabase);
-      await service.remove(name, { dropDatabase });
+      await service.remove(name, { dropDatabase, by: actorOf(ctx.state.currentUser) });
       ctx.body = { name, databaseDropped: dropDatabase };
       await next();
     },
 
-    start: perform((name) => service.start(name)),
-    stop: perform((name) => service.stop(name)),
-    restart: perform((name) => service.restart(name)),
+    start: perform((name, by) => service.start(name, by)),
+    stop: perform((name, by) => service.stop(name, by)),
+    restart: perform((name, by) => service.restart(name, by)),
   };
 
   const refuseUnlessActive = (handler: Handler): Handler => {

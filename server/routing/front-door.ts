@@ -6,7 +6,7 @@ import type { Route } from '../../src/policies/host-match';
 import type { AppService } from '../app-service';
 import type { AppRunner } from '../lifecycle/app-runner';
 import { WaitingRoom } from '../lifecycle/waiting-room';
-import { refuse } from './refusal';
+import { refuse, wantsPage } from './refusal';
 import type { Router } from './router';
 
 /** One request on its way in. */
@@ -140,9 +140,9 @@ export class FrontDoor {
   /** A stopped application stays stopped; one that failed is not tried again before its backoff is over. */
   private async refuseStopped({ req, res, runner }: Visit, next: Next): Promise<boolean> {
     if (!runner) return next();
-    const { state, retryAt = 0, reason } = runner.describe();
+    const { state, reason } = runner.describe();
     const stopping = state === 'stopped' || (state === 'draining' && reason === 'operator');
-    const failing = (state === 'failed' || state === 'quarantined') && Date.now() < retryAt;
+    const failing = (state === 'failed' || state === 'quarantined') && !runner.mayTryAgain;
     if (stopping || failing) {
       refuse(req, res, stopping ? new AppError('APP_STOPPED', { name: runner.name }) : runner.lastFailure(), runner);
       return true;
@@ -150,9 +150,16 @@ export class FrontDoor {
     return next();
   }
 
-  /** Pages, scripts and styles are the same for all applications; only what needs the instance takes a place in it. */
-  private async admit({ res, runner, needsApp }: Visit, next: Next): Promise<boolean> {
-    if (!runner || !needsApp) return false;
+  /**
+   * Pages, scripts and styles are the same for all applications; only what needs the instance takes a place in it. The
+   * opening of a page already starts the boot, so that the page's first call finds the application up, or nearly so.
+   */
+  private async admit({ req, res, runner, needsApp }: Visit, next: Next): Promise<boolean> {
+    if (!runner) return false;
+    if (!needsApp) {
+      if (wantsPage(req)) runner.wake('prewarm', { kind: 'visitor', via: 'page' }).catch(() => undefined);
+      return false;
+    }
     const release = runner.lease();
     res.once('close', release);
     return next();
@@ -162,7 +169,10 @@ export class FrontDoor {
   private async hold({ req, res, runner }: Visit): Promise<boolean> {
     if (!runner || runner.state === 'running') return false;
     try {
-      const stayed = await runner.room.hold(runner.wake(), departure(res));
+      const stayed = await runner.room.hold(
+        runner.wake('visitor', { kind: 'visitor', via: 'request' }),
+        departure(res),
+      );
       // It was stopped as soon as it was up.
       if (stayed && runner.state === 'stopped') throw new AppError('APP_STOPPED', { name: runner.name });
       return !stayed;

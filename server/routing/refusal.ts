@@ -60,7 +60,8 @@ h1{font-size:1.5em;font-weight:600}code{opacity:.6;font-size:.85em}</style></hea
 `;
 }
 
-function wantsPage(req: IncomingMessage): boolean {
+/** A browser opens a page, in contrast to what the page then fetches. */
+export function wantsPage(req: IncomingMessage): boolean {
   return (req.method === 'GET' || req.method === 'HEAD') && (req.headers.accept ?? '').includes('text/html');
 }
 

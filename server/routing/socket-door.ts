@@ -126,7 +126,7 @@ export class SocketDoor {
     const runner = this.service.runner(tab.app);
     if (!runner || runner.state === 'running' || introduces) return;
     if (tab.kept.length < MAX_KEPT && size <= MAX_KEPT_BYTES) tab.kept.push(message);
-    runner.wake().catch(() => {
+    runner.wake('visitor', { kind: 'visitor', via: 'socket' }).catch(() => {
       // What was said to an application that does not come up is lost, as it is on a broken line.
       tab.kept = [];
     });

@@ -19,6 +19,10 @@ const dropDatabase = query(
   'Also drop its database, if this plugin created it and no other application uses it. Otherwise the database is kept.',
 );
 
+const withEvents = {
+  allOf: [ref('Application'), { type: 'object', properties: { events: { type: 'array', items: ref('Event') } } }],
+};
+
 const tags = ['applications'];
 const denied = { 401: error('Not signed in.'), 403: error('The role may not do this.') };
 const unknown = { 404: error('There is no such application.') };
@@ -74,7 +78,29 @@ export default {
         tags,
         summary: 'Get one application',
         parameters: [filterByTk],
-        responses: { 200: answer('The application.', data(ref('Application'))), ...denied, ...unknown },
+        responses: {
+          200: answer('The application, with its latest events.', data(withEvents)),
+          ...denied,
+          ...unknown,
+        },
+      },
+    },
+    '/applications:events': {
+      get: {
+        tags,
+        summary: 'The timeline of an application, newest first, also after its removal',
+        parameters: [
+          filterByTk,
+          query('page', { type: 'integer', default: 1 }, 'Page, from 1.'),
+          query('pageSize', { type: 'integer', default: 20 }, 'Events on a page.'),
+        ],
+        responses: {
+          200: answer('One page of events.', {
+            type: 'object',
+            properties: { data: { type: 'array', items: ref('Event') }, meta: ref('ListMeta') },
+          }),
+          ...denied,
+        },
       },
     },
     '/applications:create': {

@@ -1,6 +1,7 @@
 import { APP_NAME_PATTERN } from '../../src/app-name';
 import { START_MODES } from '../../src/app-record';
 import { APP_STATES } from '../../src/app-state';
+import { APP_EVENT_TYPES } from '../../src/events';
 
 export const ref = (name: keyof typeof schemas) => ({ $ref: `#/components/schemas/${name}` });
 
@@ -35,6 +36,50 @@ const changeable = {
   },
 };
 
+const actor = {
+  type: 'object',
+  description: 'Who or what made it happen.',
+  properties: {
+    kind: { type: 'string', enum: ['user', 'visitor', 'schedule', 'system'] },
+    id: { type: 'string', description: 'Of a user.' },
+    name: text('Of a user.'),
+    via: { type: 'string', enum: ['request', 'page', 'socket'], description: 'Of a visitor.' },
+  },
+};
+
+const journey = {
+  type: 'object',
+  nullable: true,
+  description: 'How it came up, or how far it came; times in milliseconds.',
+  properties: {
+    kind: { type: 'string', enum: ['wake', 'making', 'upgrade'] },
+    by: actor,
+    startedAt: { type: 'integer', description: 'Epoch milliseconds.' },
+    ms: { type: 'integer' },
+    outcome: { type: 'string', enum: ['running', 'stopped', 'failed'] },
+    code: text('Of a failed one: a code of the documented table.'),
+    steps: {
+      type: 'array',
+      items: {
+        type: 'object',
+        properties: { step: text('Name of the step.'), at: { type: 'integer' }, ms: { type: 'integer' } },
+      },
+    },
+  },
+};
+
+const event = {
+  type: 'object',
+  properties: {
+    type: { type: 'string', enum: Object.keys(APP_EVENT_TYPES) },
+    at: time('When.'),
+    by: actor,
+    reason: text('Why.'),
+    message: text('What went wrong.'),
+    journey,
+  },
+};
+
 const sort = { type: 'integer', description: 'Position in lists.' };
 
 export const schemas = {
@@ -63,6 +108,7 @@ export const schemas = {
         },
       },
       retryAt: time('Before this time a visit does not try again.'),
+      journey,
       stoppedAt: time('When an operator stopped it.'),
       ownSecret: {
         type: 'boolean',
@@ -72,6 +118,7 @@ export const schemas = {
       updatedAt: time('When its registration was last changed.'),
     },
   },
+  Event: event,
   ApplicationCreate: {
     type: 'object',
     properties: {

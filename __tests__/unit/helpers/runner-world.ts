@@ -4,6 +4,7 @@ import { BootQueue } from '../../../server/lifecycle/boot-queue';
 import { readConfig, type SupervisorConfig } from '../../../server/config';
 import type { AppRecord } from '../../../src/app-record';
 import type { AppState } from '../../../src/app-state';
+import type { AppEvent } from '../../../src/events';
 
 type Stage = 'auth' | 'install' | 'load' | 'start' | 'destroy';
 
@@ -58,6 +59,7 @@ export class RunnerWorld {
   readonly statuses: string[] = [];
   readonly warnings: string[] = [];
   readonly running: string[] = [];
+  readonly events: AppEvent[] = [];
   at: Partial<Record<Stage, (id: number) => Promise<void> | void>> = {};
   record: AppRecord;
   config: SupervisorConfig;
@@ -108,6 +110,7 @@ export class RunnerWorld {
       markReady,
       onRunning: (name: string) => void this.running.push(name),
       prepare: () => undefined,
+      tell: (event: AppEvent) => void this.events.push(event),
     } as unknown as RunnerHost;
   }
 

@@ -1,0 +1,54 @@
+import { withDeadline } from './deadline';
+
+/**
+ * The requests of one application that are under way, generation by generation: those that are in an instance which
+ * ends are waited for, and who comes meanwhile belongs to the next one.
+ */
+export class Flight {
+  private generation: { requests: number; landed?: () => void } = { requests: 0 };
+  private lastUse = Date.now();
+
+  /** How many requests are in the present instance, or held for it. */
+  get requests(): number {
+    return this.generation.requests;
+  }
+
+  /** Epoch milliseconds of the last sign of use: a request's begin or end, or `touch()`. */
+  get lastActiveAt(): number {
+    return this.lastUse;
+  }
+
+  /** Something that counts as use of the application happened. */
+  touch(): void {
+    this.lastUse = Date.now();
+  }
+
+  /** A place among the requests in flight; the returned function gives it back, once. */
+  lease(): () => void {
+    const { generation } = this;
+    generation.requests += 1;
+    this.touch();
+    let held = true;
+    return () => {
+      if (!held) return;
+      held = false;
+      this.touch();
+      generation.requests -= 1;
+      if (generation.requests === 0) generation.landed?.();
+    };
+  }
+
+  /**
+   * Waits for the requests that are in the present instance, at most `ms`; what is still in flight then is cut off,
+   * since its end was asked for.
+   */
+  async drain(ms: number): Promise<void> {
+    const ending = this.generation;
+    this.generation = { requests: 0 };
+    if (ending.requests === 0) return;
+    const empty = new Promise<void>((resolve) => {
+      ending.landed = resolve;
+    });
+    await withDeadline(empty, ms, () => new Error('not drained')).catch(() => undefined);
+  }
+}

@@ -1,0 +1,65 @@
+/**
+ * The events of an application's timeline: what happened to it in this process, kept (bounded) in the collection
+ * `applicationEvents` and told by `applications:events`. Documented in `docs/lifecycle.md`; a test compares the two.
+ */
+export const APP_EVENT_TYPES = {
+  created: { label: 'Created' },
+  woken: { label: 'Woken' },
+  started: { label: 'Started' },
+  slept: { label: 'Put to sleep' },
+  stopped: { label: 'Stopped' },
+  ended: { label: 'Ended by itself' },
+  failed: { label: 'Failed' },
+  quarantined: { label: 'Quarantined' },
+  upgraded: { label: 'Upgraded' },
+  fault: { label: 'Fault' },
+  removed: { label: 'Removed' },
+} as const satisfies Record<string, { label: string }>;
+
+export type AppEventType = keyof typeof APP_EVENT_TYPES;
+
+/** Who or what made something happen. */
+export type Actor =
+  /** Somebody who is signed in to the main application. */
+  | { kind: 'user'; id: string | number; name?: string }
+  /** A request of an application: its API, the opening of its page, a message on its socket. */
+  | { kind: 'visitor'; via: 'request' | 'page' | 'socket' }
+  /** Scheduled work of the application that was due. */
+  | { kind: 'schedule' }
+  /** The supervisor itself, or another plugin: a start mode, a limit, the end of the process. */
+  | { kind: 'system' };
+
+export const SYSTEM: Actor = { kind: 'system' };
+
+/** One step of a boot, a making or an upgrade: `at` in ms since its begin, `ms` long. */
+export interface JourneyStep {
+  step: string;
+  at: number;
+  ms: number;
+}
+
+/** How an application came up, or how far it came. */
+export interface Journey {
+  kind: 'wake' | 'making' | 'upgrade';
+  by: Actor;
+  /** Epoch milliseconds. */
+  startedAt: number;
+  ms: number;
+  outcome: 'running' | 'stopped' | 'failed';
+  /** The error code of a failed one; its last step is the one that failed. */
+  code?: string;
+  steps: JourneyStep[];
+}
+
+export interface AppEvent {
+  application: string;
+  type: AppEventType;
+  /** Epoch milliseconds. */
+  at: number;
+  by: Actor;
+  /** Why: `idle`, `operator`, an error code … */
+  reason?: string;
+  journey?: Journey;
+  /** A sentence for the administrator; never a stack or a secret. */
+  message?: string;
+}
