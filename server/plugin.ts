@@ -65,6 +65,7 @@ export class PluginAppSupervisor extends Plugin {
     /* eslint-disable @typescript-eslint/no-misused-promises */
     app.on('afterStart', () => this.activate(service));
     app.on('afterUpgrade', () => service.upgradeEager());
+    app.on('beforeStop', () => service.timeline.flush());
     /* eslint-enable @typescript-eslint/no-misused-promises */
   }
 
