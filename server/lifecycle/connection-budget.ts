@@ -40,7 +40,7 @@ interface Ticket {
 }
 
 /** How long a connection may be kept while others wait, unless it is in the middle of something. */
-export const TURN_MS = 100;
+export const TURN_MS = 250;
 /** A recalled connection that is still there after this time is not counted on any longer: another one is recalled. */
 const RECALL_PATIENCE_MS = 2_000;
 

@@ -30,7 +30,7 @@ export interface ConnectionsSnapshot {
   applications: BudgetSnapshot;
   /** Applications on other database servers, each server with its own limit. */
   otherServers: ({ server: string } & BudgetSnapshot)[];
-  /** Connections of data sources that were added in applications: not limited, only shown. */
+  /** Connections of data sources that were added in applications, main included: not limited, only shown. */
   external: { application: string; dataSource: string; inUse: number; max: number }[];
 }
 
@@ -118,7 +118,7 @@ export class ProcessConnections {
       main: { reserved: this.mainShare(), inUse: connectionManagerOf(db).pool.size },
       applications: this.own.snapshot(),
       otherServers: [...this.others].map(([server, budget]) => ({ server, ...budget.snapshot() })),
-      external: apps.flatMap((app) => externalConnections(app)),
+      external: [this.mainApp(), ...apps].flatMap((app) => externalConnections(app)),
     };
   }
 
