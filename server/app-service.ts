@@ -12,6 +12,7 @@ import { withJwtSecret } from './app-options';
 import { viewOf, type AppView } from './app-view';
 import { readConfig, type SupervisorConfig } from './config';
 import { currentOptionsFactory } from './core';
+import { answerErrors } from './error-answers';
 import type { ServerAddress } from './databases/dialect';
 import { postgresDialect } from './databases/postgres';
 import { DatabaseProvisioner } from './databases/provisioner';
@@ -203,6 +204,8 @@ export class AppService implements RunnerHost {
   /** What every instance is given before it is loaded. */
   prepare(app: Application): void {
     this.connections.attach(app);
+    // Anew after each reload: plugins are new then.
+    app.on('beforeLoad', () => answerErrors(app, () => this.mainApp()));
   }
 
   onRunning(name: string): void {

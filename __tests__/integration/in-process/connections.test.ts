@@ -125,10 +125,14 @@ describeWithPostgres('database connections', () => {
     const held = await Promise.all(
       instances.slice(0, 3).map((instance) => instance.db.sequelize.transaction({ autocommit: false } as object)),
     );
-    const waiting = query(instances[4] as Application);
-    const refused = expect(waiting).rejects.toMatchObject({ code: 'APP_DATABASE_BUSY' });
+    const answer = app.get('/api/applicationVersion:list', { 'X-App': names[4] as string, 'X-Locale': 'zh-CN' });
     await Promise.all(Array.from({ length: 10 }, () => query(app.main)));
-    await refused;
+    const { status, headers, body } = await answer;
+    expect([status, headers['retry-after'], body]).toEqual([
+      503,
+      '5',
+      { errors: [{ code: 'APP_DATABASE_BUSY', message: expect.stringContaining(names[4] as string) as string }] },
+    ]);
     await Promise.all(held.map((transaction) => transaction.rollback()));
     await query(instances[4] as Application);
     await drained();
