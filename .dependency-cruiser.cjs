@@ -13,7 +13,7 @@ const FLOORS = [
   ['registrar.ts'],
   ['app-service.ts'],
   ['app-view.ts'],
-  ['registry.ts', 'app-options.ts', 'enabled-mark.ts', 'timeline.ts', 'actor.ts'],
+  ['registry.ts', 'app-options.ts', 'enabled-mark.ts', 'error-answers.ts', 'timeline.ts', 'actor.ts'],
   ['lifecycle/'],
   ['databases/', 'environments/', 'sso/'],
   ['metrics/'],

@@ -1,6 +1,7 @@
 import path from 'node:path';
 import { rm } from 'node:fs/promises';
 import { isTransient, type Application, type AppSupervisor } from '@nocobase/server';
+import type { PoolOptions } from 'sequelize';
 import type { AppModel, AppStatus } from '@nocobase/server/lib/app-supervisor/types';
 import { storagePathJoin } from '@nocobase/utils';
 import type { AppRecord } from '../src/app-record';
@@ -11,14 +12,18 @@ import { withJwtSecret } from './app-options';
 import { viewOf, type AppView } from './app-view';
 import { readConfig, type SupervisorConfig } from './config';
 import { currentOptionsFactory } from './core';
+import { answerErrors } from './error-answers';
 import type { ServerAddress } from './databases/dialect';
 import { postgresDialect } from './databases/postgres';
 import { DatabaseProvisioner } from './databases/provisioner';
 import { SecretBox, type AppSecrets } from './databases/secrets';
 import { AppRunner, type RunnerHost } from './lifecycle/app-runner';
 import { BootQueue } from './lifecycle/boot-queue';
+import { ProcessConnections } from './lifecycle/process-connections';
 import { COLLECTION, Registry } from './registry';
 import { Timeline } from './timeline';
+
+const CONNECT_TIMEOUT_MS = 10_000;
 
 /**
  * - `off`: the plugin is not enabled; other adapters rule.
@@ -48,6 +53,7 @@ export class AppService implements RunnerHost {
   readonly queue: BootQueue;
   readonly timeline = new Timeline(() => this.mainApp());
   readonly provisioner: DatabaseProvisioner;
+  readonly connections: ProcessConnections;
   private readonly runners = new Map<string, AppRunner>();
   readonly secretBox: SecretBox;
   private readonly runningListeners = new Set<(name: string) => void>();
@@ -62,6 +68,7 @@ export class AppService implements RunnerHost {
   constructor(readonly supervisor: AppSupervisor) {
     this.config = readConfig(process.env, (message) => supervisor.logger.warn(message, { module: 'app-supervisor' }));
     this.queue = new BootQueue(() => this.config.bootConcurrency);
+    this.connections = new ProcessConnections(this.config, () => this.mainApp());
     this.secretBox = new SecretBox(storagePathJoin('apps', 'main', 'app_supervisor_key.dat'));
     this.provisioner = new DatabaseProvisioner(
       () => (this.mainApp().db.isPostgresCompatibleDialect?.() ? postgresDialect : undefined),
@@ -112,6 +119,7 @@ export class AppService implements RunnerHost {
   async activate(): Promise<void> {
     const mainApp = this.mainApp();
     await this.registry.load(mainApp);
+    await this.connections.measure();
     this.obstacle = undefined;
     this.currentPhase = 'active';
     this.baseFactory ??= currentOptionsFactory(this.supervisor);
@@ -194,8 +202,10 @@ export class AppService implements RunnerHost {
   }
 
   /** What every instance is given before it is loaded. */
-  prepare(_app: Application): void {
-    // the seat of the shortcuts and of the connection budget
+  prepare(app: Application): void {
+    this.connections.attach(app);
+    // Anew after each reload: plugins are new then.
+    app.on('beforeLoad', () => answerErrors(app, () => this.mainApp()));
   }
 
   onRunning(name: string): void {
@@ -379,6 +389,7 @@ export class AppService implements RunnerHost {
       password: options.password as string | undefined,
       database: String(options.database),
       ssl: options.dialectOptions?.ssl ?? options.ssl,
+      lend: (work) => this.connections.lend(work),
     };
   }
 
@@ -394,6 +405,11 @@ export class AppService implements RunnerHost {
       database.database = record.options.database?.database ?? name;
       database.schema = (main.db.options as { schema?: string }).schema;
     }
+    if (main.db.isPostgresCompatibleDialect()) {
+      // Otherwise an attempt to reach a silent server takes minutes.
+      database.dialectOptions = { connectionTimeoutMillis: CONNECT_TIMEOUT_MS, ...(database.dialectOptions as object) };
+    }
+    database.pool = this.connections.poolOptions(record.options.database?.pool as PoolOptions | undefined);
     if (secrets.databasePassword !== undefined) database.password = secrets.databasePassword;
     if (secrets.jwtSecret) base.authManager = withJwtSecret(base.authManager, secrets.jwtSecret);
     return base;

@@ -22,6 +22,12 @@ export interface SupervisorConfig {
   drainTimeoutMs: number;
   /** Backoff and quarantine of applications that fail. */
   quarantine: QuarantineConfig;
+  /** Database connections of this process to the main application's server; 0 means: found out from the server. */
+  maxConnections: number;
+  /** Database connections that one application normally has at most; at least 1. */
+  appPoolMax: number;
+  /** How long a request waits for a database connection. */
+  connectionTimeoutMs: number;
   /** `API_BASE_PATH`, `APP_PUBLIC_PATH` and `WS_PATH` of NocoBase, with its defaults. */
   apiBasePath: string;
   publicPath: string;
@@ -108,6 +114,9 @@ export function readConfig(env: NodeJS.ProcessEnv, warn: Warn): SupervisorConfig
       quarantineAfter: wholeNumber(env, 'APP_SUPERVISOR_QUARANTINE_AFTER', 5, 0, warn),
       healthyAfterMs: HEALTHY_AFTER_MS,
     },
+    maxConnections: wholeNumber(env, 'APP_SUPERVISOR_MAX_CONNECTIONS', 0, 0, warn),
+    appPoolMax: wholeNumber(env, 'APP_SUPERVISOR_APP_POOL_MAX', 2, 1, warn),
+    connectionTimeoutMs: seconds('APP_SUPERVISOR_CONNECTION_TIMEOUT', 30, 1),
     apiBasePath: basePath(env.API_BASE_PATH, '/api'),
     publicPath: basePath(env.APP_PUBLIC_PATH, '/'),
     wsPath: basePath(env.WS_PATH, '/ws'),

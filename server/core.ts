@@ -1,6 +1,8 @@
 import type { IncomingHttpHeaders, IncomingMessage } from 'node:http';
 import type { Duplex } from 'node:stream';
+import type Database from '@nocobase/database';
 import type { Application, AppSupervisor } from '@nocobase/server';
+import type { PoolOptions } from 'sequelize';
 import { Gateway } from '@nocobase/server';
 
 /**
@@ -65,4 +67,54 @@ export interface CoreSocket {
 
 export function socketServer(): CoreSocketServer | undefined {
   return (Gateway.getInstance() as unknown as { wsServer?: CoreSocketServer }).wsServer;
+}
+
+/** A connection as the driver gives it. */
+export interface CoreConnection {
+  once?(event: 'end', listener: () => void): unknown;
+}
+
+/** Sequelize's pool (the package `sequelize-pool`). Where one reads and another one writes, it has neither of the first two. */
+export interface CorePool {
+  _availableObjects?: { resource: CoreConnection }[];
+  _factory?: { max: number };
+  _draining?: boolean;
+  size: number;
+  using: number;
+  waiting: number;
+  /** Serves who waits, with an idle connection or a new one. */
+  _dispense(): void;
+}
+
+/** Sequelize's connection manager of one instance. Its pool calls `_connect` and `_disconnect` on the object itself. */
+export interface CoreConnectionManager {
+  pool: CorePool;
+  config: { pool: PoolOptions & { max: number } };
+  sequelize: { options: { databaseVersion: string | 0 }; config: { host?: string; port?: string | number } };
+  getConnection(options?: object): Promise<CoreConnection>;
+  releaseConnection(connection: CoreConnection): void;
+  destroyConnection(connection: CoreConnection): Promise<void>;
+  close(): Promise<void>;
+  /** The driver's part: opens a connection. */
+  connect(config: object): Promise<CoreConnection>;
+  disconnect(connection: CoreConnection): Promise<void>;
+  /** With Sequelize's hooks around. */
+  _connect(config: object): Promise<CoreConnection>;
+  _disconnect(connection: CoreConnection): Promise<void>;
+}
+
+export function connectionManagerOf(db: Database): CoreConnectionManager {
+  return (db.sequelize as unknown as { connectionManager: CoreConnectionManager }).connectionManager;
+}
+
+/** Calls the listener with the database of the instance, and with each that it makes when it initializes itself again. */
+export function onEachDatabase(app: Application, listener: (db: Database) => void): void {
+  const maker = app as unknown as { createDatabase(options: unknown): Database };
+  const create = maker.createDatabase.bind(app);
+  maker.createDatabase = (options) => {
+    const db = create(options);
+    listener(db);
+    return db;
+  };
+  listener(app.db);
 }

@@ -1,16 +1,16 @@
 import { AppSupervisor, Plugin } from '@nocobase/server';
-import { AppError, ERROR_TABLE, fillMessage, isAppError } from '../src/errors';
+import { AppError } from '../src/errors';
 import { version } from '../package.json';
 import { activeLocalAdapter, LOCAL_ADAPTER, registerLocalAdapter } from './adapters/local';
 import type { AppService } from './app-service';
 import { rememberEnabled } from './enabled-mark';
+import { answerErrors } from './error-answers';
 import { Registrar } from './registrar';
 import { bindCollection } from './registration';
 import { defineApplications } from './resources/applications';
 import { defineSupervisor, refuseApplications } from './resources/supervisor';
 import { closeDoors, joinSelectors, openDoors, welcomeAnew } from './routing/doors';
 
-const PACKAGE = 'nocobase-plugin-app-supervisor';
 const PEER = 'multi-app-manager';
 
 /** Wires the parts together, and nothing else. */
@@ -47,7 +47,7 @@ export class PluginAppSupervisor extends Plugin {
     if (app.name !== 'main') return;
     app.acl.registerSnippet({ name: 'pm.app-supervisor', actions: ['applications:*', 'appSupervisor:*'] });
     defineSupervisor(app, () => ({ version, service: this.service, obstacle: this.obstacle }));
-    this.translateErrors();
+    answerErrors(app, () => app);
     const { service } = this;
     if (this.obstacle || !service) {
       rememberEnabled(false);
@@ -114,26 +114,6 @@ export class PluginAppSupervisor extends Plugin {
     openDoors(this.service);
     joinSelectors();
   }
-
-  /** Our errors in the caller's language. */
-  private translateErrors(): void {
-    const plugin = this.app.pm.get('error-handler') as { errorHandler?: ErrorHandler } | undefined;
-    plugin?.errorHandler?.register(isAppError, (error, ctx) => {
-      ctx.status = error.status;
-      const sentence = ctx.t(ERROR_TABLE[error.code].message, { ns: PACKAGE });
-      ctx.body = { errors: [{ code: error.code, message: fillMessage(sentence, error.params) }] };
-    });
-  }
-}
-
-interface ErrorHandler {
-  register(
-    guard: (error: unknown) => error is AppError,
-    render: (
-      error: AppError,
-      ctx: { status: number; body: unknown; t: (key: string, options: object) => string },
-    ) => void,
-  ): void;
 }
 
 export default PluginAppSupervisor;

@@ -86,6 +86,11 @@ export const ERROR_TABLE = {
     status: 503,
     message: 'The database server cannot be reached ({reason}); check that it runs and accepts connections.',
   },
+  APP_DATABASE_BUSY: {
+    status: 503,
+    message:
+      'The application "{name}" got no database connection within {seconds} seconds: all are in use; try again in a few seconds.',
+  },
   APP_DATABASE_CREDENTIALS: {
     status: 503,
     message: 'The database server refused the user or the password; check the connection settings.',

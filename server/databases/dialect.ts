@@ -9,6 +9,8 @@ export interface ServerAddress {
   /** A database that exists and may be connected to: the main application's own. */
   database: string;
   ssl?: unknown;
+  /** Counts one connection for as long as the work takes; see `ProcessConnections.lend`. */
+  lend?: <T>(work: () => Promise<T>) => Promise<T>;
 }
 
 export type DatabaseFinding = 'absent' | 'empty' | 'occupied';

@@ -9,7 +9,8 @@ export interface DatabaseTarget {
 
 const LOOPBACK = new Set(['', 'localhost', '127.0.0.1', '::1', '[::1]', '0.0.0.0']);
 
-function serverKey(host: unknown, port: unknown, defaultPort: number): string {
+/** A server in comparable form. */
+export function serverKey(host: unknown, port: unknown, defaultPort: number): string {
   const name = typeof host === 'string' ? host.trim().toLowerCase().replace(/\.$/, '') : '';
   return `${LOOPBACK.has(name) ? 'localhost' : name}:${Number(port) || defaultPort}`;
 }

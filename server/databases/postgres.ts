@@ -12,19 +12,24 @@ const UNREACHABLE = new Set([
 ]);
 const CREDENTIALS = new Set(['28000', '28P01']);
 
-function codeOf(error: unknown): string {
-  for (let at: unknown = error, depth = 0; at && depth < 5; depth += 1) {
-    const { code, parent, original, cause, errors } = at as Record<string, unknown>;
-    if (typeof code === 'string') return code;
+/** The error, and what it was caused by. */
+function* chainOf(error: unknown): Generator<object> {
+  for (let at: unknown = error, depth = 0; at && typeof at === 'object' && depth < 5; depth += 1) {
+    yield at;
+    const { parent, original, cause, errors } = at as Record<string, unknown>;
     at = parent ?? original ?? cause ?? (Array.isArray(errors) ? errors[0] : undefined);
   }
+}
+
+function codeOf(error: unknown): string {
+  for (const { code } of chainOf(error) as Iterable<{ code?: unknown }>) if (typeof code === 'string') return code;
   const message = error instanceof Error ? error.message : '';
   return /timeout|terminated unexpectedly/i.test(message) ? 'ETIMEDOUT' : '';
 }
 
 /** An error of `pg`, of Sequelize or of a socket as one of ours. */
 export function explainPostgresError(error: unknown, database = ''): AppError {
-  if (isAppError(error)) return error;
+  for (const link of chainOf(error)) if (isAppError(link)) return link;
   const code = codeOf(error);
   if (CREDENTIALS.has(code)) return new AppError('APP_DATABASE_CREDENTIALS', {}, error);
   if (UNREACHABLE.has(code)) return new AppError('APP_DATABASE_UNREACHABLE', { reason: code }, error);
@@ -49,6 +54,11 @@ function clientConfig(server: ServerAddress, database: string): ClientConfig {
 }
 
 async function withClient<T>(server: ServerAddress, database: string, use: (client: Client) => Promise<T>): Promise<T> {
+  const work = () => connected(server, database, use);
+  return server.lend ? server.lend(work) : work();
+}
+
+async function connected<T>(server: ServerAddress, database: string, use: (client: Client) => Promise<T>): Promise<T> {
   const client = new Client(clientConfig(server, database));
   // A connection that breaks while no query runs is an event; without a listener it would end the process.
   client.on('error', () => undefined);

@@ -336,6 +336,7 @@ export class AppRunner {
       provisioner: host.provisioner,
       record,
       secrets: host.secrets(record),
+      connectionTimeoutMs: host.config.connectionTimeoutMs,
       onStep: (step) => {
         if (this.attempt !== attempt) throw this.givenUp();
         this.step = step;

@@ -16,12 +16,15 @@ export interface BootContext {
   provisioner: DatabaseProvisioner;
   record: AppRecord;
   secrets: AppSecrets;
+  /** How long it may wait for a database connection. */
+  connectionTimeoutMs: number;
   /** Told before each step. */
   onStep: (step: BootStep) => void;
   /** Called with each constructed instance before anything is loaded into it, or connected. */
   prepare: (app: Application) => void;
 }
 
+/** For connecting itself, once there is a connection to be had. */
 const CONNECT_DEADLINE_MS = 15_000;
 const DESTROY_DEADLINE_MS = 15_000;
 
@@ -41,13 +44,14 @@ function construct({ supervisor, mainApp, record, onStep, prepare }: BootContext
 }
 
 /** One connection attempt: the core's own would retry silently for two and a half minutes. */
-async function connect(app: Application, { record, provisioner, onStep }: BootContext): Promise<void> {
+async function connect(app: Application, context: BootContext): Promise<void> {
+  const { record, provisioner, onStep, connectionTimeoutMs } = context;
   onStep('connect');
   try {
     const attempt = app.db.auth({ retry: 1 });
     await withDeadline(
       attempt,
-      CONNECT_DEADLINE_MS,
+      connectionTimeoutMs + CONNECT_DEADLINE_MS,
       () => new AppError('APP_DATABASE_UNREACHABLE', { reason: 'timeout' }),
     );
   } catch (error) {

@@ -28,6 +28,7 @@ export function defineSupervisor(app: Application, info: () => SupervisorInfo): 
           adapter: { discovery: supervisor.getDiscoveryAdapter().name, process: supervisor.getProcessAdapter().name },
           baseDomains: service?.config.baseDomains ?? [],
           applications: service?.registry.size ?? 0,
+          connections: (state === 'active' && service?.connections.snapshot(supervisor.getApps())) || null,
         };
         await next();
       },

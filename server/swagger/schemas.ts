@@ -80,6 +80,23 @@ const event = {
   },
 };
 
+const budget = {
+  type: 'object',
+  properties: {
+    limit: { type: 'integer', description: 'How many there may be at most.' },
+    inUse: { type: 'integer', description: 'How many are open.' },
+    waiting: { type: 'integer', description: 'How many are waited for.' },
+    holders: {
+      type: 'object',
+      description: 'By application.',
+      additionalProperties: {
+        type: 'object',
+        properties: { inUse: { type: 'integer' }, waiting: { type: 'integer' } },
+      },
+    },
+  },
+};
+
 const sort = { type: 'integer', description: 'Position in lists.' };
 
 export const schemas = {
@@ -162,6 +179,40 @@ export const schemas = {
         description: 'An application is at <name>.<base domain>.',
       },
       applications: { type: 'integer', description: 'How many applications are registered.' },
+      connections: {
+        type: 'object',
+        nullable: true,
+        description: "The connections of this process to the main application's database server.",
+        properties: {
+          limit: { type: 'integer', description: 'How many there may be at most.' },
+          main: {
+            type: 'object',
+            properties: {
+              reserved: { type: 'integer', description: 'Set aside for the main application.' },
+              inUse: { type: 'integer' },
+            },
+          },
+          applications: { ...budget, description: 'What is left for applications and the making of their databases.' },
+          otherServers: {
+            type: 'array',
+            description: 'Applications on other database servers.',
+            items: { ...budget, properties: { server: { type: 'string' }, ...budget.properties } },
+          },
+          external: {
+            type: 'array',
+            description: 'Data sources that were added in applications; not limited.',
+            items: {
+              type: 'object',
+              properties: {
+                application: { type: 'string' },
+                dataSource: { type: 'string' },
+                inUse: { type: 'integer' },
+                max: { type: 'integer' },
+              },
+            },
+          },
+        },
+      },
     },
   },
   ListMeta: {

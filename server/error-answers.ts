@@ -1,0 +1,28 @@
+import type { Application } from '@nocobase/server';
+import { type AppError, ERROR_TABLE, fillMessage, isAppError } from '../src/errors';
+
+const PACKAGE = 'nocobase-plugin-app-supervisor';
+const RETRY_AFTER_SECONDS = 5;
+
+interface ErrorContext {
+  status: number;
+  body: unknown;
+  i18n?: { language?: string };
+  set(header: string, value: string): void;
+}
+
+interface ErrorHandler {
+  register(guard: (error: unknown) => error is AppError, render: (error: AppError, ctx: ErrorContext) => void): void;
+}
+
+/** Our errors in the answers of this application, in the caller's language. The texts are the main application's. */
+export function answerErrors(app: Application, mainApp: () => Application): void {
+  const plugin = app.pm.get('error-handler') as { errorHandler?: ErrorHandler } | undefined;
+  plugin?.errorHandler?.register(isAppError, (error, ctx) => {
+    const options = { ns: PACKAGE, lng: ctx.i18n?.language };
+    const sentence = mainApp().i18n.t(ERROR_TABLE[error.code].message, options);
+    ctx.status = error.status;
+    if (error.status === 503) ctx.set('Retry-After', String(RETRY_AFTER_SECONDS));
+    ctx.body = { errors: [{ code: error.code, message: fillMessage(sentence, error.params) }] };
+  });
+}
