@@ -1,5 +1,6 @@
 import type { AppStatus } from '@nocobase/server/lib/app-supervisor/types';
 import type { AppRecord } from '../src/app-record';
+import type { AwakeReason } from '../src/policies/idle';
 import { APP_STATES, type AppCondition, type AppState } from '../src/app-state';
 import { redact } from './app-options';
 
@@ -13,6 +14,12 @@ export interface AppView {
   stateReason: string | null;
   lastError: { code: string; message: string; step?: string; at: string } | null;
   retryAt: string | null;
+  /** Why a running application is not put to sleep (`AWAKE_REASONS`); empty when it will be, null when it does not run. */
+  awakeBecause: readonly AwakeReason[] | null;
+  /** ISO time at which it was last used; null when it was not since the process started. */
+  lastActiveAt: string | null;
+  /** ISO time at which the first of its own work is due, as far as it is known; it is woken in time for it. */
+  nextDueAt: string | null;
   /** False for an old application that still signs its tokens with the main application's secret. */
   ownSecret: boolean;
   [field: string]: unknown;
@@ -23,10 +30,14 @@ export interface AppKnowledge {
   record?: AppRecord;
   condition?: AppCondition;
   ownSecret: boolean;
+  awakeBecause?: readonly AwakeReason[];
+  /** Epoch milliseconds; 0 for never. */
+  lastActiveAt?: number;
 }
 
 /** A row as callers see it, with what is known of the application at this moment. */
-export function viewOf(row: Record<string, unknown>, { record, condition, ownSecret }: AppKnowledge): AppView {
+export function viewOf(row: Record<string, unknown>, known: AppKnowledge): AppView {
+  const { record, condition, ownSecret, awakeBecause, lastActiveAt } = known;
   const { secrets: _sealed, provisioning: _made, admin: _admin, ...visible } = row;
   const { state, since, reason, lastError, retryAt }: AppCondition = condition ?? { state: 'asleep', since: 0 };
   return {
@@ -37,6 +48,9 @@ export function viewOf(row: Record<string, unknown>, { record, condition, ownSec
     stateReason: reason ?? null,
     lastError: lastError ? { ...lastError, at: iso(lastError.at) } : null,
     retryAt: retryAt ? iso(retryAt) : null,
+    awakeBecause: awakeBecause ?? null,
+    lastActiveAt: lastActiveAt ? iso(lastActiveAt) : null,
+    nextDueAt: record?.nextDueAt ?? null,
     options: redact(row.options),
     startMode: record?.startMode ?? row.startMode ?? 'lazy',
     status: APP_STATES[state].status,

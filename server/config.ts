@@ -1,4 +1,6 @@
 import { BlockList, isIP } from 'node:net';
+import { totalmem } from 'node:os';
+import { getHeapStatistics } from 'node:v8';
 import { DEFAULT_BACKOFF, type BackoffConfig } from '../src/policies/backoff';
 import { normalizeHost } from '../src/host-name';
 
@@ -18,6 +20,14 @@ export interface SupervisorConfig {
   bootConcurrency: number;
   /** How long Stop waits for the requests in flight. */
   drainTimeoutMs: number;
+  /** After this time without use an application is put to sleep; 0 means never. */
+  idleTimeoutMs: number;
+  /** How many applications may run at a time before the least used one is put to sleep; 0 means any number. */
+  maxRunning: number;
+  /** Memory of the process (RSS, megabytes) above which the least used applications are put to sleep; 0 means any. */
+  maxMemoryMb: number;
+  /** How often it is looked for what may sleep. */
+  sleepIntervalMs: number;
   backoff: BackoffConfig;
   /** `API_BASE_PATH`, `APP_PUBLIC_PATH` and `WS_PATH` of NocoBase, with its defaults. */
   apiBasePath: string;
@@ -35,6 +45,18 @@ function wholeNumber(env: NodeJS.ProcessEnv, name: string, fallback: number, min
   if (Number.isSafeInteger(value) && value >= min && value <= 2_000_000) return value;
   warn(`${name} must be a whole number of at least ${min}; ${fallback} is used instead`);
   return fallback;
+}
+
+/**
+ * Four fifths of what the process can have at all: of the machine's memory, of its container's, or of V8's heap, beyond
+ * which the process dies with all applications in it; whichever is the smallest.
+ */
+function defaultMaxMemoryMb(): number {
+  const { constrainedMemory } = process as { constrainedMemory?: () => number };
+  // 0, or a huge number, where nothing is constrained.
+  const container = constrainedMemory?.() || Infinity;
+  const bytes = Math.min(totalmem(), container, getHeapStatistics().heap_size_limit);
+  return Math.max(1, Math.floor((bytes * 0.8) / 2 ** 20));
 }
 
 function list(text: string | undefined): string[] {
@@ -88,6 +110,10 @@ export function readConfig(env: NodeJS.ProcessEnv, warn: Warn): SupervisorConfig
     bootTimeoutMs: seconds('APP_SUPERVISOR_BOOT_TIMEOUT', 180, 1),
     bootConcurrency: wholeNumber(env, 'APP_SUPERVISOR_BOOT_CONCURRENCY', 2, 1, warn),
     drainTimeoutMs: seconds('APP_SUPERVISOR_DRAIN_TIMEOUT', 10, 0),
+    idleTimeoutMs: seconds('APP_SUPERVISOR_IDLE_TIMEOUT', 900, 0),
+    maxRunning: wholeNumber(env, 'APP_SUPERVISOR_MAX_RUNNING', 0, 0, warn),
+    maxMemoryMb: wholeNumber(env, 'APP_SUPERVISOR_MAX_MEMORY', defaultMaxMemoryMb(), 0, warn),
+    sleepIntervalMs: seconds('APP_SUPERVISOR_SLEEP_INTERVAL', 30, 1),
     backoff: DEFAULT_BACKOFF,
     apiBasePath: basePath(env.API_BASE_PATH, '/api'),
     publicPath: basePath(env.APP_PUBLIC_PATH, '/'),

@@ -28,6 +28,9 @@ export interface RunnerHost {
   prepare(app: Application): void;
 }
 
+/** Why we put an application to sleep. */
+export type SleepReason = 'idle' | 'running-limit' | 'memory';
+
 export type StopReason = 'operator' | 'restart' | 'sleep' | 'shutdown' | 'manual';
 
 /**
@@ -46,7 +49,7 @@ export class AppRunner {
   private step: BootStep = 'queue';
   private failures = 0;
   private flight: { requests: number; landed?: () => void } = { requests: 0 };
-  private activeAt = Date.now();
+  private activeAt = 0;
   private stops = 0;
   private starts = 0;
   private stopsSaid = 0;
@@ -112,6 +115,7 @@ export class AppRunner {
           return Promise.reject(this.lastFailure());
         }
     }
+    if (priority === 'visitor') this.touch();
     // Never started by a visit; its making is not a start.
     const manual = this.host.record(this.name)?.startMode === 'manual' && this.isMade();
     if (manual && this.coming === undefined) return Promise.reject(new AppError('APP_STOPPED', { name: this.name }));
@@ -130,6 +134,7 @@ export class AppRunner {
   }
 
   private comeUpForOperator(): Promise<void> {
+    this.touch();
     if (this.state === 'running') return Promise.resolve();
     if (this.state === 'draining') return this.tail.then(() => this.comeUpForOperator());
     this.announced = true;
@@ -138,6 +143,7 @@ export class AppRunner {
 
   /** Makes a new application: database, installation, first administrator; then starts it, unless it is manual. */
   make(): Promise<void> {
+    this.touch();
     return this.coming ?? this.comeUp('visitor', 'creating');
   }
 
@@ -157,16 +163,33 @@ export class AppRunner {
       if (!this.instance()) {
         // A sleep takes nothing back: neither an operator's decision, nor a failure, nor a wake that has come since.
         if (!asleep) this.enter(rest, { reason });
-      } else {
-        this.announced = !asleep;
-        this.enter('draining', { reason });
-        await this.drain();
-        await discard(this.host.supervisor, this.instance());
-        this.enter(rest, { reason });
-      }
+      } else await this.takeDown(rest, reason, asleep);
       if (!asleep) await this.host.supervisor.setAppStatus(this.name, 'stopped');
       this.announced = false;
     });
+  }
+
+  /**
+   * Puts the application to sleep, unless it is in use after all: that is asked at the last moment, after everything
+   * that was said to it before. Who comes from then on waits for the next instance.
+   * @returns whether it sleeps now
+   */
+  sleep(reason: SleepReason, stillIdle: () => boolean): Promise<boolean> {
+    return this.enqueue(async () => {
+      // No wait between this question and `draining`.
+      if (this.state !== 'running' || this.flight.requests > 0 || !stillIdle()) return false;
+      await this.takeDown('asleep', reason, true);
+      this.announced = false;
+      return true;
+    });
+  }
+
+  private async takeDown(rest: AppState, reason: StopReason | SleepReason, quiet: boolean): Promise<void> {
+    this.announced = !quiet;
+    this.enter('draining', { reason });
+    await this.drain();
+    await discard(this.host.supervisor, this.instance(), { quiet });
+    this.enter(rest, { reason });
   }
 
   /**
@@ -201,7 +224,7 @@ export class AppRunner {
     return this.flight.requests;
   }
 
-  /** Epoch milliseconds of the last sign of use: a request's begin or end, or `touch()`. */
+  /** Epoch milliseconds of the last sign of use: a request's begin or end, or `touch()`; 0 for none so far. */
   get lastActiveAt(): number {
     return this.activeAt;
   }
@@ -211,16 +234,20 @@ export class AppRunner {
     this.activeAt = Date.now();
   }
 
-  /** A place among the requests in flight; the returned function gives it back, once. */
-  lease(): () => void {
+  /**
+   * A place among the requests in flight; the returned function gives it back, once.
+   * @param counts whether the request is a use of the application
+   */
+  lease(counts = true): () => void {
     const { flight } = this;
+    const touch = () => counts && this.touch();
     flight.requests += 1;
-    this.touch();
+    touch();
     let held = true;
     return () => {
       if (!held) return;
       held = false;
-      this.touch();
+      touch();
       flight.requests -= 1;
       if (flight.requests === 0) flight.landed?.();
     };

@@ -9,7 +9,10 @@ import { COLLECTION } from '../registry';
 
 type Handler = (ctx: Context, next: () => Promise<void>) => Promise<void>;
 
-const CREATABLE_FIELDS = ['name', 'displayName', 'cname', 'icon', 'pinned', 'startMode', 'options', 'admin'];
+const CREATABLE_FIELDS = [
+  ...['name', 'displayName', 'cname', 'icon', 'pinned', 'startMode', 'options', 'admin'],
+  ...['idleTimeout', 'keepAwake', 'onSchedule'],
+];
 const CLOSED_ACTIONS = ['updateOrCreate', 'firstOrCreate', 'query', 'add', 'set', 'remove', 'toggle', 'export'];
 const MAX_PAGE_SIZE = 2_000;
 
