@@ -47,16 +47,19 @@ function wholeNumber(env: NodeJS.ProcessEnv, name: string, fallback: number, min
   return fallback;
 }
 
+/** What the process holds besides V8's heap: code, buffers, stacks. Measured with NocoBase's full preset. */
+const BESIDE_HEAP_BYTES = 256 * 2 ** 20;
+
 /**
- * Four fifths of what the process can have at all: of the machine's memory, of its container's, or of V8's heap, beyond
- * which the process dies with all applications in it; whichever is the smallest.
+ * Four fifths of what the process can have: of the memory of its machine or container, or of V8's heap, beyond which
+ * the process ends with all applications in it.
  */
 function defaultMaxMemoryMb(): number {
   const { constrainedMemory } = process as { constrainedMemory?: () => number };
   // 0, or a huge number, where nothing is constrained.
-  const container = constrainedMemory?.() || Infinity;
-  const bytes = Math.min(totalmem(), container, getHeapStatistics().heap_size_limit);
-  return Math.max(1, Math.floor((bytes * 0.8) / 2 ** 20));
+  const memory = Math.min(totalmem(), constrainedMemory?.() || Infinity);
+  const bytes = Math.min(memory * 0.8, getHeapStatistics().heap_size_limit * 0.8 + BESIDE_HEAP_BYTES);
+  return Math.max(1, Math.min(2_000_000, Math.floor(bytes / 2 ** 20)));
 }
 
 function list(text: string | undefined): string[] {

@@ -38,7 +38,8 @@ export class Waker {
     for (const name of appsToWake(this.host.registry.all(), Date.now() + LEAD_MS)) {
       const runner = this.host.runner(name);
       if (!runner || runner.state === 'running') continue;
-      if (runner.state === 'asleep') this.host.supervisor.logger.info(`application "${name}" is woken for its own work`);
+      if (runner.state === 'asleep')
+        this.host.supervisor.logger.info(`application "${name}" is woken for its own work`);
       // A failed one is tried again when its backoff is over, as for a visitor.
       runner.wake('background').catch(() => undefined);
     }
