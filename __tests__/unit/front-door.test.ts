@@ -80,7 +80,7 @@ function open(phase: ServicePhase = 'active', env: Record<string, string> = {}) 
       return service.phase === 'active';
     },
     config,
-    supervisor: { logger: { error: jest.fn() } },
+    supervisor: { logger: { error: jest.fn() }, appStatus: {} as Record<string, string> },
     registry: { has: (name: string) => runners.has(name), byDomain: () => undefined },
     runner: jest.fn((name: string) => runners.get(name)),
     mainIsUp: () => up,
