@@ -112,11 +112,14 @@ export class Sleeper {
   }
 
   private enqueue(work: () => Promise<void>): Promise<void> {
-    const run = this.rounds.then(work).catch((error: unknown) => {
-      this.host.supervisor.logger.warn(`sleep: ${String(error)}`);
-    });
+    const run = this.rounds.then(() => this.guard(work()));
     this.rounds = run;
     return run;
+  }
+
+  /** What goes wrong with one application is said, and keeps nobody else awake. */
+  private async guard(work: Promise<unknown>): Promise<void> {
+    await work.catch((error: unknown) => this.host.supervisor.logger.warn(`sleep: ${String(error)}`));
   }
 
   private async keepLimits(): Promise<void> {
@@ -161,7 +164,7 @@ export class Sleeper {
       else apps.delete(next.name);
       chosen = choose([...apps.values()]);
     }
-    for (const { name, reason } of chosen) await this.putToSleep(apps.get(name), reason, held);
+    for (const { name, reason } of chosen) await this.guard(this.putToSleep(apps.get(name), reason, held));
   }
 
   private async lookCloser(name: string): Promise<AppSnapshot | undefined> {
@@ -199,7 +202,7 @@ export class Sleeper {
   private async noteSchedules(): Promise<void> {
     for (const name of this.host.runners.keys()) {
       const app = this.snapshot(name);
-      if (app?.state === 'running' && app.scheduled.length > 0) await this.noteSchedule(name, app);
+      if (app?.state === 'running' && app.scheduled.length > 0) await this.guard(this.noteSchedule(name, app));
       else if (app?.state !== 'running') this.looks.delete(name);
     }
   }

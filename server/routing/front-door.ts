@@ -154,6 +154,8 @@ export class FrontDoor {
     if (!runner || !needsApp || !this.router.place(req).path.endsWith(HEALTH_CHECK)) return next();
     // Not up for the first time yet.
     if (runner.state === 'creating') throw new AppError('APP_WAIT_TIMEOUT', { name: runner.name });
+    // Tried again by the next visitor.
+    if (runner.state === 'failed' || runner.state === 'quarantined') throw runner.lastFailure();
     if (runner.state === 'running' && this.service.supervisor.appStatus[runner.name] !== 'running') {
       // At a command, e.g. an upgrade: the core says which.
       res.once('close', runner.lease(false));
