@@ -86,7 +86,8 @@ const HOUSEKEEPING: readonly { cronTime: string; mark: RegExp }[] = [
 ];
 
 function isHousekeeping(job: CronJob): boolean {
-  const text = String(job._callbacks?.[0] ?? '');
+  const [callback] = job._callbacks ?? [];
+  const text = typeof callback === 'function' ? callback.toString() : '';
   return HOUSEKEEPING.some(({ cronTime, mark }) => job.cronTime?.source === cronTime && mark.test(text));
 }
 
@@ -131,7 +132,7 @@ function readWorkflows(app: Application, reading: Reading): void {
 function readTasks(app: Application, reading: Reading): void {
   const plugin = app.pm.get('async-task-manager') as unknown as { enabled?: boolean } | undefined;
   if (!plugin?.enabled) return;
-  const manager = app.container.get('AsyncTaskManager') as unknown as { tasks?: Map<unknown, unknown> } | undefined;
+  const manager = app.container.get<{ tasks?: Map<unknown, unknown> } | undefined>('AsyncTaskManager');
   if (sizeOf(manager?.tasks) > 0) reading.busy.add('task');
 }
 

@@ -159,9 +159,9 @@ describeWithPostgres('sleep', () => {
       const transaction = await instance().db.sequelize.transaction();
       expect((await work()).busy).toContain('database');
       await transaction.rollback();
-      const { tasks } = instance().container.get('AsyncTaskManager') as unknown as { tasks: Map<string, object> };
+      const { tasks } = instance().container.get<{ tasks: Map<string, object> }>('AsyncTaskManager');
       tasks.set('x', {});
-      instance().activatedCommand = { name: 'upgrade' } as never;
+      instance().activatedCommand = { name: 'upgrade' };
       expect([...(await work()).busy].sort()).toEqual(['command', 'task']);
       instance().activatedCommand = null as never;
       tasks.clear();

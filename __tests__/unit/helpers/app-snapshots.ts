@@ -41,4 +41,4 @@ export const snapshots: fc.Arbitrary<AppSnapshot[]> = fc
     }),
     { maxLength: 30 },
   )
-  .map((apps) => apps.map((app, index) => ({ ...app, name: `app${index}` }) as AppSnapshot));
+  .map((apps) => apps.map((app, index) => ({ ...app, name: `app${index}` })));
