@@ -42,6 +42,8 @@ const project = (displayName, folders, setup) => ({
 /** @type {import('jest').Config} */
 module.exports = {
   maxWorkers: 2,
+  // Hundreds of random histories take their time on a busy machine. The other groups have limits of their own.
+  testTimeout: 60_000,
   projects: [
     project('unit', ['unit']),
     project('integration', ['integration'], 'timeout-integration.cjs'),

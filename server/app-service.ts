@@ -11,15 +11,18 @@ import { SYSTEM, type Actor, type AppEvent } from '../src/events';
 import { withJwtSecret } from './app-options';
 import { viewOf, type AppView } from './app-view';
 import { readConfig, type SupervisorConfig } from './config';
-import { currentOptionsFactory } from './core';
 import { answerErrors } from './error-answers';
+import { currentOptionsFactory, forgetGatewayLogger } from './core';
 import type { ServerAddress } from './databases/dialect';
 import { postgresDialect } from './databases/postgres';
 import { DatabaseProvisioner } from './databases/provisioner';
 import { SecretBox, type AppSecrets } from './databases/secrets';
 import { AppRunner, type RunnerHost } from './lifecycle/app-runner';
+import { trackBelongings } from './lifecycle/belongings';
 import { BootQueue } from './lifecycle/boot-queue';
 import { ProcessConnections } from './lifecycle/process-connections';
+import { Sleeper } from './lifecycle/sleeper';
+import { Waker } from './lifecycle/waker';
 import { COLLECTION, Registry } from './registry';
 import { Timeline } from './timeline';
 
@@ -54,7 +57,9 @@ export class AppService implements RunnerHost {
   readonly timeline = new Timeline(() => this.mainApp());
   readonly provisioner: DatabaseProvisioner;
   readonly connections: ProcessConnections;
-  private readonly runners = new Map<string, AppRunner>();
+  readonly runners = new Map<string, AppRunner>();
+  readonly sleeper: Sleeper;
+  private readonly waker: Waker;
   readonly secretBox: SecretBox;
   private readonly runningListeners = new Set<(name: string) => void>();
   private readonly removing = new Set<string>();
@@ -69,6 +74,8 @@ export class AppService implements RunnerHost {
     this.config = readConfig(process.env, (message) => supervisor.logger.warn(message, { module: 'app-supervisor' }));
     this.queue = new BootQueue(() => this.config.bootConcurrency);
     this.connections = new ProcessConnections(this.config, () => this.mainApp());
+    this.sleeper = new Sleeper(this);
+    this.waker = new Waker(this);
     this.secretBox = new SecretBox(storagePathJoin('apps', 'main', 'app_supervisor_key.dat'));
     this.provisioner = new DatabaseProvisioner(
       () => (this.mainApp().db.isPostgresCompatibleDialect?.() ? postgresDialect : undefined),
@@ -132,6 +139,8 @@ export class AppService implements RunnerHost {
       this.timeline
         .forgetOld()
         .catch((error: unknown) => mainApp.log.warn(String(error), { module: 'app-supervisor' }));
+      this.sleeper.start();
+      this.waker.start();
     }
     // One turn of the event loop: the first eager applications are registered when the main application says it is up.
     await new Promise<void>((done) => setImmediate(done));
@@ -139,6 +148,8 @@ export class AppService implements RunnerHost {
 
   /** Keeps out of the way, and says why. */
   standAside(obstacle: AppError | undefined): void {
+    this.sleeper.stop();
+    this.waker.stop();
     this.obstacle = obstacle;
     this.currentPhase = obstacle ? 'inert' : 'off';
     if (this.baseFactory) this.supervisor.setAppOptionsFactory(undefined as never);
@@ -187,6 +198,13 @@ export class AppService implements RunnerHost {
     });
   }
 
+  /** Remembers when an application's own work is due (epoch milliseconds), across restarts; undefined means none. */
+  async noteDue(name: string, at: number | undefined): Promise<void> {
+    const nextDueAt = at === undefined ? undefined : new Date(at).toISOString();
+    const record = this.registry.get(name);
+    if (record && record.nextDueAt !== nextDueAt) await this.writeRow(name, { nextDueAt: nextDueAt ?? null }, true);
+  }
+
   /** Whether the database of an application is ours to create; other plugins' kinds of connection are theirs. */
   createsDatabaseOf(name: string, dbConnType: string | undefined): boolean {
     return this.active && this.registry.has(name) && (!dbConnType || dbConnType === 'new_database');
@@ -206,9 +224,12 @@ export class AppService implements RunnerHost {
     this.connections.attach(app);
     // Anew after each reload: plugins are new then.
     app.on('beforeLoad', () => answerErrors(app, () => this.mainApp()));
+    trackBelongings(app);
+    app.on('afterDestroy', () => forgetGatewayLogger(app.name));
   }
 
   onRunning(name: string): void {
+    this.sleeper.limitsMayBePassed();
     for (const listener of this.runningListeners) listener(name);
   }
 
@@ -254,7 +275,13 @@ export class AppService implements RunnerHost {
     const name = String(row.name);
     const record = this.registry.get(name);
     const ownSecret = record !== undefined && this.hasOwnSecret(record);
-    return viewOf(row, { record, condition: this.describe(name), ownSecret });
+    return viewOf(row, {
+      record,
+      condition: this.describe(name),
+      ownSecret,
+      awakeBecause: this.sleeper.awakeBecause(name),
+      lastActiveAt: this.runners.get(name)?.lastActiveAt,
+    });
   }
 
   private hasOwnSecret(record: AppRecord): boolean {
@@ -361,15 +388,21 @@ export class AppService implements RunnerHost {
     return runner;
   }
 
-  /** Writes columns of one row past the hooks, and the same into memory. */
-  private async writeRow(name: string, patch: Record<string, unknown>): Promise<void> {
+  /**
+   * Writes columns of one row past the hooks, and the same into memory.
+   * @param silent whether the row goes on saying when it was last changed
+   */
+  private async writeRow(name: string, patch: Record<string, unknown>, silent = false): Promise<void> {
     if (!this.registry.has(name)) return;
     const transaction = this.creations.get(name);
     await this.mainApp()
       .db.getModel(COLLECTION)
-      .update(patch, { where: { name }, hooks: false, transaction: transaction as never });
-    const { stoppedAt } = patch;
-    const dates = 'stoppedAt' in patch ? { stoppedAt: stoppedAt ? (stoppedAt as Date).toISOString() : undefined } : {};
+      .update(patch, { where: { name }, hooks: false, silent, transaction: transaction as never });
+    const dates: Partial<AppRecord> = {};
+    for (const field of ['stoppedAt', 'nextDueAt'] as const) {
+      const date = patch[field] as Date | string | null | undefined;
+      if (field in patch) dates[field] = date ? new Date(date).toISOString() : undefined;
+    }
     // Read again: the row may have been changed or removed while this was written.
     const latest = this.registry.get(name);
     if (latest) this.registry.put({ ...latest, ...(patch as Partial<AppRecord>), ...dates });

@@ -1,5 +1,6 @@
 import type { AppStatus } from '@nocobase/server/lib/app-supervisor/types';
 import type { AppRecord } from '../src/app-record';
+import type { AwakeReason } from '../src/policies/idle';
 import { APP_STATES, type AppCondition, type AppState } from '../src/app-state';
 import type { Journey } from '../src/events';
 import { redact } from './app-options';
@@ -16,6 +17,12 @@ export interface AppView {
   retryAt: string | null;
   /** How it last came up since the process started, step by step. */
   journey: Journey | null;
+  /** Why a running application is not put to sleep (`AWAKE_REASONS`); empty when it will be, null when it does not run. */
+  awakeBecause: readonly AwakeReason[] | null;
+  /** ISO time at which it was last used; null when it was not since the process started. */
+  lastActiveAt: string | null;
+  /** ISO time at which the first of its own work is due, as far as it is known; it is woken in time for it. */
+  nextDueAt: string | null;
   /** False for an old application that still signs its tokens with the main application's secret. */
   ownSecret: boolean;
   [field: string]: unknown;
@@ -26,10 +33,14 @@ export interface AppKnowledge {
   record?: AppRecord;
   condition?: AppCondition;
   ownSecret: boolean;
+  awakeBecause?: readonly AwakeReason[];
+  /** Epoch milliseconds; 0 for never. */
+  lastActiveAt?: number;
 }
 
 /** A row as callers see it, with what is known of the application at this moment. */
-export function viewOf(row: Record<string, unknown>, { record, condition, ownSecret }: AppKnowledge): AppView {
+export function viewOf(row: Record<string, unknown>, known: AppKnowledge): AppView {
+  const { record, condition, ownSecret, awakeBecause, lastActiveAt } = known;
   const { secrets: _sealed, provisioning: _made, admin: _admin, ...visible } = row;
   const { state, since, reason, lastError, retryAt, journey }: AppCondition = condition ?? {
     state: 'asleep',
@@ -44,6 +55,9 @@ export function viewOf(row: Record<string, unknown>, { record, condition, ownSec
     lastError: lastError ? { ...lastError, at: iso(lastError.at) } : null,
     retryAt: retryAt ? iso(retryAt) : null,
     journey: journey ?? null,
+    awakeBecause: awakeBecause ?? null,
+    lastActiveAt: lastActiveAt ? iso(lastActiveAt) : null,
+    nextDueAt: record?.nextDueAt ?? null,
     options: redact(row.options),
     startMode: record?.startMode ?? row.startMode ?? 'lazy',
     status: APP_STATES[state].status,

@@ -1,7 +1,8 @@
 import { BlockList, isIP } from 'node:net';
-import { availableParallelism } from 'node:os';
+import { availableParallelism, totalmem } from 'node:os';
 import { DEFAULT_BACKOFF } from '../src/policies/backoff';
 import type { QuarantineConfig } from '../src/policies/quarantine';
+import { getHeapStatistics } from 'node:v8';
 import { normalizeHost } from '../src/host-name';
 
 /** What the environment says about the supervisor. Documented in `docs/environment.md`; a test compares the two. */
@@ -28,6 +29,14 @@ export interface SupervisorConfig {
   appPoolMax: number;
   /** How long a request waits for a database connection. */
   connectionTimeoutMs: number;
+  /** After this time without use an application is put to sleep; 0 means never. */
+  idleTimeoutMs: number;
+  /** How many applications may run at a time before the least used one is put to sleep; 0 means any number. */
+  maxRunning: number;
+  /** Memory of the process (RSS, megabytes) above which the least used applications are put to sleep; 0 means any. */
+  maxMemoryMb: number;
+  /** How often it is looked for what may sleep. */
+  sleepIntervalMs: number;
   /** `API_BASE_PATH`, `APP_PUBLIC_PATH` and `WS_PATH` of NocoBase, with its defaults. */
   apiBasePath: string;
   publicPath: string;
@@ -56,6 +65,21 @@ function wholeNumber(env: NodeJS.ProcessEnv, name: string, fallback: number, min
   if (Number.isSafeInteger(value) && value >= min && value <= 2_000_000) return value;
   warn(`${name} must be a whole number of at least ${min}; ${fallback} is used instead`);
   return fallback;
+}
+
+/** What the process holds besides V8's heap: code, buffers, stacks. Measured with NocoBase's full preset. */
+const BESIDE_HEAP_BYTES = 256 * 2 ** 20;
+
+/**
+ * Four fifths of what the process can have: of the memory of its machine or container, or of V8's heap, beyond which
+ * the process ends with all applications in it.
+ */
+function defaultMaxMemoryMb(): number {
+  const { constrainedMemory } = process as { constrainedMemory?: () => number };
+  // 0, or a huge number, where nothing is constrained.
+  const memory = Math.min(totalmem(), constrainedMemory?.() || Infinity);
+  const bytes = Math.min(memory * 0.8, getHeapStatistics().heap_size_limit * 0.8 + BESIDE_HEAP_BYTES);
+  return Math.max(1, Math.min(2_000_000, Math.floor(bytes / 2 ** 20)));
 }
 
 function list(text: string | undefined): string[] {
@@ -117,6 +141,10 @@ export function readConfig(env: NodeJS.ProcessEnv, warn: Warn): SupervisorConfig
     maxConnections: wholeNumber(env, 'APP_SUPERVISOR_MAX_CONNECTIONS', 0, 0, warn),
     appPoolMax: wholeNumber(env, 'APP_SUPERVISOR_APP_POOL_MAX', 2, 1, warn),
     connectionTimeoutMs: seconds('APP_SUPERVISOR_CONNECTION_TIMEOUT', 30, 1),
+    idleTimeoutMs: seconds('APP_SUPERVISOR_IDLE_TIMEOUT', 900, 0),
+    maxRunning: wholeNumber(env, 'APP_SUPERVISOR_MAX_RUNNING', 0, 0, warn),
+    maxMemoryMb: wholeNumber(env, 'APP_SUPERVISOR_MAX_MEMORY', defaultMaxMemoryMb(), 0, warn),
+    sleepIntervalMs: seconds('APP_SUPERVISOR_SLEEP_INTERVAL', 30, 1),
     apiBasePath: basePath(env.API_BASE_PATH, '/api'),
     publicPath: basePath(env.APP_PUBLIC_PATH, '/'),
     wsPath: basePath(env.WS_PATH, '/ws'),

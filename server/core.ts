@@ -118,3 +118,11 @@ export function onEachDatabase(app: Application, listener: (db: Database) => voi
   };
   listener(app.db);
 }
+
+/** The gateway keeps a logger, and so a log file, of every application for which it ever answered with an error. */
+export function forgetGatewayLogger(appName: string): void {
+  type Loggers = { map?: Map<string, { close(): unknown }> };
+  const { loggers } = Gateway.getInstance() as unknown as { loggers?: Loggers };
+  loggers?.map?.get(appName)?.close();
+  loggers?.map?.delete(appName);
+}

@@ -1,6 +1,13 @@
 import { randomUUID } from 'node:crypto';
 import { suggestAppName } from '../src/app-name';
-import { checkCreate, checkUpdate, recordFromRow, type AppOptions, type AppRecord } from '../src/app-record';
+import {
+  checkCreate,
+  checkUpdate,
+  recordFromRow,
+  UPDATABLE_FIELDS,
+  type AppOptions,
+  type AppRecord,
+} from '../src/app-record';
 import { AppError } from '../src/errors';
 import { actorOf } from './actor';
 import { splitOptions } from './app-options';
@@ -73,11 +80,11 @@ export class Registrar {
     const before = this.service.registry.get(String(row.previous('name') ?? row.get('name')));
     if (!before) return;
     // What only the service writes, past these hooks.
-    for (const field of ['provisioning', 'secrets', 'stoppedAt', 'status']) {
+    for (const field of ['provisioning', 'secrets', 'stoppedAt', 'nextDueAt', 'status']) {
       if (row.changed(field)) row.set(field, row.previous(field));
     }
     const given: Record<string, unknown> = { name: givenName };
-    for (const field of ['displayName', 'cname', 'icon', 'pinned', 'sort', 'startMode', 'options']) {
+    for (const field of UPDATABLE_FIELDS) {
       if (row.changed(field)) given[field] = row.get(field);
     }
     const changes = checkUpdate(given, before);

@@ -6,6 +6,16 @@ import { normalizeDomain } from './host-name';
 export const START_MODES = ['lazy', 'eager', 'manual'] as const;
 export type StartMode = (typeof START_MODES)[number];
 
+/**
+ * What becomes of an idle application that has work of its own ahead (cron jobs, scheduled workflows, delays): it is
+ * not put to sleep, or it is, and woken in time.
+ */
+export const ON_SCHEDULE = ['stay-awake', 'wake-when-due'] as const;
+export type OnSchedule = (typeof ON_SCHEDULE)[number];
+
+/** Longest idle time in seconds; the same bound as that of the environment's numbers. */
+export const MAX_IDLE_TIMEOUT = 2_000_000;
+
 /** How an application is connected to its database, in the core's words. */
 export type DbConnType = 'new_database' | 'new_schema' | 'new_connection';
 
@@ -35,6 +45,14 @@ export interface AppRecord {
   startMode: StartMode;
   /** ISO time of the operator's Stop; absent when the application may run. */
   stoppedAt?: string;
+  /** Seconds without use after which it is put to sleep; 0 means never; absent where the default holds. */
+  idleTimeout?: number;
+  /** Never put to sleep, whatever the limits. */
+  keepAwake?: boolean;
+  /** Absent means `stay-awake`. */
+  onSchedule?: OnSchedule;
+  /** ISO time at which the first of its own work is due, as far as it is known; it is woken in time for it. */
+  nextDueAt?: string;
   options: AppOptions;
   provisioning?: Provisioning;
   /** Encrypted, as it stands in the row. */
@@ -57,6 +75,9 @@ export interface CreateInput {
   icon?: string;
   pinned?: boolean;
   startMode: StartMode;
+  idleTimeout?: number;
+  keepAwake?: boolean;
+  onSchedule?: OnSchedule;
   options: AppOptions;
   admin?: AdminInput;
 }
@@ -92,6 +113,32 @@ export function checkStartMode(value: unknown): StartMode {
   const mode = START_MODES.find((known) => known === value);
   if (!mode) throw new AppError('APP_START_MODE_INVALID');
   return mode;
+}
+
+/** Seconds; empty means the default, 0 never. Throws `APP_VALUE_INVALID`. */
+export function checkIdleTimeout(value: unknown): number | undefined {
+  if (value === undefined || value === null || value === '') return undefined;
+  if (typeof value === 'number' && Number.isSafeInteger(value) && value >= 0 && value <= MAX_IDLE_TIMEOUT) return value;
+  const reason = `it must be a whole number of seconds from 0 to ${MAX_IDLE_TIMEOUT}, or null`;
+  throw new AppError('APP_VALUE_INVALID', { field: 'idleTimeout', reason });
+}
+
+/** Throws `APP_VALUE_INVALID`. */
+export function checkOnSchedule(value: unknown): OnSchedule | undefined {
+  if (value === undefined || value === null || value === '') return undefined;
+  const choice = ON_SCHEDULE.find((known) => known === value);
+  if (choice) return choice;
+  throw new AppError('APP_VALUE_INVALID', {
+    field: 'onSchedule',
+    reason: `it must be one of: ${ON_SCHEDULE.join(', ')}`,
+  });
+}
+
+function optionalFlag(values: Record<string, unknown>, field: string): boolean | undefined {
+  const value = values[field];
+  if (value === undefined || value === null) return undefined;
+  if (typeof value === 'boolean') return value;
+  throw new AppError('APP_VALUE_INVALID', { field, reason: 'it must be true or false' });
 }
 
 /** Empty means none. Throws `APP_DOMAIN_INVALID`. */
@@ -186,24 +233,27 @@ export function checkAdmin(value: unknown): AdminInput | undefined {
 export function checkCreate(values: Record<string, unknown>): CreateInput {
   const options = checkOptions(values.options);
   const fallback = options.autoStart === true ? 'eager' : 'lazy';
-  const { startMode, pinned } = values;
-  if (pinned !== undefined && pinned !== null && typeof pinned !== 'boolean') {
-    throw new AppError('APP_VALUE_INVALID', { field: 'pinned', reason: 'it must be true or false' });
-  }
+  const { startMode } = values;
   return {
     name: checkAppName(values.name),
     displayName: optionalText(values, 'displayName'),
     cname: checkDomain(values.cname),
     icon: optionalText(values, 'icon'),
-    pinned: pinned ?? undefined,
+    pinned: optionalFlag(values, 'pinned'),
     startMode: startMode === undefined || startMode === null ? fallback : checkStartMode(startMode),
+    idleTimeout: checkIdleTimeout(values.idleTimeout),
+    keepAwake: optionalFlag(values, 'keepAwake'),
+    onSchedule: checkOnSchedule(values.onSchedule),
     options,
     admin: checkAdmin(values.admin),
   };
 }
 
 /** The fields that an update may change. */
-export const UPDATABLE_FIELDS = ['displayName', 'cname', 'icon', 'pinned', 'sort', 'startMode', 'options'] as const;
+export const UPDATABLE_FIELDS = [
+  ...(['displayName', 'cname', 'icon', 'pinned', 'sort', 'startMode', 'options'] as const),
+  ...(['idleTimeout', 'keepAwake', 'onSchedule'] as const),
+] as const;
 
 /**
  * Checks an update that needs no look-up and returns only the fields it may change; a value that stays away stays as
@@ -223,6 +273,9 @@ export function checkUpdate(values: Record<string, unknown>, current: AppRecord)
     changes.sort = values.sort;
   }
   if ('startMode' in values) changes.startMode = checkStartMode(values.startMode);
+  if ('idleTimeout' in values) changes.idleTimeout = checkIdleTimeout(values.idleTimeout) ?? null;
+  if ('keepAwake' in values) changes.keepAwake = optionalFlag(values, 'keepAwake') ?? null;
+  if ('onSchedule' in values) changes.onSchedule = checkOnSchedule(values.onSchedule) ?? null;
   if ('options' in values) changes.options = checkOptionsUpdate(values.options, current);
   return changes;
 }
@@ -253,7 +306,7 @@ export function recordFromRow(row: Record<string, unknown>): AppRecord {
   const text = (value: unknown) => (typeof value === 'string' && value !== '' ? value : undefined);
   const primitive = (value: unknown) => typeof value === 'string' || typeof value === 'number';
   const startMode = START_MODES.find((mode) => mode === row.startMode);
-  const stoppedAt = row.stoppedAt;
+  const iso = (value: unknown) => (value ? new Date(value as string | Date).toISOString() : undefined);
   return {
     name: primitive(row.name) ? String(row.name) : '',
     displayName: text(row.displayName),
@@ -262,7 +315,11 @@ export function recordFromRow(row: Record<string, unknown>): AppRecord {
     pinned: row.pinned === true || row.pinned === 1,
     sort: primitive(row.sort) ? Number(row.sort) : undefined,
     startMode: startMode ?? (options.autoStart === true ? 'eager' : 'lazy'),
-    stoppedAt: stoppedAt ? new Date(stoppedAt as string | Date).toISOString() : undefined,
+    stoppedAt: iso(row.stoppedAt),
+    idleTimeout: primitive(row.idleTimeout) && Number(row.idleTimeout) >= 0 ? Number(row.idleTimeout) : undefined,
+    keepAwake: row.keepAwake === true || row.keepAwake === 1,
+    onSchedule: ON_SCHEDULE.find((choice) => choice === row.onSchedule),
+    nextDueAt: iso(row.nextDueAt),
     options,
     provisioning: isPlainObject(row.provisioning) ? row.provisioning : undefined,
     secrets: text(row.secrets),

@@ -67,7 +67,10 @@ describe('checkCreate', () => {
   it('takes nothing else along', () => {
     const values = { name: 'crm', status: 'running', stoppedAt: 'x', secrets: 'x', provisioning: {}, sort: 1 };
     expect(Object.keys(checkCreate(values)).sort()).toEqual(
-      ['admin', 'cname', 'displayName', 'icon', 'name', 'options', 'pinned', 'startMode'].sort(),
+      [
+        ...['admin', 'cname', 'displayName', 'icon', 'name', 'options', 'pinned', 'startMode'],
+        ...['idleTimeout', 'keepAwake', 'onSchedule'],
+      ].sort(),
     );
   });
 
@@ -91,6 +94,12 @@ describe('checkCreate', () => {
     ['a line end in the display name', { name: 'crm', displayName: 'a\nb' }, 'APP_VALUE_INVALID'],
     ['an icon that is no text', { name: 'crm', icon: 7 }, 'APP_VALUE_INVALID'],
     ['pinned that is no boolean', { name: 'crm', pinned: 'yes' }, 'APP_VALUE_INVALID'],
+    ['an idle time below 0', { name: 'crm', idleTimeout: -1 }, 'APP_VALUE_INVALID'],
+    ['an idle time with a fraction', { name: 'crm', idleTimeout: 0.5 }, 'APP_VALUE_INVALID'],
+    ['an idle time as text', { name: 'crm', idleTimeout: '60' }, 'APP_VALUE_INVALID'],
+    ['an idle time that no timer takes', { name: 'crm', idleTimeout: 2_000_001 }, 'APP_VALUE_INVALID'],
+    ['keepAwake that is no boolean', { name: 'crm', keepAwake: 1 }, 'APP_VALUE_INVALID'],
+    ['an unknown onSchedule', { name: 'crm', onSchedule: 'never' }, 'APP_VALUE_INVALID'],
     ['a domain with a port', { name: 'crm', cname: 'a.b:80' }, 'APP_DOMAIN_INVALID'],
     ['an unknown start mode', { name: 'crm', startMode: 'always' }, 'APP_START_MODE_INVALID'],
     ['options that are no object', { name: 'crm', options: 'x' }, 'APP_OPTIONS_INVALID'],
@@ -242,6 +251,17 @@ describe('checkUpdate', () => {
     expect(checkUpdate({ name: 'crm', displayName: 'New', status: 'running', secrets: 'x' }, record())).toEqual({
       displayName: 'New',
     });
+    expect(checkUpdate({ idleTimeout: 0, keepAwake: true, onSchedule: 'wake-when-due' }, record())).toEqual({
+      idleTimeout: 0,
+      keepAwake: true,
+      onSchedule: 'wake-when-due',
+    });
+    expect(checkUpdate({ idleTimeout: null, keepAwake: null, onSchedule: null }, record())).toEqual({
+      idleTimeout: null,
+      keepAwake: null,
+      onSchedule: null,
+    });
+    expect(() => checkUpdate({ idleTimeout: -1 }, record())).toThrow(expect.objectContaining({ status: 400 }));
     expect(checkUpdate({ sort: 3, pinned: true, startMode: 'eager' }, record())).toEqual({
       sort: 3,
       pinned: true,
@@ -301,6 +321,10 @@ describe('recordFromRow', () => {
       status: 'pending',
       startMode: 'manual',
       stoppedAt: '2026-11-24T10:00:00.000Z',
+      idleTimeout: 0,
+      keepAwake: true,
+      onSchedule: 'wake-when-due',
+      nextDueAt: '2026-11-24T11:00:00.000Z',
       options: { dbConnType: 'new_database' },
       provisioning: { readyAt: '2026-11-24T09:00:00.000Z' },
       secrets: 'v1:x',
@@ -319,6 +343,19 @@ describe('recordFromRow', () => {
     expect(recordFromRow({ name: 'crm', startMode: null, options: { autoStart: true } }).startMode).toBe('eager');
     expect(recordFromRow({ name: 'crm', startMode: 'lazy', options: { autoStart: true } }).startMode).toBe('lazy');
     expect(recordFromRow({ name: 'crm', startMode: 'always', options: {} }).startMode).toBe('lazy');
+  });
+
+  it('reads what concerns sleep: null is the default, 0 is never, and nothing unknown is believed', () => {
+    const none = { idleTimeout: null, keepAwake: null, onSchedule: null, nextDueAt: null };
+    const read = recordFromRow({ name: 'crm', ...none });
+    expect(read).toMatchObject({ keepAwake: false });
+    expect([read.idleTimeout, read.onSchedule, read.nextDueAt]).toEqual([undefined, undefined, undefined]);
+    expect(recordFromRow({ name: 'crm', idleTimeout: '0', keepAwake: 1 })).toMatchObject({
+      idleTimeout: 0,
+      keepAwake: true,
+    });
+    expect(recordFromRow({ name: 'crm', idleTimeout: -1, onSchedule: 'x' }).idleTimeout).toBeUndefined();
+    expect(recordFromRow({ name: 'crm', nextDueAt: new Date(0) }).nextDueAt).toBe('1970-01-01T00:00:00.000Z');
   });
 
   it('reads what databases without booleans, numbers and dates write', () => {

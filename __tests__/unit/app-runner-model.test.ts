@@ -4,7 +4,7 @@ import { RunnerWorld } from './helpers/runner-world';
 /** Any interleaving of what may happen to one application, against the invariants of the house. */
 
 type Step =
-  | { do: 'wake' | 'start' | 'stop' | 'sleep' | 'restart' | 'lease' | 'release' | 'lose' }
+  | { do: 'wake' | 'start' | 'stop' | 'sleep' | 'nap' | 'restart' | 'lease' | 'release' | 'lose' }
   | { do: 'pass'; ms: number }
   | { do: 'break' | 'hang' | 'mend'; stage: 'auth' | 'load' | 'start' };
 
@@ -13,7 +13,7 @@ const step: fc.Arbitrary<Step> = fc.oneof(
   {
     weight: 4,
     arbitrary: fc.record({
-      do: fc.constantFrom('wake', 'start', 'start', 'stop', 'sleep', 'restart', 'lease', 'release', 'lose'),
+      do: fc.constantFrom('wake', 'start', 'start', 'stop', 'sleep', 'nap', 'restart', 'lease', 'release', 'lose'),
     }),
   },
   {
@@ -25,9 +25,6 @@ const step: fc.Arbitrary<Step> = fc.oneof(
     arbitrary: fc.record({ do: fc.constantFrom('break' as const, 'hang' as const, 'mend' as const), stage }),
   },
 );
-
-// Hundreds of histories, also on a busy machine.
-jest.setTimeout(60_000);
 
 const ENV = { APP_SUPERVISOR_BOOT_TIMEOUT: '5', APP_SUPERVISOR_DRAIN_TIMEOUT: '2' };
 
@@ -66,6 +63,8 @@ class Model {
         return this.track(runner.stop('operator'));
       case 'sleep':
         return this.track(runner.stop('sleep'));
+      case 'nap':
+        return this.track(runner.sleep('idle', () => this.releases.length === 0));
       case 'restart':
         return this.track(runner.restart());
       case 'lease':
@@ -132,6 +131,22 @@ const OVERTAKEN: Step[] = [
   { do: 'wake' },
 ];
 
+/** Visitors come before, while and after it falls asleep. */
+const NAPS: [Step[]] = [
+  [
+    { do: 'wake' },
+    { do: 'pass', ms: 600 },
+    { do: 'lease' },
+    { do: 'nap' },
+    { do: 'release' },
+    { do: 'nap' },
+    { do: 'pass', ms: 1 },
+    { do: 'wake' },
+    { do: 'nap' },
+    { do: 'pass', ms: 50 },
+  ],
+];
+
 describe('whatever happens to an application', () => {
   beforeEach(() => jest.useFakeTimers({ now: 1_000_000 }));
   afterEach(() => jest.useRealTimers());
@@ -149,7 +164,7 @@ describe('whatever happens to an application', () => {
       }),
       {
         numRuns: 150,
-        examples: [[OVERTAKEN], [[{ do: 'restart' }, { do: 'stop' }]], [[{ do: 'wake' }, { do: 'sleep' }]]],
+        examples: [[OVERTAKEN], [[{ do: 'restart' }, { do: 'stop' }]], [[{ do: 'wake' }, { do: 'sleep' }]], NAPS],
       },
     );
   });

@@ -1,3 +1,5 @@
+import { totalmem } from 'node:os';
+import { getHeapStatistics } from 'node:v8';
 import { readConfig, type SupervisorConfig } from '../../server/config';
 import { DEFAULT_BACKOFF } from '../../src/policies/backoff';
 
@@ -6,7 +8,9 @@ function read(env: Record<string, string | undefined>): { config: SupervisorConf
   return { config: readConfig(env, (message) => warnings.push(message)), warnings };
 }
 
-type NumberField = 'waitTimeoutMs' | 'maxWaiting' | 'bootTimeoutMs' | 'bootConcurrency' | 'drainTimeoutMs';
+type NumberField =
+  | ('waitTimeoutMs' | 'maxWaiting' | 'bootTimeoutMs' | 'bootConcurrency' | 'drainTimeoutMs')
+  | ('idleTimeoutMs' | 'maxRunning' | 'sleepIntervalMs');
 
 const numbers: { variable: string; field: NumberField; fallback: number; min: number; unit: number }[] = [
   { variable: 'APP_SUPERVISOR_WAIT_TIMEOUT', field: 'waitTimeoutMs', fallback: 55, min: 1, unit: 1_000 },
@@ -14,6 +18,9 @@ const numbers: { variable: string; field: NumberField; fallback: number; min: nu
   { variable: 'APP_SUPERVISOR_BOOT_TIMEOUT', field: 'bootTimeoutMs', fallback: 180, min: 1, unit: 1_000 },
   { variable: 'APP_SUPERVISOR_BOOT_CONCURRENCY', field: 'bootConcurrency', fallback: 2, min: 1, unit: 1 },
   { variable: 'APP_SUPERVISOR_DRAIN_TIMEOUT', field: 'drainTimeoutMs', fallback: 10, min: 0, unit: 1_000 },
+  { variable: 'APP_SUPERVISOR_IDLE_TIMEOUT', field: 'idleTimeoutMs', fallback: 900, min: 0, unit: 1_000 },
+  { variable: 'APP_SUPERVISOR_MAX_RUNNING', field: 'maxRunning', fallback: 0, min: 0, unit: 1 },
+  { variable: 'APP_SUPERVISOR_SLEEP_INTERVAL', field: 'sleepIntervalMs', fallback: 30, min: 1, unit: 1_000 },
 ];
 
 describe('without an environment', () => {
@@ -31,6 +38,10 @@ describe('without an environment', () => {
       bootConcurrency: expect.any(Number) as number,
       drainTimeoutMs: 10_000,
       quarantine: { backoff: DEFAULT_BACKOFF, quarantineAfter: 5, healthyAfterMs: 60_000 },
+      idleTimeoutMs: 900_000,
+      maxRunning: 0,
+      maxMemoryMb: expect.any(Number),
+      sleepIntervalMs: 30_000,
       apiBasePath: '/api',
       publicPath: '',
       wsPath: '/ws',
@@ -68,6 +79,22 @@ describe.each(numbers)('$variable', ({ variable, field, fallback, min, unit }) =
     expect(warnings[0]).toContain(variable);
     expect(warnings[0]).toContain(`at least ${min}`);
     expect(warnings[0]).not.toMatch(/Planted|999/);
+  });
+});
+
+describe('APP_SUPERVISOR_MAX_MEMORY', () => {
+  const limit = (text?: string) => read({ APP_SUPERVISOR_MAX_MEMORY: text }).config.maxMemoryMb;
+
+  it('is by default less than the machine has, and than the heap may grow to with what stands beside it', () => {
+    const memory = limit();
+    expect(memory).toBeGreaterThanOrEqual(1);
+    expect(memory).toBeLessThan(totalmem() / 2 ** 20);
+    expect(memory).toBeLessThanOrEqual(getHeapStatistics().heap_size_limit / 2 ** 20 + 256);
+  });
+
+  it('takes megabytes, and 0 for no limit', () => {
+    expect([limit('3000'), limit('0'), limit('-1') > 0]).toEqual([3_000, 0, true]);
+    expect(read({ APP_SUPERVISOR_MAX_MEMORY: '-1' }).warnings).toHaveLength(1);
   });
 });
 

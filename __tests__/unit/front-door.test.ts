@@ -12,6 +12,7 @@ class FakeRunner {
   condition: AppCondition = { state: 'asleep', since: 0 };
   leases = 0;
   leased = 0;
+  uses = 0;
   wakes = 0;
   readonly room: WaitingRoom;
   private settle?: { resolve: () => void; reject: (error: Error) => void };
@@ -32,7 +33,8 @@ class FakeRunner {
     return { ...this.condition };
   }
 
-  lease() {
+  lease(counts = true) {
+    if (counts) this.uses += 1;
     this.leases += 1;
     this.leased += 1;
     return () => {
@@ -84,7 +86,7 @@ function open(phase: ServicePhase = 'active', env: Record<string, string> = {}) 
       return service.phase === 'active';
     },
     config,
-    supervisor: { logger: { error: jest.fn() } },
+    supervisor: { logger: { error: jest.fn() }, appStatus: {} as Record<string, string> },
     registry: { has: (name: string) => runners.has(name), byDomain: () => undefined },
     runner: jest.fn((name: string) => runners.get(name)),
     mainIsUp: () => up,
@@ -176,6 +178,64 @@ describe('a name that is not registered', () => {
       expect(res.json.error.code).toBe('APP_REQUEST_INVALID');
     },
   );
+});
+
+describe('a health check', () => {
+  const checks = [
+    { url: '/api/__app/crm/__health_check' },
+    { url: '/api/__health_check', headers: { 'x-app': 'crm' } },
+    { url: '/api/__health_check?__appName=crm' },
+    { url: '/api/__health_check', method: 'HEAD', headers: { host: 'crm.localhost' } },
+  ];
+
+  it.each(checks)('of a sleeping application is answered, and wakes nobody: %p', async (parts) => {
+    const opened = open();
+    const { outcome, res } = visit(opened, parts);
+    expect(await outcome).toBe(true);
+    expect([res.statusCode, res.body]).toEqual([200, 'ok']);
+    expect([opened.crm.wakes, opened.crm.leased]).toEqual([0, 0]);
+  });
+
+  it.each<[AppCondition['state'], number, string | undefined]>([
+    ['running', 200, undefined],
+    ['booting', 200, undefined],
+    ['draining', 200, undefined],
+    ['creating', 503, 'APP_WAIT_TIMEOUT'],
+    ['stopped', 503, 'APP_STOPPED'],
+    ['failed', 503, 'APP_BOOT_FAILED'],
+    ['quarantined', 503, 'APP_BOOT_FAILED'],
+  ])('of an application that is %s is no use of it', async (state, status, code) => {
+    const opened = open();
+    opened.crm.condition = { state, since: 0 };
+    opened.service.supervisor.appStatus.crm = 'running';
+    const { outcome, res } = visit(opened, checks[0]);
+    expect(await outcome).toBe(true);
+    expect([res.statusCode, status === 200 ? undefined : res.json.error.code]).toEqual([status, code]);
+    expect(res.headers['retry-after'] !== undefined).toBe(status === 503);
+    expect([opened.crm.wakes, opened.crm.leased]).toEqual([0, 0]);
+  });
+
+  it("of an application that is at a command is the core's to answer", async () => {
+    const opened = open();
+    opened.crm.condition = { state: 'running', since: 0 };
+    opened.service.supervisor.appStatus.crm = 'commanding';
+    const { outcome, res } = visit(opened, checks[0]);
+    expect(await outcome).toBe(false);
+    expect([opened.crm.wakes, opened.crm.uses, opened.crm.leases]).toEqual([0, 0, 1]);
+    res.close();
+    expect(opened.crm.leases).toBe(0);
+  });
+
+  it('is no more than that at the end of a path below the API', async () => {
+    for (const url of ['/api/__app/crm/__health_check/x', '/api/__app/crm/x?y=/__health_check']) {
+      const opened = open();
+      void visit(opened, { url }).outcome;
+      await Promise.resolve();
+      expect(opened.crm.wakes).toBe(1);
+      opened.crm.up();
+      await jest.advanceTimersByTimeAsync(0);
+    }
+  });
 });
 
 describe('a stopped application', () => {

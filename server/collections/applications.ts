@@ -23,6 +23,11 @@ export default defineCollection({
     { type: 'json', name: 'options' },
     { type: 'string', name: 'startMode' },
     { type: 'date', name: 'stoppedAt' },
+    // Seconds; null is the default of the process, 0 never.
+    { type: 'integer', name: 'idleTimeout' },
+    { type: 'boolean', name: 'keepAwake' },
+    { type: 'string', name: 'onSchedule' },
+    { type: 'date', name: 'nextDueAt' },
     { type: 'json', name: 'provisioning', hidden: true },
     { type: 'text', name: 'secrets', hidden: true },
     // Only ever read in the hook that makes a new row; never stored.

@@ -33,6 +33,9 @@ export interface RunnerHost {
   tell(event: AppEvent): void;
 }
 
+/** Why we put an application to sleep. */
+export type SleepReason = 'idle' | 'running-limit' | 'memory';
+
 export type StopReason = 'operator' | 'restart' | 'sleep' | 'shutdown' | 'manual';
 
 /**
@@ -116,6 +119,7 @@ export class AppRunner {
       case 'quarantined':
         if (this.coming === undefined && !this.mayTryAgain) return Promise.reject(this.lastFailure());
     }
+    if (priority === 'visitor') this.touch();
     // Never started by a visit; its making is not a start.
     const manual = this.host.record(this.name)?.startMode === 'manual' && this.isMade();
     if (manual && this.coming === undefined) return Promise.reject(new AppError('APP_STOPPED', { name: this.name }));
@@ -134,6 +138,7 @@ export class AppRunner {
   }
 
   private comeUpForOperator(by: Actor): Promise<void> {
+    this.touch();
     if (this.state === 'running') return Promise.resolve();
     if (this.state === 'draining') return this.tail.then(() => this.comeUpForOperator(by));
     this.announced = true;
@@ -142,6 +147,7 @@ export class AppRunner {
 
   /** Makes a new application: database, installation, first administrator; then starts it, unless it is manual. */
   make(by: Actor = SYSTEM): Promise<void> {
+    this.touch();
     return this.coming ?? this.comeUp('visitor', 'creating', by, 'created');
   }
 
@@ -157,22 +163,40 @@ export class AppRunner {
       if (reason === 'operator' && this.starts !== starts) return;
       this.stops += 1;
       const asleep = reason !== 'operator' && reason !== 'manual';
-      const rest: AppState = asleep ? 'asleep' : 'stopped';
+      const rest = asleep ? 'asleep' : 'stopped';
       if (!this.instance()) {
         // A sleep takes nothing back: neither an operator's decision, nor a failure, nor a wake that has come since.
         if (!asleep) this.enter(rest, { reason });
-      } else {
-        this.announced = !asleep;
-        this.enter('draining', { reason });
-        await this.flight.drain(this.host.config.drainTimeoutMs);
-        await discard(this.host.supervisor, this.instance());
-        this.enter(rest, { reason });
-        if (reason === 'sleep') this.tell('slept', by, { reason });
-      }
+      } else await this.takeDown(rest, reason, by);
       if (!asleep) await this.host.supervisor.setAppStatus(this.name, 'stopped');
       if (reason === 'operator') this.tell('stopped', by, { reason });
       this.announced = false;
     });
+  }
+
+  /**
+   * Puts the application to sleep, unless it is in use after all: that is asked at the last moment, after everything
+   * that was said to it before. Who comes from then on waits for the next instance.
+   * @returns whether it sleeps now
+   */
+  sleep(reason: SleepReason, stillIdle: () => boolean): Promise<boolean> {
+    return this.enqueue(async () => {
+      // No wait between this question and `draining`.
+      if (this.state !== 'running' || this.flight.requests > 0 || !stillIdle()) return false;
+      await this.takeDown('asleep', reason, SYSTEM);
+      this.announced = false;
+      return true;
+    });
+  }
+
+  private async takeDown(rest: 'asleep' | 'stopped', reason: StopReason | SleepReason, by: Actor): Promise<void> {
+    const quiet = rest === 'asleep';
+    this.announced = !quiet;
+    this.enter('draining', { reason });
+    await this.flight.drain(this.host.config.drainTimeoutMs);
+    await discard(this.host.supervisor, this.instance(), { quiet });
+    this.enter(rest, { reason });
+    if (quiet && reason !== 'restart' && reason !== 'shutdown') this.tell('slept', by, { reason });
   }
 
   /**
@@ -207,7 +231,7 @@ export class AppRunner {
     return this.flight.requests;
   }
 
-  /** Epoch milliseconds of the last sign of use. */
+  /** Epoch milliseconds of the last sign of use: a request's begin or end, or `touch()`; 0 for none so far. */
   get lastActiveAt(): number {
     return this.flight.lastActiveAt;
   }
@@ -217,9 +241,12 @@ export class AppRunner {
     this.flight.touch();
   }
 
-  /** A place among the requests in flight; the returned function gives it back, once. */
-  lease(): () => void {
-    return this.flight.lease();
+  /**
+   * A place among the requests in flight; the returned function gives it back, once.
+   * @param counts whether the request is a use of the application
+   */
+  lease(counts = true): () => void {
+    return this.flight.lease(counts);
   }
 
   /** Whether a failed application is tried again for the next visitor. */

@@ -4,6 +4,7 @@ import { AppError, isAppError } from '../../src/errors';
 import type { AppSecrets } from '../databases/secrets';
 import type { DatabaseProvisioner } from '../databases/provisioner';
 import { readAccount, setAdministrator } from './administrator';
+import { releaseBelongings } from './belongings';
 import { withDeadline } from './deadline';
 
 /** The steps of a boot and of a making, in order; an error names the one in which it happened. */
@@ -121,11 +122,17 @@ async function install(app: Application, { secrets, onStep, mainApp, record }: B
  * Destroys an instance to the end, so that a successor may be constructed; nothing of it stays behind. An instance that
  * has lost its place already (its boot was given up) only closes what it may have opened since.
  */
-export async function discard(supervisor: AppSupervisor, app: Application | undefined): Promise<void> {
+export async function discard(
+  supervisor: AppSupervisor,
+  app: Application | undefined,
+  { quiet = false }: { quiet?: boolean } = {},
+): Promise<void> {
   if (!app) return;
   const { name } = app;
   try {
     if (supervisor.apps[name] !== app) return;
+    // "stopping app..." would be pushed to open tabs.
+    if (quiet) app.removeAllListeners('maintainingMessageChanged');
     const gone = app.destroy();
     await withDeadline(gone, DESTROY_DEADLINE_MS, () => new Error(`application "${name}" does not end`));
   } catch (error) {
@@ -135,6 +142,7 @@ export async function discard(supervisor: AppSupervisor, app: Application | unde
   } finally {
     if (supervisor.apps[name] === app) delete supervisor.apps[name];
     if (!app.db.closed()) await app.db.close().catch(() => undefined);
+    await releaseBelongings(app);
   }
 }
 

@@ -6,14 +6,14 @@ import { withDeadline } from './deadline';
  */
 export class Flight {
   private generation: { requests: number; landed?: () => void } = { requests: 0 };
-  private lastUse = Date.now();
+  private lastUse = 0;
 
   /** How many requests are in the present instance, or held for it. */
   get requests(): number {
     return this.generation.requests;
   }
 
-  /** Epoch milliseconds of the last sign of use: a request's begin or end, or `touch()`. */
+  /** Epoch milliseconds of the last sign of use: a request's begin or end, or `touch()`; 0 for none so far. */
   get lastActiveAt(): number {
     return this.lastUse;
   }
@@ -23,16 +23,19 @@ export class Flight {
     this.lastUse = Date.now();
   }
 
-  /** A place among the requests in flight; the returned function gives it back, once. */
-  lease(): () => void {
+  /**
+   * A place among the requests in flight; the returned function gives it back, once.
+   * @param counts whether the request is a use of the application
+   */
+  lease(counts = true): () => void {
     const { generation } = this;
     generation.requests += 1;
-    this.touch();
+    if (counts) this.touch();
     let held = true;
     return () => {
       if (!held) return;
       held = false;
-      this.touch();
+      if (counts) this.touch();
       generation.requests -= 1;
       if (generation.requests === 0) generation.landed?.();
     };

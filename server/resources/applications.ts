@@ -12,7 +12,10 @@ import { actorOf } from '../actor';
 
 type Handler = (ctx: Context, next: () => Promise<void>) => Promise<void>;
 
-const CREATABLE_FIELDS = ['name', 'displayName', 'cname', 'icon', 'pinned', 'startMode', 'options', 'admin'];
+const CREATABLE_FIELDS = [
+  ...['name', 'displayName', 'cname', 'icon', 'pinned', 'startMode', 'options', 'admin'],
+  ...['idleTimeout', 'keepAwake', 'onSchedule'],
+];
 const CLOSED_ACTIONS = ['updateOrCreate', 'firstOrCreate', 'query', 'add', 'set', 'remove', 'toggle', 'export'];
 const MAX_PAGE_SIZE = 2_000;
 const EVENTS_SHOWN = 20;

@@ -18,6 +18,9 @@ interface Visit {
   needsApp: boolean;
 }
 
+/** As the core knows it: the end of any path below the API's. */
+const HEALTH_CHECK = '/__health_check';
+
 type Next = () => Promise<boolean>;
 /** True: the request is answered. False: it goes on to NocoBase. */
 type Step = (visit: Visit, next: Next) => Promise<boolean>;
@@ -54,6 +57,7 @@ export class FrontDoor {
     (visit, next) => this.awaitMain(visit, next),
     (visit, next) => this.resolve(visit, next),
     (visit, next) => this.refuseStopped(visit, next),
+    (visit, next) => this.answerMonitor(visit, next),
     (visit, next) => this.admit(visit, next),
     (visit) => this.hold(visit),
   ];
@@ -148,6 +152,24 @@ export class FrontDoor {
       return true;
     }
     return next();
+  }
+
+  /** A monitor wakes nobody, and is no use of the application: one that sleeps is well, and so is one that wakes up. */
+  private async answerMonitor({ req, res, runner, needsApp }: Visit, next: Next): Promise<boolean> {
+    if (!runner || !needsApp || !this.router.place(req).path.endsWith(HEALTH_CHECK)) return next();
+    // Not up for the first time yet.
+    if (runner.state === 'creating') throw new AppError('APP_WAIT_TIMEOUT', { name: runner.name });
+    // Tried again by the next visitor.
+    if (runner.state === 'failed' || runner.state === 'quarantined') throw runner.lastFailure();
+    if (runner.state === 'running' && this.service.supervisor.appStatus[runner.name] !== 'running') {
+      // At a command, e.g. an upgrade: the core says which.
+      res.once('close', runner.lease(false));
+      return false;
+    }
+    res.setHeader('Content-Type', 'text/plain; charset=utf-8');
+    res.setHeader('Cache-Control', 'no-store');
+    res.end('ok');
+    return true;
   }
 
   /**

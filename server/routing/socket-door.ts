@@ -13,6 +13,10 @@ const MAX_KEPT_BYTES = 64 * 1024;
 /** Close code of RFC 6455 registry: the server restarts, come back. */
 const SERVICE_RESTART = 1012;
 
+/** What every open tab says by itself, again and again, and after each interruption. */
+const INTRODUCTION = 'auth:token';
+const SILENT: ReadonlySet<string> = new Set([INTRODUCTION, 'ping']);
+
 /** What is remembered of one socket. */
 interface Tab {
   id: string;
@@ -120,11 +124,14 @@ export class SocketDoor {
     const type = messageType(message);
     beginDelivery(type !== undefined);
     if (type === undefined || tab.app === 'main') return;
-    const introduces = type === 'auth:token';
+    const introduces = type === INTRODUCTION;
     const size = Buffer.byteLength(String(message));
     if (introduces && size <= MAX_KEPT_BYTES) tab.introduction = message;
     const runner = this.service.runner(tab.app);
-    if (!runner || runner.state === 'running' || introduces) return;
+    if (!runner || SILENT.has(type)) return;
+    // A message of the application's own is a use of it.
+    runner.touch();
+    if (runner.state === 'running') return;
     if (tab.kept.length < MAX_KEPT && size <= MAX_KEPT_BYTES) tab.kept.push(message);
     runner.wake('visitor', { kind: 'visitor', via: 'socket' }).catch(() => {
       // What was said to an application that does not come up is lost, as it is on a broken line.

@@ -1,7 +1,8 @@
 import { APP_NAME_PATTERN } from '../../src/app-name';
-import { START_MODES } from '../../src/app-record';
+import { MAX_IDLE_TIMEOUT, ON_SCHEDULE, START_MODES } from '../../src/app-record';
 import { APP_STATES } from '../../src/app-state';
 import { APP_EVENT_TYPES } from '../../src/events';
+import { AWAKE_REASONS } from '../../src/policies/idle';
 
 export const ref = (name: keyof typeof schemas) => ({ $ref: `#/components/schemas/${name}` });
 
@@ -22,6 +23,21 @@ const changeable = {
   icon: text('Name of its icon.'),
   pinned: { type: 'boolean', description: 'Shown in the application switcher.' },
   startMode,
+  idleTimeout: {
+    type: 'integer',
+    nullable: true,
+    minimum: 0,
+    maximum: MAX_IDLE_TIMEOUT,
+    description: 'Seconds without use after which it is put to sleep. 0: never for idleness; null: the default.',
+  },
+  keepAwake: { type: 'boolean', nullable: true, description: 'Never put to sleep, whatever the limits.' },
+  onSchedule: {
+    type: 'string',
+    nullable: true,
+    enum: [...ON_SCHEDULE],
+    default: 'stay-awake',
+    description: 'What becomes of it when it is idle and has work of its own ahead (cron, schedules, delays).',
+  },
   options: {
     type: 'object',
     description: 'Where its data is, and settings of its own. Secrets never stand here.',
@@ -126,6 +142,14 @@ export const schemas = {
       },
       retryAt: time('Before this time a visit does not try again.'),
       journey,
+      awakeBecause: {
+        type: 'array',
+        nullable: true,
+        items: { type: 'string', enum: [...AWAKE_REASONS] },
+        description: 'Why it is not put to sleep; empty when it will be, null when it does not run.',
+      },
+      lastActiveAt: time('When it was last used, since the process started.'),
+      nextDueAt: time('When the first of its own work is due, as far as it is known.'),
       stoppedAt: time('When an operator stopped it.'),
       ownSecret: {
         type: 'boolean',

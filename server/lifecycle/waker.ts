@@ -1,0 +1,47 @@
+import type { AppRecord } from '../../src/app-record';
+import { appsToWake } from '../../src/policies/due';
+import type { AppRunner } from './app-runner';
+
+/** What the waker needs of the process around it. */
+export interface WakerHost {
+  registry: { all(): Iterable<AppRecord> };
+  supervisor: { logger: { info(text: string): void } };
+  runner(name: string): AppRunner | undefined;
+}
+
+const LOOK_MS = 10_000;
+/** How long before its work is due an application is woken: its boot, and those that stand before it in the queue. */
+const LEAD_MS = 60_000;
+
+/**
+ * Wakes sleeping applications whose own work is due soon, in the background of those that visitors wait for. When it
+ * is due stands in the row: also after the process was ended, an application comes up in time for its work.
+ */
+export class Waker {
+  private timer?: NodeJS.Timeout;
+
+  constructor(private readonly host: WakerHost) {}
+
+  start(): void {
+    if (this.timer) return;
+    this.look();
+    this.timer = setInterval(() => this.look(), LOOK_MS);
+    this.timer.unref();
+  }
+
+  stop(): void {
+    clearInterval(this.timer);
+    this.timer = undefined;
+  }
+
+  look(): void {
+    for (const name of appsToWake(this.host.registry.all(), Date.now() + LEAD_MS)) {
+      const runner = this.host.runner(name);
+      if (!runner || runner.state === 'running') continue;
+      if (runner.state === 'asleep')
+        this.host.supervisor.logger.info(`application "${name}" is woken for its own work`);
+      // A failed one is tried again when its backoff is over, as for a visitor.
+      runner.wake('background', { kind: 'schedule' }).catch(() => undefined);
+    }
+  }
+}
