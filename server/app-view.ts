@@ -16,6 +16,8 @@ export interface AppView {
   retryAt: string | null;
   /** How it last came up since the process started, step by step. */
   journey: Journey | null;
+  /** What it threw where nobody caught it, since the process started; null when it did not. */
+  faults: { count: number; last: { kind: string; error: string; at: string } } | null;
   /** False for an old application that still signs its tokens with the main application's secret. */
   ownSecret: boolean;
   [field: string]: unknown;
@@ -31,7 +33,7 @@ export interface AppKnowledge {
 /** A row as callers see it, with what is known of the application at this moment. */
 export function viewOf(row: Record<string, unknown>, { record, condition, ownSecret }: AppKnowledge): AppView {
   const { secrets: _sealed, provisioning: _made, admin: _admin, ...visible } = row;
-  const { state, since, reason, lastError, retryAt, journey }: AppCondition = condition ?? {
+  const { state, since, reason, lastError, retryAt, journey, faults }: AppCondition = condition ?? {
     state: 'asleep',
     since: 0,
   };
@@ -44,6 +46,7 @@ export function viewOf(row: Record<string, unknown>, { record, condition, ownSec
     lastError: lastError ? { ...lastError, at: iso(lastError.at) } : null,
     retryAt: retryAt ? iso(retryAt) : null,
     journey: journey ?? null,
+    faults: faults ? { count: faults.count, last: { ...faults.last, at: iso(faults.last.at) } } : null,
     options: redact(row.options),
     startMode: record?.startMode ?? row.startMode ?? 'lazy',
     status: APP_STATES[state].status,

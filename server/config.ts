@@ -2,6 +2,7 @@ import { BlockList, isIP } from 'node:net';
 import { availableParallelism } from 'node:os';
 import { DEFAULT_BACKOFF } from '../src/policies/backoff';
 import type { QuarantineConfig } from '../src/policies/quarantine';
+import { FAULT_WINDOW_MS, type FaultLimit } from '../src/policies/fault-intensity';
 import { normalizeHost } from '../src/host-name';
 
 /** What the environment says about the supervisor. Documented in `docs/environment.md`; a test compares the two. */
@@ -22,6 +23,10 @@ export interface SupervisorConfig {
   drainTimeoutMs: number;
   /** Backoff and quarantine of applications that fail. */
   quarantine: QuarantineConfig;
+  /** How long the end of the process may take; requests in flight are waited for within it. */
+  shutdownTimeoutMs: number;
+  /** How many uncaught exceptions of one application are borne. */
+  faults: FaultLimit;
   /** `API_BASE_PATH`, `APP_PUBLIC_PATH` and `WS_PATH` of NocoBase, with its defaults. */
   apiBasePath: string;
   publicPath: string;
@@ -108,6 +113,8 @@ export function readConfig(env: NodeJS.ProcessEnv, warn: Warn): SupervisorConfig
       quarantineAfter: wholeNumber(env, 'APP_SUPERVISOR_QUARANTINE_AFTER', 5, 0, warn),
       healthyAfterMs: HEALTHY_AFTER_MS,
     },
+    shutdownTimeoutMs: seconds('APP_SUPERVISOR_SHUTDOWN_TIMEOUT', 20, 1),
+    faults: { max: wholeNumber(env, 'APP_SUPERVISOR_MAX_FAULTS', 10, 0, warn), withinMs: FAULT_WINDOW_MS },
     apiBasePath: basePath(env.API_BASE_PATH, '/api'),
     publicPath: basePath(env.APP_PUBLIC_PATH, '/'),
     wsPath: basePath(env.WS_PATH, '/ws'),

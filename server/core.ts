@@ -1,4 +1,4 @@
-import type { IncomingHttpHeaders, IncomingMessage } from 'node:http';
+import type { IncomingHttpHeaders, IncomingMessage, Server } from 'node:http';
 import type { Duplex } from 'node:stream';
 import type { Application, AppSupervisor } from '@nocobase/server';
 import { Gateway } from '@nocobase/server';
@@ -61,8 +61,21 @@ export interface CoreSocket {
   on(event: 'message', listener: (message: unknown) => void): unknown;
   on(event: 'close', listener: () => void): unknown;
   close(code: number): void;
+  terminate(): void;
 }
 
 export function socketServer(): CoreSocketServer | undefined {
   return (Gateway.getInstance() as unknown as { wsServer?: CoreSocketServer }).wsServer;
+}
+
+/** The gateway's listener of SIGTERM and SIGINT, and the server that it closes. */
+export interface CoreTermination {
+  onTerminate: (signal: NodeJS.Signals) => unknown;
+  readonly server: Server | null;
+}
+
+/** Undefined where a version of NocoBase has none. */
+export function coreTermination(): CoreTermination | undefined {
+  const gateway = Gateway.getInstance() as unknown as CoreTermination;
+  return typeof gateway.onTerminate === 'function' ? gateway : undefined;
 }

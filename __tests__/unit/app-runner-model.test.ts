@@ -132,41 +132,52 @@ const OVERTAKEN: Step[] = [
   { do: 'wake' },
 ];
 
+/** Many histories, on a machine that may be busy. */
+const LONG_MS = 60_000;
+
 describe('whatever happens to an application', () => {
   beforeEach(() => jest.useFakeTimers({ now: 1_000_000 }));
   afterEach(() => jest.useRealTimers());
 
-  it('it has one instance at most, none when it rests, and nobody waits for ever', async () => {
-    await fc.assert(
-      fc.asyncProperty(fc.array(step, { minLength: 1, maxLength: 25 }), async (steps) => {
-        const model = new Model();
-        for (const one of steps) {
-          await model.apply(one);
-          model.checkAlways();
-        }
-        await model.settle();
-        model.checkAtRest();
-      }),
-      {
-        numRuns: 150,
-        examples: [[OVERTAKEN], [[{ do: 'restart' }, { do: 'stop' }]], [[{ do: 'wake' }, { do: 'sleep' }]]],
-      },
-    );
-  });
+  it(
+    'it has one instance at most, none when it rests, and nobody waits for ever',
+    async () => {
+      await fc.assert(
+        fc.asyncProperty(fc.array(step, { minLength: 1, maxLength: 25 }), async (steps) => {
+          const model = new Model();
+          for (const one of steps) {
+            await model.apply(one);
+            model.checkAlways();
+          }
+          await model.settle();
+          model.checkAtRest();
+        }),
+        {
+          numRuns: 150,
+          examples: [[OVERTAKEN], [[{ do: 'restart' }, { do: 'stop' }]], [[{ do: 'wake' }, { do: 'sleep' }]]],
+        },
+      );
+    },
+    LONG_MS,
+  );
 
-  it('it runs again after Start, once nothing stands in the way', async () => {
-    await fc.assert(
-      fc.asyncProperty(fc.array(step, { maxLength: 20 }), async (steps) => {
-        const model = new Model();
-        for (const one of steps) await model.apply(one);
-        await model.settle();
-        for (const name of ['auth', 'load', 'start'] as const) await model.apply({ do: 'mend', stage: name });
-        await model.apply({ do: 'start' });
-        await jest.advanceTimersByTimeAsync(1_000);
-        expect(model.world.runner.state).toBe('running');
-        model.checkAtRest();
-      }),
-      { numRuns: 80 },
-    );
-  });
+  it(
+    'it runs again after Start, once nothing stands in the way',
+    async () => {
+      await fc.assert(
+        fc.asyncProperty(fc.array(step, { maxLength: 20 }), async (steps) => {
+          const model = new Model();
+          for (const one of steps) await model.apply(one);
+          await model.settle();
+          for (const name of ['auth', 'load', 'start'] as const) await model.apply({ do: 'mend', stage: name });
+          await model.apply({ do: 'start' });
+          await jest.advanceTimersByTimeAsync(1_000);
+          expect(model.world.runner.state).toBe('running');
+          model.checkAtRest();
+        }),
+        { numRuns: 80 },
+      );
+    },
+    LONG_MS,
+  );
 });

@@ -6,7 +6,8 @@ function read(env: Record<string, string | undefined>): { config: SupervisorConf
   return { config: readConfig(env, (message) => warnings.push(message)), warnings };
 }
 
-type NumberField = 'waitTimeoutMs' | 'maxWaiting' | 'bootTimeoutMs' | 'bootConcurrency' | 'drainTimeoutMs';
+type NumberField =
+  'waitTimeoutMs' | 'maxWaiting' | 'bootTimeoutMs' | 'bootConcurrency' | 'drainTimeoutMs' | 'shutdownTimeoutMs';
 
 const numbers: { variable: string; field: NumberField; fallback: number; min: number; unit: number }[] = [
   { variable: 'APP_SUPERVISOR_WAIT_TIMEOUT', field: 'waitTimeoutMs', fallback: 55, min: 1, unit: 1_000 },
@@ -14,6 +15,7 @@ const numbers: { variable: string; field: NumberField; fallback: number; min: nu
   { variable: 'APP_SUPERVISOR_BOOT_TIMEOUT', field: 'bootTimeoutMs', fallback: 180, min: 1, unit: 1_000 },
   { variable: 'APP_SUPERVISOR_BOOT_CONCURRENCY', field: 'bootConcurrency', fallback: 2, min: 1, unit: 1 },
   { variable: 'APP_SUPERVISOR_DRAIN_TIMEOUT', field: 'drainTimeoutMs', fallback: 10, min: 0, unit: 1_000 },
+  { variable: 'APP_SUPERVISOR_SHUTDOWN_TIMEOUT', field: 'shutdownTimeoutMs', fallback: 20, min: 1, unit: 1_000 },
 ];
 
 describe('without an environment', () => {
@@ -28,6 +30,8 @@ describe('without an environment', () => {
       bootConcurrency: expect.any(Number) as number,
       drainTimeoutMs: 10_000,
       quarantine: { backoff: DEFAULT_BACKOFF, quarantineAfter: 5, healthyAfterMs: 60_000 },
+      shutdownTimeoutMs: 20_000,
+      faults: { max: 10, withinMs: 60_000 },
       apiBasePath: '/api',
       publicPath: '',
       wsPath: '/ws',

@@ -109,6 +109,22 @@ export const schemas = {
       },
       retryAt: time('Before this time a visit does not try again.'),
       journey,
+      faults: {
+        type: 'object',
+        nullable: true,
+        description: 'What it threw where nobody caught it, since the process started.',
+        properties: {
+          count: { type: 'integer' },
+          last: {
+            type: 'object',
+            properties: {
+              kind: { type: 'string', enum: ['exception', 'rejection'] },
+              error: text('What kind of error; its message stands in the log.'),
+              at: time('When it was thrown.'),
+            },
+          },
+        },
+      },
       stoppedAt: time('When an operator stopped it.'),
       ownSecret: {
         type: 'boolean',
