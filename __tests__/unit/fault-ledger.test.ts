@@ -27,11 +27,14 @@ describe('the ledger of faults', () => {
     expect(book.summary('crm')).toBeUndefined();
   });
 
-  it.each([undefined, null, 'Planted-4712', { name: 'not a name', code: {} }])('takes %p for an error, too', (error) => {
-    const book = ledger();
-    book.note(fault({ error }));
-    expect(book.summary('crm')?.last.error).not.toContain('Planted');
-  });
+  it.each([undefined, null, 'Planted-4712', { name: 'not a name', code: {} }])(
+    'takes %p for an error, too',
+    (error) => {
+      const book = ledger();
+      book.note(fault({ error }));
+      expect(book.summary('crm')?.last.error).not.toContain('Planted');
+    },
+  );
 
   it('finds more exceptions than are borne too many, once', () => {
     const book = ledger();
