@@ -6,7 +6,8 @@
  */
 'use strict';
 
-const STOP_MS = 10_000;
+/** Longer than the plugin's own deadline. */
+const STOP_MS = (Number(process.env.APP_SUPERVISOR_SHUTDOWN_TIMEOUT) || 20) * 1_000 + 3_000;
 
 process.stdin.once('close', () => {
   process.emit('SIGTERM', 'SIGTERM'); // NocoBase's own way to stop

@@ -13,7 +13,9 @@ import { lastLines, sendSignal, startProcess, stopProcess } from './processes.mj
 const HEALTHY_MS = 300_000;
 /** How long NocoBase may call itself failed before we believe it: while it restarts itself it can say so in passing. */
 const FAILED_MS = 3_000;
-const STOP_MS = 15_000;
+/** Longer than NocoBase itself may take: the plugin gives the requests in flight their time. */
+const STOP_BESIDES_MS = 5_000;
+const SHUTDOWN_SECONDS = 20;
 const LOG_KEPT_BYTES = 10 * 1024 * 1024;
 const ON_THE_WAY = new Set(['APP_PREPARING', 'APP_INITIALIZING', 'APP_INITIALIZED', 'APP_COMMANDING', 'APP_STOPPED']);
 
@@ -22,7 +24,7 @@ export class NocoBase {
 
   /**
    * @param {Awaited<ReturnType<typeof startProcess>>} running
-   * @param {{ logFile: string, logStart: number, socket: string, storage: string, healthUrl: string, startedAt: number, forget: () => void }} more
+   * @param {{ logFile: string, logStart: number, socket: string, storage: string, healthUrl: string, stopMs: number, startedAt: number, forget: () => void }} more
    */
   constructor(running, more) {
     this.pid = running.pid;
@@ -61,6 +63,7 @@ export class NocoBase {
       socket,
       storage: env.STORAGE_PATH,
       healthUrl,
+      stopMs: (Number(env.APP_SUPERVISOR_SHUTDOWN_TIMEOUT) || SHUTDOWN_SECONDS) * 1_000 + STOP_BESIDES_MS,
       startedAt,
       forget,
     });
@@ -104,7 +107,7 @@ export class NocoBase {
   }
 
   /** @param {{ hurry?: AbortSignal, deadlineMs?: number }} [options] */
-  async stop({ hurry, deadlineMs = STOP_MS } = {}) {
+  async stop({ hurry, deadlineMs = this.more.stopMs } = {}) {
     await stopProcess(this.running, { deadlineMs, hurry, wholeGroup: true });
     this.#clearUp();
   }

@@ -8,6 +8,14 @@ export function withJwtSecret(authManager: unknown, secret: string): Record<stri
   return { ...given, jwt: { ...jwt, secret } };
 }
 
+/** In milliseconds; below the deadline of a boot's step "connect". */
+const CONNECT_TIMEOUT_MS = 12_000;
+
+/** A server that takes a connection and says nothing would hold it, and its place in the pool, for ever. */
+export function withConnectTimeout(dialectOptions: unknown): Record<string, unknown> {
+  return { connectionTimeoutMillis: CONNECT_TIMEOUT_MS, ...(isPlainObject(dialectOptions) ? dialectOptions : {}) };
+}
+
 /**
  * Options without what must not stand in them, and that. The connection type and the name of the database are
  * written out, so that a record says where its data lies even when the environment changes.

@@ -8,7 +8,7 @@ import type { AppRecord } from '../src/app-record';
 import { APP_STATES, type AppCondition, type AppState } from '../src/app-state';
 import { AppError } from '../src/errors';
 import { SYSTEM, type Actor, type AppEvent } from '../src/events';
-import { withJwtSecret } from './app-options';
+import { withConnectTimeout, withJwtSecret } from './app-options';
 import { viewOf, type AppView } from './app-view';
 import { readConfig, type SupervisorConfig } from './config';
 import { answerErrors } from './error-answers';
@@ -23,10 +23,10 @@ import { BootQueue } from './lifecycle/boot-queue';
 import { ProcessConnections } from './lifecycle/process-connections';
 import { Sleeper } from './lifecycle/sleeper';
 import { Waker } from './lifecycle/waker';
+import { FaultFence, type Fault } from './lifecycle/fault-fence';
+import { FaultLedger } from './lifecycle/fault-ledger';
 import { COLLECTION, Registry } from './registry';
 import { Timeline } from './timeline';
-
-const CONNECT_TIMEOUT_MS = 10_000;
 
 /**
  * - `off`: the plugin is not enabled; other adapters rule.
@@ -46,6 +46,8 @@ export interface Accepted {
   done: Promise<void>;
 }
 
+export type FaultListener = (name: string, fault: Fault) => void;
+
 /**
  * The one service behind UI, REST, command line and the core's adapters. One object a process; it outlives the reload
  * of the main application, whose instance and database it always asks for anew.
@@ -62,6 +64,9 @@ export class AppService implements RunnerHost {
   private readonly waker: Waker;
   readonly secretBox: SecretBox;
   private readonly runningListeners = new Set<(name: string) => void>();
+  private readonly faultListeners = new Set<FaultListener>();
+  readonly fence: FaultFence;
+  private readonly ledger: FaultLedger;
   private readonly removing = new Set<string>();
   private currentPhase: ServicePhase = 'off';
   /** False from the beginning of a start until the main application runs for the first time. */
@@ -69,6 +74,8 @@ export class AppService implements RunnerHost {
   private whenUp?: { promise: Promise<void>; resolve: () => void };
   private baseFactory?: ReturnType<typeof currentOptionsFactory>;
   obstacle?: AppError;
+  /** The process was asked to end: nobody is let in any more, and nothing boots. */
+  ending = false;
 
   constructor(readonly supervisor: AppSupervisor) {
     this.config = readConfig(process.env, (message) => supervisor.logger.warn(message, { module: 'app-supervisor' }));
@@ -76,6 +83,11 @@ export class AppService implements RunnerHost {
     this.connections = new ProcessConnections(this.config, () => this.mainApp());
     this.sleeper = new Sleeper(this);
     this.waker = new Waker(this);
+    this.ledger = new FaultLedger(() => this.config.faults);
+    this.fence = new FaultFence({
+      onFault: (fault) => this.onFault(fault),
+      onObstacle: (message) => supervisor.logger.warn(message, { module: 'app-supervisor' }),
+    });
     this.secretBox = new SecretBox(storagePathJoin('apps', 'main', 'app_supervisor_key.dat'));
     this.provisioner = new DatabaseProvisioner(
       () => (this.mainApp().db.isPostgresCompatibleDialect?.() ? postgresDialect : undefined),
@@ -129,6 +141,7 @@ export class AppService implements RunnerHost {
     await this.connections.measure();
     this.obstacle = undefined;
     this.currentPhase = 'active';
+    this.fence.install();
     this.baseFactory ??= currentOptionsFactory(this.supervisor);
     this.supervisor.setAppOptionsFactory((name, main, options) => this.appOptions(name, main, options));
     if ((await this.supervisor.getAppStatus('main')) === 'running') this.mainStarted();
@@ -154,6 +167,7 @@ export class AppService implements RunnerHost {
     this.currentPhase = obstacle ? 'inert' : 'off';
     if (this.baseFactory) this.supervisor.setAppOptionsFactory(undefined as never);
     this.baseFactory = undefined;
+    this.fence.uninstall();
     this.runners.clear();
     this.registry.clear();
     this.mainStarted();
@@ -191,11 +205,13 @@ export class AppService implements RunnerHost {
     const record = this.registry.get(name);
     if (!record) return;
     const { admin: _done, ...secrets } = this.secrets(record);
-    await this.writeRow(name, {
+    const patch = {
       provisioning: { ...record.provisioning, readyAt: new Date().toISOString() },
       secrets: this.secretBox.seal(name, secrets),
       ...(record.startMode === 'manual' ? { stoppedAt: new Date() } : {}),
-    });
+    };
+    // The main application's connections are nobody else's work.
+    await this.fence.outside(() => this.writeRow(name, patch));
   }
 
   /** Remembers when an application's own work is due (epoch milliseconds), across restarts; undefined means none. */
@@ -217,6 +233,45 @@ export class AppService implements RunnerHost {
 
   tell(event: AppEvent): void {
     this.timeline.tell(event);
+  }
+
+  private onFault(fault: Fault): void {
+    const { app, kind, error } = fault;
+    const { log, tooMany } = this.ledger.note(fault);
+    if (log !== undefined) {
+      const text = error instanceof Error ? (error.stack ?? String(error)) : String(error);
+      const more = log > 0 ? { unlogged: log } : {};
+      this.supervisor.apps.main?.log.error(`uncaught ${kind} in the application "${app}"`, {
+        module: 'app-supervisor',
+        fault: kind,
+        application: app,
+        error: text,
+        ...more,
+      });
+    }
+    const { last } = this.ledger.summary(app) ?? {};
+    if (log !== undefined && last) {
+      this.tell({ application: app, type: 'fault', at: last.at, by: SYSTEM, reason: kind, message: last.error });
+    }
+    for (const listener of this.faultListeners) listener(app, fault);
+    if (tooMany) this.takeDown(app);
+  }
+
+  /** The listener is told of each fault of an application; it must not throw. The returned function takes it off. */
+  whenFault(listener: FaultListener): () => void {
+    this.faultListeners.add(listener);
+    return () => this.faultListeners.delete(listener);
+  }
+
+  private takeDown(name: string): void {
+    const error = new AppError('APP_FAULTS', { name, count: this.config.faults.max + 1 });
+    this.supervisor.logger.error(error.message, { module: 'app-supervisor', code: error.code });
+    this.runners
+      .get(name)
+      ?.takeDown(error)
+      .catch((failure: unknown) =>
+        this.supervisor.logger.error(`application "${name}" was not taken down`, { error: String(failure) }),
+      );
   }
 
   /** What every instance is given before it is loaded. */
@@ -263,7 +318,8 @@ export class AppService implements RunnerHost {
   describe(name: string): AppCondition | undefined {
     const record = this.registry.get(name);
     if (!record) return undefined;
-    return this.runners.get(name)?.describe() ?? { state: this.restingState(record), since: 0 };
+    const condition = this.runners.get(name)?.describe() ?? { state: this.restingState(record), since: 0 };
+    return { ...condition, faults: this.ledger.summary(name) };
   }
 
   statusOf(state: AppState): AppStatus {
@@ -335,6 +391,19 @@ export class AppService implements RunnerHost {
     this.standAside(undefined);
   }
 
+  /** The process ends: what waits for its boot does so in vain, what has begun may come to its end. */
+  beginEnd(): void {
+    this.ending = true;
+    this.queue.close(new AppError('APP_SHUTTING_DOWN'));
+  }
+
+  /** Ends every sub-application; a boot that is under way by now is given up. */
+  async endAll(): Promise<void> {
+    const runners = [...this.runners.values()];
+    for (const runner of runners) runner.giveUpBoot();
+    await Promise.all(runners.map((runner) => runner.stop('shutdown')));
+  }
+
   /** Stop and Start as one operation. */
   async restart(name: string, by: Actor = SYSTEM): Promise<Accepted> {
     const runner = this.mustFind(name);
@@ -376,6 +445,8 @@ export class AppService implements RunnerHost {
     await this.runners.get(name)?.stop('shutdown');
     if (this.registry.has(name)) return;
     this.runners.delete(name);
+    this.fence.forget(name);
+    this.ledger.forget(name);
     await this.supervisor.clearAppStatus(name);
   }
 
@@ -438,11 +509,8 @@ export class AppService implements RunnerHost {
       database.database = record.options.database?.database ?? name;
       database.schema = (main.db.options as { schema?: string }).schema;
     }
-    if (main.db.isPostgresCompatibleDialect()) {
-      // Otherwise an attempt to reach a silent server takes minutes.
-      database.dialectOptions = { connectionTimeoutMillis: CONNECT_TIMEOUT_MS, ...(database.dialectOptions as object) };
-    }
     database.pool = this.connections.poolOptions(record.options.database?.pool as PoolOptions | undefined);
+    if (database.dialect === 'postgres') database.dialectOptions = withConnectTimeout(database.dialectOptions);
     if (secrets.databasePassword !== undefined) database.password = secrets.databasePassword;
     if (secrets.jwtSecret) base.authManager = withJwtSecret(base.authManager, secrets.jwtSecret);
     return base;

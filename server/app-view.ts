@@ -23,6 +23,8 @@ export interface AppView {
   lastActiveAt: string | null;
   /** ISO time at which the first of its own work is due, as far as it is known; it is woken in time for it. */
   nextDueAt: string | null;
+  /** What it threw where nobody caught it, since the process started; null when it did not. */
+  faults: { count: number; last: { kind: string; error: string; at: string } } | null;
   /** False for an old application that still signs its tokens with the main application's secret. */
   ownSecret: boolean;
   [field: string]: unknown;
@@ -42,7 +44,7 @@ export interface AppKnowledge {
 export function viewOf(row: Record<string, unknown>, known: AppKnowledge): AppView {
   const { record, condition, ownSecret, awakeBecause, lastActiveAt } = known;
   const { secrets: _sealed, provisioning: _made, admin: _admin, ...visible } = row;
-  const { state, since, reason, lastError, retryAt, journey }: AppCondition = condition ?? {
+  const { state, since, reason, lastError, retryAt, journey, faults }: AppCondition = condition ?? {
     state: 'asleep',
     since: 0,
   };
@@ -58,6 +60,7 @@ export function viewOf(row: Record<string, unknown>, known: AppKnowledge): AppVi
     awakeBecause: awakeBecause ?? null,
     lastActiveAt: lastActiveAt ? iso(lastActiveAt) : null,
     nextDueAt: record?.nextDueAt ?? null,
+    faults: faults ? { count: faults.count, last: { ...faults.last, at: iso(faults.last.at) } } : null,
     options: redact(row.options),
     startMode: record?.startMode ?? row.startMode ?? 'lazy',
     status: APP_STATES[state].status,

@@ -3,6 +3,7 @@ import { availableParallelism, totalmem } from 'node:os';
 import { DEFAULT_BACKOFF } from '../src/policies/backoff';
 import type { QuarantineConfig } from '../src/policies/quarantine';
 import { getHeapStatistics } from 'node:v8';
+import { FAULT_WINDOW_MS, type FaultLimit } from '../src/policies/fault-intensity';
 import { normalizeHost } from '../src/host-name';
 
 /** What the environment says about the supervisor. Documented in `docs/environment.md`; a test compares the two. */
@@ -37,6 +38,10 @@ export interface SupervisorConfig {
   maxMemoryMb: number;
   /** How often it is looked for what may sleep. */
   sleepIntervalMs: number;
+  /** How long the end of the process may take; requests in flight are waited for within it. */
+  shutdownTimeoutMs: number;
+  /** How many uncaught exceptions of one application are borne. */
+  faults: FaultLimit;
   /** `API_BASE_PATH`, `APP_PUBLIC_PATH` and `WS_PATH` of NocoBase, with its defaults. */
   apiBasePath: string;
   publicPath: string;
@@ -145,6 +150,8 @@ export function readConfig(env: NodeJS.ProcessEnv, warn: Warn): SupervisorConfig
     maxRunning: wholeNumber(env, 'APP_SUPERVISOR_MAX_RUNNING', 0, 0, warn),
     maxMemoryMb: wholeNumber(env, 'APP_SUPERVISOR_MAX_MEMORY', defaultMaxMemoryMb(), 0, warn),
     sleepIntervalMs: seconds('APP_SUPERVISOR_SLEEP_INTERVAL', 30, 1),
+    shutdownTimeoutMs: seconds('APP_SUPERVISOR_SHUTDOWN_TIMEOUT', 20, 1),
+    faults: { max: wholeNumber(env, 'APP_SUPERVISOR_MAX_FAULTS', 10, 0, warn), withinMs: FAULT_WINDOW_MS },
     apiBasePath: basePath(env.API_BASE_PATH, '/api'),
     publicPath: basePath(env.APP_PUBLIC_PATH, '/'),
     wsPath: basePath(env.WS_PATH, '/ws'),

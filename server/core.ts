@@ -1,4 +1,4 @@
-import type { IncomingHttpHeaders, IncomingMessage } from 'node:http';
+import type { IncomingHttpHeaders, IncomingMessage, Server } from 'node:http';
 import type { Duplex } from 'node:stream';
 import type Database from '@nocobase/database';
 import type { Application, AppSupervisor } from '@nocobase/server';
@@ -63,6 +63,7 @@ export interface CoreSocket {
   on(event: 'message', listener: (message: unknown) => void): unknown;
   on(event: 'close', listener: () => void): unknown;
   close(code: number): void;
+  terminate(): void;
 }
 
 export function socketServer(): CoreSocketServer | undefined {
@@ -125,4 +126,16 @@ export function forgetGatewayLogger(appName: string): void {
   const { loggers } = Gateway.getInstance() as unknown as { loggers?: Loggers };
   loggers?.map?.get(appName)?.close();
   loggers?.map?.delete(appName);
+}
+
+/** The gateway's listener of SIGTERM and SIGINT, and the server that it closes. */
+export interface CoreTermination {
+  onTerminate: (signal: NodeJS.Signals) => unknown;
+  readonly server: Server | null;
+}
+
+/** Undefined where a version of NocoBase has none. */
+export function coreTermination(): CoreTermination | undefined {
+  const gateway = Gateway.getInstance() as unknown as CoreTermination;
+  return typeof gateway.onTerminate === 'function' ? gateway : undefined;
 }

@@ -60,4 +60,11 @@ export interface AppCondition {
   retryAt?: number;
   /** How it last came up, or how far it came. */
   journey?: Journey;
+  faults?: FaultSummary;
+}
+
+/** What an application threw where nobody caught it, since the process began. `at` is epoch milliseconds. */
+export interface FaultSummary {
+  count: number;
+  last: { kind: 'exception' | 'rejection'; error: string; at: number };
 }

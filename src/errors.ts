@@ -47,6 +47,12 @@ export const ERROR_TABLE = {
     message:
       'The application "{name}" failed {failures} times in a row (last: {code} in step "{step}") and is in quarantine; mend the cause, then start it again.',
   },
+  APP_FAULTS: {
+    status: 503,
+    message:
+      'The application "{name}" threw {count} uncaught errors within a minute and was taken down; it is tried again by itself.',
+  },
+  APP_SHUTTING_DOWN: { status: 503, message: 'NocoBase is shutting down; try again in a few seconds.' },
   APP_WAIT_TIMEOUT: {
     status: 503,
     message: 'The application "{name}" is still starting; try again in a few seconds.',

@@ -15,6 +15,8 @@ export interface RunningHost {
   credentials: { email: string; password: string };
   database: { host: string; port: number; user: string; password: string; database: string };
   pid: number;
+  /** Resolves when the process has ended by itself, with how. */
+  untilEnded(): Promise<Error>;
   stop(): Promise<void>;
   kill(signal?: NodeJS.Signals): Promise<void>;
   restart(): Promise<void>;

@@ -177,3 +177,20 @@ describe('BootQueue', () => {
     );
   });
 });
+
+describe('a closed queue', () => {
+  it('refuses who waits and who comes, and lets what has begun come to its end', async () => {
+    const queue = new BootQueue(() => 1);
+    const closed = new Error('closed');
+    let finish: (value: string) => void = () => undefined;
+    const begun = queue.run({ priority: 'visitor' }, () => new Promise<string>((resolve) => (finish = resolve)));
+    const never = jest.fn(() => Promise.resolve());
+    const waiting = queue.run({ priority: 'visitor' }, never);
+    queue.close(closed);
+    await expect(waiting).rejects.toBe(closed);
+    await expect(queue.run({ priority: 'visitor' }, never)).rejects.toBe(closed);
+    finish('done');
+    expect(await begun).toBe('done');
+    expect(never).not.toHaveBeenCalled();
+  });
+});

@@ -9,7 +9,7 @@ function read(env: Record<string, string | undefined>): { config: SupervisorConf
 }
 
 type NumberField =
-  | ('waitTimeoutMs' | 'maxWaiting' | 'bootTimeoutMs' | 'bootConcurrency' | 'drainTimeoutMs')
+  | ('waitTimeoutMs' | 'maxWaiting' | 'bootTimeoutMs' | 'bootConcurrency' | 'drainTimeoutMs' | 'shutdownTimeoutMs')
   | ('idleTimeoutMs' | 'maxRunning' | 'sleepIntervalMs');
 
 const numbers: { variable: string; field: NumberField; fallback: number; min: number; unit: number }[] = [
@@ -21,6 +21,7 @@ const numbers: { variable: string; field: NumberField; fallback: number; min: nu
   { variable: 'APP_SUPERVISOR_IDLE_TIMEOUT', field: 'idleTimeoutMs', fallback: 900, min: 0, unit: 1_000 },
   { variable: 'APP_SUPERVISOR_MAX_RUNNING', field: 'maxRunning', fallback: 0, min: 0, unit: 1 },
   { variable: 'APP_SUPERVISOR_SLEEP_INTERVAL', field: 'sleepIntervalMs', fallback: 30, min: 1, unit: 1_000 },
+  { variable: 'APP_SUPERVISOR_SHUTDOWN_TIMEOUT', field: 'shutdownTimeoutMs', fallback: 20, min: 1, unit: 1_000 },
 ];
 
 describe('without an environment', () => {
@@ -42,6 +43,8 @@ describe('without an environment', () => {
       maxRunning: 0,
       maxMemoryMb: expect.any(Number),
       sleepIntervalMs: 30_000,
+      shutdownTimeoutMs: 20_000,
+      faults: { max: 10, withinMs: 60_000 },
       apiBasePath: '/api',
       publicPath: '',
       wsPath: '/ws',

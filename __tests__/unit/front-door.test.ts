@@ -81,6 +81,7 @@ function open(phase: ServicePhase = 'active', env: Record<string, string> = {}) 
   });
   const service = {
     phase,
+    ending: false,
     mainUp: phase !== 'starting',
     get active() {
       return service.phase === 'active';
@@ -127,6 +128,28 @@ describe('while the plugin does not manage applications', () => {
     const opened = open(phase);
     for (const url of ['/', API, '/apps/crm/', '/api/__app/nope/x']) expect(visit(opened, { url }).outcome).toBe(false);
     expect(opened.service.runner).not.toHaveBeenCalled();
+  });
+});
+
+describe('while the process ends', () => {
+  it.each(['/', '/api/users:list', API, '/apps/crm/'])('%s is refused, and its connection closed', (url) => {
+    const opened = open();
+    opened.service.ending = true;
+    const { res, outcome } = visit(opened, { url });
+    expect(outcome).toBeInstanceOf(Promise);
+    expect([res.statusCode, res.json.error.code]).toEqual([503, 'APP_SHUTTING_DOWN']);
+    expect(res.headers).toMatchObject({ connection: 'close', 'retry-after': '5' });
+    expect(opened.door.traffic.size).toBe(0);
+    expect(opened.crm.wakes).toBe(0);
+  });
+
+  it('whoever is in already stays in, and is counted until he has left', () => {
+    const opened = open();
+    const visits = ['/', '/api/users:list', API].map((url) => visit(opened, { url }));
+    expect(opened.door.traffic.size).toBe(3);
+    opened.service.ending = true;
+    for (const { res } of visits) res.close();
+    expect(opened.door.traffic.size).toBe(0);
   });
 });
 

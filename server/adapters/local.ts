@@ -9,7 +9,7 @@ import type {
 import { AppService } from '../app-service';
 import { adapterFactory, defaultAdapterNames } from '../core';
 import { wasEnabled } from '../enabled-mark';
-import { discard } from '../lifecycle/boot';
+import { discard } from '../lifecycle/instance-end';
 import { closeDoors, openDoors } from '../routing/doors';
 import { arrivedBySocket, isUnreadableMessage } from '../routing/socket-context';
 
@@ -188,7 +188,8 @@ export class LocalAdapter implements AppDiscoveryAdapter, AppProcessAdapter {
   async getApp(appName: string, options: GetAppOptions = {}): Promise<Application> {
     // The core takes no application for "leave this message alone".
     if (isUnreadableMessage()) return undefined as never;
-    if (!options.withOutBootStrap) {
+    // While the process ends, the core still asks for the main application at each request.
+    if (!options.withOutBootStrap && !this.service.ending) {
       if (appName === 'main' || this.standingAside) await this.bootstrapApp(appName, options);
       else if (!arrivedBySocket()) await this.wake(appName);
     }

@@ -1,16 +1,18 @@
 import type { Application, AppSupervisor } from '@nocobase/server';
 import type { AppRecord } from '../../src/app-record';
 import { isLegalTransition, type AppCondition, type AppState } from '../../src/app-state';
-import { AppError } from '../../src/errors';
+import { AppError, isAppError } from '../../src/errors';
 import { SYSTEM, type Actor, type AppEvent } from '../../src/events';
 import { afterFailure, afterRunning, NO_FAILURES } from '../../src/policies/quarantine';
 import type { SupervisorConfig } from '../config';
 import type { DatabaseProvisioner } from '../databases/provisioner';
 import type { AppSecrets } from '../databases/secrets';
-import { bootApplication, discard, explainBootError, makeApplication, type BootContext, type BootStep } from './boot';
+import { bootApplication, explainBootError, makeApplication, type BootContext, type BootStep } from './boot';
 import type { BootPriority, BootQueue } from './boot-queue';
 import { withDeadline } from './deadline';
+import type { FaultFence } from './fault-fence';
 import { Flight } from './flight';
+import { discard } from './instance-end';
 import { JourneyLog } from './journey';
 import { WaitingRoom } from './waiting-room';
 
@@ -27,6 +29,7 @@ export interface RunnerHost {
   markReady(name: string): Promise<void>;
   /** Called after a state change; must not throw. */
   onRunning(name: string): void;
+  fence: FaultFence;
   /** Called with each constructed instance, before anything is loaded into it or connected. */
   prepare(app: Application): void;
   /** Something happened that belongs on the application's timeline; must not throw. */
@@ -63,6 +66,7 @@ export class AppRunner {
   private stopsSaid = 0;
   private attempt?: object;
   private failure?: AppError;
+  private endBoot?: (reason: AppError) => void;
   private announced = false;
   readonly room: WaitingRoom;
 
@@ -167,7 +171,7 @@ export class AppRunner {
       if (!this.instance()) {
         // A sleep takes nothing back: neither an operator's decision, nor a failure, nor a wake that has come since.
         if (!asleep) this.enter(rest, { reason });
-      } else await this.takeDown(rest, reason, by);
+      } else await this.goDown(rest, reason, by);
       if (!asleep) await this.host.supervisor.setAppStatus(this.name, 'stopped');
       if (reason === 'operator') this.tell('stopped', by, { reason });
       this.announced = false;
@@ -183,13 +187,13 @@ export class AppRunner {
     return this.enqueue(async () => {
       // No wait between this question and `draining`.
       if (this.state !== 'running' || this.flight.requests > 0 || !stillIdle()) return false;
-      await this.takeDown('asleep', reason, SYSTEM);
+      await this.goDown('asleep', reason, SYSTEM);
       this.announced = false;
       return true;
     });
   }
 
-  private async takeDown(rest: 'asleep' | 'stopped', reason: StopReason | SleepReason, by: Actor): Promise<void> {
+  private async goDown(rest: 'asleep' | 'stopped', reason: StopReason | SleepReason, by: Actor): Promise<void> {
     const quiet = rest === 'asleep';
     this.announced = !quiet;
     this.enter('draining', { reason });
@@ -209,6 +213,26 @@ export class AppRunner {
     await this.stop('restart');
     if (this.stopsSaid !== stopsSaid) throw new AppError('APP_STOPPED', { name: this.name });
     await this.comeUpForOperator(by);
+  }
+
+  /** What the application throws is more than is borne: its instance goes, and that counts as a failure. */
+  takeDown(error: AppError): Promise<void> {
+    return this.enqueue(async () => {
+      if (!this.instance()) return;
+      this.announced = true;
+      this.enter('draining', { reason: error.code });
+      await this.flight.drain(this.host.config.drainTimeoutMs);
+      await discard(this.host.supervisor, this.instance());
+      this.step = 'run';
+      await this.failed(error);
+      this.announced = false;
+    });
+  }
+
+  /** The process ends: a boot under way is given up, and its pieces are released. */
+  giveUpBoot(): void {
+    this.attempt = undefined;
+    this.endBoot?.(new AppError('APP_SHUTTING_DOWN'));
   }
 
   /** The core's upgrade command, as for an application whose version is behind. */
@@ -288,7 +312,7 @@ export class AppRunner {
       if (this.stops !== stops && this.condition.state === 'stopped') {
         throw new AppError('APP_STOPPED', { name: this.name });
       }
-      await this.host.queue.run(
+      const queued = this.host.queue.run(
         { priority, long: as === 'creating' },
         async () => {
           this.journey = journey;
@@ -301,6 +325,11 @@ export class AppRunner {
           this.promote = promote;
         },
       );
+      await queued.catch((error: unknown) => {
+        // The process ends before its turn has come.
+        if (isShutdown(error) && !this.instance()) this.enter('asleep', { reason: 'shutdown' });
+        throw error;
+      });
     };
     const coming = this.enqueue(work).finally(() => {
       if (this.coming === coming) this.coming = undefined;
@@ -316,8 +345,17 @@ export class AppRunner {
   private async boot(as: 'booting' | 'creating', journey: JourneyLog): Promise<void> {
     const { config, supervisor } = this.host;
     try {
-      await withDeadline(this.bring(as), config.bootTimeoutMs, () => this.timeout());
+      const coming = this.host.fence.afresh(this.name, () => this.bring(as));
+      const ended = new Promise<never>((_resolve, reject) => {
+        this.endBoot = reject;
+      });
+      await withDeadline(Promise.race([coming, ended]), config.bootTimeoutMs, () => this.timeout());
     } catch (error) {
+      if (isShutdown(error)) {
+        await discard(supervisor, this.instance());
+        this.enter('asleep', { reason: 'shutdown' });
+        throw error;
+      }
       const failure = explainBootError(error, this.name, this.step);
       supervisor.logger.error(`application "${this.name}" did not start: ${failure.message}`, {
         step: this.step,
@@ -327,11 +365,13 @@ export class AppRunner {
       await discard(supervisor, this.instance());
       await this.failed(failure, journey);
       throw failure;
+    } finally {
+      this.endBoot = undefined;
     }
   }
 
   /** Backoff, or quarantine when it was one failure too many; nobody else's application is concerned. */
-  private async failed(failure: AppError, journey: JourneyLog): Promise<void> {
+  private async failed(failure: AppError, journey?: JourneyLog): Promise<void> {
     const { config, supervisor } = this.host;
     const { code, message } = failure;
     const at = Date.now();
@@ -339,11 +379,11 @@ export class AppRunner {
     this.history = history;
     this.failure = failure;
     const lastError = { code, message, step: this.step, at };
-    const journeyed = journey.end('failed', code);
-    const details = { reason: code, lastError, journey: journeyed };
+    const ended = journey?.end('failed', code);
+    const details = { reason: code, lastError, ...(ended && { journey: ended }) };
     if (verdict.kind === 'retry') this.enter('failed', { ...details, retryAt: verdict.retryAt });
     else this.enter('quarantined', details);
-    this.tell(verdict.kind === 'retry' ? 'failed' : 'quarantined', journeyed.by, { ...details, message });
+    this.tell(verdict.kind === 'retry' ? 'failed' : 'quarantined', ended?.by ?? SYSTEM, { ...details, message });
     supervisor.setAppError(this.name, this.lastFailure());
     await supervisor.setAppStatus(this.name, 'error');
   }
@@ -400,7 +440,8 @@ export class AppRunner {
   }
 
   private enqueue<T>(operation: () => Promise<T>): Promise<T> {
-    const run = this.tail.then(operation, operation);
+    const within = () => this.host.fence.within(this.name, operation);
+    const run = this.tail.then(within, within);
     this.tail = run.catch(() => undefined);
     return run;
   }
@@ -424,6 +465,10 @@ export class AppRunner {
   ): void {
     this.host.tell({ application: this.name, type, at: Date.now(), by, reason, journey, message });
   }
+}
+
+function isShutdown(error: unknown): boolean {
+  return isAppError(error) && error.code === 'APP_SHUTTING_DOWN';
 }
 
 function describeForLog(error: unknown): string {

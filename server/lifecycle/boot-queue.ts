@@ -10,6 +10,7 @@ export interface BootRequest {
 
 interface Waiting extends QueuedBoot {
   enter: () => void;
+  refuse: (reason: Error) => void;
 }
 
 /**
@@ -19,6 +20,7 @@ interface Waiting extends QueuedBoot {
 export class BootQueue {
   private readonly active: ActiveBoots = { all: 0, long: 0 };
   private readonly waiting: Waiting[] = [];
+  private closed?: Error;
 
   constructor(private readonly concurrency: () => number) {}
 
@@ -33,9 +35,12 @@ export class BootQueue {
     work: () => Promise<T>,
     onQueued?: (promote: (priority: BootPriority) => void) => void,
   ): Promise<T> {
-    const entry: Waiting = { priority, long, since: Date.now(), enter: () => undefined };
-    const admitted = new Promise<void>((resolve) => {
+    if (this.closed) throw this.closed;
+    const nothing = () => undefined;
+    const entry: Waiting = { priority, long, since: Date.now(), enter: nothing, refuse: nothing };
+    const admitted = new Promise<void>((resolve, reject) => {
       entry.enter = resolve;
+      entry.refuse = reject;
     });
     this.waiting.push(entry);
     this.admit();
@@ -52,6 +57,12 @@ export class BootQueue {
       if (long) this.active.long -= 1;
       this.admit();
     }
+  }
+
+  /** The process ends: who has not begun does not begin any more. */
+  close(reason: Error): void {
+    this.closed = reason;
+    for (const { refuse } of this.waiting.splice(0)) refuse(reason);
   }
 
   /** A place is taken before its owner goes on, so that nobody who comes meanwhile takes it too. */

@@ -4,12 +4,25 @@ import { AppError, isAppError } from '../../src/errors';
 import type { AppSecrets } from '../databases/secrets';
 import type { DatabaseProvisioner } from '../databases/provisioner';
 import { readAccount, setAdministrator } from './administrator';
-import { releaseBelongings } from './belongings';
 import { withDeadline } from './deadline';
+import { discard } from './instance-end';
 
-/** The steps of a boot and of a making, in order; an error names the one in which it happened. */
+/**
+ * The steps of a boot and of a making, in order, and `run` of one that was up; an error names the one in which it
+ * happened.
+ */
 export type BootStep =
-  'queue' | 'construct' | 'database' | 'connect' | 'check' | 'install' | 'administrator' | 'upgrade' | 'load' | 'start';
+  | 'queue'
+  | 'construct'
+  | 'database'
+  | 'connect'
+  | 'check'
+  | 'install'
+  | 'administrator'
+  | 'upgrade'
+  | 'load'
+  | 'start'
+  | 'run';
 
 export interface BootContext {
   supervisor: AppSupervisor;
@@ -27,7 +40,6 @@ export interface BootContext {
 
 /** For connecting itself, once there is a connection to be had. */
 const CONNECT_DEADLINE_MS = 15_000;
-const DESTROY_DEADLINE_MS = 15_000;
 
 /** The constructed, registered and not yet loaded instance. */
 function construct({ supervisor, mainApp, record, onStep, prepare }: BootContext): Application {
@@ -116,34 +128,6 @@ async function install(app: Application, { secrets, onStep, mainApp, record }: B
   await app.runCommandThrowError('install', ...(cutOff && ours ? ['--force'] : []));
   onStep('administrator');
   await setAdministrator(app, secrets.admin ?? (await readAccount(mainApp, undefined)));
-}
-
-/**
- * Destroys an instance to the end, so that a successor may be constructed; nothing of it stays behind. An instance that
- * has lost its place already (its boot was given up) only closes what it may have opened since.
- */
-export async function discard(
-  supervisor: AppSupervisor,
-  app: Application | undefined,
-  { quiet = false }: { quiet?: boolean } = {},
-): Promise<void> {
-  if (!app) return;
-  const { name } = app;
-  try {
-    if (supervisor.apps[name] !== app) return;
-    // "stopping app..." would be pushed to open tabs.
-    if (quiet) app.removeAllListeners('maintainingMessageChanged');
-    const gone = app.destroy();
-    await withDeadline(gone, DESTROY_DEADLINE_MS, () => new Error(`application "${name}" does not end`));
-  } catch (error) {
-    supervisor.logger.warn(`application "${name}" ended with an error`, { error: String(error) });
-    // The core's clean-up at the end of a destroy goes by name: it would hit the successor.
-    app.removeAllListeners('afterDestroy');
-  } finally {
-    if (supervisor.apps[name] === app) delete supervisor.apps[name];
-    if (!app.db.closed()) await app.db.close().catch(() => undefined);
-    await releaseBelongings(app);
-  }
 }
 
 /** What went wrong in a boot as one of our errors; a stack or a driver's message never reaches a caller. */

@@ -3,6 +3,7 @@ import type { Duplex } from 'node:stream';
 import { Gateway } from '@nocobase/server';
 import type { AppService } from '../app-service';
 import { FrontDoor } from './front-door';
+import { ProcessEnd } from './process-end';
 import { Router } from './router';
 import { selectApplication, setSelectorRouter } from './selector';
 import { SocketDoor } from './socket-door';
@@ -11,6 +12,7 @@ interface Doors {
   service: AppService;
   router: Router;
   sockets: SocketDoor;
+  end: ProcessEnd;
   onRequest: (req: IncomingMessage, res: ServerResponse) => Promise<boolean> | false;
   /** The core awaits it, though its type does not say so. */
   onUpgrade: (req: IncomingMessage, socket: Duplex, head: Buffer) => Promise<boolean>;
@@ -27,8 +29,10 @@ export function openDoors(service: AppService): void {
     const router = new Router(service);
     const front = new FrontDoor(service, router);
     const sockets = new SocketDoor(service, router);
+    const end = new ProcessEnd(service, front.traffic);
     doors = {
       service,
+      end,
       router,
       sockets,
       onRequest: (req, res) => front.handle(req, res),
@@ -37,6 +41,7 @@ export function openDoors(service: AppService): void {
     Gateway.registerRequestHandler(doors.onRequest as never);
     Gateway.registerWsHandler(doors.onUpgrade as never);
     sockets.open();
+    end.install();
   }
 }
 
@@ -46,6 +51,15 @@ export function joinSelectors(): void {
   // The core awaits the chain, though its type does not say so.
   // eslint-disable-next-line @typescript-eslint/no-misused-promises
   Gateway.getInstance().addAppSelectorMiddleware(selectApplication);
+  const gateway = Gateway.getInstance();
+  // The last before the application itself. The core has no way to take it off, so it is one for the process.
+  if (!gateway.middlewares.nodes.includes(encloseRequest)) gateway.use(encloseRequest);
+}
+
+/** What a request sets off in an application is the application's own, should it throw later. */
+async function encloseRequest({ appName }: { appName: string }, next: () => Promise<void>): Promise<void> {
+  if (appName === 'main' || !doors?.service.active) await next();
+  else await doors.service.fence.within(appName, next);
 }
 
 /** The applications have become known: sockets that were let in before are asked to come again. */
@@ -59,5 +73,6 @@ export function closeDoors(): void {
   Gateway.unregisterRequestHandler(doors.onRequest as never);
   Gateway.unregisterWsHandler(doors.onUpgrade as never);
   doors.sockets.close();
+  doors.end.uninstall();
   doors = undefined;
 }

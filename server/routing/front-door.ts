@@ -8,6 +8,7 @@ import type { AppRunner } from '../lifecycle/app-runner';
 import { WaitingRoom } from '../lifecycle/waiting-room';
 import { refuse, wantsPage } from './refusal';
 import type { Router } from './router';
+import { Traffic } from './traffic';
 
 /** One request on its way in. */
 interface Visit {
@@ -52,6 +53,7 @@ function whoIs(route: Route): string {
  * anything: resolve, refuse, admit, hold. A request for the main application passes without a promise or a query.
  */
 export class FrontDoor {
+  readonly traffic = new Traffic();
   private readonly mainRoom: WaitingRoom;
   private readonly steps: readonly Step[] = [
     (visit, next) => this.awaitMain(visit, next),
@@ -77,6 +79,12 @@ export class FrontDoor {
   handle(req: IncomingMessage, res: ServerResponse): Promise<boolean> | false {
     const { phase } = this.service;
     if (phase === 'off' || phase === 'inert') return false;
+    if (this.service.ending) {
+      res.setHeader('Connection', 'close');
+      refuse(req, res, new AppError('APP_SHUTTING_DOWN'));
+      return Promise.resolve(true);
+    }
+    this.traffic.enter(req, res);
     if (!isReadable(req.url)) {
       refuse(req, res, new AppError('APP_REQUEST_INVALID'));
       return Promise.resolve(true);

@@ -36,6 +36,11 @@ function messageType(message: unknown): string | undefined {
   }
 }
 
+function refuseUpgrade(socket: Duplex, status: string): true {
+  socket.end(`HTTP/1.1 ${status}\r\nConnection: close\r\nContent-Length: 0\r\n\r\n`, () => socket.destroy());
+  return true;
+}
+
 /**
  * Lets WebSocket connections in (`Gateway.registerWsHandler`). An open tab wakes no application: neither by
  * connecting nor by introducing itself. What it says besides wakes the application and is delivered when it is up;
@@ -88,15 +93,14 @@ export class SocketDoor {
     const { service } = this;
     const path = (req.url ?? '').split('?')[0];
     if (path !== service.config.wsPath) return false;
+    if (service.ending) return refuseUpgrade(socket, '503 Service Unavailable');
     if (!service.mainUp) await this.awaitMain();
     const server = socketServer();
     if (!service.active || !server) return false;
     if (socket.destroyed) return true;
     const route = this.router.route(req);
     if (route.kind === 'unknown' || route.kind === 'malformed') {
-      const status = route.kind === 'unknown' ? '404 Not Found' : '400 Bad Request';
-      socket.end(`HTTP/1.1 ${status}\r\nConnection: close\r\nContent-Length: 0\r\n\r\n`, () => socket.destroy());
-      return true;
+      return refuseUpgrade(socket, route.kind === 'unknown' ? '404 Not Found' : '400 Bad Request');
     }
     const app = route.kind === 'main' ? 'main' : route.name;
     openedBySocket(() => server.wss.handleUpgrade(req, socket, head, (ws) => this.connect(server, ws, req, app)));
@@ -114,7 +118,7 @@ export class SocketDoor {
     const tab: Tab = { id: '', app, kept: [] };
     ws.on('message', (message) => this.before(tab, message));
     server.wss.emit('connection', ws, req);
-    ws.on('message', endDelivery);
+    ws.on('message', () => this.after());
     tab.id = ws.id ?? '';
     this.tabs.set(tab.id, tab);
     ws.on('close', () => this.tabs.delete(tab.id));
@@ -124,6 +128,7 @@ export class SocketDoor {
     const type = messageType(message);
     beginDelivery(type !== undefined);
     if (type === undefined || tab.app === 'main') return;
+    this.service.fence.enter(tab.app);
     const introduces = type === INTRODUCTION;
     const size = Buffer.byteLength(String(message));
     if (introduces && size <= MAX_KEPT_BYTES) tab.introduction = message;
@@ -137,6 +142,11 @@ export class SocketDoor {
       // What was said to an application that does not come up is lost, as it is on a broken line.
       tab.kept = [];
     });
+  }
+
+  private after(): void {
+    endDelivery();
+    if (this.service.fence.current !== undefined) this.service.fence.enter(undefined);
   }
 
   private welcomeBack(name: string): void {

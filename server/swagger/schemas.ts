@@ -150,6 +150,22 @@ export const schemas = {
       },
       lastActiveAt: time('When it was last used, since the process started.'),
       nextDueAt: time('When the first of its own work is due, as far as it is known.'),
+      faults: {
+        type: 'object',
+        nullable: true,
+        description: 'What it threw where nobody caught it, since the process started.',
+        properties: {
+          count: { type: 'integer' },
+          last: {
+            type: 'object',
+            properties: {
+              kind: { type: 'string', enum: ['exception', 'rejection'] },
+              error: text('What kind of error; its message stands in the log.'),
+              at: time('When it was thrown.'),
+            },
+          },
+        },
+      },
       stoppedAt: time('When an operator stopped it.'),
       ownSecret: {
         type: 'boolean',

@@ -1,12 +1,13 @@
 import type { RunnerHost } from '../../../server/lifecycle/app-runner';
 import { AppRunner } from '../../../server/lifecycle/app-runner';
 import { BootQueue } from '../../../server/lifecycle/boot-queue';
+import { FaultFence } from '../../../server/lifecycle/fault-fence';
 import { readConfig, type SupervisorConfig } from '../../../server/config';
 import type { AppRecord } from '../../../src/app-record';
 import type { AppState } from '../../../src/app-state';
 import type { AppEvent } from '../../../src/events';
 
-type Stage = 'auth' | 'install' | 'load' | 'start' | 'destroy';
+type Stage = 'auth' | 'install' | 'load' | 'start' | 'destroy' | 'stop';
 
 /** As much of NocoBase's Application as a runner touches. `world.at` decides what happens at each stage. */
 class FakeApplication {
@@ -16,11 +17,32 @@ class FakeApplication {
   answers = false;
   readonly log = { info: () => undefined };
   readonly version = { get: () => Promise.resolve('2.2.15') };
+  /** As the core keeps it: a late start takes it back. */
+  stopped = false;
+  /** Connections in use, which the pool waits for. */
+  busy = 0;
+  private draining = false;
+  private readonly listeners = new Map<string, () => unknown>();
   readonly db = {
     auth: () => this.stage('auth'),
-    closed: () => !this.alive,
-    close: () => Promise.resolve(),
+    closed: () => this.draining,
+    close: () => {
+      this.draining = true;
+      return this.busy ? new Promise<void>(() => undefined) : Promise.resolve();
+    },
     getCollection: () => undefined,
+    sequelize: {
+      connectionManager: {
+        pool: {
+          _inUseObjects: [{ resource: 'busy' }],
+          _availableObjects: [],
+          destroy: () => {
+            this.busy = 0;
+            return Promise.resolve();
+          },
+        },
+      },
+    },
   };
 
   constructor(
@@ -36,19 +58,36 @@ class FakeApplication {
   isInstalled = () => Promise.resolve(true);
   getPackageVersion = () => '2.2.15';
   setMaxListeners = () => this;
-  removeAllListeners = () => this;
+  on = (event: string, listener: () => unknown) => {
+    this.listeners.set(event, listener);
+  };
+  emit = (event: string) => void this.listeners.get(event)?.();
+  removeAllListeners = (event: string) => {
+    this.listeners.delete(event);
+    return this;
+  };
   authenticate = () => Promise.resolve();
   load = () => this.stage('load');
   start = async () => {
     await this.stage('start');
     this.answers = true;
+    this.stopped = false;
+    this.emit('__started');
+  };
+  stop = async () => {
+    await this.stage('stop');
+    this.stopped = true;
+    this.answers = false;
   };
   runCommandThrowError = (command: string) => this.stage(command === 'install' ? 'install' : 'load');
 
   async destroy(): Promise<void> {
     await this.stage('destroy');
+    this.stopped = true;
     this.alive = false;
-    if (this.world.apps.crm === this) delete this.world.apps.crm;
+    this.draining = true;
+    this.emit('__stopped');
+    this.emit('afterDestroy');
   }
 }
 
@@ -58,6 +97,8 @@ export class RunnerWorld {
   readonly journal: string[] = [];
   readonly statuses: string[] = [];
   readonly warnings: string[] = [];
+  /** What the core was told by instances, in the application's name. */
+  readonly told: string[] = [];
   readonly running: string[] = [];
   readonly events: AppEvent[] = [];
   at: Partial<Record<Stage, (id: number) => Promise<void> | void>> = {};
@@ -66,6 +107,8 @@ export class RunnerWorld {
   /** How often an instance was constructed while another one was alive. */
   overlaps = 0;
   private readonly instances: FakeApplication[] = [];
+  readonly fence = new FaultFence({ onFault: () => undefined, onObstacle: () => undefined });
+  readonly queue = new BootQueue(() => this.config.bootConcurrency);
   readonly runner: AppRunner;
 
   constructor(record: Partial<AppRecord> = {}, initial: AppState = 'asleep', env: Record<string, string> = {}) {
@@ -84,12 +127,17 @@ export class RunnerWorld {
         const app = new FakeApplication(this, this.instances.length + 1);
         this.instances.push(app);
         this.apps.crm = app;
+        // As the core does, all of it by name.
+        app.on('afterDestroy', () => delete this.apps.crm);
+        app.on('__started', () => this.told.push(`started ${app.id}`));
+        app.on('__stopped', () => this.told.push(`stopped ${app.id}`));
         this.journal.push(`construct ${app.id}`);
         return app;
       },
       createDatabase: () => Promise.resolve(),
       setAppError: () => undefined,
       clearAppError: () => undefined,
+      clearAppStatus: () => Promise.resolve(),
       setAppStatus: (_name: string, status: string) => {
         this.statuses.push(status);
         return Promise.resolve();
@@ -102,7 +150,7 @@ export class RunnerWorld {
     return {
       supervisor,
       config: this.config,
-      queue: new BootQueue(() => this.config.bootConcurrency),
+      queue: this.queue,
       provisioner: { explain: () => undefined },
       mainApp: () => ({ db: { getCollection: () => undefined }, log: { info: () => undefined } }),
       record: () => this.record,
@@ -111,6 +159,7 @@ export class RunnerWorld {
       onRunning: (name: string) => void this.running.push(name),
       prepare: () => undefined,
       tell: (event: AppEvent) => void this.events.push(event),
+      fence: this.fence,
     } as unknown as RunnerHost;
   }
 
