@@ -22,7 +22,7 @@ describeWithPostgres('database connections', () => {
     for (let count = 0; count < APPLICATIONS; count += 1) {
       const name = app.name(`app_${count}`);
       names.push(name);
-      await app.create({ name, options: { plugins: ['error-handler'] } });
+      await app.create({ name, options: { plugins: ['error-handler'], acl: false } });
     }
     instances = names.map((name) => app.supervisor.apps[name] as Application);
   }, 240_000);
