@@ -16,6 +16,7 @@ import { DatabaseProvisioner } from './databases/provisioner';
 import { SecretBox, type AppSecrets } from './databases/secrets';
 import { AppRunner, type RunnerHost } from './lifecycle/app-runner';
 import { BootQueue } from './lifecycle/boot-queue';
+import { FastStart } from './lifecycle/fast-start/fast-start';
 import { COLLECTION, Registry } from './registry';
 
 /**
@@ -35,6 +36,7 @@ export class AppService implements RunnerHost {
   readonly config: SupervisorConfig;
   readonly queue: BootQueue;
   readonly provisioner: DatabaseProvisioner;
+  readonly fastStart: FastStart;
   private readonly runners = new Map<string, AppRunner>();
   readonly secretBox: SecretBox;
   private readonly runningListeners = new Set<(name: string) => void>();
@@ -48,6 +50,7 @@ export class AppService implements RunnerHost {
 
   constructor(readonly supervisor: AppSupervisor) {
     this.config = readConfig(process.env, (message) => supervisor.logger.warn(message, { module: 'app-supervisor' }));
+    this.fastStart = new FastStart(this.config.fastStart);
     this.queue = new BootQueue(() => this.config.bootConcurrency);
     this.secretBox = new SecretBox(storagePathJoin('apps', 'main', 'app_supervisor_key.dat'));
     this.provisioner = new DatabaseProvisioner(
@@ -104,6 +107,7 @@ export class AppService implements RunnerHost {
     this.baseFactory ??= currentOptionsFactory(this.supervisor);
     this.supervisor.setAppOptionsFactory((name, main, options) => this.appOptions(name, main, options));
     if ((await this.supervisor.getAppStatus('main')) === 'running') this.mainStarted();
+    this.fastStart.install(mainApp);
     mainApp.log.info(`App Supervisor manages ${this.registry.size} applications`, { module: 'app-supervisor' });
     for (const name of [...this.runners.keys()]) if (!this.registry.has(name)) await this.forget(name);
     if (!isTransient()) this.resume();
@@ -117,6 +121,7 @@ export class AppService implements RunnerHost {
     this.currentPhase = obstacle ? 'inert' : 'off';
     if (this.baseFactory) this.supervisor.setAppOptionsFactory(undefined as never);
     this.baseFactory = undefined;
+    this.fastStart.uninstall();
     this.runners.clear();
     this.registry.clear();
     this.mainStarted();
@@ -172,8 +177,8 @@ export class AppService implements RunnerHost {
   }
 
   /** What every instance is given before it is loaded. */
-  prepare(_app: Application): void {
-    // the seat of the shortcuts and of the connection budget
+  prepare(app: Application): void {
+    this.fastStart.prepare(app);
   }
 
   onRunning(name: string): void {

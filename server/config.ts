@@ -19,6 +19,8 @@ export interface SupervisorConfig {
   /** How long Stop waits for the requests in flight. */
   drainTimeoutMs: number;
   backoff: BackoffConfig;
+  /** Whether applications start by the shortcuts of `lifecycle/fast-start/`. */
+  fastStart: boolean;
   /** `API_BASE_PATH`, `APP_PUBLIC_PATH` and `WS_PATH` of NocoBase, with its defaults. */
   apiBasePath: string;
   publicPath: string;
@@ -35,6 +37,14 @@ function wholeNumber(env: NodeJS.ProcessEnv, name: string, fallback: number, min
   if (Number.isSafeInteger(value) && value >= min && value <= 2_000_000) return value;
   warn(`${name} must be a whole number of at least ${min}; ${fallback} is used instead`);
   return fallback;
+}
+
+/** On, unless `off` or `false` is said; anything but these, `on` and `true` is reported. */
+function unlessOff(env: NodeJS.ProcessEnv, name: string, warn: Warn): boolean {
+  const text = (env[name] ?? '').trim().toLowerCase();
+  if (text === 'off' || text === 'false') return false;
+  if (!['', 'on', 'true'].includes(text)) warn(`${name} must be on or off; on is used instead`);
+  return true;
 }
 
 function list(text: string | undefined): string[] {
@@ -89,6 +99,7 @@ export function readConfig(env: NodeJS.ProcessEnv, warn: Warn): SupervisorConfig
     bootConcurrency: wholeNumber(env, 'APP_SUPERVISOR_BOOT_CONCURRENCY', 2, 1, warn),
     drainTimeoutMs: seconds('APP_SUPERVISOR_DRAIN_TIMEOUT', 10, 0),
     backoff: DEFAULT_BACKOFF,
+    fastStart: unlessOff(env, 'APP_SUPERVISOR_FAST_START', warn),
     apiBasePath: basePath(env.API_BASE_PATH, '/api'),
     publicPath: basePath(env.APP_PUBLIC_PATH, '/'),
     wsPath: basePath(env.WS_PATH, '/ws'),

@@ -28,6 +28,7 @@ describe('without an environment', () => {
       bootConcurrency: 2,
       drainTimeoutMs: 10_000,
       backoff: DEFAULT_BACKOFF,
+      fastStart: true,
       apiBasePath: '/api',
       publicPath: '',
       wsPath: '/ws',
