@@ -178,7 +178,7 @@ export class AppService implements RunnerHost {
 
   /** What every instance is given before it is loaded. */
   prepare(app: Application): void {
-    this.fastStart.prepare(app);
+    this.fastStart.prepare(app, this.mainApp());
   }
 
   onRunning(name: string): void {

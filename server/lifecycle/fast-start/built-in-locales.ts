@@ -8,8 +8,14 @@ interface LocaleInternals {
   getBuiltInResources(language: string): Promise<Resources>;
 }
 
+/** Texts of one package, and the names of those that are not simply texts. */
+interface Known {
+  texts: Texts;
+  nested: string[];
+}
+
 /** The texts that a set of plugins brings along, by language: a few sets, of which most have the same plugins. */
-const resources = new PackageMemo<Resources>(24);
+const resources = new PackageMemo<[string, Known][]>(24);
 
 /**
  * The built-in texts of the plugins of one application, read once for all applications with the same plugins. Each gets
@@ -25,8 +31,9 @@ export function knowBuiltInLocales(app: Application): void {
     const packages = packagesOf(app);
     const stamps = packages.map(packageStampOf);
     const stamp = stamps.includes(undefined) ? undefined : stamps.join('\n');
-    const known = await resources.get([language, ...packages].join('\n'), stamp, () => read(language));
-    return Object.fromEntries(Object.entries(known).map(([name, texts]) => [name, copyOf(texts)]));
+    const key = [language, ...packages].join('\n');
+    const known = await resources.get(key, stamp, async () => Object.entries(await read(language)).map(examine));
+    return Object.fromEntries(known.map(([name, texts]) => [name, copyOf(texts)]));
   };
 }
 
@@ -37,8 +44,12 @@ function packagesOf(app: Application): string[] {
   });
 }
 
-function copyOf(texts: Texts): Texts {
+function examine([name, texts]: [string, Texts]): [string, Known] {
+  return [name, { texts, nested: Object.keys(texts).filter((key) => typeof texts[key] === 'object') }];
+}
+
+function copyOf({ texts, nested }: Known): Texts {
   const copy = { ...texts };
-  for (const key in copy) if (typeof copy[key] === 'object') copy[key] = structuredClone(copy[key]);
+  for (const key of nested) copy[key] = structuredClone(copy[key]);
   return copy;
 }

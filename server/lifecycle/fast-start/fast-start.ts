@@ -7,12 +7,19 @@ import { knowBuiltInLocales } from './built-in-locales';
 import { collectionFilesPatch } from './collection-files';
 import { forgetPackages } from './memo';
 import type { MethodPatch } from './method-patch';
+import { modelAttributesPatch } from './model-attributes';
 import { packageJsonPatch } from './package-json';
 import { knowPluginFolders } from './plugin-folders';
 import { skipQuietLevels } from './quiet-levels';
+import { knowServerVersion } from './server-version';
 
 /** What is replaced for the whole process while the plugin is at work. */
-export const PATCHES: readonly MethodPatch[] = [packageJsonPatch, collectionFilesPatch, aiFilesPatch];
+export const PATCHES: readonly MethodPatch[] = [
+  packageJsonPatch,
+  collectionFilesPatch,
+  aiFilesPatch,
+  modelAttributesPatch,
+];
 
 /**
  * Starts applications with less work: what depends only on the installed packages is computed once a process, and what
@@ -41,11 +48,12 @@ export class FastStart {
   }
 
   /** Called with each constructed sub-application before anything is loaded into it. */
-  prepare(app: Application): void {
+  prepare(app: Application, mainApp: Application): void {
     if (!this.enabled) return;
     this.watch(app);
     if (existsSync(storagePathJoin('.upgrading'))) forgetPackages();
     skipQuietLevels(app);
+    knowServerVersion(app, mainApp);
     app.on('beforeLoad', () => {
       // An installation or a reload has given the application new ones.
       skipQuietLevels(app);

@@ -28,8 +28,10 @@ export function knowPluginFolders(plugin: Plugin): void {
   const internals = plugin as unknown as PluginInternals;
   const { packageName } = internals.options;
   if (!packageName || !inherits(internals, 'getPluginBasePath')) return;
+  // Once a start: the package does not change under an application that is being loaded.
+  const stamp = packageStampOf(packageName);
   const find = internals.getPluginBasePath.bind(plugin);
-  const place = () => places.get(packageName, packageStampOf(packageName), find);
+  const place = () => places.get(packageName, stamp, find);
   internals.getPluginBasePath = place;
   for (const [method, folder] of [
     ['loadCollections', path.join('server', 'collections')],
@@ -46,7 +48,7 @@ export function knowPluginFolders(plugin: Plugin): void {
       );
     };
     internals[method] = async () => {
-      if (await folders.get(`${packageName} ${folder}`, packageStampOf(packageName), exists)) await load();
+      if (await folders.get(`${packageName} ${folder}`, stamp, exists)) await load();
     };
   }
 }
