@@ -139,7 +139,9 @@ const listenersOf = (emitter, without = []) =>
 
 async function fingerprintOf(app) {
   const { aiManager, db, localeManager, resourceManager } = app;
-  const withoutDates = (rows) => rows.map((row) => plain({ ...row, createdAt: '', updatedAt: '' }));
+  // A row that was written again has changed its place.
+  const inOrder = (rows, key) =>
+    Object.fromEntries(rows.map((row) => [row[key], plain({ ...row, createdAt: '', updatedAt: '' })]));
   return {
     plugins: [...app.pm.getPlugins().values()].map(({ name, options, state }) => [name, plain(options), plain(state)]),
     collections: collectionsOf(db),
@@ -158,8 +160,8 @@ async function fingerprintOf(app) {
     told: plain(await localeManager.get('en-US')),
     translations: app.i18n.store.data,
     tools: plain(await aiManager.toolsManager.listTools()),
-    skills: withoutDates(await aiManager.skillsManager.listSkills()),
-    employees: withoutDates(await aiManager.employeeManager.listEmployees()),
+    skills: inOrder(await aiManager.skillsManager.listSkills(), 'name'),
+    employees: inOrder(await aiManager.employeeManager.listEmployees(), 'username'),
     modes: [aiManager.skillsManager.mode, aiManager.employeeManager.mode, aiManager.mcpManager.mode],
     // The shortcuts listen to these themselves.
     listeners: listenersOf(app, ['beforeLoad', 'beforeLoadPlugin', 'maintaining']),

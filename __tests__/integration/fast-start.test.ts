@@ -16,6 +16,47 @@ interface Boot {
 const HOOK = path.resolve(__dirname, '../helpers/app-fingerprint.cjs');
 const PATCHES = ['package-json', 'collection-files', 'ai-files', 'model-attributes'];
 
+/** Collections of the application's own, with what makes Sequelize work: keys, unique ones, columns named otherwise. */
+const PEOPLE = {
+  name: 'people',
+  autoGenId: false,
+  filterTargetKey: 'code',
+  fields: [
+    { name: 'code', type: 'string', primaryKey: true, interface: 'input' },
+    { name: 'mail', type: 'string', unique: true, interface: 'email' },
+    { name: 'born', type: 'date', defaultToCurrentTime: true, interface: 'datetime' },
+    { name: 'notes', type: 'json', defaultValue: { a: 1 }, interface: 'json' },
+    { name: 'secret', type: 'password', interface: 'password' },
+  ],
+};
+const ORDERS = {
+  name: 'orders',
+  autoGenId: true,
+  sortable: true,
+  createdBy: true,
+  fields: [
+    { name: 'total', type: 'double', field: 'sum_total', interface: 'number' },
+    { name: 'open', type: 'boolean', defaultValue: true, interface: 'checkbox' },
+    {
+      name: 'buyer',
+      type: 'belongsTo',
+      target: 'people',
+      targetKey: 'code',
+      foreignKey: 'buyerCode',
+      interface: 'm2o',
+    },
+    {
+      name: 'readers',
+      type: 'belongsToMany',
+      target: 'users',
+      through: 'ordersReaders',
+      foreignKey: 'orderId',
+      otherKey: 'readerId',
+      interface: 'm2m',
+    },
+  ],
+};
+
 /** An application with the whole preset comes up the same, by the shortcuts and without them. */
 describe('an application that starts by the shortcuts', () => {
   const folder = mkdtempSync(path.join(tmpdir(), 'app-supervisor-fingerprint-'));
@@ -25,6 +66,12 @@ describe('an application that starts by the shortcuts', () => {
   beforeAll(async () => {
     host = await TestHost.start({ env: { NODE_OPTIONS: `--require ${HOOK}`, FINGERPRINT_FOLDER: folder } });
     expect((await host.create({ name: 'same', startMode: 'manual' })).status).toBe(200);
+    await host.act('start', { filterByTk: 'same', wait: 'true' });
+    const headers = { 'X-App': 'same', ...(await host.bearer('same')) };
+    for (const collection of [PEOPLE, ORDERS]) {
+      expect((await host.post('/api/collections:create', collection, headers)).status).toBe(200);
+    }
+    await host.act('stop', { filterByTk: 'same', wait: 'true' });
   });
 
   afterAll(async () => {
@@ -65,11 +112,7 @@ describe('an application that starts by the shortcuts', () => {
     expect(second.connections).toBeLessThan(plainly.connections);
 
     const switchPlugin = (enabled: boolean) =>
-      host.sql(
-        `UPDATE "applicationPlugins" SET enabled = $1 WHERE name IN ('calendar', 'kanban')`,
-        [enabled],
-        'same',
-      );
+      host.sql(`UPDATE "applicationPlugins" SET enabled = $1 WHERE name IN ('calendar', 'kanban')`, [enabled], 'same');
     await switchPlugin(false);
     const fewer = await boot(true);
     expect((fewer.fingerprint.plugins as unknown[]).length).toBe((plainly.fingerprint.plugins as unknown[]).length - 2);

@@ -76,8 +76,10 @@ export const modelAttributesPatch = methodPatch<Refresh>(
     },
 );
 
-const tell = (attribute: Attribute) =>
-  TELLING.map((key) => (Object.hasOwn(attribute, key) ? attribute[key] : undefined));
+/** Sequelize tells a property that is undefined from one that is not there. */
+const MISSING = Symbol('missing');
+const told = (attribute: Attribute, key: string) => (Object.hasOwn(attribute, key) ? attribute[key] : MISSING);
+const tell = (attribute: Attribute) => TELLING.map((key) => told(attribute, key));
 
 function remember(model: ModelInternals, added?: string[]): void {
   const { rawAttributes, _attributeManipulation: manipulation } = model;
@@ -114,10 +116,9 @@ function isPlain({ options, primaryKeys, prototype }: ModelInternals): boolean {
 function isUnchanged(model: ModelInternals, known: Derived, name: string, index: number): boolean {
   const attribute = model.rawAttributes[name] as Attribute;
   if (attribute !== known.attributes[index] || attribute.Model !== model || attribute.fieldName !== name) return false;
-  const told = known.told[index] as unknown[];
+  const before = known.told[index] as unknown[];
   for (let at = 0; at < TELLING.length; at += 1) {
-    const key = TELLING[at] as string;
-    if (told[at] !== (Object.hasOwn(attribute, key) ? attribute[key] : undefined)) return false;
+    if (before[at] !== told(attribute, TELLING[at] as string)) return false;
   }
   if (Object.hasOwn(Model.prototype, name)) return true;
   const accessor = Object.getOwnPropertyDescriptor(model.prototype, name);
