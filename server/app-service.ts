@@ -25,6 +25,7 @@ import { Sleeper } from './lifecycle/sleeper';
 import { Waker } from './lifecycle/waker';
 import { FaultFence, type Fault } from './lifecycle/fault-fence';
 import { FaultLedger } from './lifecycle/fault-ledger';
+import { FastStart } from './lifecycle/fast-start/fast-start';
 import { COLLECTION, Registry } from './registry';
 import { Timeline } from './timeline';
 
@@ -62,6 +63,7 @@ export class AppService implements RunnerHost {
   readonly runners = new Map<string, AppRunner>();
   readonly sleeper: Sleeper;
   private readonly waker: Waker;
+  readonly fastStart: FastStart;
   readonly secretBox: SecretBox;
   private readonly runningListeners = new Set<(name: string) => void>();
   private readonly faultListeners = new Set<FaultListener>();
@@ -79,6 +81,7 @@ export class AppService implements RunnerHost {
 
   constructor(readonly supervisor: AppSupervisor) {
     this.config = readConfig(process.env, (message) => supervisor.logger.warn(message, { module: 'app-supervisor' }));
+    this.fastStart = new FastStart(this.config.fastStart);
     this.queue = new BootQueue(() => this.config.bootConcurrency);
     this.connections = new ProcessConnections(this.config, () => this.mainApp());
     this.sleeper = new Sleeper(this);
@@ -145,6 +148,7 @@ export class AppService implements RunnerHost {
     this.baseFactory ??= currentOptionsFactory(this.supervisor);
     this.supervisor.setAppOptionsFactory((name, main, options) => this.appOptions(name, main, options));
     if ((await this.supervisor.getAppStatus('main')) === 'running') this.mainStarted();
+    this.fastStart.install(mainApp);
     mainApp.log.info(`App Supervisor manages ${this.registry.size} applications`, { module: 'app-supervisor' });
     for (const name of [...this.runners.keys()]) if (!this.registry.has(name)) await this.forget(name);
     if (!isTransient()) {
@@ -168,6 +172,7 @@ export class AppService implements RunnerHost {
     if (this.baseFactory) this.supervisor.setAppOptionsFactory(undefined as never);
     this.baseFactory = undefined;
     this.fence.uninstall();
+    this.fastStart.uninstall();
     this.runners.clear();
     this.registry.clear();
     this.mainStarted();
@@ -281,6 +286,7 @@ export class AppService implements RunnerHost {
     app.on('beforeLoad', () => answerErrors(app, () => this.mainApp()));
     trackBelongings(app);
     app.on('afterDestroy', () => forgetGatewayLogger(app.name));
+    this.fastStart.prepare(app, this.mainApp());
   }
 
   onRunning(name: string): void {

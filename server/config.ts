@@ -42,6 +42,8 @@ export interface SupervisorConfig {
   shutdownTimeoutMs: number;
   /** How many uncaught exceptions of one application are borne. */
   faults: FaultLimit;
+  /** Whether applications start by the shortcuts of `lifecycle/fast-start/`. */
+  fastStart: boolean;
   /** `API_BASE_PATH`, `APP_PUBLIC_PATH` and `WS_PATH` of NocoBase, with its defaults. */
   apiBasePath: string;
   publicPath: string;
@@ -85,6 +87,14 @@ function defaultMaxMemoryMb(): number {
   const memory = Math.min(totalmem(), constrainedMemory?.() || Infinity);
   const bytes = Math.min(memory * 0.8, getHeapStatistics().heap_size_limit * 0.8 + BESIDE_HEAP_BYTES);
   return Math.max(1, Math.min(2_000_000, Math.floor(bytes / 2 ** 20)));
+}
+
+/** On, unless `off` or `false` is said; anything but these, `on` and `true` is reported. */
+function unlessOff(env: NodeJS.ProcessEnv, name: string, warn: Warn): boolean {
+  const text = (env[name] ?? '').trim().toLowerCase();
+  if (text === 'off' || text === 'false') return false;
+  if (!['', 'on', 'true'].includes(text)) warn(`${name} must be on or off; on is used instead`);
+  return true;
 }
 
 function list(text: string | undefined): string[] {
@@ -152,6 +162,7 @@ export function readConfig(env: NodeJS.ProcessEnv, warn: Warn): SupervisorConfig
     sleepIntervalMs: seconds('APP_SUPERVISOR_SLEEP_INTERVAL', 30, 1),
     shutdownTimeoutMs: seconds('APP_SUPERVISOR_SHUTDOWN_TIMEOUT', 20, 1),
     faults: { max: wholeNumber(env, 'APP_SUPERVISOR_MAX_FAULTS', 10, 0, warn), withinMs: FAULT_WINDOW_MS },
+    fastStart: unlessOff(env, 'APP_SUPERVISOR_FAST_START', warn),
     apiBasePath: basePath(env.API_BASE_PATH, '/api'),
     publicPath: basePath(env.APP_PUBLIC_PATH, '/'),
     wsPath: basePath(env.WS_PATH, '/ws'),

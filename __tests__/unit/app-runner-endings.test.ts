@@ -18,11 +18,12 @@ function expectOrder(world: RunnerWorld): void {
 }
 
 describe('a piece that hangs', () => {
-  const ENV = { APP_SUPERVISOR_BOOT_TIMEOUT: '120', APP_SUPERVISOR_BOOT_CONCURRENCY: '1' };
+  const ENV = { APP_SUPERVISOR_BOOT_TIMEOUT: '60', APP_SUPERVISOR_BOOT_CONCURRENCY: '1' };
   const MINUTES = 300_000;
 
   it.each(['auth', 'load', 'start'] as const)('at %s gives its place in the queue to the next', async (stage) => {
-    const world = new RunnerWorld({}, 'asleep', ENV);
+    // Long enough for a connection that hangs, and an end that hangs, one after the other.
+    const world = new RunnerWorld({}, 'asleep', { ...ENV, APP_SUPERVISOR_BOOT_TIMEOUT: '120' });
     const [hung, dying] = [gate(), gate()];
     world.at[stage] = (id) => (id === 1 ? hung.promise : undefined);
     // The end of what hangs may hang as well.

@@ -45,6 +45,7 @@ describe('without an environment', () => {
       sleepIntervalMs: 30_000,
       shutdownTimeoutMs: 20_000,
       faults: { max: 10, withinMs: 60_000 },
+      fastStart: true,
       apiBasePath: '/api',
       publicPath: '',
       wsPath: '/ws',
