@@ -1,0 +1,66 @@
+// @ts-check
+/**
+ * One application woken and put to sleep again and again: nothing may stay behind.
+ */
+import { setTimeout as sleep } from 'node:timers/promises';
+import { claim, figure } from '../findings.mjs';
+import { appName } from '../laboratory.mjs';
+import { slope } from '../statistics.mjs';
+
+const CYCLES = 100;
+/** Until what is made once, or grows to its size once, is there. */
+const SETTLING = 10;
+const SAMPLE_EVERY = 5;
+const MB = 1024 * 1024;
+const DATABASE = 'bench_ours_';
+
+export const cycles = {
+  question: `${CYCLES} times woken and put to sleep`,
+  rounds: 1,
+
+  /**
+   * @param {import('../laboratory.mjs').Laboratory} laboratory
+   * @returns {Promise<import('../findings.mjs').Findings>}
+   */
+  async measure(laboratory) {
+    return laboratory.withContenders(['ours'], { fleet: { installed: 1 } }, async ([contender]) => {
+      const name = appName(1);
+      const census = async () => {
+        // Sockets that were closed take a moment to go.
+        await sleep(1_000);
+        const counted = await contender.probe.ask('census');
+        return { ...counted, connections: await laboratory.server.connections(DATABASE) };
+      };
+      /** @type {[cycle: number, mb: number][]} */
+      const points = [];
+      /** @type {Record<string, number>} */
+      let before = {};
+      for (let cycle = 0; cycle <= SETTLING + CYCLES; cycle += 1) {
+        if (cycle === SETTLING) before = await census();
+        if (cycle >= SETTLING && (cycle - SETTLING) % SAMPLE_EVERY === 0) {
+          points.push([cycle - SETTLING, (await contender.probe.ask('heap')).heapUsed / MB]);
+        }
+        if (cycle === SETTLING + CYCLES) break;
+        await contender.visit(name);
+        await contender.sleep([name]);
+      }
+      const after = await census();
+      const kinds = Object.keys(before);
+      return {
+        figures: [
+          figure(
+            'ours',
+            'heap, first to last',
+            'MB',
+            points.map(([, mb]) => mb),
+          ),
+          ...kinds.map((kind) => figure('ours', `${kind}, before and after`, '', [before[kind], after[kind]])),
+        ],
+        claims: [
+          claim('heap slope, MB a cycle', [slope(points)], 'below', 0.02),
+          ...kinds.map((kind) => claim(`${kind} more than before`, [after[kind] - before[kind]], 'at most', 0)),
+        ],
+      };
+    });
+  },
+};
