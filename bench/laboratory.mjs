@@ -38,14 +38,15 @@ export class Laboratory {
   /**
    * @param {string} folder
    * @param {DatabaseServer} server
-   * @param {{ report: import('../host/report.mjs').Report, signal: AbortSignal, before?: string }} options
+   * @param {{ report: import('../host/report.mjs').Report, signal: AbortSignal, before?: string, quick?: boolean }} options
    */
-  constructor(folder, server, { report, signal, before }) {
+  constructor(folder, server, { report, signal, before, quick = false }) {
     this.folder = folder;
     this.server = server;
     this.report = report;
     this.signal = signal;
     this.before = before;
+    this.quick = quick;
     this.version = String(hostRequire('@nocobase/server/package.json').version);
     const key = this.version.replace(/\W/g, '_');
     this.stock = `stock_${key}`;
@@ -53,7 +54,7 @@ export class Laboratory {
     this.stockApp = `stock_app_${key}`;
   }
 
-  /** @param {{ report: import('../host/report.mjs').Report, signal: AbortSignal, before?: string }} options */
+  /** @param {{ report: import('../host/report.mjs').Report, signal: AbortSignal, before?: string, quick?: boolean }} options */
   static async open(options) {
     const folder = join(ROOT_DIR, '.host', 'bench');
     mkdirSync(folder, { recursive: true });
@@ -70,6 +71,11 @@ export class Laboratory {
       await laboratory.close();
       throw error;
     }
+  }
+
+  /** How many of something there are: a tenth where the measurements themselves are tried out. */
+  size(/** @type {number} */ count) {
+    return this.quick ? Math.max(2, Math.round(count / 10)) : count;
   }
 
   /** Of NocoBase and of an application, once. */

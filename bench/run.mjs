@@ -28,6 +28,7 @@ const SCENARIOS = { wake, storm, throughput, heap, cycles, connections, 'fleet-c
 const HELP = `npm run bench -- [options]
   --only wake,storm   these alone, of: ${Object.keys(SCENARIOS).join(', ')}
   --rounds 5          instead of each one's own number of rounds
+  --quick             a tenth of everything, to try the measurements themselves
   --before <folder>   throughput: also the plugin of another checkout, prepared by its host/prepare.mjs
   --out <file>        the figures as JSON; default bench/results/latest.json`;
 
@@ -35,8 +36,11 @@ await runAsProgram(async ({ signal, report }) => {
   const options = readOptions(process.argv.slice(2));
   if (options.help) return report.say(HELP);
   await prepare({ report, signal });
-  const laboratory = await Laboratory.open({ report, signal, before: options.before });
-  const results = { conditions: conditions(), scenarios: /** @type {Record<string, unknown>} */ ({}) };
+  const laboratory = await Laboratory.open({ report, signal, before: options.before, quick: options.quick });
+  const results = {
+    conditions: { ...conditions(), quick: options.quick },
+    scenarios: /** @type {Record<string, unknown>} */ ({}),
+  };
   const failures = [];
   try {
     for (const name of options.only) {
@@ -74,6 +78,7 @@ function readOptions(args) {
       rounds: { type: 'string' },
       before: { type: 'string' },
       out: { type: 'string' },
+      quick: { type: 'boolean' },
       help: { type: 'boolean' },
     },
   });
@@ -85,7 +90,8 @@ function readOptions(args) {
     throw new HostProblem('--rounds must be a whole number of at least 1.');
   }
   const out = values.out ?? join(ROOT_DIR, 'bench', 'results', 'latest.json');
-  return { only, rounds, out, before: values.before, help: values.help };
+  const { before, quick = false, help } = values;
+  return { only, rounds, out, before, quick, help };
 }
 
 /** What the figures depend on. */

@@ -27,7 +27,8 @@ export const connections = {
    * @returns {Promise<import('../findings.mjs').Findings>}
    */
   async measure(laboratory) {
-    const setting = { fleet: { installed: APPLICATIONS }, env: { APP_SUPERVISOR_MAX_WAITING: '1000' } };
+    const applications = laboratory.size(APPLICATIONS);
+    const setting = { fleet: { installed: applications }, env: { APP_SUPERVISOR_MAX_WAITING: '1000' } };
     const server = { maxConnections: MAX_CONNECTIONS };
     return laboratory.withContenders(
       ['ours'],
@@ -39,7 +40,7 @@ export const connections = {
         const counted = [];
         try {
           const counting = count(observer, counted, over.signal);
-          const names = appNames(APPLICATIONS);
+          const names = appNames(applications);
           const logFrom = readFileSync(laboratory.server.logFile).length;
           let refused = 0;
           const tokens = await Promise.all(

@@ -25,6 +25,7 @@ export const cycles = {
   async measure(laboratory) {
     return laboratory.withContenders(['ours'], { fleet: { installed: 1 } }, async ([contender]) => {
       const name = appName(1);
+      const count = laboratory.size(CYCLES);
       const census = async () => {
         // Sockets that were closed take a moment to go.
         await sleep(1_000);
@@ -35,12 +36,12 @@ export const cycles = {
       const points = [];
       /** @type {Record<string, number>} */
       let before = {};
-      for (let cycle = 0; cycle <= SETTLING + CYCLES; cycle += 1) {
+      for (let cycle = 0; cycle <= SETTLING + count; cycle += 1) {
         if (cycle === SETTLING) before = await census();
         if (cycle >= SETTLING && (cycle - SETTLING) % SAMPLE_EVERY === 0) {
           points.push([cycle - SETTLING, (await contender.probe.ask('heap')).heapUsed / MB]);
         }
-        if (cycle === SETTLING + CYCLES) break;
+        if (cycle === SETTLING + count) break;
         await contender.visit(name);
         await contender.sleep([name]);
       }

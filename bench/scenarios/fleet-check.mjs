@@ -16,14 +16,15 @@ export const fleetCheck = {
    * @returns {Promise<import('../findings.mjs').Findings>}
    */
   async measure(laboratory, rounds) {
-    return laboratory.withContenders(['ours'], { fleet: { installed: APPLICATIONS } }, async ([contender]) => {
+    const applications = laboratory.size(APPLICATIONS);
+    return laboratory.withContenders(['ours'], { fleet: { installed: applications } }, async ([contender]) => {
       const administrator = await contender.administrator;
       /** @type {number[]} */
       const each = [];
       for (let round = 0; round < rounds; round += 1) {
         const startedAt = performance.now();
         await administrator.post('applications:upgrade?plan=true');
-        each.push((performance.now() - startedAt) / APPLICATIONS);
+        each.push((performance.now() - startedAt) / applications);
       }
       const { names } = await contender.probe.ask('running');
       return {

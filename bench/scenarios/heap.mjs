@@ -20,8 +20,9 @@ export const heap = {
    * @returns {Promise<import('../findings.mjs').Findings>}
    */
   async measure(laboratory, rounds) {
-    const [first, ...names] = appNames(APPLICATIONS + 1);
-    const fleet = { installed: APPLICATIONS + 1 };
+    const count = laboratory.size(APPLICATIONS);
+    const [first, ...names] = appNames(count + 1);
+    const fleet = { installed: count + 1 };
     return laboratory.withContenders(['ours', 'peer'], { fleet }, async (contenders) => {
       /** @type {Record<string, number[]>} */
       const each = { ours: [], peer: [] };
@@ -36,10 +37,10 @@ export const heap = {
         for (const name of names) await contender.visit(name);
         if (attributed) {
           const { bytes } = await contender.probe.ask('retained');
-          notes.push(...contributors(contender.kind, bytes));
+          notes.push(...contributors(contender.kind, bytes, count));
         }
         const after = await contender.probe.ask('heap');
-        each[contender.kind].push((after.heapUsed - before.heapUsed) / APPLICATIONS / MB);
+        each[contender.kind].push((after.heapUsed - before.heapUsed) / count / MB);
         await contender.sleep(names);
       });
       return {
@@ -55,12 +56,13 @@ export const heap = {
  * The largest allocators of what is still alive, an application each, by sampling.
  * @param {string} kind
  * @param {Record<string, number>} bytes
+ * @param {number} count of applications
  */
-function contributors(kind, bytes) {
+function contributors(kind, bytes, count) {
   const packages = sum(bytes, (who) => who.split(' ')[0]);
   const functions = sum(bytes, (who) => who);
   const told = (/** @type {[string, number][]} */ list) =>
-    list.map(([who, size]) => `${who} ${(size / APPLICATIONS / MB).toFixed(2)}`).join(', ');
+    list.map(([who, size]) => `${who} ${(size / count / MB).toFixed(2)}`).join(', ');
   return [
     `${kind}, allocated and alive, MB an application, by package: ${told(packages)}`,
     `${kind}, by function: ${told(functions)}`,

@@ -23,8 +23,8 @@ export const storm = {
    * @returns {Promise<import('../findings.mjs').Findings>}
    */
   async measure(laboratory, rounds) {
-    const names = appNames(APPLICATIONS);
-    return laboratory.withContenders(['ours', 'peer'], { fleet: { installed: APPLICATIONS } }, async (contenders) => {
+    const names = appNames(laboratory.size(APPLICATIONS));
+    return laboratory.withContenders(['ours', 'peer'], { fleet: { installed: names.length } }, async (contenders) => {
       for (const contender of contenders) {
         await contender.visit(names[0]);
         await contender.sleep([names[0]]);
