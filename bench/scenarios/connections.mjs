@@ -110,6 +110,6 @@ async function count(observer, counted, until) {
 /** @param {import('../contender.mjs').Contender} contender */
 async function budgetOf(contender) {
   const info = await (await contender.administrator).get('appSupervisor:info');
-  const budget = Number(info?.connections?.budget ?? info?.connections?.limit);
+  const budget = Number(info?.connections?.limit);
   return Number.isFinite(budget) ? budget : undefined;
 }
