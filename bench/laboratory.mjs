@@ -183,6 +183,8 @@ export class Laboratory {
       for (const kind of kinds) {
         const contender = await this.report.step(`starting: ${kind}`, () => this.#contender(kind, setting));
         releases.add(() => contender.stop());
+        // For an end that comes from outside while the work is under way.
+        this.#releases.add(() => contender.stop());
         contenders.push(contender);
       }
       return await work(contenders);

@@ -42,6 +42,11 @@ await runAsProgram(async ({ signal, report }) => {
     scenarios: /** @type {Record<string, unknown>} */ ({}),
   };
   const failures = [];
+  /** @type {Promise<never>} */
+  const interrupted = new Promise((_, reject) => {
+    signal.addEventListener('abort', () => reject(signal.reason), { once: true });
+  });
+  interrupted.catch(() => undefined);
   try {
     for (const name of options.only) {
       signal.throwIfAborted();
@@ -49,7 +54,9 @@ await runAsProgram(async ({ signal, report }) => {
       report.say(`\n${name}: ${question}`);
       const startedAt = Date.now();
       try {
-        const findings = await measure(laboratory, options.rounds ?? rounds);
+        const measuring = measure(laboratory, options.rounds ?? rounds);
+        measuring.catch(() => undefined);
+        const findings = await Promise.race([measuring, interrupted]);
         const seconds = Math.round((Date.now() - startedAt) / 1_000);
         results.scenarios[name] = { question, seconds, ...findings };
         report.say(`\n${tables(findings)}\n\n(${seconds} s)`);

@@ -26,6 +26,7 @@ export const cycles = {
     return laboratory.withContenders(['ours'], { fleet: { installed: 1 } }, async ([contender]) => {
       const name = appName(1);
       const count = laboratory.size(CYCLES);
+      const settling = laboratory.size(SETTLING);
       const census = async () => {
         // Sockets that were closed take a moment to go.
         await sleep(1_000);
@@ -36,12 +37,12 @@ export const cycles = {
       const points = [];
       /** @type {Record<string, number>} */
       let before = {};
-      for (let cycle = 0; cycle <= SETTLING + count; cycle += 1) {
-        if (cycle === SETTLING) before = await census();
-        if (cycle >= SETTLING && (cycle - SETTLING) % SAMPLE_EVERY === 0) {
-          points.push([cycle - SETTLING, (await contender.probe.ask('heap')).heapUsed / MB]);
+      for (let cycle = 0; cycle <= settling + count; cycle += 1) {
+        if (cycle === settling) before = await census();
+        if (cycle >= settling && (cycle - settling) % SAMPLE_EVERY === 0) {
+          points.push([cycle - settling, (await contender.probe.ask('heap')).heapUsed / MB]);
         }
-        if (cycle === SETTLING + count) break;
+        if (cycle === settling + count) break;
         await contender.visit(name);
         await contender.sleep([name]);
       }
