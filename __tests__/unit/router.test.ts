@@ -108,7 +108,7 @@ describe('Router', () => {
       fc.assert(
         fc.property(request, ({ url: address, from, ...headers }) => {
           const given = Object.fromEntries(Object.entries(headers).filter(([, value]) => value !== undefined));
-          const make = () => new FakeRequest({ url: address, from, headers: given as Record<string, string> });
+          const make = () => new FakeRequest({ url: address, from, headers: given });
           const whole = make();
           const expected = router.route(whole).kind === 'main' && router.place(whole).pageApp === undefined;
           const glanced = make();
@@ -117,7 +117,7 @@ describe('Router', () => {
           expect(router.route(glanced).kind).toBe(router.route(whole).kind);
           if (Object.getOwnPropertySymbols(glanced).length > 0) glances += 1;
         }),
-        { numRuns: 2_000 },
+        { numRuns: 1_000 },
       );
       expect(glances).toBeGreaterThan(20);
     });
