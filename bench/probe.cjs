@@ -4,7 +4,7 @@
  * Loaded into the NocoBase process that is measured (`NODE_OPTIONS=--require …`), of every contender alike. It answers
  * one JSON line with one JSON line on the Unix socket that `BENCH_PROBE` names. It does nothing unasked.
  */
-const { existsSync, readdirSync, rmSync } = require('node:fs');
+const { readdirSync, readlinkSync, rmSync } = require('node:fs');
 const { createServer } = require('node:net');
 const { basename } = require('node:path');
 const { createInterface } = require('node:readline');
@@ -29,6 +29,21 @@ async function tidy() {
 }
 
 const listenersOf = (emitter) => emitter.eventNames().reduce((sum, event) => sum + emitter.listenerCount(event), 0);
+
+/** What stands behind each file descriptor, sockets and pipes by their kind; empty where the system does not tell. */
+function openFiles() {
+  try {
+    return readdirSync('/proc/self/fd').flatMap((fd) => {
+      try {
+        return readlinkSync(`/proc/self/fd/${fd}`).replace(/:\[\d+\]$/, '');
+      } catch {
+        return []; // closed meanwhile
+      }
+    });
+  } catch {
+    return [];
+  }
+}
 
 let sampling;
 
@@ -60,7 +75,7 @@ const QUESTIONS = {
     return {
       handles: process._getActiveHandles().length,
       timers: resources.Timeout ?? 0,
-      files: existsSync('/proc/self/fd') ? readdirSync('/proc/self/fd').length : 0,
+      files: openFiles(),
       listeners: listenersOf(process) + listenersOf(supervisor()) + listenersOf(supervisor().apps.main),
     };
   },

@@ -30,13 +30,13 @@ export const cycles = {
       const census = async () => {
         // Sockets that were closed take a moment to go.
         await sleep(1_000);
-        const counted = await contender.probe.ask('census');
-        return { ...counted, connections: await laboratory.server.connections(DATABASE) };
+        const { files, ...counted } = await contender.probe.ask('census');
+        const connections = await laboratory.server.connections(DATABASE);
+        return { open: tally(files), counts: { ...counted, files: files.length, connections } };
       };
       /** @type {[cycle: number, mb: number][]} */
       const points = [];
-      /** @type {Record<string, number>} */
-      let before = {};
+      let before = await census();
       for (let cycle = 0; cycle <= settling + count; cycle += 1) {
         if (cycle === settling) before = await census();
         if (cycle >= settling && (cycle - settling) % SAMPLE_EVERY === 0) {
@@ -47,7 +47,7 @@ export const cycles = {
         await contender.sleep([name]);
       }
       const after = await census();
-      const kinds = Object.keys(before);
+      const kinds = Object.keys(before.counts);
       return {
         figures: [
           figure(
@@ -56,13 +56,38 @@ export const cycles = {
             'MB',
             points.map(([, mb]) => mb),
           ),
-          ...kinds.map((kind) => figure('ours', `${kind}, before and after`, '', [before[kind], after[kind]])),
+          ...kinds.flatMap((kind) => [
+            figure('ours', `${kind}, before`, '', [before.counts[kind]]),
+            figure('ours', `${kind}, after`, '', [after.counts[kind]]),
+          ]),
         ],
         claims: [
           claim('heap slope, MB a cycle', [slope(points)], 'below', 0.02),
-          ...kinds.map((kind) => claim(`${kind} more than before`, [after[kind] - before[kind]], 'at most', 0)),
+          ...kinds.map((kind) =>
+            claim(`${kind} more than before`, [after.counts[kind] - before.counts[kind]], 'at most', 0),
+          ),
         ],
+        notes: more(before.open, after.open),
       };
     });
   },
 };
+
+/**
+ * @param {string[]} files
+ * @returns {Map<string, number>}
+ */
+function tally(files) {
+  const counts = new Map();
+  for (const file of files) counts.set(file, (counts.get(file) ?? 0) + 1);
+  return counts;
+}
+
+/**
+ * @param {Map<string, number>} before
+ * @param {Map<string, number>} after
+ */
+function more(before, after) {
+  const grown = [...after].filter(([file, count]) => count > (before.get(file) ?? 0));
+  return grown.map(([file, count]) => `open ${count - (before.get(file) ?? 0)} times more than before: ${file}`);
+}
