@@ -34,10 +34,10 @@ const FAST = 'SIGINT';
 
 /**
  * @param {import('./data-directory.mjs').DataDirectory} data
- * @param {{ signal?: AbortSignal, hurry?: AbortSignal }} [options]
+ * @param {{ maxConnections?: number, signal?: AbortSignal, hurry?: AbortSignal }} [options]
  * @returns {Promise<{ address: ServerAddress, pid: number, stop: () => Promise<void> }>}
  */
-export async function startPostgres(data, { signal, hurry } = {}) {
+export async function startPostgres(data, { maxConnections = 200, signal, hurry } = {}) {
   const place = await findPlace(data.path);
   await initialise(place, data, signal);
   const memory = /** @type {NonNullable<import('./data-directory.mjs').Memory['postgres']>} */ (data.memory.postgres);
@@ -54,7 +54,7 @@ export async function startPostgres(data, { signal, hurry } = {}) {
     port: memory.port,
     listen_addresses: '127.0.0.1',
     unix_socket_directories: '',
-    max_connections: 200,
+    max_connections: maxConnections,
   };
   const server = await startProcess(
     place.postgres,

@@ -13,6 +13,12 @@ type Row = Record<string, unknown>;
 export class Registry implements AppLookup {
   private records = new Map<string, AppRecord>();
   private domains = new Map<string, string>();
+  private changes = 0;
+
+  /** Another number after each change of names or domains. */
+  get version(): number {
+    return this.changes;
+  }
 
   get size(): number {
     return this.records.size;
@@ -36,6 +42,7 @@ export class Registry implements AppLookup {
 
   put(record: AppRecord): void {
     this.delete(record.name);
+    this.changes += 1;
     this.records.set(record.name, record);
     if (record.cname) this.domains.set(record.cname.toLowerCase(), record.name);
   }
@@ -43,12 +50,14 @@ export class Registry implements AppLookup {
   delete(name: string): void {
     const record = this.records.get(name);
     if (!record) return;
+    this.changes += 1;
     this.records.delete(name);
     const domain = record.cname?.toLowerCase();
     if (domain && this.domains.get(domain) === name) this.domains.delete(domain);
   }
 
   clear(): void {
+    this.changes += 1;
     this.records.clear();
     this.domains.clear();
   }
@@ -58,6 +67,7 @@ export class Registry implements AppLookup {
     const rows = (await mainApp.db.getModel(COLLECTION).findAll({ raw: true })) as unknown as Row[];
     const fresh = new Registry();
     for (const row of rows) fresh.put(recordFromRow(withParsedJson(row)));
+    this.changes += 1;
     this.records = fresh.records;
     this.domains = fresh.domains;
   }

@@ -188,6 +188,8 @@ export class LocalAdapter implements AppDiscoveryAdapter, AppProcessAdapter {
   async getApp(appName: string, options: GetAppOptions = {}): Promise<Application> {
     // The core takes no application for "leave this message alone".
     if (isUnreadableMessage()) return undefined as never;
+    // Asked twice for each request to the main application.
+    if (appName === 'main' && this.isBootstrapped(appName)) return this.apps.main as Application;
     // While the process ends, the core still asks for the main application at each request.
     if (!options.withOutBootStrap && !this.service.ending) {
       if (appName === 'main' || this.standingAside) await this.bootstrapApp(appName, options);
@@ -217,13 +219,18 @@ export class LocalAdapter implements AppDiscoveryAdapter, AppProcessAdapter {
 
   /** The main application, and the answer to unknown names while nobody manages sub-applications. */
   private async bootstrapByCore(appName: string, options: GetAppOptions): Promise<void> {
+    if (this.isBootstrapped(appName)) return;
     const status = this.appStatus[appName];
-    if (this.hasApp(appName) && status && status !== 'preparing') return;
     // Looked up once: the next visitor is told at once that there is no such application.
     if (status === 'initializing' || (status === 'not_found' && appName !== 'main')) return;
     this.setAppStatus(appName, 'initializing');
     if (!this.hasApp(appName)) await this.supervisor.initApp({ appName, options: options as { upgrading?: boolean } });
     this.setAppStatus(appName, this.hasApp(appName) ? 'initialized' : 'not_found');
+  }
+
+  private isBootstrapped(appName: string): boolean {
+    const status = this.appStatus[appName];
+    return this.hasApp(appName) && status !== undefined && status !== 'preparing';
   }
 
   private async wake(appName: string): Promise<void> {

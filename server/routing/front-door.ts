@@ -89,7 +89,7 @@ export class FrontDoor {
       refuse(req, res, new AppError('APP_REQUEST_INVALID'));
       return Promise.resolve(true);
     }
-    if (phase === 'active' && this.service.mainUp && this.isForMain(req)) return false;
+    if (phase === 'active' && this.service.mainUp && this.router.isForMain(req)) return false;
     return this.walk({ req, res, needsApp: true }).catch((error: unknown) => {
       if (!isAppError(error)) this.service.supervisor.logger.error('front door', { error: String(error) });
       refuse(
@@ -101,10 +101,6 @@ export class FrontDoor {
       );
       return true;
     });
-  }
-
-  private isForMain(req: IncomingMessage): boolean {
-    return this.router.route(req).kind === 'main' && this.router.place(req).pageApp === undefined;
   }
 
   private walk(visit: Visit): Promise<boolean> {

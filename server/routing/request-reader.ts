@@ -24,6 +24,9 @@ export interface RequestPlace {
 
 const FORWARDED = /^\s*([^,]*)/;
 
+/** What an address must not contain to be taken at a glance: escapes, and every way of naming an application. */
+const NOT_PLAIN = /[#%\\]|__app/i;
+
 function single(value: string | string[] | undefined): string | undefined {
   return Array.isArray(value) ? value[0] : value;
 }
@@ -74,6 +77,8 @@ export class RequestReader {
   private readonly filesPrefixes: string[];
   private readonly uploadsPrefix: string;
   private readonly pagePrefixes: string[];
+  /** Below these the path names an application. */
+  private readonly namingPrefixes: string[];
 
   constructor(
     private readonly config: Pick<SupervisorConfig, 'apiBasePath' | 'publicPath' | 'trustedProxies'>,
@@ -86,6 +91,19 @@ export class RequestReader {
     this.uploadsPrefix = `${publicPath}/storage/uploads/`;
     const modern = modernPrefix.replace(/^\/+|\/+$/g, '');
     this.pagePrefixes = [`${publicPath}/apps/`, `${publicPath}/${modern}/apps/`];
+    this.namingPrefixes = [...this.filesPrefixes, ...this.pagePrefixes];
+  }
+
+  /**
+   * Whether a glance tells that nothing but its host can name an application in this request. False says nothing:
+   * such a request is read in full.
+   */
+  isPlain({ url, originalUrl, headers }: RoutedRequest): boolean {
+    if (url === undefined || originalUrl !== undefined || url.charCodeAt(0) !== 47 || NOT_PLAIN.test(url)) return false;
+    if (headers['x-app'] !== undefined || headers['x-hostname'] !== undefined) return false;
+    if (headers['x-forwarded-host'] !== undefined) return false;
+    for (const prefix of this.namingPrefixes) if (url.startsWith(prefix)) return false;
+    return true;
   }
 
   read(req: RoutedRequest): RouteInput {

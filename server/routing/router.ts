@@ -1,8 +1,15 @@
 import { routeRequest, type AppLookup, type Route } from '../../src/policies/host-match';
 import type { AppService } from '../app-service';
+import { MainHosts } from './main-hosts';
 import { RequestReader, type RequestPlace, type RoutedRequest } from './request-reader';
 
 const NO_APPLICATIONS: AppLookup = { has: () => false, byDomain: () => undefined };
+const MAIN: Route = { kind: 'main', via: 'default' };
+
+/** On a request that was found to be plainly for the main application. A map of such would cost more than the finding. */
+const PLAINLY_MAIN = Symbol('plainly for the main application');
+
+type Marked = RoutedRequest & { [PLAINLY_MAIN]?: true };
 
 /**
  * Decides which application a request is for, once a request: the front door and the core's selector chain get the
@@ -10,11 +17,13 @@ const NO_APPLICATIONS: AppLookup = { has: () => false, byDomain: () => undefined
  */
 export class Router {
   private readonly reader: RequestReader;
+  private readonly mainHosts: MainHosts;
   /** By the headers object: for sockets the core asks with a request of its own making, and the same headers. */
   private readonly decided = new WeakMap<object, Route>();
 
   constructor(private readonly service: AppService) {
     this.reader = new RequestReader(service.config);
+    this.mainHosts = new MainHosts(service.config.baseDomains, service.registry);
   }
 
   /** Before the applications are known, nothing can be decided. */
@@ -22,12 +31,26 @@ export class Router {
     return this.service.active;
   }
 
+  /**
+   * Whether a request is for the main application, and names no application in a page's path either. What most
+   * requests are is told here by a glance, and remembered for `route`.
+   */
+  isForMain(req: RoutedRequest): boolean {
+    const { host } = req.headers;
+    if (host !== undefined && !this.isSingle && this.reader.isPlain(req) && this.mainHosts.has(host)) {
+      (req as Marked)[PLAINLY_MAIN] = true;
+      return true;
+    }
+    return this.route(req).kind === 'main' && this.place(req).pageApp === undefined;
+  }
+
   route(req: RoutedRequest): Route {
+    if ((req as Marked)[PLAINLY_MAIN]) return MAIN;
     const known = this.decided.get(req.headers);
     if (known) return known;
     const { supervisor, config, registry } = this.service;
     const route: Route =
-      supervisor.runningMode === 'single' && supervisor.singleAppName
+      this.isSingle && supervisor.singleAppName
         ? { kind: 'app', name: supervisor.singleAppName, via: 'default' }
         : routeRequest(this.reader.read(req), config.baseDomains, registry);
     this.decided.set(req.headers, route);
@@ -40,6 +63,11 @@ export class Router {
    */
   routeUnlisted(req: RoutedRequest): Route {
     return routeRequest(this.reader.read(req), this.service.config.baseDomains, NO_APPLICATIONS);
+  }
+
+  private get isSingle(): boolean {
+    const { supervisor } = this.service;
+    return supervisor.runningMode === 'single' && Boolean(supervisor.singleAppName);
   }
 
   place(req: RoutedRequest): RequestPlace {

@@ -1,0 +1,72 @@
+// @ts-check
+/**
+ * Somebody who wants an application: one request, or requests until the application answers.
+ */
+import { Agent, request } from 'node:http';
+import { setTimeout as sleep } from 'node:timers/promises';
+
+/** Answered by the application's own instance, to anybody, without a look into its database. */
+export const LIGHT_ACTION = 'app:getInfo';
+/** How long a refused visitor waits before it asks again. */
+const AGAIN_MS = 100;
+const GIVE_UP_MS = 240_000;
+
+const agent = new Agent({ keepAlive: true, maxSockets: Infinity });
+
+/**
+ * @param {string} url
+ * @param {Record<string, string>} [headers]
+ * @returns {Promise<{ status: number, text: string, ms: number }>}
+ */
+export function ask(url, headers = {}) {
+  const startedAt = performance.now();
+  return new Promise((resolve, reject) => {
+    const call = request(url, { agent, headers, timeout: GIVE_UP_MS }, (answer) => {
+      let text = '';
+      answer.setEncoding('utf8').on('data', (chunk) => (text += chunk));
+      answer.once('end', () => {
+        resolve({ status: answer.statusCode ?? 0, text, ms: performance.now() - startedAt });
+      });
+      answer.once('error', reject);
+    });
+    call.once('timeout', () => call.destroy(new Error(`no answer from ${url}`)));
+    call.once('error', reject);
+    call.end();
+  });
+}
+
+/**
+ * Asks an application until its answer is 200.
+ * @param {string} api
+ * @param {string} app
+ * @returns {Promise<{ ms: number, refused: number }>} the time until then, and how many answers were another
+ */
+export async function visit(api, app) {
+  const startedAt = performance.now();
+  for (let refused = 0; ; refused += 1) {
+    const { status } = await ask(`${api}/${LIGHT_ACTION}`, { 'X-App': app });
+    const ms = performance.now() - startedAt;
+    if (status === 200) return { ms, refused };
+    if (ms > GIVE_UP_MS) throw new Error(`the application ${app} did not answer 200 within ${GIVE_UP_MS / 1000} s`);
+    await sleep(AGAIN_MS);
+  }
+}
+
+/**
+ * Asks at fixed times, whether the former answers have come or not; a time is counted from when it was due.
+ * @param {string} url
+ * @param {number} everyMs
+ * @param {AbortSignal} until
+ * @returns {Promise<{ ms: number[], refused: number }>}
+ */
+export async function watch(url, everyMs, until) {
+  /** @type {Promise<{ ms: number, status: number }>[]} */
+  const answers = [];
+  for (let due = performance.now(); !until.aborted; due += everyMs) {
+    await sleep(Math.max(0, due - performance.now()), undefined, { signal: until }).catch(() => undefined);
+    if (until.aborted) break;
+    answers.push(ask(url).then(({ status }) => ({ status, ms: performance.now() - due })));
+  }
+  const all = await Promise.all(answers);
+  return { ms: all.map(({ ms }) => ms), refused: all.filter(({ status }) => status !== 200).length };
+}
