@@ -1,7 +1,7 @@
 import type { IncomingHttpHeaders, IncomingMessage } from 'node:http';
 import type { Duplex } from 'node:stream';
 import type { Application, AppSupervisor } from '@nocobase/server';
-import { Gateway } from '@nocobase/server';
+import { Gateway, PluginManager } from '@nocobase/server';
 
 /**
  * The few things of NocoBase 2.2 that this plugin uses although its published types do not offer them. Kept in one
@@ -65,4 +65,14 @@ export interface CoreSocket {
 
 export function socketServer(): CoreSocketServer | undefined {
   return (Gateway.getInstance() as unknown as { wsServer?: CoreSocketServer }).wsServer;
+}
+
+/** The version of a package as the core reads it when it stamps an upgraded database; undefined when it is not there. */
+export async function readPackageVersion(packageName: string): Promise<string | undefined> {
+  try {
+    const { version } = (await PluginManager.getPackageJson(packageName)) as { version?: unknown };
+    return typeof version === 'string' ? version : undefined;
+  } catch {
+    return undefined;
+  }
 }

@@ -47,6 +47,15 @@ export const ERROR_TABLE = {
     message:
       'The application "{name}" failed {failures} times in a row (last: {code} in step "{step}") and is in quarantine; mend the cause, then start it again.',
   },
+  APP_VERSION_NEWER: {
+    status: 503,
+    message:
+      'The database of the application "{name}" belongs to NocoBase {stored}, and this is {installed}; upgrade this NocoBase, or restore the application from a backup of the older version.',
+  },
+  APP_UPGRADE_RUNNING: {
+    status: 409,
+    message: 'An upgrade of {count} applications is under way ({done} are done); wait until it has ended.',
+  },
   APP_WAIT_TIMEOUT: {
     status: 503,
     message: 'The application "{name}" is still starting; try again in a few seconds.',

@@ -6,13 +6,15 @@ function read(env: Record<string, string | undefined>): { config: SupervisorConf
   return { config: readConfig(env, (message) => warnings.push(message)), warnings };
 }
 
-type NumberField = 'waitTimeoutMs' | 'maxWaiting' | 'bootTimeoutMs' | 'bootConcurrency' | 'drainTimeoutMs';
+type NumberField =
+  'waitTimeoutMs' | 'maxWaiting' | 'bootTimeoutMs' | 'bootConcurrency' | 'upgradeConcurrency' | 'drainTimeoutMs';
 
 const numbers: { variable: string; field: NumberField; fallback: number; min: number; unit: number }[] = [
   { variable: 'APP_SUPERVISOR_WAIT_TIMEOUT', field: 'waitTimeoutMs', fallback: 55, min: 1, unit: 1_000 },
   { variable: 'APP_SUPERVISOR_MAX_WAITING', field: 'maxWaiting', fallback: 100, min: 0, unit: 1 },
   { variable: 'APP_SUPERVISOR_BOOT_TIMEOUT', field: 'bootTimeoutMs', fallback: 180, min: 1, unit: 1_000 },
   { variable: 'APP_SUPERVISOR_BOOT_CONCURRENCY', field: 'bootConcurrency', fallback: 2, min: 1, unit: 1 },
+  { variable: 'APP_SUPERVISOR_UPGRADE_CONCURRENCY', field: 'upgradeConcurrency', fallback: 1, min: 1, unit: 1 },
   { variable: 'APP_SUPERVISOR_DRAIN_TIMEOUT', field: 'drainTimeoutMs', fallback: 10, min: 0, unit: 1_000 },
 ];
 
@@ -26,6 +28,7 @@ describe('without an environment', () => {
       maxWaiting: 100,
       bootTimeoutMs: 180_000,
       bootConcurrency: expect.any(Number) as number,
+      upgradeConcurrency: 1,
       drainTimeoutMs: 10_000,
       quarantine: { backoff: DEFAULT_BACKOFF, quarantineAfter: 5, healthyAfterMs: 60_000 },
       apiBasePath: '/api',

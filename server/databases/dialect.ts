@@ -1,4 +1,5 @@
 import type { AppError } from '../../src/errors';
+import type { StoredVersions } from '../../src/policies/upgrade-plan';
 
 /** How a database server is reached: the main application's own connection settings. */
 export interface ServerAddress {
@@ -9,6 +10,13 @@ export interface ServerAddress {
   /** A database that exists and may be connected to: the main application's own. */
   database: string;
   ssl?: unknown;
+}
+
+/** What the tables of an instance are called: the core's own names, prefixed, and with `underscored` in snake case. */
+export interface TableLayout {
+  schema: string;
+  tablePrefix: string;
+  underscored: boolean;
 }
 
 export type DatabaseFinding = 'absent' | 'empty' | 'occupied';
@@ -35,6 +43,8 @@ export interface DatabaseDialect {
    * with the token left.
    */
   drop(server: ServerAddress, database: string, token: string): Promise<void>;
+  /** The versions that an instance keeps in its tables; undefined when nothing is installed there. One statement. */
+  readVersions(server: ServerAddress, layout: TableLayout): Promise<StoredVersions | undefined>;
   /** An error of the driver as one of ours, without password or address in it. */
   explain(error: unknown, database?: string): AppError;
 }

@@ -1,12 +1,15 @@
 import type { RunnerHost } from '../../../server/lifecycle/app-runner';
 import { AppRunner } from '../../../server/lifecycle/app-runner';
 import { BootQueue } from '../../../server/lifecycle/boot-queue';
+import { AppVersions } from '../../../server/lifecycle/versions';
 import { readConfig, type SupervisorConfig } from '../../../server/config';
 import type { AppRecord } from '../../../src/app-record';
 import type { AppState } from '../../../src/app-state';
 import type { AppEvent } from '../../../src/events';
 
-type Stage = 'auth' | 'install' | 'load' | 'start' | 'destroy';
+type Stage = 'auth' | 'install' | 'upgrade' | 'load' | 'start' | 'destroy';
+
+export const INSTALLED = '2.2.15';
 
 /** As much of NocoBase's Application as a runner touches. `world.at` decides what happens at each stage. */
 class FakeApplication {
@@ -14,8 +17,8 @@ class FakeApplication {
   alive = true;
   /** It was started, and answers requests. */
   answers = false;
-  readonly log = { info: () => undefined };
-  readonly version = { get: () => Promise.resolve('2.2.15') };
+  readonly log = { info: () => undefined, warn: () => undefined };
+  readonly version = { get: () => Promise.resolve(this.world.stored) };
   readonly db = {
     auth: () => this.stage('auth'),
     closed: () => !this.alive,
@@ -34,7 +37,7 @@ class FakeApplication {
   }
 
   isInstalled = () => Promise.resolve(true);
-  getPackageVersion = () => '2.2.15';
+  getPackageVersion = () => INSTALLED;
   setMaxListeners = () => this;
   removeAllListeners = () => this;
   authenticate = () => Promise.resolve();
@@ -43,7 +46,10 @@ class FakeApplication {
     await this.stage('start');
     this.answers = true;
   };
-  runCommandThrowError = (command: string) => this.stage(command === 'install' ? 'install' : 'load');
+  runCommandThrowError = async (command: 'install' | 'upgrade') => {
+    await this.stage(command);
+    if (command === 'upgrade' && this.world.stamps) this.world.stored = INSTALLED;
+  };
 
   async destroy(): Promise<void> {
     await this.stage('destroy');
@@ -60,12 +66,16 @@ export class RunnerWorld {
   readonly warnings: string[] = [];
   readonly running: string[] = [];
   readonly events: AppEvent[] = [];
+  /** NocoBase's version in the application's database, and whether an upgrade writes it. */
+  stored = INSTALLED;
+  stamps = true;
   at: Partial<Record<Stage, (id: number) => Promise<void> | void>> = {};
   record: AppRecord;
   config: SupervisorConfig;
   /** How often an instance was constructed while another one was alive. */
   overlaps = 0;
   private readonly instances: FakeApplication[] = [];
+  readonly queue = new BootQueue(() => this.config.bootConcurrency);
   readonly runner: AppRunner;
 
   constructor(record: Partial<AppRecord> = {}, initial: AppState = 'asleep', env: Record<string, string> = {}) {
@@ -102,8 +112,12 @@ export class RunnerWorld {
     return {
       supervisor,
       config: this.config,
-      queue: new BootQueue(() => this.config.bootConcurrency),
+      queue: this.queue,
       provisioner: { explain: () => undefined },
+      versions: new AppVersions(
+        () => INSTALLED,
+        () => Promise.resolve(undefined),
+      ),
       mainApp: () => ({ db: { getCollection: () => undefined }, log: { info: () => undefined } }),
       record: () => this.record,
       secrets: () => ({}),
