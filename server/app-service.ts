@@ -3,7 +3,7 @@ import { rm } from 'node:fs/promises';
 import { isTransient, type Application, type AppSupervisor } from '@nocobase/server';
 import type { PoolOptions } from 'sequelize';
 import type { AppModel, AppStatus } from '@nocobase/server/lib/app-supervisor/types';
-import { storagePathJoin } from '@nocobase/utils';
+import { lodash, storagePathJoin } from '@nocobase/utils';
 import type { AppRecord } from '../src/app-record';
 import { APP_STATES, type AppCondition, type AppState } from '../src/app-state';
 import { AppError } from '../src/errors';
@@ -12,11 +12,12 @@ import { withConnectTimeout, withJwtSecret } from './app-options';
 import { viewOf, type AppView } from './app-view';
 import { readConfig, type SupervisorConfig } from './config';
 import { answerErrors } from './error-answers';
-import { currentOptionsFactory, forgetGatewayLogger } from './core';
-import type { ServerAddress } from './databases/dialect';
+import { currentOptionsFactory, forgetGatewayLogger, readPackageVersion } from './core';
+import { addressOf, type DatabaseOptions } from './databases/location';
 import { postgresDialect } from './databases/postgres';
 import { DatabaseProvisioner } from './databases/provisioner';
 import { SecretBox, type AppSecrets } from './databases/secrets';
+import { FleetUpgrade } from './fleet-upgrade';
 import { AppRunner, type RunnerHost } from './lifecycle/app-runner';
 import { trackBelongings } from './lifecycle/belongings';
 import { BootQueue } from './lifecycle/boot-queue';
@@ -26,6 +27,7 @@ import { Waker } from './lifecycle/waker';
 import { FaultFence, type Fault } from './lifecycle/fault-fence';
 import { FaultLedger } from './lifecycle/fault-ledger';
 import { FastStart } from './lifecycle/fast-start/fast-start';
+import { AppVersions } from './lifecycle/versions';
 import { COLLECTION, Registry } from './registry';
 import { Timeline } from './timeline';
 
@@ -64,6 +66,8 @@ export class AppService implements RunnerHost {
   readonly sleeper: Sleeper;
   private readonly waker: Waker;
   readonly fastStart: FastStart;
+  readonly versions = new AppVersions(() => this.mainApp().getPackageVersion(), readPackageVersion);
+  readonly upgrades = new FleetUpgrade(this);
   readonly secretBox: SecretBox;
   private readonly runningListeners = new Set<(name: string) => void>();
   private readonly faultListeners = new Set<FaultListener>();
@@ -94,7 +98,10 @@ export class AppService implements RunnerHost {
     this.secretBox = new SecretBox(storagePathJoin('apps', 'main', 'app_supervisor_key.dat'));
     this.provisioner = new DatabaseProvisioner(
       () => (this.mainApp().db.isPostgresCompatibleDialect?.() ? postgresDialect : undefined),
-      () => this.mainServer(),
+      () => ({
+        ...addressOf(this.mainApp().db.options as unknown as DatabaseOptions),
+        lend: (work) => this.lend(work),
+      }),
       () => this.registry.all(),
     );
   }
@@ -376,22 +383,30 @@ export class AppService implements RunnerHost {
     await this.runner(name)?.settled();
   }
 
-  /** After the main application was upgraded, the applications that are kept awake follow; one failure stops no other. */
+  /**
+   * After the main application was upgraded, the applications that are kept awake follow, also when no version changed:
+   * whoever asked for the upgrade had a reason. One failure stops no other.
+   */
   async upgradeEager(): Promise<void> {
     if (!this.active) return;
     const eager = [...this.registry.all()].filter((record) => record.startMode === 'eager' && !record.stoppedAt);
-    for (const { name } of eager) {
-      this.mainApp().setMaintainingMessage(`upgrading application ${name}...`);
-      await this.runner(name)
-        ?.upgrade()
-        .catch((error: unknown) =>
-          this.supervisor.logger.error(`upgrade of "${name}" failed`, { error: String(error) }),
-        );
-    }
+    const names = eager.map(({ name }) => name);
+    await (
+      await this.upgrades.startAfterwards(names, { force: true })
+    ).done;
+  }
+
+  lend<T>(work: () => Promise<T>): Promise<T> {
+    return this.connections.lend(work);
+  }
+
+  onUpgrading(name: string): void {
+    this.mainApp().setMaintainingMessage(`upgrading application ${name}...`);
   }
 
   /** The plugin is disabled: everything that it runs ends; what an operator decided stays as it is. */
   async shutDown(): Promise<void> {
+    await this.upgrades.end();
     await Promise.all([...this.runners.values()].map((runner) => runner.stop('shutdown')));
     await this.timeline.flush();
     this.standAside(undefined);
@@ -453,6 +468,7 @@ export class AppService implements RunnerHost {
     this.runners.delete(name);
     this.fence.forget(name);
     this.ledger.forget(name);
+    this.versions.forget(name);
     await this.supervisor.clearAppStatus(name);
   }
 
@@ -488,21 +504,6 @@ export class AppService implements RunnerHost {
   /** Transactions in which rows are being created whose making is waited for: their rows are not visible outside. */
   readonly creations = new Map<string, unknown>();
 
-  private mainServer(): ServerAddress {
-    const options = this.mainApp().db.options as unknown as Record<string, unknown> & {
-      dialectOptions?: { ssl?: unknown };
-    };
-    return {
-      host: options.host as string | undefined,
-      port: options.port === undefined ? undefined : Number(options.port),
-      username: (options.username ?? options.user) as string | undefined,
-      password: options.password as string | undefined,
-      database: String(options.database),
-      ssl: options.dialectOptions?.ssl ?? options.ssl,
-      lend: (work) => this.connections.lend(work),
-    };
-  }
-
   /** The options of a sub-application's instance: the core's, the application's own database, and its secrets. */
   private appOptions(name: string, main: Application, given?: Record<string, unknown>): Record<string, unknown> {
     const base = (this.baseFactory as NonNullable<typeof this.baseFactory>)(name, main, given);
@@ -520,6 +521,16 @@ export class AppService implements RunnerHost {
     if (secrets.databasePassword !== undefined) database.password = secrets.databasePassword;
     if (secrets.jwtSecret) base.authManager = withJwtSecret(base.authManager, secrets.jwtSecret);
     return base;
+  }
+
+  /** The database options of an instance, without one: the application's own win, as where the core constructs it. */
+  databaseOptions(record: AppRecord): DatabaseOptions {
+    const own = lodash.cloneDeep(record.options);
+    if (own.encryptedDbPassword && own.database) {
+      own.database.password = this.supervisor.aesEncryptor?.decryptSync(String(own.database.password));
+    }
+    const { database } = this.appOptions(record.name, this.mainApp(), own);
+    return lodash.merge({}, database, own.database);
   }
 
   /** An application as the core knows it; an empty secret in an old row's options must not win over ours. */

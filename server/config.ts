@@ -20,6 +20,8 @@ export interface SupervisorConfig {
   bootTimeoutMs: number;
   /** How many applications boot or are made at the same time; at least 1. */
   bootConcurrency: number;
+  /** How many applications are upgraded at the same time by `applications:upgrade`, within the above; at least 1. */
+  upgradeConcurrency: number;
   /** How long Stop waits for the requests in flight. */
   drainTimeoutMs: number;
   /** Backoff and quarantine of applications that fail. */
@@ -147,6 +149,7 @@ export function readConfig(env: NodeJS.ProcessEnv, warn: Warn): SupervisorConfig
     maxWaiting: wholeNumber(env, 'APP_SUPERVISOR_MAX_WAITING', 100, 0, warn),
     bootTimeoutMs: seconds('APP_SUPERVISOR_BOOT_TIMEOUT', 180, 1),
     bootConcurrency: wholeNumber(env, 'APP_SUPERVISOR_BOOT_CONCURRENCY', defaultConcurrency(), 1, warn),
+    upgradeConcurrency: wholeNumber(env, 'APP_SUPERVISOR_UPGRADE_CONCURRENCY', 1, 1, warn),
     drainTimeoutMs: seconds('APP_SUPERVISOR_DRAIN_TIMEOUT', 10, 0),
     quarantine: {
       backoff: DEFAULT_BACKOFF,

@@ -3,7 +3,7 @@ import type { Duplex } from 'node:stream';
 import type Database from '@nocobase/database';
 import type { Application, AppSupervisor } from '@nocobase/server';
 import type { PoolOptions } from 'sequelize';
-import { Gateway } from '@nocobase/server';
+import { Gateway, PluginManager } from '@nocobase/server';
 
 /**
  * The few things of NocoBase 2.2 that this plugin uses although its published types do not offer them. Kept in one
@@ -138,4 +138,14 @@ export interface CoreTermination {
 export function coreTermination(): CoreTermination | undefined {
   const gateway = Gateway.getInstance() as unknown as CoreTermination;
   return typeof gateway.onTerminate === 'function' ? gateway : undefined;
+}
+
+/** The version of a package as the core reads it when it stamps an upgraded database; undefined when it is not there. */
+export async function readPackageVersion(packageName: string): Promise<string | undefined> {
+  try {
+    const { version } = (await PluginManager.getPackageJson(packageName)) as { version?: unknown };
+    return typeof version === 'string' ? version : undefined;
+  } catch {
+    return undefined;
+  }
 }

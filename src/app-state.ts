@@ -7,7 +7,8 @@ import type { Journey } from './events';
  *   application) or in `failed`. After a process was killed meanwhile, the next start of the main application
  *   takes the making up again.
  * - `asleep`: installed, no instance in memory. A visit wakes it: `booting`.
- * - `booting`: its instance is being constructed, loaded and started. Ends in `running` or in `failed`.
+ * - `booting`: its instance is being constructed, loaded and started, after its database was upgraded where it was
+ *   behind. Ends in `running` or in `failed`; after an upgrade alone in `asleep`.
  * - `running`: answers requests. When its instance ends without us, it is `asleep` (a manual one `stopped`).
  * - `draining`: no new request is let in, those in flight are waited for (bounded), then the instance is
  *   destroyed. Ends in `stopped` or `asleep`.

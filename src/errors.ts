@@ -53,6 +53,15 @@ export const ERROR_TABLE = {
       'The application "{name}" threw {count} uncaught errors within a minute and was taken down; it is tried again by itself.',
   },
   APP_SHUTTING_DOWN: { status: 503, message: 'NocoBase is shutting down; try again in a few seconds.' },
+  APP_VERSION_NEWER: {
+    status: 503,
+    message:
+      'The database of the application "{name}" belongs to NocoBase {stored}, and this is {installed}; upgrade this NocoBase, or restore the application from a backup of the older version.',
+  },
+  APP_UPGRADE_RUNNING: {
+    status: 409,
+    message: 'An upgrade of {count} applications is under way ({done} are done); wait until it has ended.',
+  },
   APP_WAIT_TIMEOUT: {
     status: 503,
     message: 'The application "{name}" is still starting; try again in a few seconds.',

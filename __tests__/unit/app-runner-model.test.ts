@@ -4,16 +4,19 @@ import { RunnerWorld } from './helpers/runner-world';
 /** Any interleaving of what may happen to one application, against the invariants of the house. */
 
 type Step =
-  | { do: 'wake' | 'start' | 'stop' | 'sleep' | 'nap' | 'restart' | 'lease' | 'release' | 'lose' }
+  | { do: 'wake' | 'start' | 'stop' | 'sleep' | 'nap' | 'restart' | 'upgrade' | 'lease' | 'release' | 'lose' }
   | { do: 'pass'; ms: number }
-  | { do: 'break' | 'hang' | 'mend'; stage: 'auth' | 'load' | 'start' };
+  | { do: 'break' | 'hang' | 'mend'; stage: 'auth' | 'upgrade' | 'load' | 'start' };
 
-const stage = fc.constantFrom('auth' as const, 'load' as const, 'start' as const);
+const stage = fc.constantFrom('auth' as const, 'upgrade' as const, 'load' as const, 'start' as const);
 const step: fc.Arbitrary<Step> = fc.oneof(
   {
     weight: 4,
     arbitrary: fc.record({
-      do: fc.constantFrom('wake', 'start', 'start', 'stop', 'sleep', 'nap', 'restart', 'lease', 'release', 'lose'),
+      do: fc.constantFrom(
+        ...(['wake', 'start', 'start', 'stop', 'sleep', 'nap', 'restart', 'upgrade'] as const),
+        ...(['lease', 'release', 'lose'] as const),
+      ),
     }),
   },
   {
@@ -37,7 +40,7 @@ class Model {
   private decision?: 'start' | 'stop';
 
   constructor() {
-    for (const name of ['auth', 'load', 'start'] as const) this.world.at[name] = () => slow(40);
+    for (const name of ['auth', 'upgrade', 'load', 'start'] as const) this.world.at[name] = () => slow(40);
     this.world.at.destroy = () => slow(30);
   }
 
@@ -67,6 +70,8 @@ class Model {
         return this.track(runner.sleep('idle', () => this.releases.length === 0));
       case 'restart':
         return this.track(runner.restart());
+      case 'upgrade':
+        return this.track(runner.upgrade(true));
       case 'lease':
         this.releases.push(runner.lease());
         return;
@@ -175,7 +180,8 @@ describe('whatever happens to an application', () => {
         const model = new Model();
         for (const one of steps) await model.apply(one);
         await model.settle();
-        for (const name of ['auth', 'load', 'start'] as const) await model.apply({ do: 'mend', stage: name });
+        for (const name of ['auth', 'upgrade', 'load', 'start'] as const)
+          await model.apply({ do: 'mend', stage: name });
         await model.apply({ do: 'start' });
         await jest.advanceTimersByTimeAsync(1_000);
         expect(model.world.runner.state).toBe('running');

@@ -10,6 +10,7 @@ function read(env: Record<string, string | undefined>): { config: SupervisorConf
 
 type NumberField =
   | ('waitTimeoutMs' | 'maxWaiting' | 'bootTimeoutMs' | 'bootConcurrency' | 'drainTimeoutMs' | 'shutdownTimeoutMs')
+  | 'upgradeConcurrency'
   | ('idleTimeoutMs' | 'maxRunning' | 'sleepIntervalMs');
 
 const numbers: { variable: string; field: NumberField; fallback: number; min: number; unit: number }[] = [
@@ -17,6 +18,7 @@ const numbers: { variable: string; field: NumberField; fallback: number; min: nu
   { variable: 'APP_SUPERVISOR_MAX_WAITING', field: 'maxWaiting', fallback: 100, min: 0, unit: 1 },
   { variable: 'APP_SUPERVISOR_BOOT_TIMEOUT', field: 'bootTimeoutMs', fallback: 180, min: 1, unit: 1_000 },
   { variable: 'APP_SUPERVISOR_BOOT_CONCURRENCY', field: 'bootConcurrency', fallback: 2, min: 1, unit: 1 },
+  { variable: 'APP_SUPERVISOR_UPGRADE_CONCURRENCY', field: 'upgradeConcurrency', fallback: 1, min: 1, unit: 1 },
   { variable: 'APP_SUPERVISOR_DRAIN_TIMEOUT', field: 'drainTimeoutMs', fallback: 10, min: 0, unit: 1_000 },
   { variable: 'APP_SUPERVISOR_IDLE_TIMEOUT', field: 'idleTimeoutMs', fallback: 900, min: 0, unit: 1_000 },
   { variable: 'APP_SUPERVISOR_MAX_RUNNING', field: 'maxRunning', fallback: 0, min: 0, unit: 1 },
@@ -37,6 +39,7 @@ describe('without an environment', () => {
       connectionTimeoutMs: 30_000,
       bootTimeoutMs: 180_000,
       bootConcurrency: expect.any(Number) as number,
+      upgradeConcurrency: 1,
       drainTimeoutMs: 10_000,
       quarantine: { backoff: DEFAULT_BACKOFF, quarantineAfter: 5, healthyAfterMs: 60_000 },
       idleTimeoutMs: 900_000,

@@ -270,7 +270,7 @@ export class LocalAdapter implements AppDiscoveryAdapter, AppProcessAdapter {
       async () => {
         await this.apps[appName]?.runCommand('upgrade');
       },
-      async () => this.service.runner(appName)?.upgrade(),
+      async () => (await this.service.upgrades.startAfterwards([appName])).done,
     );
   }
 

@@ -1,4 +1,5 @@
 import type { AppError } from '../../src/errors';
+import type { StoredVersions } from '../../src/policies/upgrade-plan';
 
 /** How a database server is reached: the main application's own connection settings. */
 export interface ServerAddress {
@@ -11,6 +12,13 @@ export interface ServerAddress {
   ssl?: unknown;
   /** Counts one connection for as long as the work takes; see `ProcessConnections.lend`. */
   lend?: <T>(work: () => Promise<T>) => Promise<T>;
+}
+
+/** What the tables of an instance are called: the core's own names, prefixed, and with `underscored` in snake case. */
+export interface TableLayout {
+  schema: string;
+  tablePrefix: string;
+  underscored: boolean;
 }
 
 export type DatabaseFinding = 'absent' | 'empty' | 'occupied';
@@ -37,6 +45,8 @@ export interface DatabaseDialect {
    * with the token left.
    */
   drop(server: ServerAddress, database: string, token: string): Promise<void>;
+  /** The versions that an instance keeps in its tables; undefined when nothing is installed there. One statement. */
+  readVersions(server: ServerAddress, layout: TableLayout): Promise<StoredVersions | undefined>;
   /** An error of the driver as one of ours, without password or address in it. */
   explain(error: unknown, database?: string): AppError;
 }

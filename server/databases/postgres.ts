@@ -1,6 +1,7 @@
 import { Client, type ClientConfig } from 'pg';
 import { AppError, isAppError } from '../../src/errors';
-import type { DatabaseDialect, DatabaseFinding, ServerAddress } from './dialect';
+import type { StoredPlugin } from '../../src/policies/upgrade-plan';
+import type { DatabaseDialect, DatabaseFinding, ServerAddress, TableLayout } from './dialect';
 
 const CONNECT_TIMEOUT_MS = 5_000;
 const QUERY_TIMEOUT_MS = 60_000;
@@ -102,6 +103,21 @@ async function commentOf(client: Client, database: string): Promise<string | nul
   return found.rows[0]?.comment;
 }
 
+/** undefined_table, invalid_schema_name and undefined_column: not the tables of a NocoBase, or those of a very old one. */
+const UNKNOWN_TABLES = new Set(['42P01', '3F000', '42703']);
+
+/** The core's own names of the two tables that hold versions, as they are called in this layout. */
+function versionTables(client: Client, { schema, tablePrefix, underscored }: TableLayout) {
+  const cased = (name: string) => (underscored ? name.replace(/[A-Z]/g, (letter) => `_${letter.toLowerCase()}`) : name);
+  const table = (name: string) =>
+    `${client.escapeIdentifier(schema)}.${client.escapeIdentifier(`${tablePrefix}${cased(name)}`)}`;
+  return {
+    core: table('applicationVersion'),
+    plugins: table('applicationPlugins'),
+    packageName: client.escapeIdentifier(cased('packageName')),
+  };
+}
+
 /** PostgreSQL: a database is marked as ours by its comment. */
 export const postgresDialect: DatabaseDialect = {
   name: 'postgres',
@@ -163,6 +179,32 @@ export const postgresDialect: DatabaseDialect = {
       // Looked at once more: what carries no mark may have come since it was asked for.
       if ((await commentOf(client, database)) === marker(token)) await dropIfThere(client, database);
       await dropIfThere(client, draftName(token));
+    });
+  },
+
+  async readVersions(server, layout) {
+    return withClient(server, server.database, async (client) => {
+      const { core, plugins, packageName } = versionTables(client, layout);
+      const ask = async (text: string) => {
+        try {
+          return (await client.query<{ package: string | null; version: string | null }>(text)).rows;
+        } catch (error) {
+          if (UNKNOWN_TABLES.has(codeOf(error))) return undefined;
+          throw error;
+        }
+      };
+      const own = `SELECT NULL::text AS package, value::text AS version FROM ${core}`;
+      const rows =
+        (await ask(
+          `${own} UNION ALL SELECT ${packageName}, version FROM ${plugins} WHERE enabled AND ${packageName} IS NOT NULL`,
+        )) ?? (await ask(own));
+      if (!rows) return undefined;
+      return {
+        core: rows.find((row) => row.package === null)?.version ?? null,
+        plugins: rows.flatMap(({ package: name, version }): StoredPlugin[] =>
+          name === null ? [] : [{ packageName: name, version }],
+        ),
+      };
     });
   },
 

@@ -2,18 +2,27 @@ import type { Application, AppSupervisor } from '@nocobase/server';
 import type { AppRecord } from '../../src/app-record';
 import { isLegalTransition, type AppCondition, type AppState } from '../../src/app-state';
 import { AppError, isAppError } from '../../src/errors';
-import { SYSTEM, type Actor, type AppEvent } from '../../src/events';
+import { SYSTEM, type Actor, type AppEvent, type Journey } from '../../src/events';
 import { afterFailure, afterRunning, NO_FAILURES } from '../../src/policies/quarantine';
+import type { UpgradeVerdict } from '../../src/policies/upgrade-plan';
 import type { SupervisorConfig } from '../config';
 import type { DatabaseProvisioner } from '../databases/provisioner';
 import type { AppSecrets } from '../databases/secrets';
-import { bootApplication, explainBootError, makeApplication, type BootContext, type BootStep } from './boot';
+import {
+  bootApplication,
+  explainBootError,
+  makeApplication,
+  upgradeApplication,
+  type BootContext,
+  type BootStep,
+} from './boot';
 import type { BootPriority, BootQueue } from './boot-queue';
 import { withDeadline } from './deadline';
 import type { FaultFence } from './fault-fence';
 import { Flight } from './flight';
 import { discard } from './instance-end';
 import { JourneyLog } from './journey';
+import type { AppVersions } from './versions';
 import { WaitingRoom } from './waiting-room';
 
 /** What a runner needs of the process around it. */
@@ -22,6 +31,7 @@ export interface RunnerHost {
   config: SupervisorConfig;
   queue: BootQueue;
   provisioner: DatabaseProvisioner;
+  versions: AppVersions;
   mainApp(): Application;
   record(name: string): AppRecord | undefined;
   secrets(record: AppRecord): AppSecrets;
@@ -38,6 +48,8 @@ export interface RunnerHost {
 
 /** Why we put an application to sleep. */
 export type SleepReason = 'idle' | 'running-limit' | 'memory';
+
+type ContextOf = (record: AppRecord) => BootContext;
 
 export type StopReason = 'operator' | 'restart' | 'sleep' | 'shutdown' | 'manual';
 
@@ -235,13 +247,61 @@ export class AppRunner {
     this.endBoot?.(new AppError('APP_SHUTTING_DOWN'));
   }
 
-  /** The core's upgrade command, as for an application whose version is behind. */
-  async upgrade(): Promise<void> {
-    await this.start();
-    await this.enqueue(async () => {
-      const app = this.instance();
-      if (app) await app.runCommandThrowError('upgrade');
+  /**
+   * Brings the database up to date, and leaves the application in the rest that it was in: what ran runs again, what
+   * slept or was stopped stays so. Visitors who come meanwhile are held, and boot it afterwards.
+   * @param force also when nothing is behind
+   * @returns what was found before
+   */
+  async upgrade(force = false, by: Actor = SYSTEM): Promise<UpgradeVerdict> {
+    const { stopsSaid, host } = this;
+    const journey = new JourneyLog('upgrade', by);
+    journey.enter('queue');
+    const work = this.enqueue(async () => {
+      const running = this.state === 'running' ? this.instance() : undefined;
+      if (running) {
+        const found = await host.versions.compareInstance(running);
+        if (found.state === 'newer' || (found.state !== 'behind' && !force)) return { verdict: found, ran: false };
+        this.announced = true;
+        this.enter('draining', { reason: 'upgrade' });
+        await this.flight.drain(host.config.drainTimeoutMs);
+        await discard(host.supervisor, running);
+        this.enter('asleep', { reason: 'upgrade' });
+      }
+      const renewal = host.queue.run(
+        { priority: 'background', long: true },
+        () => this.renew(force, by, journey),
+        (promote) => {
+          this.promote = promote;
+        },
+      );
+      return { verdict: await renewal, ran: running !== undefined };
     });
+    const { verdict, ran } = await work.finally(() => {
+      if (!this.coming) this.announced = false;
+    });
+    const resting = this.state === 'running' || this.state === 'stopped' || this.stopsSaid !== stopsSaid;
+    if (!resting && (ran || host.record(this.name)?.startMode === 'eager')) {
+      this.announced ||= ran;
+      await (this.coming ?? this.comeUp('background', 'booting', by, ran ? 'started' : 'woken'));
+    }
+    return verdict;
+  }
+
+  /** The upgrade itself. A stopped application stays stopped, whatever comes of it. */
+  private async renew(force: boolean, by: Actor, journey: JourneyLog): Promise<UpgradeVerdict> {
+    const stopped = this.condition.state === 'stopped';
+    if (!stopped) this.enter('booting', { reason: 'upgrade' });
+    this.journey = journey;
+    try {
+      const verdict = await this.undertake(journey, (context, known) => upgradeApplication(context(known), force));
+      this.condition.journey = journey.end('stopped');
+      if (!stopped) this.enter('asleep', { reason: 'upgrade' });
+      if (didUpgrade(this.condition.journey)) this.tell('upgraded', by, { journey: this.condition.journey });
+      return verdict;
+    } finally {
+      if (stopped) await this.host.supervisor.setAppStatus(this.name, 'stopped');
+    }
   }
 
   /** Resolves when what is under way has ended well; rejects with the failure that the application is in. */
@@ -316,9 +376,12 @@ export class AppRunner {
         { priority, long: as === 'creating' },
         async () => {
           this.journey = journey;
-          await this.boot(as, journey);
+          // An upgrade has come first meanwhile.
+          if (this.condition.state !== as) this.enter(as, {});
+          await this.undertake(journey, (context, known) => this.bring(as, context, known));
           const outcome = this.condition.state === 'running' ? 'running' : 'stopped';
           this.condition.journey = journey.end(outcome);
+          if (didUpgrade(this.condition.journey)) this.tell('upgraded', by, { journey: this.condition.journey });
           this.tell(as === 'creating' ? 'created' : event, by, { journey: this.condition.journey });
         },
         (promote) => {
@@ -342,18 +405,22 @@ export class AppRunner {
     return coming;
   }
 
-  private async boot(as: 'booting' | 'creating', journey: JourneyLog): Promise<void> {
+  /** One attempt at a boot, a making or an upgrade: bounded in time, and its failure is the application's. */
+  private async undertake<T>(
+    journey: JourneyLog,
+    work: (context: ContextOf, known: AppRecord) => Promise<T>,
+  ): Promise<T> {
     const { config, supervisor } = this.host;
     try {
-      const coming = this.host.fence.afresh(this.name, () => this.bring(as));
+      const coming = this.host.fence.afresh(this.name, () => this.attemptTo(work));
       const ended = new Promise<never>((_resolve, reject) => {
         this.endBoot = reject;
       });
-      await withDeadline(Promise.race([coming, ended]), config.bootTimeoutMs, () => this.timeout());
+      return await withDeadline(Promise.race([coming, ended]), config.bootTimeoutMs, () => this.timeout());
     } catch (error) {
       if (isShutdown(error)) {
         await discard(supervisor, this.instance());
-        this.enter('asleep', { reason: 'shutdown' });
+        if (this.condition.state !== 'stopped') this.enter('asleep', { reason: 'shutdown' });
         throw error;
       }
       const failure = explainBootError(error, this.name, this.step);
@@ -374,6 +441,7 @@ export class AppRunner {
   private async failed(failure: AppError, journey?: JourneyLog): Promise<void> {
     const { config, supervisor } = this.host;
     const { code, message } = failure;
+    if (this.condition.state === 'stopped') return this.failedAtRest(failure, journey);
     const at = Date.now();
     const { history, verdict } = afterFailure(this.history, code, config.quarantine, at, Math.random());
     this.history = history;
@@ -388,7 +456,16 @@ export class AppRunner {
     await supervisor.setAppStatus(this.name, 'error');
   }
 
-  private async bring(as: 'booting' | 'creating'): Promise<void> {
+  /** An upgrade of a stopped application: nobody visits it, and nothing is tried again by itself. */
+  private failedAtRest({ code, message }: AppError, journey?: JourneyLog): void {
+    const lastError = { code, message, step: this.step, at: Date.now() };
+    const ended = journey?.end('failed', code);
+    const details = { reason: code, ...(ended && { journey: ended }) };
+    this.enter('stopped', { ...details, lastError });
+    this.tell('failed', ended?.by ?? SYSTEM, { ...details, message });
+  }
+
+  private async attemptTo<T>(work: (context: ContextOf, known: AppRecord) => Promise<T>): Promise<T> {
     const { host, name } = this;
     const known = host.record(name);
     if (!known) throw new AppError('APP_NOT_FOUND', { name });
@@ -404,6 +481,7 @@ export class AppRunner {
       record,
       secrets: host.secrets(record),
       connectionTimeoutMs: host.config.connectionTimeoutMs,
+      versions: host.versions,
       onStep: (step) => {
         if (this.attempt !== attempt) throw this.givenUp();
         this.step = step;
@@ -411,6 +489,11 @@ export class AppRunner {
       },
       prepare: (app) => host.prepare(app),
     });
+    return work(context, known);
+  }
+
+  private async bring(as: 'booting' | 'creating', context: ContextOf, known: AppRecord): Promise<void> {
+    const { host, name, attempt } = this;
     if (as === 'creating') {
       await makeApplication(context(known));
       await host.markReady(name);
@@ -469,6 +552,10 @@ export class AppRunner {
 
 function isShutdown(error: unknown): boolean {
   return isAppError(error) && error.code === 'APP_SHUTTING_DOWN';
+}
+
+function didUpgrade({ steps }: Journey): boolean {
+  return steps.some(({ step }) => step === 'upgrade');
 }
 
 function describeForLog(error: unknown): string {

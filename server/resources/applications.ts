@@ -59,6 +59,18 @@ function target(ctx: Context): string {
   throw new AppError('APP_NOT_FOUND', { name: typeof key === 'string' ? key : typeof key });
 }
 
+/** The applications that a call names, one or many; undefined when it names none. @throws APP_VALUE_INVALID */
+function targets(ctx: Context): string[] | undefined {
+  const { filterByTk, values } = ctx.action.params as { filterByTk?: unknown; values?: unknown };
+  const named = filterByTk ?? (isPlainObject(values) ? values.names : undefined);
+  if (named === undefined || named === null || named === '') return undefined;
+  const names: unknown[] = Array.isArray(named) ? named : [named];
+  const list = names.filter((name): name is string => typeof name === 'string' && name !== '');
+  if (list.length !== names.length)
+    throw new AppError('APP_VALUE_INVALID', { field: 'names', reason: 'it must be IDs' });
+  return [...new Set(list)];
+}
+
 /** A unique index that was hit by two at once, told as the check before would have told it. */
 function explainWriteError(error: unknown, values: Record<string, unknown>): unknown {
   const { name, fields, errors } = (error ?? {}) as { name?: string; fields?: object; errors?: { path?: string }[] };
@@ -80,6 +92,8 @@ export function defineApplications(app: Application, service: AppService, regist
     if (!row) throw new AppError('APP_NOT_FOUND', { name });
     return service.view(row.toJSON() as Record<string, unknown>);
   };
+
+  const everyName = () => [...service.registry.all()].map(({ name }) => name).sort();
 
   /** Accepted work goes on by itself; `wait=true` answers with its end. */
   const perform = (accept: (name: string, by: Actor) => Promise<Accepted>): Handler => {
@@ -175,6 +189,33 @@ export function defineApplications(app: Application, service: AppService, regist
     start: perform((name, by) => service.start(name, by)),
     stop: perform((name, by) => service.stop(name, by)),
     restart: perform((name, by) => service.restart(name, by)),
+
+    upgrade: async (ctx, next) => {
+      const { all, force, wait } = ctx.action.params as Record<string, unknown>;
+      const named = targets(ctx);
+      if (!named === !flag(all)) {
+        throw new AppError('APP_VALUE_INVALID', { field: 'names', reason: 'give IDs, or else all=true' });
+      }
+      const run = service.upgrades.start(named ?? everyName(), {
+        force: flag(force),
+        by: actorOf(ctx.state.currentUser),
+      });
+      if (flag(wait)) {
+        await run.done;
+        const failure = named?.length === 1 ? run.failureOf(named[0] as string) : undefined;
+        if (failure) throw failure;
+      }
+      ctx.body = run.report();
+      await next();
+    },
+
+    upgradePlan: async (ctx, next) => {
+      const names = targets(ctx) ?? everyName();
+      for (const name of names) if (!service.registry.has(name)) throw new AppError('APP_NOT_FOUND', { name });
+      const applications = await service.upgrades.plan(names);
+      ctx.body = { version: service.versions.installedCore, applications, run: service.upgrades.run?.report() ?? null };
+      await next();
+    },
   };
 
   const refuseUnlessActive = (handler: Handler): Handler => {

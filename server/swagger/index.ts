@@ -8,6 +8,7 @@ const error = (description: string) => answer(description, ref('Errors'));
 
 const query = (name: string, schema: object, description: string) => ({ name, in: 'query', description, schema });
 const filterByTk = { ...query('filterByTk', { type: 'string' }, 'The ID of the application.'), required: true };
+const names = { type: 'array', items: { type: 'string' } };
 const wait = query(
   'wait',
   { type: 'boolean', default: false },
@@ -150,6 +151,40 @@ export default {
     '/applications:start': operation('Start an application'),
     '/applications:stop': operation('Stop an application; it stays stopped until it is started'),
     '/applications:restart': operation('Restart an application'),
+    '/applications:upgrade': {
+      post: {
+        tags,
+        summary: 'Bring applications up to date with the versions installed here',
+        description: 'Those named, or all. What is up to date is not booted; each is left in the rest that it was in.',
+        parameters: [
+          query('filterByTk', names, 'IDs of applications.'),
+          query('all', { type: 'boolean', default: false }, 'Every application, instead of those named.'),
+          query('force', { type: 'boolean', default: false }, 'Also those that are up to date.'),
+          wait,
+        ],
+        requestBody: { content: json({ type: 'object', properties: { names } }) },
+        responses: {
+          200: answer('The run: accepted or joined, or ended with wait=true.', data(ref('UpgradeRun'))),
+          400: error('Neither applications nor all=true were given, or both.'),
+          409: error('Another upgrade is under way.'),
+          503: error('With wait=true and one application: it failed, and why.'),
+          ...denied,
+          ...unknown,
+        },
+      },
+    },
+    '/applications:upgradePlan': {
+      get: {
+        tags,
+        summary: 'Which applications are behind, told by one read each',
+        parameters: [query('filterByTk', names, 'IDs of applications; without them, all.')],
+        responses: {
+          200: answer('The plan, and the present or last run.', data(ref('UpgradePlan'))),
+          ...denied,
+          ...unknown,
+        },
+      },
+    },
     '/appSupervisor:info': {
       get: {
         tags: ['appSupervisor'],

@@ -115,6 +115,28 @@ const budget = {
 
 const sort = { type: 'integer', description: 'Position in lists.' };
 
+const versionChanges = (description: string) => ({
+  type: 'array',
+  description,
+  items: {
+    type: 'object',
+    properties: { packageName: text('Its package.'), from: text('In the database.'), to: text('Installed here.') },
+  },
+});
+
+const upgradeFields = {
+  name: text('Its ID.'),
+  from: text("NocoBase's version in its database; null when there is none, or it was not read."),
+  to: text("NocoBase's version here."),
+  plugins: versionChanges('Its plugins that are newer here.'),
+  ahead: versionChanges('Its plugins that are older here; nothing is done about them.'),
+  error: {
+    type: 'object',
+    nullable: true,
+    properties: { code: text('A code of the documented table.'), message: text('What went wrong and what to do.') },
+  },
+};
+
 export const schemas = {
   Application: {
     type: 'object',
@@ -252,6 +274,55 @@ export const schemas = {
             },
           },
         },
+      },
+    },
+  },
+  UpgradeRun: {
+    type: 'object',
+    properties: {
+      startedAt: time('When it began.'),
+      finishedAt: time('When it ended; null while it goes on.'),
+      force: { type: 'boolean', description: 'Whether up-to-date applications are upgraded too.' },
+      total: { type: 'integer' },
+      counts: {
+        type: 'object',
+        description: 'How many had which outcome.',
+        additionalProperties: { type: 'integer' },
+      },
+      applications: {
+        type: 'array',
+        items: {
+          type: 'object',
+          properties: {
+            ...upgradeFields,
+            outcome: {
+              type: 'string',
+              enum: ['waiting', 'upgrading', 'upgraded', 'current', 'not_installed', 'failed', 'cancelled'],
+            },
+            ms: { type: 'integer', nullable: true, description: 'How long its upgrade took, in milliseconds.' },
+          },
+        },
+      },
+    },
+  },
+  UpgradePlan: {
+    type: 'object',
+    properties: {
+      version: text("NocoBase's version here."),
+      applications: {
+        type: 'array',
+        items: {
+          type: 'object',
+          properties: {
+            ...upgradeFields,
+            state: { type: 'string', enum: ['current', 'behind', 'newer', 'not_installed', 'unreadable'] },
+          },
+        },
+      },
+      run: {
+        nullable: true,
+        description: 'The upgrade under way, or the last one.',
+        $ref: '#/components/schemas/UpgradeRun',
       },
     },
   },

@@ -2,12 +2,15 @@ import type { RunnerHost } from '../../../server/lifecycle/app-runner';
 import { AppRunner } from '../../../server/lifecycle/app-runner';
 import { BootQueue } from '../../../server/lifecycle/boot-queue';
 import { FaultFence } from '../../../server/lifecycle/fault-fence';
+import { AppVersions } from '../../../server/lifecycle/versions';
 import { readConfig, type SupervisorConfig } from '../../../server/config';
 import type { AppRecord } from '../../../src/app-record';
 import type { AppState } from '../../../src/app-state';
 import type { AppEvent } from '../../../src/events';
 
-type Stage = 'auth' | 'install' | 'load' | 'start' | 'destroy' | 'stop';
+type Stage = 'auth' | 'install' | 'upgrade' | 'load' | 'start' | 'destroy' | 'stop';
+
+export const INSTALLED = '2.2.15';
 
 /** As much of NocoBase's Application as a runner touches. `world.at` decides what happens at each stage. */
 class FakeApplication {
@@ -15,14 +18,14 @@ class FakeApplication {
   alive = true;
   /** It was started, and answers requests. */
   answers = false;
-  readonly log = { info: () => undefined };
-  readonly version = { get: () => Promise.resolve('2.2.15') };
   /** As the core keeps it: a late start takes it back. */
   stopped = false;
   /** Connections in use, which the pool waits for. */
   busy = 0;
   private draining = false;
   private readonly listeners = new Map<string, () => unknown>();
+  readonly log = { info: () => undefined, warn: () => undefined };
+  readonly version = { get: () => Promise.resolve(this.world.stored) };
   readonly db = {
     auth: () => this.stage('auth'),
     closed: () => this.draining,
@@ -56,7 +59,7 @@ class FakeApplication {
   }
 
   isInstalled = () => Promise.resolve(true);
-  getPackageVersion = () => '2.2.15';
+  getPackageVersion = () => INSTALLED;
   setMaxListeners = () => this;
   on = (event: string, listener: () => unknown) => {
     this.listeners.set(event, listener);
@@ -79,7 +82,10 @@ class FakeApplication {
     this.stopped = true;
     this.answers = false;
   };
-  runCommandThrowError = (command: string) => this.stage(command === 'install' ? 'install' : 'load');
+  runCommandThrowError = async (command: 'install' | 'upgrade') => {
+    await this.stage(command);
+    if (command === 'upgrade' && this.world.stamps) this.world.stored = INSTALLED;
+  };
 
   async destroy(): Promise<void> {
     await this.stage('destroy');
@@ -101,6 +107,9 @@ export class RunnerWorld {
   readonly told: string[] = [];
   readonly running: string[] = [];
   readonly events: AppEvent[] = [];
+  /** NocoBase's version in the application's database, and whether an upgrade writes it. */
+  stored = INSTALLED;
+  stamps = true;
   at: Partial<Record<Stage, (id: number) => Promise<void> | void>> = {};
   record: AppRecord;
   config: SupervisorConfig;
@@ -152,6 +161,10 @@ export class RunnerWorld {
       config: this.config,
       queue: this.queue,
       provisioner: { explain: () => undefined },
+      versions: new AppVersions(
+        () => INSTALLED,
+        () => Promise.resolve(undefined),
+      ),
       mainApp: () => ({ db: { getCollection: () => undefined }, log: { info: () => undefined } }),
       record: () => this.record,
       secrets: () => ({}),
