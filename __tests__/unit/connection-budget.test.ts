@@ -34,7 +34,7 @@ class Pool implements Holder {
   rest(at = 0): void {
     const permit = this.permits[at];
     if (!permit) return;
-    if (this.budget.recalls(permit)) this.close(at);
+    if (this.budget.recalls(permit, this.waiting > 0)) this.close(at);
     else this.idle.add(permit);
   }
 
@@ -52,7 +52,7 @@ class Pool implements Holder {
 
   giveBack(): void {
     for (const permit of [...this.idle]) {
-      if (this.budget.recalls(permit)) this.close(this.permits.indexOf(permit));
+      if (this.budget.recalls(permit, false)) this.close(this.permits.indexOf(permit));
     }
   }
 }
@@ -151,6 +151,66 @@ describe('the connection budget', () => {
     await pass();
     expect(held([a, b, c, other])).toEqual([0, 1, 1, 1]);
     for (const pool of [b, c, other]) pool.close();
+  });
+
+  it('takes one that is wanted only for somebody who has none, or fewer', async () => {
+    const budget = new ConnectionBudget(4);
+    const [two, one, equal, none] = pools(budget, 4, 2) as [Pool, Pool, Pool, Pool];
+    for (const pool of [two, one, two, equal]) pool.take();
+    await pass(TURN_MS);
+    expect(held([two, one, equal, none])).toEqual([2, 1, 1, 0]);
+    equal.take();
+    await pass();
+    const [first] = one.permits as [Permit];
+    const [second] = two.permits as [Permit];
+    // One that has one itself does not get another's only one; it gets one of two, and what nobody wants.
+    expect([budget.recalls(first, true), budget.recalls(second, true)]).toEqual([false, true]);
+    two.close();
+    await pass();
+    expect(held([two, one, equal, none])).toEqual([1, 1, 2, 0]);
+    none.take();
+    expect(budget.recalls(first, true)).toBe(true);
+    one.close();
+    await pass();
+    expect(held([two, one, equal, none])).toEqual([1, 0, 2, 1]);
+    for (const pool of [two, equal, equal, none]) pool.close();
+  });
+
+  it('gives a longer turn to what took long to open', async () => {
+    const budget = new ConnectionBudget(1);
+    const [slow, other] = pools(budget, 2) as [Pool, Pool];
+    slow.take();
+    await pass(50);
+    const [permit] = slow.permits as [Permit];
+    permit.opened();
+    other.take();
+    await pass(900);
+    expect(budget.recalls(permit, false)).toBe(false);
+    await pass(150);
+    expect(budget.recalls(permit, false)).toBe(true);
+    slow.close();
+    await pass();
+    other.close();
+  });
+
+  it('serves who has none before who wants another, however long that one has waited', async () => {
+    const budget = new ConnectionBudget(2);
+    const [rich, blocker, poor] = [new Pool(budget, 'rich', 2), new Pool(budget, 'blocker'), new Pool(budget, 'poor')];
+    rich.take();
+    blocker.take();
+    rich.take();
+    poor.take();
+    await pass();
+    expect(held([rich, blocker, poor])).toEqual([1, 1, 0]);
+    blocker.close();
+    await pass();
+    // He needs no more than this one, and so comes to his end.
+    expect(held([rich, blocker, poor])).toEqual([1, 0, 1]);
+    poor.close();
+    await pass();
+    expect(held([rich, blocker, poor])).toEqual([2, 0, 0]);
+    rich.close();
+    rich.close();
   });
 
   it('takes nothing from one for itself', async () => {

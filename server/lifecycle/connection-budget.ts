@@ -16,6 +16,8 @@ export interface Permit {
   readonly holder: Holder;
   /** When it was given, ms. */
   readonly since: number;
+  /** The connection is open: its turn begins. */
+  opened(): void;
   /** May be called more than once. */
   release(): void;
 }
@@ -29,6 +31,8 @@ export interface BudgetSnapshot {
 }
 
 interface Issued extends Permit {
+  /** ms */
+  turnEndsAt: number;
   /** When its holder was told to close it, ms. */
   recalledAt?: number;
 }
@@ -39,15 +43,19 @@ interface Ticket {
   timer: NodeJS.Timeout;
 }
 
-/** How long a connection may be kept while others wait, unless it is in the middle of something. */
+/** How long a connection may be kept while others wait, at least. */
 export const TURN_MS = 250;
+/** Where opening one takes long, its turn is long against that: changing hands must not be most of the work. */
+const TURN_PER_OPENING = 20;
+const LONGEST_TURN_MS = 2_000;
 /** A recalled connection that is still there after this time is not counted on any longer: another one is recalled. */
 const RECALL_PATIENCE_MS = 2_000;
 
 /**
  * The connections to one database server, counted. A permit comes before each connection; where there is none, the
- * holders stand in line, and each is served once before any is served twice. While somebody waits, connections that had
- * their turn are recalled: idle ones at once, others when their query or transaction ends.
+ * holders stand in line: those without any come first, and each is served once before any is served twice. While
+ * somebody waits, connections that had their turn are recalled: idle ones for anybody, others, when their query or
+ * transaction ends, for those who have none, or fewer.
  *
  * The last free permits go only to those who can then come to their end (`canAllEnd`): holders that wait for a second
  * connection while they keep their first never block each other.
@@ -111,14 +119,17 @@ export class ConnectionBudget {
     return this.line.get(holder)?.length ?? 0;
   }
 
-  /** Whether this connection is to be closed as soon as it is not used: when true, its holder closes it now. */
-  recalls(permit: Permit): boolean {
-    const others = this.waiting - this.waitingOf(permit.holder);
-    if (others === 0) return false;
+  /**
+   * Whether this connection is to be closed now that its query or transaction has ended: when true, its holder does.
+   * @param wanted its holder has further use for it
+   */
+  recalls(permit: Permit, wanted: boolean): boolean {
+    if (this.waiting === 0) return false;
     const now = Date.now();
-    if (now - permit.since < TURN_MS || (permit as Issued).recalledAt !== undefined) return false;
-    if (others <= this.comingBack(now)) return false;
-    (permit as Issued).recalledAt = now;
+    const issued = permit as Issued;
+    if (now < issued.turnEndsAt || issued.recalledAt !== undefined) return false;
+    if (this.claimants(permit.holder, wanted) <= this.comingBack(now)) return false;
+    issued.recalledAt = now;
     return true;
   }
 
@@ -130,9 +141,24 @@ export class ConnectionBudget {
     return { limit: this.limit, inUse: this.inUse, waiting: this.waiting, holders };
   }
 
+  /** How many connections others wait for, for whom this holder gives up one that it wants, or does not want. */
+  private claimants(holder: Holder, wanted: boolean): number {
+    const own = this.heldBy(holder);
+    let count = 0;
+    for (const [other, tickets] of this.line) {
+      const held = this.heldBy(other);
+      if (other !== holder && (!wanted || held === 0 || held < own)) count += tickets.length;
+    }
+    return count;
+  }
+
+  private heldBy(holder: Holder): number {
+    return this.issued.get(holder)?.size ?? 0;
+  }
+
   private mayHave(holder: Holder): boolean {
     if (this.inUse >= this.limit) return false;
-    const held = this.issued.get(holder)?.size ?? 0;
+    const held = this.heldBy(holder);
     const shares = [...this.issued].map(([other, { size }]) => ({
       held: other === holder ? size + 1 : size,
       claim: this.claimOf(other),
@@ -149,9 +175,16 @@ export class ConnectionBudget {
   private issue(holder: Holder): Permit {
     const permits = this.issued.get(holder) ?? new Set<Issued>();
     this.issued.set(holder, permits);
+    const since = Date.now();
     const permit: Issued = {
       holder,
-      since: Date.now(),
+      since,
+      turnEndsAt: since + TURN_MS,
+      opened: () => {
+        const now = Date.now();
+        const turn = Math.max(TURN_MS, TURN_PER_OPENING * (now - since));
+        permit.turnEndsAt = now + Math.min(turn, LONGEST_TURN_MS);
+      },
       release: () => {
         if (!permits.delete(permit)) return;
         if (permits.size === 0 && this.issued.get(holder) === permits) this.issued.delete(holder);
@@ -166,10 +199,24 @@ export class ConnectionBudget {
 
   /** Gives out what may be given out. Whoever was served and wants more goes to the end of the line. */
   private serve(): void {
+    this.serveThose((held) => held === 0);
+    this.serveThose((held) => held > 0);
+  }
+
+  private serveThose(areMeant: (held: number) => boolean): void {
+    // Who holds as much and may claim as much as one that was refused is refused as well.
+    const refused = new Set<string>();
     for (const [holder, tickets] of this.line) {
       if (this.inUse >= this.limit) break;
+      const held = this.heldBy(holder);
+      const kind = `${held}/${this.claimOf(holder)}`;
       const [ticket] = tickets;
-      if (!ticket || !this.mayHave(holder)) continue;
+      if (!ticket || !areMeant(held) || refused.has(kind)) continue;
+      if (!this.mayHave(holder)) {
+        refused.add(kind);
+        continue;
+      }
+      refused.clear();
       const permit = this.issue(holder);
       this.leaveLine(holder, ticket);
       if (tickets.length > 0) {

@@ -98,6 +98,7 @@ class PooledConnections implements Holder {
     try {
       const connection = await this.driver._connect(own);
       this.open.set(connection, permit);
+      permit.opened();
       connection.once?.('end', () => this.gone(connection));
       return connection;
     } catch (error) {
@@ -157,7 +158,7 @@ class PooledConnections implements Holder {
   private release(connection: CoreConnection): void {
     this.movedAt = Date.now();
     const permit = this.open.get(connection);
-    if (permit && (this.tooMany() || this.budget.recalls(permit))) {
+    if (permit && (this.tooMany() || this.budget.recalls(permit, this.manager.pool.waiting > 0))) {
       this.discard(connection);
       return;
     }
@@ -168,7 +169,7 @@ class PooledConnections implements Holder {
   giveBack(): void {
     for (const { resource } of [...(this.manager.pool._availableObjects ?? [])]) {
       const permit = this.open.get(resource);
-      if (permit && this.budget.recalls(permit)) this.discard(resource);
+      if (permit && this.budget.recalls(permit, false)) this.discard(resource);
     }
   }
 
