@@ -5,8 +5,8 @@
 import { Agent, request } from 'node:http';
 import { setTimeout as sleep } from 'node:timers/promises';
 
-/** Answered by the application's own instance, to anybody, without a look into its database. */
-export const LIGHT_ACTION = 'app:getInfo';
+/** Answered by the application's own instance, to anybody. */
+export const OPEN_ACTION = 'app:getInfo';
 /** How long a refused visitor waits before it asks again. */
 const AGAIN_MS = 100;
 const GIVE_UP_MS = 240_000;
@@ -44,7 +44,7 @@ export function ask(url, headers = {}) {
 export async function visit(api, app) {
   const startedAt = performance.now();
   for (let refused = 0; ; refused += 1) {
-    const { status } = await ask(`${api}/${LIGHT_ACTION}`, { 'X-App': app });
+    const { status } = await ask(`${api}/${OPEN_ACTION}`, { 'X-App': app });
     const ms = performance.now() - startedAt;
     if (status === 200) return { ms, refused };
     if (ms > GIVE_UP_MS) throw new Error(`the application ${app} did not answer 200 within ${GIVE_UP_MS / 1000} s`);
