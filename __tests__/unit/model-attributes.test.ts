@@ -149,7 +149,7 @@ describe('the attributes of a model', () => {
         expect(all(fast)).toEqual(all(plain));
       },
     );
-    fc.assert(property, { numRuns: 400 });
+    fc.assert(property, { numRuns: 150 });
   });
 
   it('go through Sequelize once each, not again with each of the next', () => {

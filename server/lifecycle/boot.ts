@@ -59,12 +59,15 @@ function construct({ supervisor, mainApp, record, onStep, prepare }: BootContext
   return app;
 }
 
-/** One connection attempt: the core's own would retry silently for two and a half minutes. */
+/** The core's own authentication, with one attempt: it would retry silently for two and a half minutes. */
 async function connect(app: Application, context: BootContext): Promise<void> {
   const { record, provisioner, onStep, connectionTimeoutMs } = context;
   onStep('connect');
+  const { db } = app;
+  const authenticate = db.auth.bind(db);
+  db.auth = (options) => authenticate({ ...options, retry: 1 });
   try {
-    const attempt = app.db.auth({ retry: 1 });
+    const attempt = app.authenticate();
     await withDeadline(
       attempt,
       connectionTimeoutMs + CONNECT_DEADLINE_MS,
@@ -95,7 +98,6 @@ export async function bootApplication(context: BootContext): Promise<Application
       return await bootApplication(context);
     }
     onStep('load');
-    await app.authenticate();
     await app.load();
     onStep('start');
     await app.start();

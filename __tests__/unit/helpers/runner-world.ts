@@ -69,7 +69,7 @@ class FakeApplication {
     this.listeners.delete(event);
     return this;
   };
-  authenticate = () => Promise.resolve();
+  authenticate = () => this.db.auth();
   load = () => this.stage('load');
   start = async () => {
     await this.stage('start');
