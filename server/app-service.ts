@@ -1,32 +1,32 @@
 import path from 'node:path';
 import { rm } from 'node:fs/promises';
 import { isTransient, type Application, type AppSupervisor } from '@nocobase/server';
-import type { PoolOptions } from 'sequelize';
 import type { AppModel, AppStatus } from '@nocobase/server/lib/app-supervisor/types';
-import { lodash, storagePathJoin } from '@nocobase/utils';
+import { storagePathJoin } from '@nocobase/utils';
 import type { AppRecord } from '../src/app-record';
 import { APP_STATES, type AppCondition, type AppState } from '../src/app-state';
 import { AppError } from '../src/errors';
 import { SYSTEM, type Actor, type AppEvent } from '../src/events';
-import { withConnectTimeout, withJwtSecret } from './app-options';
 import { viewOf, type AppView } from './app-view';
 import { readConfig, type SupervisorConfig } from './config';
 import { answerErrors } from './error-answers';
-import { currentOptionsFactory, forgetGatewayLogger, readPackageVersion } from './core';
+import { forgetGatewayLogger, readPackageVersion } from './core';
 import { addressOf, type DatabaseOptions } from './databases/location';
 import { postgresDialect } from './databases/postgres';
 import { DatabaseProvisioner } from './databases/provisioner';
 import { SecretBox, type AppSecrets } from './databases/secrets';
+import { FaultDesk } from './fault-desk';
 import { FleetUpgrade } from './fleet-upgrade';
-import { AppRunner, type RunnerHost } from './lifecycle/app-runner';
+import { InstanceOptions } from './instance-options';
+import { AppRunner } from './lifecycle/app-runner';
 import { trackBelongings } from './lifecycle/belongings';
 import { BootQueue } from './lifecycle/boot-queue';
 import { ProcessConnections } from './lifecycle/process-connections';
 import { Sleeper } from './lifecycle/sleeper';
 import { Waker } from './lifecycle/waker';
-import { FaultFence, type Fault } from './lifecycle/fault-fence';
-import { FaultLedger } from './lifecycle/fault-ledger';
+import type { FaultFence } from './lifecycle/fault-fence';
 import { FastStart } from './lifecycle/fast-start/fast-start';
+import type { RunnerHost } from './lifecycle/runner-host';
 import { AppVersions } from './lifecycle/versions';
 import { COLLECTION, Registry } from './registry';
 import { Timeline } from './timeline';
@@ -49,8 +49,6 @@ export interface Accepted {
   done: Promise<void>;
 }
 
-export type FaultListener = (name: string, fault: Fault) => void;
-
 /**
  * The one service behind UI, REST, command line and the core's adapters. One object a process; it outlives the reload
  * of the main application, whose instance and database it always asks for anew.
@@ -70,15 +68,13 @@ export class AppService implements RunnerHost {
   readonly upgrades = new FleetUpgrade(this);
   readonly secretBox: SecretBox;
   private readonly runningListeners = new Set<(name: string) => void>();
-  private readonly faultListeners = new Set<FaultListener>();
-  readonly fence: FaultFence;
-  private readonly ledger: FaultLedger;
+  private readonly faults: FaultDesk;
+  private readonly instanceOptions: InstanceOptions;
   private readonly removing = new Set<string>();
   private currentPhase: ServicePhase = 'off';
   /** False from the beginning of a start until the main application runs for the first time. */
   mainUp = true;
   private whenUp?: { promise: Promise<void>; resolve: () => void };
-  private baseFactory?: ReturnType<typeof currentOptionsFactory>;
   obstacle?: AppError;
   /** The process was asked to end: nobody is let in any more, and nothing boots. */
   ending = false;
@@ -90,11 +86,8 @@ export class AppService implements RunnerHost {
     this.connections = new ProcessConnections(this.config, () => this.mainApp());
     this.sleeper = new Sleeper(this);
     this.waker = new Waker(this);
-    this.ledger = new FaultLedger(() => this.config.faults);
-    this.fence = new FaultFence({
-      onFault: (fault) => this.onFault(fault),
-      onObstacle: (message) => supervisor.logger.warn(message, { module: 'app-supervisor' }),
-    });
+    this.faults = new FaultDesk(this);
+    this.instanceOptions = new InstanceOptions(this);
     this.secretBox = new SecretBox(storagePathJoin('apps', 'main', 'app_supervisor_key.dat'));
     this.provisioner = new DatabaseProvisioner(
       () => (this.mainApp().db.isPostgresCompatibleDialect?.() ? postgresDialect : undefined),
@@ -104,6 +97,10 @@ export class AppService implements RunnerHost {
       }),
       () => this.registry.all(),
     );
+  }
+
+  get fence(): FaultFence {
+    return this.faults.fence;
   }
 
   // ---- phases -------------------------------------------------------------------------------------------------
@@ -152,8 +149,7 @@ export class AppService implements RunnerHost {
     this.obstacle = undefined;
     this.currentPhase = 'active';
     this.fence.install();
-    this.baseFactory ??= currentOptionsFactory(this.supervisor);
-    this.supervisor.setAppOptionsFactory((name, main, options) => this.appOptions(name, main, options));
+    this.instanceOptions.install();
     if ((await this.supervisor.getAppStatus('main')) === 'running') this.mainStarted();
     this.fastStart.install(mainApp);
     mainApp.log.info(`App Supervisor manages ${this.registry.size} applications`, { module: 'app-supervisor' });
@@ -176,8 +172,7 @@ export class AppService implements RunnerHost {
     this.waker.stop();
     this.obstacle = obstacle;
     this.currentPhase = obstacle ? 'inert' : 'off';
-    if (this.baseFactory) this.supervisor.setAppOptionsFactory(undefined as never);
-    this.baseFactory = undefined;
+    this.instanceOptions.uninstall();
     this.fence.uninstall();
     this.fastStart.uninstall();
     this.runners.clear();
@@ -247,45 +242,6 @@ export class AppService implements RunnerHost {
     this.timeline.tell(event);
   }
 
-  private onFault(fault: Fault): void {
-    const { app, kind, error } = fault;
-    const { log, tooMany } = this.ledger.note(fault);
-    if (log !== undefined) {
-      const text = error instanceof Error ? (error.stack ?? String(error)) : String(error);
-      const more = log > 0 ? { unlogged: log } : {};
-      this.supervisor.apps.main?.log.error(`uncaught ${kind} in the application "${app}"`, {
-        module: 'app-supervisor',
-        fault: kind,
-        application: app,
-        error: text,
-        ...more,
-      });
-    }
-    const { last } = this.ledger.summary(app) ?? {};
-    if (log !== undefined && last) {
-      this.tell({ application: app, type: 'fault', at: last.at, by: SYSTEM, reason: kind, message: last.error });
-    }
-    for (const listener of this.faultListeners) listener(app, fault);
-    if (tooMany) this.takeDown(app);
-  }
-
-  /** The listener is told of each fault of an application; it must not throw. The returned function takes it off. */
-  whenFault(listener: FaultListener): () => void {
-    this.faultListeners.add(listener);
-    return () => this.faultListeners.delete(listener);
-  }
-
-  private takeDown(name: string): void {
-    const error = new AppError('APP_FAULTS', { name, count: this.config.faults.max + 1 });
-    this.supervisor.logger.error(error.message, { module: 'app-supervisor', code: error.code });
-    this.runners
-      .get(name)
-      ?.takeDown(error)
-      .catch((failure: unknown) =>
-        this.supervisor.logger.error(`application "${name}" was not taken down`, { error: String(failure) }),
-      );
-  }
-
   /** What every instance is given before it is loaded. */
   prepare(app: Application): void {
     this.connections.attach(app);
@@ -332,7 +288,7 @@ export class AppService implements RunnerHost {
     const record = this.registry.get(name);
     if (!record) return undefined;
     const condition = this.runners.get(name)?.describe() ?? { state: this.restingState(record), since: 0 };
-    return { ...condition, faults: this.ledger.summary(name) };
+    return { ...condition, faults: this.faults.summary(name) };
   }
 
   statusOf(state: AppState): AppStatus {
@@ -466,8 +422,7 @@ export class AppService implements RunnerHost {
     await this.runners.get(name)?.stop('shutdown');
     if (this.registry.has(name)) return;
     this.runners.delete(name);
-    this.fence.forget(name);
-    this.ledger.forget(name);
+    this.faults.forget(name);
     this.versions.forget(name);
     await this.supervisor.clearAppStatus(name);
   }
@@ -504,33 +459,8 @@ export class AppService implements RunnerHost {
   /** Transactions in which rows are being created whose making is waited for: their rows are not visible outside. */
   readonly creations = new Map<string, unknown>();
 
-  /** The options of a sub-application's instance: the core's, the application's own database, and its secrets. */
-  private appOptions(name: string, main: Application, given?: Record<string, unknown>): Record<string, unknown> {
-    const base = (this.baseFactory as NonNullable<typeof this.baseFactory>)(name, main, given);
-    const record = this.registry.get(name);
-    if (!record) return base;
-    const secrets = this.secrets(record);
-    const database = base.database as Record<string, unknown>;
-    if (record.options.dbConnType === 'new_database') {
-      // Whatever USE_DB_SCHEMA_IN_SUBAPP says: a database of its own is what was asked for.
-      database.database = record.options.database?.database ?? name;
-      database.schema = (main.db.options as { schema?: string }).schema;
-    }
-    database.pool = this.connections.poolOptions(record.options.database?.pool as PoolOptions | undefined);
-    if (database.dialect === 'postgres') database.dialectOptions = withConnectTimeout(database.dialectOptions);
-    if (secrets.databasePassword !== undefined) database.password = secrets.databasePassword;
-    if (secrets.jwtSecret) base.authManager = withJwtSecret(base.authManager, secrets.jwtSecret);
-    return base;
-  }
-
-  /** The database options of an instance, without one: the application's own win, as where the core constructs it. */
   databaseOptions(record: AppRecord): DatabaseOptions {
-    const own = lodash.cloneDeep(record.options);
-    if (own.encryptedDbPassword && own.database) {
-      own.database.password = this.supervisor.aesEncryptor?.decryptSync(String(own.database.password));
-    }
-    const { database } = this.appOptions(record.name, this.mainApp(), own);
-    return lodash.merge({}, database, own.database);
+    return this.instanceOptions.database(record);
   }
 
   /** An application as the core knows it; an empty secret in an old row's options must not win over ours. */

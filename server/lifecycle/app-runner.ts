@@ -1,55 +1,20 @@
-import type { Application, AppSupervisor } from '@nocobase/server';
-import type { AppRecord } from '../../src/app-record';
+import type { Application } from '@nocobase/server';
 import { isLegalTransition, type AppCondition, type AppState } from '../../src/app-state';
 import { AppError, isAppError } from '../../src/errors';
 import { SYSTEM, type Actor, type AppEvent, type Journey } from '../../src/events';
 import { afterFailure, afterRunning, NO_FAILURES } from '../../src/policies/quarantine';
 import type { UpgradeVerdict } from '../../src/policies/upgrade-plan';
-import type { SupervisorConfig } from '../config';
-import type { DatabaseProvisioner } from '../databases/provisioner';
-import type { AppSecrets } from '../databases/secrets';
-import {
-  bootApplication,
-  explainBootError,
-  makeApplication,
-  upgradeApplication,
-  type BootContext,
-  type BootStep,
-} from './boot';
-import type { BootPriority, BootQueue } from './boot-queue';
-import { withDeadline } from './deadline';
-import type { FaultFence } from './fault-fence';
+import { bootApplication, explainBootError, makeApplication, upgradeApplication } from './boot';
+import { BootAttempts, type Attempt } from './boot-attempts';
+import type { BootPriority } from './boot-queue';
 import { Flight } from './flight';
 import { discard } from './instance-end';
 import { JourneyLog } from './journey';
-import type { AppVersions } from './versions';
+import type { RunnerHost } from './runner-host';
 import { WaitingRoom } from './waiting-room';
-
-/** What a runner needs of the process around it. */
-export interface RunnerHost {
-  supervisor: AppSupervisor;
-  config: SupervisorConfig;
-  queue: BootQueue;
-  provisioner: DatabaseProvisioner;
-  versions: AppVersions;
-  mainApp(): Application;
-  record(name: string): AppRecord | undefined;
-  secrets(record: AppRecord): AppSecrets;
-  /** Called when an application was made and is ready; resolves when that is remembered. */
-  markReady(name: string): Promise<void>;
-  /** Called after a state change; must not throw. */
-  onRunning(name: string): void;
-  fence: FaultFence;
-  /** Called with each constructed instance, before anything is loaded into it or connected. */
-  prepare(app: Application): void;
-  /** Something happened that belongs on the application's timeline; must not throw. */
-  tell(event: AppEvent): void;
-}
 
 /** Why we put an application to sleep. */
 export type SleepReason = 'idle' | 'running-limit' | 'memory';
-
-type ContextOf = (record: AppRecord) => BootContext;
 
 export type StopReason = 'operator' | 'restart' | 'sleep' | 'shutdown' | 'manual';
 
@@ -69,16 +34,13 @@ export class AppRunner {
   private tail: Promise<unknown> = Promise.resolve();
   private coming?: Promise<void>;
   private promote?: (priority: BootPriority) => void;
-  private step: BootStep = 'queue';
-  private journey?: JourneyLog;
   private history = NO_FAILURES;
   private readonly flight = new Flight();
+  private readonly attempts: BootAttempts;
   private stops = 0;
   private starts = 0;
   private stopsSaid = 0;
-  private attempt?: object;
   private failure?: AppError;
-  private endBoot?: (reason: AppError) => void;
   private announced = false;
   readonly room: WaitingRoom;
 
@@ -88,6 +50,7 @@ export class AppRunner {
     initial: AppState,
   ) {
     this.condition.state = initial;
+    this.attempts = new BootAttempts(name, host);
     this.room = new WaitingRoom(
       name,
       () => host.config,
@@ -235,7 +198,7 @@ export class AppRunner {
       this.enter('draining', { reason: error.code });
       await this.flight.drain(this.host.config.drainTimeoutMs);
       await discard(this.host.supervisor, this.instance());
-      this.step = 'run';
+      this.attempts.step = 'run';
       await this.failed(error);
       this.announced = false;
     });
@@ -243,8 +206,7 @@ export class AppRunner {
 
   /** The process ends: a boot under way is given up, and its pieces are released. */
   giveUpBoot(): void {
-    this.attempt = undefined;
-    this.endBoot?.(new AppError('APP_SHUTTING_DOWN'));
+    this.attempts.giveUp(new AppError('APP_SHUTTING_DOWN'));
   }
 
   /**
@@ -292,9 +254,8 @@ export class AppRunner {
   private async renew(force: boolean, by: Actor, journey: JourneyLog): Promise<UpgradeVerdict> {
     const stopped = this.condition.state === 'stopped';
     if (!stopped) this.enter('booting', { reason: 'upgrade' });
-    this.journey = journey;
     try {
-      const verdict = await this.undertake(journey, (context, known) => upgradeApplication(context(known), force));
+      const verdict = await this.undertake(journey, ({ context, known }) => upgradeApplication(context(known), force));
       this.condition.journey = journey.end('stopped');
       if (!stopped) this.enter('asleep', { reason: 'upgrade' });
       if (didUpgrade(this.condition.journey)) this.tell('upgraded', by, { journey: this.condition.journey });
@@ -340,7 +301,8 @@ export class AppRunner {
 
   /** The error that visitors get of an application that failed, until it may be tried again. */
   lastFailure(): AppError {
-    const { name, step, history } = this;
+    const { name, history } = this;
+    const { step } = this.attempts;
     const last = this.failure ?? new AppError('APP_BOOT_FAILED', { name, step, reason: 'unknown' });
     if (this.condition.state !== 'quarantined') return last;
     return new AppError('APP_QUARANTINED', { name, failures: history.counted, step, code: last.code });
@@ -375,10 +337,9 @@ export class AppRunner {
       const queued = this.host.queue.run(
         { priority, long: as === 'creating' },
         async () => {
-          this.journey = journey;
           // An upgrade has come first meanwhile.
           if (this.condition.state !== as) this.enter(as, {});
-          await this.undertake(journey, (context, known) => this.bring(as, context, known));
+          await this.undertake(journey, (attempt) => this.bring(as, attempt));
           const outcome = this.condition.state === 'running' ? 'running' : 'stopped';
           this.condition.journey = journey.end(outcome);
           if (didUpgrade(this.condition.journey)) this.tell('upgraded', by, { journey: this.condition.journey });
@@ -406,34 +367,25 @@ export class AppRunner {
   }
 
   /** One attempt at a boot, a making or an upgrade: bounded in time, and its failure is the application's. */
-  private async undertake<T>(
-    journey: JourneyLog,
-    work: (context: ContextOf, known: AppRecord) => Promise<T>,
-  ): Promise<T> {
-    const { config, supervisor } = this.host;
+  private async undertake<T>(journey: JourneyLog, work: (attempt: Attempt) => Promise<T>): Promise<T> {
+    const { supervisor } = this.host;
     try {
-      const coming = this.host.fence.afresh(this.name, () => this.attemptTo(work));
-      const ended = new Promise<never>((_resolve, reject) => {
-        this.endBoot = reject;
-      });
-      return await withDeadline(Promise.race([coming, ended]), config.bootTimeoutMs, () => this.timeout());
+      return await this.attempts.run(journey, work);
     } catch (error) {
       if (isShutdown(error)) {
         await discard(supervisor, this.instance());
         if (this.condition.state !== 'stopped') this.enter('asleep', { reason: 'shutdown' });
         throw error;
       }
-      const failure = explainBootError(error, this.name, this.step);
+      const failure = explainBootError(error, this.name, this.attempts.step);
       supervisor.logger.error(`application "${this.name}" did not start: ${failure.message}`, {
-        step: this.step,
+        step: this.attempts.step,
         code: failure.code,
         error: describeForLog(failure.origin ?? error),
       });
       await discard(supervisor, this.instance());
       await this.failed(failure, journey);
       throw failure;
-    } finally {
-      this.endBoot = undefined;
     }
   }
 
@@ -446,7 +398,7 @@ export class AppRunner {
     const { history, verdict } = afterFailure(this.history, code, config.quarantine, at, Math.random());
     this.history = history;
     this.failure = failure;
-    const lastError = { code, message, step: this.step, at };
+    const lastError = { code, message, step: this.attempts.step, at };
     const ended = journey?.end('failed', code);
     const details = { reason: code, lastError, ...(ended && { journey: ended }) };
     if (verdict.kind === 'retry') this.enter('failed', { ...details, retryAt: verdict.retryAt });
@@ -458,42 +410,15 @@ export class AppRunner {
 
   /** An upgrade of a stopped application: nobody visits it, and nothing is tried again by itself. */
   private failedAtRest({ code, message }: AppError, journey?: JourneyLog): void {
-    const lastError = { code, message, step: this.step, at: Date.now() };
+    const lastError = { code, message, step: this.attempts.step, at: Date.now() };
     const ended = journey?.end('failed', code);
     const details = { reason: code, ...(ended && { journey: ended }) };
     this.enter('stopped', { ...details, lastError });
     this.tell('failed', ended?.by ?? SYSTEM, { ...details, message });
   }
 
-  private async attemptTo<T>(work: (context: ContextOf, known: AppRecord) => Promise<T>): Promise<T> {
+  private async bring(as: 'booting' | 'creating', { context, known, assertCurrent }: Attempt): Promise<void> {
     const { host, name } = this;
-    const known = host.record(name);
-    if (!known) throw new AppError('APP_NOT_FOUND', { name });
-    host.supervisor.clearAppError(name);
-    await discard(host.supervisor, this.instance());
-    // Set aside: an attempt that was given up at its deadline may still be at work.
-    const attempt = {};
-    this.attempt = attempt;
-    const context = (record: AppRecord): BootContext => ({
-      supervisor: host.supervisor,
-      mainApp: host.mainApp(),
-      provisioner: host.provisioner,
-      record,
-      secrets: host.secrets(record),
-      connectionTimeoutMs: host.config.connectionTimeoutMs,
-      versions: host.versions,
-      onStep: (step) => {
-        if (this.attempt !== attempt) throw this.givenUp();
-        this.step = step;
-        this.journey?.enter(step);
-      },
-      prepare: (app) => host.prepare(app),
-    });
-    return work(context, known);
-  }
-
-  private async bring(as: 'booting' | 'creating', context: ContextOf, known: AppRecord): Promise<void> {
-    const { host, name, attempt } = this;
     if (as === 'creating') {
       await makeApplication(context(known));
       await host.markReady(name);
@@ -503,23 +428,15 @@ export class AppRunner {
       }
     }
     const app = await bootApplication(context(host.record(name) ?? known));
-    if (this.attempt !== attempt) {
+    try {
+      assertCurrent();
+    } catch (error) {
       await discard(host.supervisor, app);
-      throw this.givenUp();
+      throw error;
     }
     this.failure = undefined;
     this.enter('running', {});
     host.onRunning(name);
-  }
-
-  private timeout(): AppError {
-    this.attempt = undefined;
-    return this.givenUp();
-  }
-
-  private givenUp(): AppError {
-    const seconds = Math.round(this.host.config.bootTimeoutMs / 1_000);
-    return new AppError('APP_BOOT_TIMEOUT', { name: this.name, seconds, step: this.step });
   }
 
   private enqueue<T>(operation: () => Promise<T>): Promise<T> {

@@ -1,4 +1,4 @@
-import type { RunnerHost } from '../../../server/lifecycle/app-runner';
+import type { RunnerHost } from '../../../server/lifecycle/runner-host';
 import { AppRunner } from '../../../server/lifecycle/app-runner';
 import { BootQueue } from '../../../server/lifecycle/boot-queue';
 import { FaultFence } from '../../../server/lifecycle/fault-fence';

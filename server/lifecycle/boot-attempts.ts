@@ -1,0 +1,90 @@
+import type { AppRecord } from '../../src/app-record';
+import { AppError } from '../../src/errors';
+import type { BootContext, BootStep } from './boot';
+import { withDeadline } from './deadline';
+import { discard } from './instance-end';
+import type { JourneyLog } from './journey';
+import type { RunnerHost } from './runner-host';
+
+export type ContextOf = (record: AppRecord) => BootContext;
+
+/** What one attempt is given: contexts for its steps, and the record as it was when the attempt began. */
+export interface Attempt {
+  context: ContextOf;
+  known: AppRecord;
+  /** @throws APP_BOOT_TIMEOUT when this attempt was given up, and goes on all the same */
+  assertCurrent(): void;
+}
+
+/**
+ * The attempts of one application at a boot, a making or an upgrade: one at a time, told step by step, bounded in time.
+ * One that was given up is set aside: what goes on of it ends at its next step.
+ */
+export class BootAttempts {
+  /** The last step that began. */
+  step: BootStep = 'queue';
+  private current?: object;
+  private endNow?: (reason: AppError) => void;
+
+  constructor(
+    private readonly name: string,
+    private readonly host: RunnerHost,
+  ) {}
+
+  /** @throws what the work throws, APP_NOT_FOUND, APP_BOOT_TIMEOUT, or what it was given up for */
+  async run<T>(journey: JourneyLog, work: (attempt: Attempt) => Promise<T>): Promise<T> {
+    const { host, name } = this;
+    const coming = host.fence.afresh(name, () => this.begin(journey, work));
+    const ended = new Promise<never>((_resolve, reject) => {
+      this.endNow = reject;
+    });
+    try {
+      return await withDeadline(Promise.race([coming, ended]), host.config.bootTimeoutMs, () => {
+        this.current = undefined;
+        return this.timeout();
+      });
+    } finally {
+      this.endNow = undefined;
+    }
+  }
+
+  /** Ends the attempt under way, if there is one, with this error. */
+  giveUp(reason: AppError): void {
+    this.current = undefined;
+    this.endNow?.(reason);
+  }
+
+  private async begin<T>(journey: JourneyLog, work: (attempt: Attempt) => Promise<T>): Promise<T> {
+    const { host, name } = this;
+    const known = host.record(name);
+    if (!known) throw new AppError('APP_NOT_FOUND', { name });
+    host.supervisor.clearAppError(name);
+    await discard(host.supervisor, host.supervisor.apps[name]);
+    const own = {};
+    this.current = own;
+    const assertCurrent = () => {
+      if (this.current !== own) throw this.timeout();
+    };
+    const context = (record: AppRecord): BootContext => ({
+      supervisor: host.supervisor,
+      mainApp: host.mainApp(),
+      provisioner: host.provisioner,
+      record,
+      secrets: host.secrets(record),
+      connectionTimeoutMs: host.config.connectionTimeoutMs,
+      versions: host.versions,
+      onStep: (step) => {
+        assertCurrent();
+        this.step = step;
+        journey.enter(step);
+      },
+      prepare: (app) => host.prepare(app),
+    });
+    return work({ context, known, assertCurrent });
+  }
+
+  private timeout(): AppError {
+    const seconds = Math.round(this.host.config.bootTimeoutMs / 1_000);
+    return new AppError('APP_BOOT_TIMEOUT', { name: this.name, seconds, step: this.step });
+  }
+}
