@@ -13,7 +13,7 @@ export interface Attempt {
   context: ContextOf;
   known: AppRecord;
   /** @throws APP_BOOT_TIMEOUT when this attempt was given up, and goes on all the same */
-  assertCurrent(): void;
+  assertCurrent: () => void;
 }
 
 /**
