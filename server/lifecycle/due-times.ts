@@ -38,13 +38,20 @@ function time(value: unknown): number {
   return new Date(value as string | number | Date).getTime();
 }
 
-/** The next time after now by a cron expression, as the application's own clock reads it; undefined for none. */
-export function nextByCron(app: Application, expression: string): number | undefined {
+interface CronReader {
+  triggers?: { get(type: string): { modes?: Map<number, { getNextTime?: NextTime }> } | undefined };
+}
+type NextTime = (workflow: object, now: Date) => number | null;
+
+/**
+ * The next time after `now` by a cron expression, as NocoBase's schedules read it; undefined for none. (The library
+ * behind `cronJobManager` reads another dialect: its months begin with 0.)
+ */
+export function nextByCron(app: Application, expression: string, now: number): number | undefined {
   try {
-    // Never started, so that it never fires.
-    const job = app.cronJobManager.addJob({ cronTime: expression, onTick: () => undefined });
-    app.cronJobManager.removeJob(job);
-    return job.nextDate().toMillis();
+    const trigger = (app.pm.get('workflow') as unknown as CronReader | undefined)?.triggers?.get('schedule');
+    const schedule = { config: { startsOn: '1970-01-01T00:00:00.000Z', repeat: expression }, stats: { executed: 0 } };
+    return trigger?.modes?.get(0)?.getNextTime?.(schedule, new Date(now)) ?? undefined;
   } catch {
     return undefined;
   }

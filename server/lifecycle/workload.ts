@@ -198,7 +198,7 @@ export async function readWorkload(app: Application, upSince: number, now: numbe
   const reading = readMemory(app);
   // Its own question would look like work.
   const before = finish(reading);
-  const sources: DueSources = { upSince, now, nextByCron: (expression) => nextByCron(app, expression) };
+  const sources: DueSources = { upSince, now, nextByCron: (expression) => nextByCron(app, expression, now) };
   try {
     const found = await withDeadline(readDueTimes(app, sources), READ_DEADLINE_MS, () => new Error('late'));
     for (const kind of found.busy) reading.busy.add(kind);
