@@ -76,7 +76,7 @@ function wholeNumber(env: NodeJS.ProcessEnv, name: string, fallback: number, min
   return fallback;
 }
 
-/** What the process holds besides V8's heap: code, buffers, stacks. Measured with NocoBase's full preset. */
+/** An estimate of what the process holds besides V8's heap: code, buffers, stacks. */
 const BESIDE_HEAP_BYTES = 256 * 2 ** 20;
 
 /**
