@@ -47,8 +47,8 @@ describeWithPostgres('the repository', () => {
     instances: app.supervisor.getApps().map((instance) => instance.name),
   });
 
-  const health = async (name: string) => {
-    const { status, body } = await app.get('/api/__health_check', { 'X-App': name });
+  const visit = async (name: string) => {
+    const { status, body } = await app.get('/api/pm:listEnabled', { 'X-App': name });
     return [status, (body as { error?: { code?: string } }).error?.code];
   };
 
@@ -143,7 +143,7 @@ describeWithPostgres('the repository', () => {
     const name = app.name('given');
     await app.sql(`CREATE DATABASE "${app.name('ready_made')}"`);
     await app.create({ name, options: { plugins, database: { database: app.name('ready_made') } } });
-    expect(await health(name)).toEqual([200, undefined]);
+    expect(await visit(name)).toEqual([200, undefined]);
     expect(await app.databases()).not.toContain(name);
     const dropped = await app.post(`/api/applications:destroy?filterByTk=${name}&dropDatabase=true`);
     expect([dropped.status, dropped.body.errors?.[0]?.code]).toEqual([409, 'APP_DATABASE_NOT_OWNED']);
@@ -154,7 +154,7 @@ describeWithPostgres('the repository', () => {
   it('gives a row without a name one', async () => {
     const { name } = await app.create({ displayName: `${app.prefix} Second Shop!`, options: { plugins } });
     expect(name).toBe(`${app.prefix}-second-shop`);
-    expect(await health(name as string)).toEqual([200, undefined]);
+    expect(await visit(name as string)).toEqual([200, undefined]);
   });
 
   it('writes two at once of the same name once', async () => {
@@ -162,14 +162,14 @@ describeWithPostgres('the repository', () => {
     const both = await Promise.allSettled([1, 2].map(() => app.create({ name, options: { plugins } })));
     expect(both.map((one) => one.status).sort()).toEqual(['fulfilled', 'rejected']);
     expect(await app.sql('SELECT name FROM applications WHERE name = $1', [name])).toHaveLength(1);
-    expect(await health(name)).toEqual([200, undefined]);
+    expect(await visit(name)).toEqual([200, undefined]);
   });
 
   it('answers before the application is made, unless it is asked to wait; its first visitor waits', async () => {
     const name = app.name('soon');
     await app.create({ name, options: { plugins } }, false);
     expect(app.service.describe(name)?.state).toBe('creating');
-    expect(await health(name)).toEqual([200, undefined]);
+    expect(await visit(name)).toEqual([200, undefined]);
   });
 
   it('makes several that are created at once', async () => {
@@ -189,7 +189,7 @@ describeWithPostgres('the repository', () => {
     expect(error.message).not.toContain('does not want to');
     expect(errors).toHaveBeenCalled();
     expect(await traces()).toEqual(before);
-    expect(await health(name)).toEqual([404, 'APP_NOT_FOUND']);
+    expect(await visit(name)).toEqual([404, 'APP_NOT_FOUND']);
     expect(app.service.registry.byDomain('unmade.example.test')).toBeUndefined();
     expect(await app.connections()).not.toContain(name);
 
@@ -199,7 +199,7 @@ describeWithPostgres('the repository', () => {
     } finally {
       mayInstall = false;
     }
-    expect(await health(name)).toEqual([200, undefined]);
+    expect(await visit(name)).toEqual([200, undefined]);
   });
 
   it('keeps the row of one that nobody waited for, as failed, and makes it when it is started', async () => {
@@ -207,7 +207,7 @@ describeWithPostgres('the repository', () => {
     await app.create({ name, options: { plugins: ['failing'] } }, false);
     await app.until('it has failed', () => Promise.resolve(app.service.describe(name)?.state === 'failed'));
     expect(app.service.describe(name)?.lastError).toMatchObject({ code: 'APP_BOOT_FAILED', step: 'install' });
-    expect(await health(name)).toEqual([503, 'APP_BOOT_FAILED']);
+    expect(await visit(name)).toEqual([503, 'APP_BOOT_FAILED']);
     mayInstall = true;
     try {
       const started = await app.post(`/api/applications:start?filterByTk=${name}&wait=true`);
@@ -215,7 +215,7 @@ describeWithPostgres('the repository', () => {
     } finally {
       mayInstall = false;
     }
-    expect(await health(name)).toEqual([200, undefined]);
+    expect(await visit(name)).toEqual([200, undefined]);
   });
 
   it('makes nothing of a row whose transaction is rolled back', async () => {
@@ -225,7 +225,7 @@ describeWithPostgres('the repository', () => {
     await app.repository.create({ values: { name, options: { plugins } }, transaction });
     expect(app.service.registry.has(name)).toBe(false);
     await transaction.rollback();
-    expect(await health(name)).toEqual([404, 'APP_NOT_FOUND']);
+    expect(await visit(name)).toEqual([404, 'APP_NOT_FOUND']);
     expect(await traces()).toEqual(before);
   });
 
@@ -236,7 +236,7 @@ describeWithPostgres('the repository', () => {
     const context = { waitSubAppInstall: true };
     await app.repository.create({ values: { name, options: { plugins } }, transaction, context });
     await transaction.rollback();
-    expect(await health(name)).toEqual([404, 'APP_NOT_FOUND']);
+    expect(await visit(name)).toEqual([404, 'APP_NOT_FOUND']);
     expect(await traces()).toEqual(before);
   });
 
@@ -245,7 +245,7 @@ describeWithPostgres('the repository', () => {
     const transaction = await app.main.db.sequelize.transaction();
     await app.repository.create({ values: { name, options: { plugins } }, transaction });
     await transaction.commit();
-    expect(await health(name)).toEqual([200, undefined]);
+    expect(await visit(name)).toEqual([200, undefined]);
   });
 
   it('installs a manual application, and does not start it', async () => {
@@ -253,7 +253,7 @@ describeWithPostgres('the repository', () => {
     await app.create({ name, startMode: 'manual', options: { plugins } });
     expect(app.supervisor.hasApp(name)).toBe(false);
     expect((await columns(name))?.stoppedAt).not.toBeNull();
-    expect(await health(name)).toEqual([503, 'APP_STOPPED']);
+    expect(await visit(name)).toEqual([503, 'APP_STOPPED']);
     expect(await app.databases()).toContain(name);
   });
 
@@ -364,7 +364,7 @@ describeWithPostgres('the repository', () => {
     await app.repository.destroy({ filterByTk: name, transaction });
     await transaction.rollback();
     expect(await app.sql('SELECT name FROM applications WHERE name = $1', [name])).toHaveLength(1);
-    expect(await health(name)).toEqual([200, undefined]);
+    expect(await visit(name)).toEqual([200, undefined]);
   });
 
   it('removes several at once: instances, routes and runners go, databases stay', async () => {
@@ -376,7 +376,7 @@ describeWithPostgres('the repository', () => {
       expect(app.supervisor.hasApp(name)).toBe(false);
       expect(app.service.runner(name)).toBeUndefined();
       expect(instances[index]?.db.closed()).toBe(true);
-      expect(await health(name)).toEqual([404, 'APP_NOT_FOUND']);
+      expect(await visit(name)).toEqual([404, 'APP_NOT_FOUND']);
     }
     expect(await app.databases()).toEqual(expect.arrayContaining(names));
     expect(await app.connections()).not.toEqual(expect.arrayContaining(names));
@@ -385,7 +385,7 @@ describeWithPostgres('the repository', () => {
   it('removes one by the row itself', async () => {
     const name = app.name('manual');
     await (await app.repository.findOne({ filterByTk: name })).destroy();
-    expect(await health(name)).toEqual([404, 'APP_NOT_FOUND']);
+    expect(await visit(name)).toEqual([404, 'APP_NOT_FOUND']);
   });
 
   it('removes all of them by emptying the table', async () => {
@@ -393,6 +393,6 @@ describeWithPostgres('the repository', () => {
     await app.repository.destroy({ truncate: true });
     expect(app.service.registry.size).toBe(0);
     expect(app.supervisor.getApps()).toEqual([]);
-    expect(await health(alpha)).toEqual([404, 'APP_NOT_FOUND']);
+    expect(await visit(alpha)).toEqual([404, 'APP_NOT_FOUND']);
   });
 });
