@@ -1,3 +1,4 @@
+import { randomBytes } from 'node:crypto';
 import { Agent, get, type IncomingMessage } from 'node:http';
 import WebSocket from 'ws';
 import { FAULTY, placeFaultyPlugin, removeFaultyPlugin } from '../helpers/faulty-plugin';
@@ -12,13 +13,15 @@ interface Heard {
 /** What a client gets who has asked already, and who asks too late, when NocoBase is told to end. */
 describe('the end of the process', () => {
   let host: TestHost;
+  const run = randomBytes(3).toString('hex');
+  const [one, two, three] = [`one-${run}`, `two-${run}`, `three-${run}`];
 
   beforeAll(async () => {
     host = await TestHost.start({ env: { APP_SUPERVISOR_SHUTDOWN_TIMEOUT: '40', LOGGER_LEVEL: 'info' } });
     await placeFaultyPlugin(host.host.storageDir);
-    for (const name of ['one', 'two']) expect((await host.create({ name })).status).toBe(200);
+    for (const name of [one, two]) expect((await host.create({ name })).status).toBe(200);
     await host.host.restart();
-    for (const app of ['one', 'main']) {
+    for (const app of [one, 'main']) {
       const who = { 'X-App': app, ...(await host.bearer(app)) };
       const enabled = await host.post(`/api/pm:enable?filterByTk=${FAULTY}&awaitResponse=true`, {}, who);
       expect([app, enabled.status]).toEqual([app, 200]);
@@ -35,7 +38,7 @@ describe('the end of the process', () => {
   const state = async (app: string) => (await host.show(app)).body.data.state as string;
   /** Of NocoBase, to its database and those of its applications. */
   const connections = async () => {
-    const databases = [host.host.database.database, 'one', 'two', 'three'];
+    const databases = [host.host.database.database, one, two, three];
     const [found] = await host.sql<{ n: number }>(
       'SELECT count(*)::int AS n FROM pg_stat_activity WHERE datname = ANY($1) AND pid <> pg_backend_pid()',
       [databases],
@@ -59,15 +62,15 @@ describe('the end of the process', () => {
   }
 
   it('answers who is in, refuses who comes, and leaves nothing open', async () => {
-    await host.until('two sleeps', async () => (await state('two')) === 'asleep');
+    await host.until('two sleeps', async () => (await state(two)) === 'asleep');
     const agent = new Agent({ keepAlive: true, maxSockets: 1 });
     expect((await hear(agent, '/api/app:getInfo')).status).toBe(200);
     const tab = new WebSocket(`${host.host.url.replace('http', 'ws')}/ws`);
     await new Promise((resolve) => tab.once('open', resolve));
     const closed = new Promise<number>((resolve) => tab.once('close', resolve));
 
-    const waiting = [slow('main', 4_000), slow('one', 4_000), host.get('/api/app:getInfo', { 'X-App': 'two' })];
-    await host.until('two is held', async () => (await state('two')) === 'booting');
+    const waiting = [slow('main', 4_000), slow(one, 4_000), host.get('/api/app:getInfo', { 'X-App': two })];
+    await host.until('two is held', async () => (await state(two)) === 'booting');
     const ended = host.host.untilEnded();
     process.kill(host.host.pid, 'SIGTERM');
     await host.until('it refuses', async () => (await host.log('main')).includes('SIGTERM: shutting down'));
@@ -80,7 +83,7 @@ describe('the end of the process', () => {
 
     const answers = await Promise.all(waiting);
     expect(answers.map(({ status }) => status)).toEqual([200, 200, 200]);
-    expect(answers.map(({ body }) => body.data.slow ?? body.data.name)).toEqual(['main', 'one', 'two']);
+    expect(answers.map(({ body }) => body.data.slow ?? body.data.name)).toEqual(['main', one, two]);
     expect((await ended).message).toContain('(exit code 0)');
     expect(await closed).toBe(1012);
     expect(await connections()).toBe(0);
@@ -88,10 +91,10 @@ describe('the end of the process', () => {
   });
 
   it('answers who would take too long, and takes a making up again that was under way', async () => {
-    const making = await host.act('create', {}, { name: 'three' });
+    const making = await host.act('create', {}, { name: three });
     expect(making.body.data.state).toBe('creating');
-    await slow('one', 1);
-    const waiting = [slow('main', 300_000), slow('one', 300_000)];
+    await slow(one, 1);
+    const waiting = [slow('main', 300_000), slow(one, 300_000)];
     await new Promise((resolve) => setTimeout(resolve, 500));
     const ended = host.host.untilEnded();
     process.kill(host.host.pid, 'SIGINT');
@@ -103,7 +106,7 @@ describe('the end of the process', () => {
     expect((await ended).message).toContain('(exit code 0)');
     expect(await connections()).toBe(0);
     await host.host.restart();
-    await host.until('three is made', async () => (await state('three')) === 'running', 90_000);
+    await host.until('three is made', async () => (await state(three)) === 'running', 90_000);
   });
 
   it('hurries when it is asked again', async () => {
