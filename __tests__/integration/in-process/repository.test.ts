@@ -175,7 +175,7 @@ describeWithPostgres('the repository', () => {
   it('makes several that are created at once', async () => {
     const names = [app.name('many_1'), app.name('many_2'), app.name('many_3')];
     await app.repository.createMany({ records: names.map((name) => ({ name, options: { plugins } })) });
-    expect(await Promise.all(names.map(health))).toEqual(names.map(() => [200, undefined]));
+    expect(await Promise.all(names.map(visit))).toEqual(names.map(() => [200, undefined]));
   });
 
   it('takes back row, database and route of an application that could not be made while it was waited for', async () => {
