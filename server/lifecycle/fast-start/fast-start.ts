@@ -7,19 +7,13 @@ import { knowBuiltInLocales } from './built-in-locales';
 import { collectionFilesPatch } from './collection-files';
 import { forgetPackages } from './memo';
 import type { MethodPatch } from './method-patch';
-import { modelAttributesPatch } from './model-attributes';
 import { packageJsonPatch } from './package-json';
 import { knowPluginFolders } from './plugin-folders';
 import { skipQuietLevels } from './quiet-levels';
 import { knowServerVersion } from './server-version';
 
 /** What is replaced for the whole process while the plugin is at work. */
-export const PATCHES: readonly MethodPatch[] = [
-  packageJsonPatch,
-  collectionFilesPatch,
-  aiFilesPatch,
-  modelAttributesPatch,
-];
+export const PATCHES: readonly MethodPatch[] = [packageJsonPatch, collectionFilesPatch, aiFilesPatch];
 
 /**
  * Starts applications with less work: what depends only on the installed packages is computed once a process, and what
