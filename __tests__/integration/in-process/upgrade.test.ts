@@ -76,8 +76,8 @@ describeWithPostgres('the upgrade of applications', () => {
   const pluginOf = async (name: string) =>
     (await app.sql<{ version: string }>('SELECT version FROM "applicationPlugins"', [], name))[0]?.version;
   const state = (name: string) => app.service.runner(name)?.state;
-  const health = async (name: string) => {
-    const { status, body } = await app.get('/api/__health_check', { 'X-App': name });
+  const visit = async (name: string) => {
+    const { status, body } = await app.get('/api/pm:listEnabled', { 'X-App': name });
     return [status, (body as { error?: { code?: string } }).error?.code];
   };
   const dataOf = <T>({ body }: Answer) => (body as { data: T }).data;
@@ -98,7 +98,7 @@ describeWithPostgres('the upgrade of applications', () => {
       { name, state: 'current', from: version, to: version, plugins: [], ahead: [], error: null },
     ]);
     expect(added).toEqual([]);
-    expect(await health(name)).toEqual([200, undefined]);
+    expect(await visit(name)).toEqual([200, undefined]);
     expect(added).toEqual([name]);
   });
 
@@ -106,7 +106,7 @@ describeWithPostgres('the upgrade of applications', () => {
     const name = await rest(plain);
     await setCore(name, '2.0.0');
     expect((await plan(name)).applications).toMatchObject([{ state: 'behind', from: '2.0.0', to: version }]);
-    const visits = await Promise.all([health(name), health(name), health(name)]);
+    const visits = await Promise.all([visit(name), visit(name), visit(name)]);
     expect(visits).toEqual([1, 2, 3].map(() => [200, undefined]));
     expect(added).toEqual([name, name]);
     expect(await coreOf(name)).toEqual([version]);
@@ -114,7 +114,7 @@ describeWithPostgres('the upgrade of applications', () => {
 
     await app.supervisor.removeApp(name);
     added = [];
-    await health(name);
+    await visit(name);
     expect(added).toEqual([name]);
   });
 
@@ -126,7 +126,7 @@ describeWithPostgres('the upgrade of applications', () => {
     await addPlugin(name, stored);
     const [planned] = (await plan(name)).applications;
     expect(planned).toMatchObject({ state: 'behind', from: version, to: version, plugins: [{ from: stored }] });
-    expect(await health(name)).toEqual([200, undefined]);
+    expect(await visit(name)).toEqual([200, undefined]);
     expect(added).toEqual([name, name]);
     expect(await pluginOf(name)).toBe((planned?.plugins[0] as { to: string }).to);
     expect((await plan(name)).applications).toMatchObject([{ state: 'current', plugins: [] }]);
@@ -138,7 +138,7 @@ describeWithPostgres('the upgrade of applications', () => {
     await addPlugin(name, '0.0.1');
     process.env.SKIP_SAME_VERSION_UPGRADE = 'true';
     try {
-      expect(await health(name)).toEqual([200, undefined]);
+      expect(await visit(name)).toEqual([200, undefined]);
     } finally {
       delete process.env.SKIP_SAME_VERSION_UPGRADE;
     }
@@ -158,7 +158,7 @@ describeWithPostgres('the upgrade of applications', () => {
     );
     const [planned] = (await plan(name)).applications;
     expect(planned).toMatchObject({ state: 'current', ahead: [{ packageName: PLUGIN, from: '999.0.0' }] });
-    expect(await health(name)).toEqual([200, undefined]);
+    expect(await visit(name)).toEqual([200, undefined]);
     expect(added).toEqual([name]);
     expect(await pluginOf(name)).toBe('999.0.0');
   });
@@ -166,7 +166,7 @@ describeWithPostgres('the upgrade of applications', () => {
   it('what belongs to a newer NocoBase is refused, and nothing is written', async () => {
     const name = await asleep();
     await setCore(name, '99.1.0');
-    expect(await health(name)).toEqual([503, 'APP_VERSION_NEWER']);
+    expect(await visit(name)).toEqual([503, 'APP_VERSION_NEWER']);
     expect(await coreOf(name)).toEqual(['99.1.0']);
     expect(app.supervisor.hasApp(name)).toBe(false);
     expect((await plan(name)).applications).toMatchObject([{ state: 'newer', from: '99.1.0' }]);
@@ -182,7 +182,7 @@ describeWithPostgres('the upgrade of applications', () => {
       expect.arrayContaining(['n_application_version', 'n_application_plugins']),
     );
     expect((await plan(name)).applications).toMatchObject([{ state: 'current', from: version }]);
-    expect(await health(name)).toEqual([200, undefined]);
+    expect(await visit(name)).toEqual([200, undefined]);
 
     const { dialect, server, layout } = (await import('../../../server/databases/location')).locationOf(
       app.service.databaseOptions(app.service.registry.get(name)!),
@@ -209,7 +209,7 @@ describeWithPostgres('the upgrade of applications', () => {
     ];
     const fleet = [slept, stopped, manual, running, broken];
     await app.post(`/api/applications:stop?filterByTk=${stopped}&wait=true`);
-    await health(running);
+    await visit(running);
     for (const name of fleet) await setCore(name, '2.1.0');
     await app.sql(`ALTER DATABASE "${broken}" RENAME TO "${broken}_away"`, [], 'postgres');
 
@@ -225,8 +225,8 @@ describeWithPostgres('the upgrade of applications', () => {
     expect(run.counts).toEqual({ upgraded: 4, failed: 1 });
     expect([slept, stopped, manual, running].map(state)).toEqual(['asleep', 'stopped', 'stopped', 'running']);
     for (const name of [slept, stopped, manual, running]) expect(await coreOf(name)).toEqual([version]);
-    expect(await health(running)).toEqual([200, undefined]);
-    expect(await health(stopped)).toEqual([503, 'APP_STOPPED']);
+    expect(await visit(running)).toEqual([200, undefined]);
+    expect(await visit(stopped)).toEqual([503, 'APP_STOPPED']);
 
     added = [];
     const again = await upgrade('wait=true', { names: fleet });
