@@ -137,6 +137,8 @@ const listenersOf = (emitter, without = []) =>
     ),
   );
 
+const byName = (a, b) => (a.definition.name < b.definition.name ? -1 : 1);
+
 async function fingerprintOf(app) {
   const { aiManager, db, localeManager, resourceManager } = app;
   // A row that was written again has changed its place.
@@ -159,7 +161,8 @@ async function fingerprintOf(app) {
     chinese: await localeManager.getBuiltInResources('zh-CN'),
     told: plain(await localeManager.get('en-US')),
     translations: app.i18n.store.data,
-    tools: plain(await aiManager.toolsManager.listTools()),
+    // Found by a search of the disk that promises no order.
+    tools: plain((await aiManager.toolsManager.listTools()).sort(byName)),
     skills: inOrder(await aiManager.skillsManager.listSkills(), 'name'),
     employees: inOrder(await aiManager.employeeManager.listEmployees(), 'username'),
     modes: [aiManager.skillsManager.mode, aiManager.employeeManager.mode, aiManager.mcpManager.mode],
