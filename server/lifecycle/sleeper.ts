@@ -151,7 +151,7 @@ export class Sleeper {
     const apps = new Map<string, AppSnapshot>();
     for (const name of this.host.runners.keys()) {
       const app = this.snapshot(name);
-      if (app) apps.set(name, app);
+      if (app) apps.set(name, this.withHope(app));
     }
     const known = new Set<string>();
     let chosen = choose([...apps.values()]);
@@ -235,10 +235,21 @@ export class Sleeper {
     };
   }
 
+  /** When its work is due is not always seen at a glance: it is hoped to be late, and the closer look tells. */
+  private withHope(app: AppSnapshot): AppSnapshot {
+    const unasked = app.scheduled.length > 0 && app.nextDueAt === undefined && !this.freshLook(app);
+    return unasked ? { ...app, nextDueAt: Infinity } : app;
+  }
+
+  private freshLook({ name, upSince }: Pick<AppSnapshot, 'name' | 'upSince'>): Look | undefined {
+    const look = this.looks.get(name);
+    return look && look.upSince === upSince && look.until >= Date.now() ? look : undefined;
+  }
+
   /** What is seen at a glance, and what the last closer look found besides. */
   private withLook(name: string, upSince: number, seen: Workload): Workload {
-    const look = this.looks.get(name);
-    if (!look || look.upSince !== upSince || look.until < Date.now()) return seen;
+    const look = this.freshLook({ name, upSince });
+    if (!look) return seen;
     return {
       busy: [...new Set([...seen.busy, ...look.busy])],
       scheduled: [...new Set([...seen.scheduled, ...look.scheduled])],
