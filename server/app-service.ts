@@ -239,7 +239,8 @@ export class AppService implements RunnerHost {
   }
 
   tell(event: AppEvent): void {
-    this.timeline.tell(event);
+    // The main application's connections are nobody else's work.
+    this.fence.outside(() => this.timeline.tell(event));
   }
 
   /** What every instance is given before it is loaded. */
@@ -253,7 +254,7 @@ export class AppService implements RunnerHost {
   }
 
   onRunning(name: string): void {
-    this.sleeper.limitsMayBePassed();
+    this.fence.outside(() => this.sleeper.limitsMayBePassed());
     for (const listener of this.runningListeners) listener(name);
   }
 
@@ -347,9 +348,12 @@ export class AppService implements RunnerHost {
     if (!this.active) return;
     const eager = [...this.registry.all()].filter((record) => record.startMode === 'eager' && !record.stoppedAt);
     const names = eager.map(({ name }) => name);
-    await (
-      await this.upgrades.startAfterwards(names, { force: true })
-    ).done;
+    try {
+      const run = await this.upgrades.startAfterwards(names, { force: true });
+      await run.done;
+    } catch (error) {
+      this.supervisor.logger.error('the upgrade of the eager applications failed', { error: String(error) });
+    }
   }
 
   lend<T>(work: () => Promise<T>): Promise<T> {
@@ -363,6 +367,10 @@ export class AppService implements RunnerHost {
   /** The plugin is disabled: everything that it runs ends; what an operator decided stays as it is. */
   async shutDown(): Promise<void> {
     await this.upgrades.end();
+    this.sleeper.stop();
+    this.waker.stop();
+    // From here on there is nobody who could be woken.
+    this.registry.clear();
     await Promise.all([...this.runners.values()].map((runner) => runner.stop('shutdown')));
     await this.timeline.flush();
     this.standAside(undefined);

@@ -279,7 +279,11 @@ export class FleetUpgrade {
   /** The same after what is under way has ended. */
   async startAfterwards(names: readonly string[], order: UpgradeOrder = {}): Promise<UpgradeRun> {
     while (this.latest && this.latest.finishedAt === undefined) await this.latest.done;
-    return this.start(names, order);
+    // Some may have been removed meanwhile.
+    return this.start(
+      names.filter((name) => this.host.registry.get(name)),
+      order,
+    );
   }
 
   /** Resolves when nothing more is begun, and what was under way has ended. */

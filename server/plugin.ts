@@ -71,7 +71,17 @@ export class PluginAppSupervisor extends Plugin {
 
   private async activate(service: AppService): Promise<void> {
     const first = !service.active;
-    await service.activate();
+    try {
+      await service.activate();
+    } catch (error) {
+      // The main application must come up all the same. One that was at work goes on with what it knows.
+      this.app.log.error(`App Supervisor: ${String(error)}`, { module: 'app-supervisor' });
+      if (!first) return;
+      this.obstacle = new AppError('APP_SUPERVISOR_UNREADABLE');
+      closeDoors();
+      service.standAside(this.obstacle);
+      return;
+    }
     rememberEnabled(true);
     if (first) welcomeAnew();
   }

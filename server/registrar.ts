@@ -34,6 +34,9 @@ export interface WriteContext {
  * for REST and for whoever writes through the repository.
  */
 export class Registrar {
+  /** Rows whose secrets an update has written anew. */
+  private readonly resealed = new WeakSet<object>();
+
   constructor(private readonly service: AppService) {}
 
   /** Checks a row about to be created and completes it: options without secrets, the secrets sealed. */
@@ -99,17 +102,26 @@ export class Registrar {
       changes.options = options;
       if (Object.keys(secrets).length) {
         row.set('secrets', this.service.secretBox.seal(before.name, { ...this.service.secrets(before), ...secrets }));
+        this.resealed.add(row);
       }
     }
     for (const [field, value] of Object.entries(changes)) row.set(field, value);
   }
 
-  /** The row was changed and committed. */
+  /**
+   * The row was changed and committed. Taken over is what an update may change: the rest was read before it, and the
+   * service may have written it since.
+   */
   refresh(row: RowModel): void {
     const values = row.get() as Record<string, unknown>;
     const known = this.service.registry.get(String(values.name));
-    // A row may have been read in part; its columns carry the names of a record's fields.
-    if (known) this.service.registry.put(recordFromRow({ ...known, ...values }));
+    if (!known) return;
+    const fields: string[] = [...UPDATABLE_FIELDS, ...(this.resealed.delete(row) ? ['secrets'] : [])];
+    const changed = Object.fromEntries(
+      fields.filter((field) => field in values).map((field) => [field, values[field]]),
+    );
+    // Columns carry the names of a record's fields.
+    this.service.registry.put(recordFromRow({ ...known, ...changed }));
   }
 
   /** Moves the secrets of rows that another plugin wrote out of their options, and fills in their start mode. */

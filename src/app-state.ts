@@ -42,7 +42,7 @@ export const APP_TRANSITIONS: Readonly<Record<AppState, readonly AppState[]>> = 
   asleep: ['booting', 'stopped', 'creating'],
   booting: ['running', 'failed', 'quarantined', 'draining', 'stopped', 'asleep'],
   running: ['draining', 'booting', 'asleep', 'stopped'],
-  draining: ['stopped', 'asleep', 'failed'],
+  draining: ['stopped', 'asleep', 'failed', 'quarantined'],
   stopped: ['booting', 'creating', 'asleep'],
   failed: ['booting', 'creating', 'stopped', 'asleep'],
   quarantined: ['booting', 'creating', 'stopped'],

@@ -50,7 +50,7 @@ export const ERROR_TABLE = {
   APP_FAULTS: {
     status: 503,
     message:
-      'The application "{name}" threw {count} uncaught errors within a minute and was taken down; it is tried again by itself.',
+      'The application "{name}" threw {count} uncaught errors within a minute and was taken down; the next visit after its backoff tries again.',
   },
   APP_SHUTTING_DOWN: { status: 503, message: 'NocoBase is shutting down; try again in a few seconds.' },
   APP_VERSION_NEWER: {
@@ -141,6 +141,11 @@ export const ERROR_TABLE = {
     status: 503,
     message:
       'The environment names the adapters "{discovery}" and "{process}"; remove APP_DISCOVERY_ADAPTER and APP_PROCESS_ADAPTER, or set both to local, and restart NocoBase.',
+  },
+  APP_SUPERVISOR_UNREADABLE: {
+    status: 503,
+    message:
+      'The registered applications could not be read; check the database and the log, run the upgrade command of NocoBase, and restart it.',
   },
   APP_SUPERVISOR_MAIN_ONLY: { status: 400, message: 'This plugin can be enabled in the main application only.' },
 } as const satisfies Record<string, { status: number; message: string }>;

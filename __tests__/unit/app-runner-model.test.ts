@@ -152,6 +152,9 @@ const NAPS: [Step[]] = [
   ],
 ];
 
+/** Its instance ends by itself while its versions are read. */
+const LOST: [Step[]] = [[{ do: 'wake' }, { do: 'pass', ms: 600 }, { do: 'upgrade' }, { do: 'lose' }]];
+
 describe('whatever happens to an application', () => {
   beforeEach(() => jest.useFakeTimers({ now: 1_000_000 }));
   afterEach(() => jest.useRealTimers());
@@ -169,7 +172,7 @@ describe('whatever happens to an application', () => {
       }),
       {
         numRuns: 150,
-        examples: [[OVERTAKEN], [[{ do: 'restart' }, { do: 'stop' }]], [[{ do: 'wake' }, { do: 'sleep' }]], NAPS],
+        examples: [[OVERTAKEN], [[{ do: 'restart' }, { do: 'stop' }]], [[{ do: 'wake' }, { do: 'sleep' }]], NAPS, LOST],
       },
     );
   });

@@ -35,7 +35,7 @@ export async function cutConnections(db: Database): Promise<void> {
  * The protocol's CancelRequest, on a connection of its own; there is no answer to it.
  * https://www.postgresql.org/docs/current/protocol-flow.html#PROTOCOL-FLOW-CANCELING-REQUESTS
  */
-function cancelStatement({ host, port, processID, secretKey }: PostgresConnection): Promise<void> {
+export function cancelStatement({ host, port, processID, secretKey }: PostgresConnection): Promise<void> {
   if (!host || !port || typeof processID !== 'number' || typeof secretKey !== 'number') return Promise.resolve();
   const message = Buffer.alloc(16);
   [16, CANCEL_REQUEST, processID, secretKey].forEach((number, index) => message.writeInt32BE(number, index * 4));

@@ -87,6 +87,8 @@ export class AppRunner {
    * @throws APP_STOPPED, APP_QUARANTINED, or the error of the boot
    */
   wake(priority: BootPriority = 'visitor', by: Actor = SYSTEM): Promise<void> {
+    // It was removed while somebody waited.
+    if (!this.host.record(this.name)) return Promise.reject(new AppError('APP_NOT_FOUND', { name: this.name }));
     switch (this.state) {
       case 'running':
         return Promise.resolve();
@@ -225,10 +227,13 @@ export class AppRunner {
         const found = await host.versions.compareInstance(running);
         if (found.state === 'newer' || (found.state !== 'behind' && !force)) return { verdict: found, ran: false };
         this.announced = true;
-        this.enter('draining', { reason: 'upgrade' });
-        await this.flight.drain(host.config.drainTimeoutMs);
-        await discard(host.supervisor, running);
-        this.enter('asleep', { reason: 'upgrade' });
+        // It may have ended by itself meanwhile.
+        if (this.state === 'running') {
+          this.enter('draining', { reason: 'upgrade' });
+          await this.flight.drain(host.config.drainTimeoutMs);
+          await discard(host.supervisor, running);
+          this.enter('asleep', { reason: 'upgrade' });
+        }
       }
       const renewal = host.queue.run(
         { priority: 'background', long: true },
@@ -421,7 +426,9 @@ export class AppRunner {
     const { host, name } = this;
     if (as === 'creating') {
       await makeApplication(context(known));
+      assertCurrent();
       await host.markReady(name);
+      assertCurrent();
       if (known.startMode === 'manual') {
         this.enter('stopped', { reason: 'manual' });
         return;

@@ -59,12 +59,13 @@ export class BootAttempts {
     const known = host.record(name);
     if (!known) throw new AppError('APP_NOT_FOUND', { name });
     host.supervisor.clearAppError(name);
-    await discard(host.supervisor, host.supervisor.apps[name]);
     const own = {};
     this.current = own;
     const assertCurrent = () => {
       if (this.current !== own) throw this.timeout();
     };
+    await discard(host.supervisor, host.supervisor.apps[name]);
+    assertCurrent();
     const context = (record: AppRecord): BootContext => ({
       supervisor: host.supervisor,
       mainApp: host.mainApp(),

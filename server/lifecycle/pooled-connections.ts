@@ -1,6 +1,7 @@
 import type Database from '@nocobase/database';
 import { AppError } from '../../src/errors';
 import { connectionManagerOf, type CoreConnection, type CoreConnectionManager } from '../core';
+import { cancelStatement } from '../databases/pool';
 import type { ConnectionBudget, Holder, Permit } from './connection-budget';
 
 /** What an application's pool is given, in terms of Sequelize's `pool` option, and one thing more. */
@@ -219,22 +220,26 @@ class PooledConnections implements Holder {
   private async close(): Promise<void> {
     this.closing = true;
     this.budget.withdraw(this, new Unwanted());
-    const cut = setTimeout(() => this.cutOff(), CLOSE_PATIENCE_MS);
+    const cut = setTimeout(() => void this.cutOff(), CLOSE_PATIENCE_MS);
     try {
       await this.driver.close();
     } finally {
       clearTimeout(cut);
       clearTimeout(this.watch);
-      this.cutOff();
+      await this.cutOff();
     }
   }
 
-  private cutOff(): void {
-    for (const connection of [...this.open.keys()]) {
-      this.discard(connection);
-      // Also one that the pool does not know of.
-      this.disconnect(connection).catch(() => undefined);
-    }
+  private async cutOff(): Promise<void> {
+    await Promise.all([...this.open.keys()].map((connection) => this.cut(connection)));
+  }
+
+  /** The server goes on with a statement whose line is broken: it is told to stop first. */
+  private async cut(connection: CoreConnection): Promise<void> {
+    await cancelStatement(connection as object);
+    this.discard(connection);
+    // Also one that the pool does not know of.
+    await this.disconnect(connection).catch(() => undefined);
   }
 }
 

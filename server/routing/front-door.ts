@@ -6,6 +6,7 @@ import type { Route } from '../../src/policies/host-match';
 import type { AppService } from '../app-service';
 import type { AppRunner } from '../lifecycle/app-runner';
 import { WaitingRoom } from '../lifecycle/waiting-room';
+import { whenOver } from './departure';
 import { refuse, wantsPage } from './refusal';
 import type { Router } from './router';
 import { Traffic } from './traffic';
@@ -38,10 +39,8 @@ function isReadable(url: string | undefined): boolean {
 }
 
 /** Resolves when the visitor has left before an answer. */
-function departure(res: ServerResponse): Promise<void> {
-  return new Promise((resolve) => {
-    res.once('close', resolve);
-  });
+function departure(req: IncomingMessage, res: ServerResponse): Promise<void> {
+  return new Promise((resolve) => whenOver(req, res, resolve));
 }
 
 function whoIs(route: Route): string {
@@ -120,7 +119,7 @@ export class FrontDoor {
     const { kind } = this.router.routeUnlisted(req);
     if (kind === 'malformed') this.unreadable();
     if (!this.router.place(req).needsApp) return false;
-    if (!(await this.mainRoom.hold(this.service.mainIsUp(), departure(res)))) return true;
+    if (!(await this.mainRoom.hold(this.service.mainIsUp(), departure(req, res)))) return true;
     if (this.service.mainUp) return this.service.active ? next() : false;
     if (kind !== 'main') throw new AppError('APP_MAIN_NOT_RUNNING');
     return false;
@@ -167,7 +166,7 @@ export class FrontDoor {
     if (runner.state === 'failed' || runner.state === 'quarantined') throw runner.lastFailure();
     if (runner.state === 'running' && this.service.supervisor.appStatus[runner.name] !== 'running') {
       // At a command, e.g. an upgrade: the core says which.
-      res.once('close', runner.lease(false));
+      whenOver(req, res, runner.lease(false));
       return false;
     }
     res.setHeader('Content-Type', 'text/plain; charset=utf-8');
@@ -186,8 +185,7 @@ export class FrontDoor {
       if (wantsPage(req)) runner.wake('prewarm', { kind: 'visitor', via: 'page' }).catch(() => undefined);
       return false;
     }
-    const release = runner.lease();
-    res.once('close', release);
+    whenOver(req, res, runner.lease());
     return next();
   }
 
@@ -197,7 +195,7 @@ export class FrontDoor {
     try {
       const stayed = await runner.room.hold(
         runner.wake('visitor', { kind: 'visitor', via: 'request' }),
-        departure(res),
+        departure(req, res),
       );
       // It was stopped as soon as it was up.
       if (stayed && runner.state === 'stopped') throw new AppError('APP_STOPPED', { name: runner.name });

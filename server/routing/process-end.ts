@@ -12,6 +12,8 @@ const HURRY_MS = 3_000;
 /** npm and terminals send one Ctrl-C twice. */
 const SAME_SIGNAL_MS = 1_000;
 const FLUSH_MS = 1_000;
+/** Of the time for the closing, what the sub-applications may take: the main application must have its end, too. */
+const ENDING_SHARE = 0.5;
 /** Close code of RFC 6455's registry: the server restarts, come back. */
 const SERVICE_RESTART = 1012;
 
@@ -82,15 +84,17 @@ export class ProcessEnd {
     if (core?.server) NetServer.prototype.close.call(core.server);
     traffic.lastCall();
     if (!service.mainUp) traffic.refuseAll(late);
-    await this.within(total - Math.min(CLOSING_MS, total / 4), Promise.race([traffic.empty(), this.hurried]));
+    const closing = Math.min(CLOSING_MS, total / 4);
+    await this.within(total - closing, Promise.race([traffic.empty(), this.hurried]));
 
     traffic.refuseAll(late);
     await this.within(FLUSH_MS, traffic.empty());
     await this.closeSockets();
-    await service.endAll();
+    // What has begun and is not finished is cut: nobody waits for it in an application's end.
+    core?.server?.closeAllConnections();
+    await this.within(closing * ENDING_SHARE, service.endAll());
     // The main application is left of them.
     await service.supervisor.getProcessAdapter().removeAllApps?.();
-    core?.server?.closeAllConnections();
     await core?.onTerminate(signal);
     clearTimeout(this.lastMoment);
     // Nothing of ours is left. What another plugin has forgotten must not keep the process from its end.

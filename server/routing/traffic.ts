@@ -1,28 +1,19 @@
 import type { IncomingMessage, ServerResponse } from 'node:http';
 import type { AppError } from '../../src/errors';
+import { whenOver } from './departure';
 import { refuse } from './refusal';
 
 /** The requests that are in the house: from the front door to the end of their answer, whomever they are for. */
 export class Traffic {
   private readonly inside = new Map<ServerResponse, IncomingMessage>();
   private whenEmpty: (() => void)[] = [];
-  private readonly leave: (this: ServerResponse) => void;
-
-  constructor() {
-    const gone = (res: ServerResponse) => this.forget(res);
-    // One listener for all: this is done for each request.
-    this.leave = function leave() {
-      gone(this);
-    };
-  }
-
   get size(): number {
     return this.inside.size;
   }
 
   enter(req: IncomingMessage, res: ServerResponse): void {
     this.inside.set(res, req);
-    res.once('close', this.leave);
+    whenOver(req, res, () => this.forget(res));
   }
 
   private forget(res: ServerResponse): void {

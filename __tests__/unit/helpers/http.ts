@@ -14,14 +14,14 @@ export class FakeRequest {
   originalUrl?: string;
   method: string;
   headers: IncomingHttpHeaders;
-  socket: { remoteAddress?: string };
+  readonly socket: EventEmitter & { remoteAddress?: string; destroyed?: boolean };
   resumed = false;
 
   constructor({ url = '/', method = 'GET', headers = {}, from = '127.0.0.1' }: RequestParts = {}) {
     this.url = url;
     this.method = method;
     this.headers = { host: 'localhost:13000', ...headers };
-    this.socket = { remoteAddress: from };
+    this.socket = Object.assign(new EventEmitter(), { remoteAddress: from });
   }
 
   resume(): this {

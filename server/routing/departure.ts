@@ -1,0 +1,33 @@
+import type { IncomingMessage, ServerResponse } from 'node:http';
+import type { Socket } from 'node:net';
+
+/** What is to be done at the end of a connection, for each answer that is still open on it. */
+const open = new WeakMap<Socket, Set<() => void>>();
+
+function openOn(socket: Socket): Set<() => void> {
+  const known = open.get(socket);
+  if (known) return known;
+  const ends = new Set<() => void>();
+  open.set(socket, ends);
+  socket.once('close', () => {
+    for (const end of ends) end();
+  });
+  return ends;
+}
+
+/**
+ * Calls `done` once, when the answer is over or its connection is. Node tells an answer that waits behind another one on
+ * the same connection nothing of the connection's end.
+ */
+export function whenOver({ socket }: IncomingMessage, res: ServerResponse, done: () => void): void {
+  if (res.destroyed || socket.destroyed) {
+    done();
+    return;
+  }
+  const ends = openOn(socket);
+  const end = () => {
+    if (ends.delete(end)) done();
+  };
+  ends.add(end);
+  res.once('close', end);
+}
