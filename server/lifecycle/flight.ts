@@ -42,8 +42,8 @@ export class Flight {
   }
 
   /**
-   * Waits for the requests that are in the present instance, at most `ms`; what is still in flight then is cut off,
-   * since its end was asked for.
+   * Waits for the requests that are in the present instance, at most `ms`; what is still in flight then is not
+   * waited for any longer, since the end of the instance was asked for.
    */
   async drain(ms: number): Promise<void> {
     const ending = this.generation;
