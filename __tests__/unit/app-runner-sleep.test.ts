@@ -1,15 +1,7 @@
-import { gate, RunnerWorld } from './helpers/runner-world';
-
-const flush = () => jest.advanceTimersByTimeAsync(0);
+import { expectOrder, flush, gate, RunnerWorld } from './helpers/runner-world';
 
 beforeEach(() => jest.useFakeTimers({ now: 1_000_000 }));
 afterEach(() => jest.useRealTimers());
-
-/** Whatever happens, one instance at a time, and every change of state a legal one. */
-function expectOrder(world: RunnerWorld): void {
-  expect(world.overlaps).toBe(0);
-  expect(world.warnings.filter((text) => text.includes(' went from '))).toEqual([]);
-}
 
 describe('falling asleep', () => {
   it('ends in sleep, says why and nothing to open tabs', async () => {

@@ -1,20 +1,7 @@
-import { gate, RunnerWorld } from './helpers/runner-world';
-
-const flush = () => jest.advanceTimersByTimeAsync(0);
-const codeOf = (work: Promise<unknown>) =>
-  work.then(
-    () => 'ok',
-    (error: Error & { code?: string }) => error.code ?? error.message,
-  );
+import { codeOf, expectOrder, flush, gate, RunnerWorld } from './helpers/runner-world';
 
 beforeEach(() => jest.useFakeTimers({ now: 1_000_000 }));
 afterEach(() => jest.useRealTimers());
-
-/** Whatever happens, one instance at a time, and every change of state a legal one. */
-function expectOrder(world: RunnerWorld): void {
-  expect(world.overlaps).toBe(0);
-  expect(world.warnings.filter((text) => text.includes(' went from '))).toEqual([]);
-}
 
 describe('waking', () => {
   it('boots once for 50 who come at once', async () => {

@@ -201,3 +201,19 @@ export function gate() {
   });
   return { promise, open, fail };
 }
+
+/** Everything that is due at this moment has happened. */
+export const flush = () => jest.advanceTimersByTimeAsync(0);
+
+/** How a promise ends: `ok`, or the code of its error. */
+export const codeOf = (work: Promise<unknown>) =>
+  work.then(
+    () => 'ok',
+    (error: Error & { code?: string }) => error.code ?? error.message,
+  );
+
+/** Whatever happens, one instance at a time, and every change of state a legal one. */
+export function expectOrder(world: RunnerWorld): void {
+  expect(world.overlaps).toBe(0);
+  expect(world.warnings.filter((text) => text.includes(' went from '))).toEqual([]);
+}
