@@ -2,6 +2,7 @@ import { setFlagsFromString } from 'node:v8';
 import { runInNewContext } from 'node:vm';
 import type { EventEmitter } from 'node:events';
 import { Gateway } from '@nocobase/server';
+import { connectionManagerOf } from '../../server/core';
 import { describeWithPostgres, InProcessApp } from '../helpers/in-process-app';
 
 const PLUGINS = ['error-handler', 'field-sort', 'data-source-manager', 'data-source-main', 'users', 'auth'];
@@ -46,11 +47,12 @@ describeWithPostgres('a hundred wakes and sleeps of one application', () => {
       await app.until('no connection is left', async () => !(await app.connections()).includes(name), 10_000);
       // Log files and the loops of the event queue end by themselves.
       await new Promise((resolve) => setTimeout(resolve, 1_500));
+      const resources = process.getActiveResourcesInfo();
+      const isSocket = (kind: string) => kind === 'TCPSocketWrap';
       return {
-        resources: process
-          .getActiveResourcesInfo()
-          .filter((kind) => !/^FS|Immediate/.test(kind))
-          .sort(),
+        // The main application's own come and go with its use.
+        sockets: resources.filter(isSocket).length - connectionManagerOf(app.main.db).pool.size,
+        resources: resources.filter((kind) => !isSocket(kind) && !/^FS|Immediate/.test(kind)).sort(),
         listeners: emitters.map((emitter) => emitter.eventNames().map((event) => emitter.listenerCount(event))),
         entries: Object.keys(app.supervisor.appStatus).concat(Object.keys(app.supervisor.lastMaintainingMessage)),
       };

@@ -1,7 +1,8 @@
 import { mkdir, rm, symlink, writeFile } from 'node:fs/promises';
 import path from 'node:path';
 
-export const FAULTY = 'nocobase-plugin-faulty';
+/** Tests that run at the same time share the host's packages: each has one of its own. */
+export const FAULTY = `nocobase-plugin-faulty-${process.pid}`;
 
 const LINK = path.resolve(__dirname, '../../host/node_modules', FAULTY);
 

@@ -1,3 +1,4 @@
+import type { AppError } from '../../src/errors';
 import { codeOf, expectOrder, flush, gate, RunnerWorld } from './helpers/runner-world';
 
 beforeEach(() => jest.useFakeTimers({ now: 1_000_000 }));
@@ -143,12 +144,16 @@ describe('stopping', () => {
   it('cuts off at the deadline what is still in flight', async () => {
     const world = new RunnerWorld({}, 'asleep', { APP_SUPERVISOR_DRAIN_TIMEOUT: '3' });
     await world.runner.wake();
-    world.runner.lease();
+    const cut = jest.fn<void, [AppError]>();
+    const [leave] = [world.runner.lease(true, cut), world.runner.lease(true, cut), world.runner.lease(false, cut)];
     const stopped = world.runner.stop('operator');
-    await jest.advanceTimersByTimeAsync(2_999);
-    expect(world.runner.state).toBe('draining');
+    await jest.advanceTimersByTimeAsync(2_000);
+    leave();
+    await jest.advanceTimersByTimeAsync(999);
+    expect([world.runner.state, cut.mock.calls.length]).toEqual(['draining', 0]);
     await jest.advanceTimersByTimeAsync(1);
     await stopped;
+    expect(cut.mock.calls.map(([{ code }]) => code)).toEqual(['APP_STOPPED', 'APP_STOPPED']);
     expect(world.alive).toEqual([]);
   });
 

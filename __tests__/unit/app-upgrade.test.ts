@@ -1,4 +1,4 @@
-import { gate, RunnerWorld } from './helpers/runner-world';
+import { expectOrder, gate, RunnerWorld } from './helpers/runner-world';
 
 const flush = () => jest.advanceTimersByTimeAsync(0);
 const codeOf = (work: Promise<unknown>) =>
@@ -83,6 +83,23 @@ describe('a wake', () => {
 });
 
 describe('an upgrade that is asked for', () => {
+  it('fails for the visitors who wait behind it, too, until the backoff is over', async () => {
+    const world = behind();
+    const upgrading = gate();
+    world.at.upgrade = () => upgrading.promise;
+    const upgraded = codeOf(world.runner.upgrade());
+    await flush();
+    const woken = codeOf(world.runner.wake());
+    upgrading.fail(new Error('broken'));
+    expect([await upgraded, await woken]).toEqual(['APP_BOOT_FAILED', 'APP_BOOT_FAILED']);
+    expect([world.runner.state, world.constructed]).toEqual(['failed', 1]);
+    world.at.upgrade = undefined;
+    await jest.advanceTimersByTimeAsync(1_000);
+    await world.runner.wake();
+    expect([world.runner.state, world.constructed]).toEqual(['running', 3]);
+    expectOrder(world);
+  });
+
   it('leaves asleep what slept', async () => {
     const world = behind();
     const by = { kind: 'user', id: 7 } as const;
@@ -177,20 +194,6 @@ describe('an upgrade that is asked for', () => {
     await Promise.all([done, visit]);
     expect(world.journal).toEqual(UPGRADE_THEN_BOOT);
     expect([world.runner.state, world.overlaps]).toEqual(['running', 0]);
-    expect(world.warnings).toEqual([]);
-  });
-
-  it('that fails is tried once more for a visitor who was held', async () => {
-    const world = behind();
-    const upgrading = gate();
-    world.at.upgrade = (id) => (id === 1 ? upgrading.promise : undefined);
-    const done = codeOf(world.runner.upgrade());
-    await flush();
-    const visit = codeOf(world.runner.wake());
-    upgrading.fail(new Error('broken'));
-    expect(await done).toBe('APP_BOOT_FAILED');
-    expect(await visit).toBe('ok');
-    expect([world.runner.state, world.stored]).toEqual(['running', '2.2.15']);
     expect(world.warnings).toEqual([]);
   });
 

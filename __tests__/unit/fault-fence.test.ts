@@ -45,7 +45,7 @@ describe('the fence', () => {
     fence.within('crm', () => fake.throws(ERROR));
     fence.within('crm', () => fence.within('shop', () => fake.throws(ERROR)));
     fence.within('crm', () => fake.throws(ERROR, 'unhandledRejection'));
-    expect(faults.map(({ app, kind, present }) => [app, kind, present])).toEqual([
+    expect(faults.map(({ app, kind, instance }) => [app, kind, instance !== undefined])).toEqual([
       ['crm', 'exception', true],
       ['shop', 'exception', true],
       ['crm', 'rejection', true],
@@ -101,7 +101,7 @@ describe('the fence', () => {
     later();
     fence.afresh('crm', () => undefined);
     later();
-    expect(faults.map(({ present }) => present)).toEqual([true, false]);
+    expect(faults.map(({ instance }) => instance !== undefined)).toEqual([true, false]);
   });
 
   it('is no application’s work what is done about a fault', () => {

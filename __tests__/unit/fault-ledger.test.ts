@@ -1,12 +1,14 @@
 import type { Fault } from '../../server/lifecycle/fault-fence';
 import { FaultLedger } from '../../server/lifecycle/fault-ledger';
 
+const [first, second] = [{ instance: 1 }, { instance: 2 }];
+
 const fault = (more: Partial<Fault> = {}): Fault => ({
   app: 'crm',
   kind: 'exception',
   error: new TypeError('Planted-4712'),
   at: 1_000_000,
-  present: true,
+  instance: first,
   ...more,
 });
 
@@ -44,11 +46,18 @@ describe('the ledger of faults', () => {
 
   it.each<[string, Partial<Fault>]>([
     ['rejections', { kind: 'rejection' }],
-    ['what a former instance has left behind', { present: false }],
+    ['what a former instance has left behind', { instance: undefined }],
   ])('bears any number of %s', (_name, more) => {
     const book = ledger();
     expect(Array.from({ length: 50 }, () => book.note(fault(more)).tooMany)).not.toContain(true);
     expect(book.summary('crm')?.count).toBe(50);
+  });
+
+  it('bears as many of each new instance', () => {
+    const book = ledger();
+    for (let index = 0; index < 3; index += 1) expect(book.note(fault()).tooMany).toBe(false);
+    for (let index = 0; index < 3; index += 1) expect(book.note(fault({ instance: second })).tooMany).toBe(false);
+    expect(book.note(fault({ instance: second })).tooMany).toBe(true);
   });
 
   it('counts each application for itself', () => {

@@ -63,6 +63,7 @@ class World {
       requestsInFlight: 0,
       since: 0,
       describe: () => ({ state: runner.state, since: runner.since }),
+      mayTryAgain: true,
       sleep: (reason: SleepReason, stillIdle: () => boolean) => {
         if (!stillIdle()) return Promise.resolve(false);
         this.slept.push(`${name} ${reason}`);
@@ -210,6 +211,22 @@ describe('work ahead', () => {
     expect(world.woken).toHaveLength(2);
     world.waker.stop();
     expect(jest.getTimerCount()).toBe(0);
+  });
+});
+
+describe('an eager application that failed', () => {
+  it('is brought up again when its backoff is over, and nobody else is', () => {
+    const world = new World();
+    const { runner } = world.add('crm', { startMode: 'eager' }, 'failed');
+    runner.mayTryAgain = false;
+    world.add('lazy', {}, 'failed');
+    world.add('broken', { startMode: 'eager' }, 'quarantined').runner.mayTryAgain = false;
+    world.add('off', { startMode: 'eager' }, 'stopped');
+    world.waker.look();
+    expect(world.woken).toEqual([]);
+    runner.mayTryAgain = true;
+    world.waker.look();
+    expect(world.woken).toEqual(['crm background']);
   });
 });
 

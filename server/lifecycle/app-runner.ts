@@ -7,7 +7,7 @@ import type { UpgradeVerdict } from '../../src/policies/upgrade-plan';
 import { bootApplication, explainBootError, makeApplication, upgradeApplication } from './boot';
 import { BootAttempts, type Attempt } from './boot-attempts';
 import type { BootPriority } from './boot-queue';
-import { Flight } from './flight';
+import { Flight, type Cut } from './flight';
 import { discard } from './instance-end';
 import { JourneyLog } from './journey';
 import type { RunnerHost } from './runner-host';
@@ -174,10 +174,16 @@ export class AppRunner {
     const quiet = rest === 'asleep';
     this.announced = !quiet;
     this.enter('draining', { reason });
-    await this.flight.drain(this.host.config.drainTimeoutMs);
+    await this.drain(rest === 'stopped' ? 'APP_STOPPED' : 'APP_WAIT_TIMEOUT');
     await discard(this.host.supervisor, this.instance(), { quiet });
     this.enter(rest, { reason });
     if (quiet && reason !== 'restart' && reason !== 'shutdown') this.tell('slept', by, { reason });
+  }
+
+  /** Waits for the requests in flight; whoever has no answer at the deadline gets this one. */
+  private async drain(code: 'APP_STOPPED' | 'APP_WAIT_TIMEOUT' | 'APP_FAULTS'): Promise<void> {
+    const { drainTimeoutMs, faults } = this.host.config;
+    await this.flight.drain(drainTimeoutMs, new AppError(code, { name: this.name, count: faults.max + 1 }));
   }
 
   /**
@@ -198,7 +204,7 @@ export class AppRunner {
       if (!this.instance()) return;
       this.announced = true;
       this.enter('draining', { reason: error.code });
-      await this.flight.drain(this.host.config.drainTimeoutMs);
+      await this.drain('APP_FAULTS');
       await discard(this.host.supervisor, this.instance());
       this.attempts.step = 'run';
       await this.failed(error);
@@ -230,7 +236,7 @@ export class AppRunner {
         // It may have ended by itself meanwhile.
         if (this.state === 'running') {
           this.enter('draining', { reason: 'upgrade' });
-          await this.flight.drain(host.config.drainTimeoutMs);
+          await this.drain('APP_WAIT_TIMEOUT');
           await discard(host.supervisor, running);
           this.enter('asleep', { reason: 'upgrade' });
         }
@@ -273,7 +279,7 @@ export class AppRunner {
   /** Resolves when what is under way has ended well; rejects with the failure that the application is in. */
   async settled(): Promise<void> {
     await this.coming;
-    if (this.state === 'failed' || this.state === 'quarantined') throw this.lastFailure();
+    if (this.hasFailed) throw this.lastFailure();
   }
 
   /** How many requests are in the present instance, or held for it. */
@@ -294,9 +300,14 @@ export class AppRunner {
   /**
    * A place among the requests in flight; the returned function gives it back, once.
    * @param counts whether the request is a use of the application
+   * @param cut called when it is not waited for any longer
    */
-  lease(counts = true): () => void {
-    return this.flight.lease(counts);
+  lease(counts = true, cut?: Cut): () => void {
+    return this.flight.lease(counts, cut);
+  }
+
+  private get hasFailed(): boolean {
+    return this.condition.state === 'failed' || this.condition.state === 'quarantined';
   }
 
   /** Whether a failed application is tried again for the next visitor. */
@@ -339,6 +350,8 @@ export class AppRunner {
       if (this.stops !== stops && this.condition.state === 'stopped') {
         throw new AppError('APP_STOPPED', { name: this.name });
       }
+      // An upgrade that was asked for earlier has failed meanwhile: its backoff holds for a visitor too.
+      if (event === 'woken' && this.hasFailed && !this.mayTryAgain) throw this.lastFailure();
       const queued = this.host.queue.run(
         { priority, long: as === 'creating' },
         async () => {

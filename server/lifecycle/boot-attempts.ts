@@ -1,5 +1,6 @@
 import type { AppRecord } from '../../src/app-record';
 import { AppError } from '../../src/errors';
+import { readAccount } from './administrator';
 import type { BootContext, BootStep } from './boot';
 import { withDeadline } from './deadline';
 import { discard } from './instance-end';
@@ -69,6 +70,7 @@ export class BootAttempts {
     const context = (record: AppRecord): BootContext => ({
       supervisor: host.supervisor,
       mainApp: host.mainApp(),
+      ownersAccount: () => host.fence.outside(() => readAccount(host.mainApp(), undefined)),
       provisioner: host.provisioner,
       record,
       secrets: host.secrets(record),

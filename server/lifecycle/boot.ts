@@ -4,7 +4,7 @@ import { AppError, isAppError } from '../../src/errors';
 import type { AppSecrets } from '../databases/secrets';
 import type { DatabaseProvisioner } from '../databases/provisioner';
 import type { UpgradeVerdict } from '../../src/policies/upgrade-plan';
-import { readAccount, setAdministrator } from './administrator';
+import { setAdministrator } from './administrator';
 import { withDeadline } from './deadline';
 import { discard } from './instance-end';
 import { assertNotNewer, type AppVersions } from './versions';
@@ -29,6 +29,8 @@ export type BootStep =
 export interface BootContext {
   supervisor: AppSupervisor;
   mainApp: Application;
+  /** The main application's own first account, for an application that was given no administrator. */
+  ownersAccount: () => Promise<AppSecrets['admin']>;
   provisioner: DatabaseProvisioner;
   record: AppRecord;
   secrets: AppSecrets;
@@ -156,7 +158,7 @@ async function upgrade(app: Application, { onStep, versions, mainApp }: BootCont
   mainApp.log.info(`application "${app.name}" is upgraded`, { module: 'app-supervisor' });
 }
 
-async function install(app: Application, { secrets, onStep, mainApp, record }: BootContext): Promise<void> {
+async function install(app: Application, { secrets, onStep, ownersAccount, record }: BootContext): Promise<void> {
   onStep('install');
   // The version is the last thing that an installation writes: without it, a former attempt was cut off.
   const cutOff = (await app.isInstalled()) && !(await app.version.get());
@@ -164,7 +166,7 @@ async function install(app: Application, { secrets, onStep, mainApp, record }: B
   // Does nothing where a former attempt got to its end; begins anew only in a database that we made and nobody used.
   await app.runCommandThrowError('install', ...(cutOff && ours ? ['--force'] : []));
   onStep('administrator');
-  await setAdministrator(app, secrets.admin ?? (await readAccount(mainApp, undefined)));
+  await setAdministrator(app, secrets.admin ?? (await ownersAccount()));
 }
 
 /** What went wrong in a boot as one of our errors; a stack or a driver's message never reaches a caller. */

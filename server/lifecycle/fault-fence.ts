@@ -12,8 +12,8 @@ export interface Fault {
   error: unknown;
   /** Epoch milliseconds. */
   at: number;
-  /** Whether it comes of the present instance, and not of a timer that a former one has left behind. */
-  present: boolean;
+  /** Whose it is, when it comes of the present instance and not of a timer that a former one has left behind. */
+  instance: object | undefined;
 }
 
 /** The work of one instance. It holds nothing of the instance: contexts outlive it. */
@@ -149,7 +149,8 @@ export class FaultFence {
     const { app } = enclosure;
     // Whatever is done about it is not the application's work.
     this.inside.run(undefined, () => {
-      this.options.onFault({ app, kind, error, at: Date.now(), present: this.present.get(app) === enclosure });
+      const instance = this.present.get(app) === enclosure ? enclosure : undefined;
+      this.options.onFault({ app, kind, error, at: Date.now(), instance });
     });
     return true;
   }

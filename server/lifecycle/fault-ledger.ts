@@ -8,7 +8,9 @@ const LOGGED_A_MINUTE = 20;
 interface Account {
   count: number;
   last: FaultSummary['last'];
-  /** Times of the exceptions of the present instance, as far as they count. */
+  /** The instance that had the last exception. */
+  instance?: object;
+  /** Times of its exceptions, as far as they count. */
   exceptions: number[];
   logged: number[];
   unlogged: number;
@@ -31,13 +33,15 @@ export class FaultLedger {
    * A rejection is written down and no more: NocoBase, too, goes on after one. Exceptions of the present instance are
    * borne up to a limit; more of them take it down.
    */
-  note({ app, kind, error, at, present }: Fault): FaultVerdict {
+  note({ app, kind, error, at, instance }: Fault): FaultVerdict {
     const limit = this.limit();
     const account = this.accounts.get(app) ?? this.open(app);
     account.count += 1;
     account.last = { kind, error: nameOf(error), at };
-    if (kind === 'exception' && present) {
-      account.exceptions = [...recentFaults(account.exceptions, at, limit), at].slice(-limit.max - 1);
+    if (kind === 'exception' && instance) {
+      const former = account.instance === instance ? recentFaults(account.exceptions, at, limit) : [];
+      account.exceptions = [...former, at].slice(-limit.max - 1);
+      account.instance = instance;
     }
     const tooMany = tooManyFaults(account.exceptions, at, limit);
     if (tooMany) account.exceptions = [];

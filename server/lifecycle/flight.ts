@@ -1,11 +1,23 @@
+import type { AppError } from '../../src/errors';
 import { withDeadline } from './deadline';
+
+/** Ends one request that is no longer waited for: with this answer, or in the middle of the one that has begun. */
+export type Cut = (error: AppError) => void;
+
+interface Generation {
+  requests: number;
+  cuts: Set<Cut>;
+  landed?: () => void;
+}
+
+const newGeneration = (): Generation => ({ requests: 0, cuts: new Set() });
 
 /**
  * The requests of one application that are under way, generation by generation: those that are in an instance which
  * ends are waited for, and who comes meanwhile belongs to the next one.
  */
 export class Flight {
-  private generation: { requests: number; landed?: () => void } = { requests: 0 };
+  private generation = newGeneration();
   private lastUse = 0;
 
   /** How many requests are in the present instance, or held for it. */
@@ -26,10 +38,14 @@ export class Flight {
   /**
    * A place among the requests in flight; the returned function gives it back, once.
    * @param counts whether the request is a use of the application
+   * @param cut called when the request is not waited for any longer
    */
-  lease(counts = true): () => void {
+  lease(counts = true, cut?: Cut): () => void {
     const { generation } = this;
+    // One of its own for each request, whatever the caller gives.
+    const own: Cut = (error) => cut?.(error);
     generation.requests += 1;
+    generation.cuts.add(own);
     if (counts) this.touch();
     let held = true;
     return () => {
@@ -37,21 +53,24 @@ export class Flight {
       held = false;
       if (counts) this.touch();
       generation.requests -= 1;
+      generation.cuts.delete(own);
       if (generation.requests === 0) generation.landed?.();
     };
   }
 
   /**
-   * Waits for the requests that are in the present instance, at most `ms`; what is still in flight then is not
-   * waited for any longer, since the end of the instance was asked for.
+   * Waits for the requests that are in the present instance, at most `ms`; what is still in flight then is cut with
+   * this error, since the end of the instance was asked for.
    */
-  async drain(ms: number): Promise<void> {
+  async drain(ms: number, error: AppError): Promise<void> {
     const ending = this.generation;
-    this.generation = { requests: 0 };
+    this.generation = newGeneration();
     if (ending.requests === 0) return;
     const empty = new Promise<void>((resolve) => {
       ending.landed = resolve;
     });
-    await withDeadline(empty, ms, () => new Error('not drained')).catch(() => undefined);
+    await withDeadline(empty, ms, () => new Error('not drained')).catch(() => {
+      for (const cut of [...ending.cuts]) cut(error);
+    });
   }
 }

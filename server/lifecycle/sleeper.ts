@@ -203,7 +203,9 @@ export class Sleeper {
     for (const name of this.host.runners.keys()) {
       const app = this.snapshot(name);
       if (app?.state === 'running' && app.scheduled.length > 0) await this.guard(this.noteSchedule(name, app));
-      else if (app?.state !== 'running') this.looks.delete(name);
+    }
+    for (const name of this.looks.keys()) {
+      if (this.host.runners.get(name)?.state !== 'running') this.looks.delete(name);
     }
   }
 

@@ -14,7 +14,7 @@ const LOOK_MS = 10_000;
 const LEAD_MS = 60_000;
 
 /**
- * Wakes sleeping applications whose own work is due soon, in the background of those that visitors wait for. When it
+ * Brings eager applications up again when their backoff is over, and wakes sleeping applications whose own work is due soon, in the background of those that visitors wait for. When it
  * is due stands in the row: also after the process was ended, an application comes up in time for its work.
  */
 export class Waker {
@@ -42,6 +42,10 @@ export class Waker {
         this.host.supervisor.logger.info(`application "${name}" is woken for its own work`);
       // A failed one is tried again when its backoff is over, as for a visitor.
       runner.wake('background', { kind: 'schedule' }).catch(() => undefined);
+    }
+    for (const { name, startMode } of this.host.registry.all()) {
+      const runner = startMode === 'eager' ? this.host.runner(name) : undefined;
+      if (runner?.state === 'failed' && runner.mayTryAgain) runner.wake('background').catch(() => undefined);
     }
   }
 }

@@ -7,7 +7,7 @@ import type { AppService } from '../app-service';
 import type { AppRunner } from '../lifecycle/app-runner';
 import { WaitingRoom } from '../lifecycle/waiting-room';
 import { whenOver } from './departure';
-import { refuse, wantsPage } from './refusal';
+import { cutOff, refuse, wantsPage } from './refusal';
 import type { Router } from './router';
 import { Traffic } from './traffic';
 
@@ -166,7 +166,11 @@ export class FrontDoor {
     if (runner.state === 'failed' || runner.state === 'quarantined') throw runner.lastFailure();
     if (runner.state === 'running' && this.service.supervisor.appStatus[runner.name] !== 'running') {
       // At a command, e.g. an upgrade: the core says which.
-      whenOver(req, res, runner.lease(false));
+      whenOver(
+        req,
+        res,
+        runner.lease(false, (error) => cutOff(req, res, error)),
+      );
       return false;
     }
     res.setHeader('Content-Type', 'text/plain; charset=utf-8');
@@ -185,7 +189,11 @@ export class FrontDoor {
       if (wantsPage(req)) runner.wake('prewarm', { kind: 'visitor', via: 'page' }).catch(() => undefined);
       return false;
     }
-    whenOver(req, res, runner.lease());
+    whenOver(
+      req,
+      res,
+      runner.lease(true, (error) => cutOff(req, res, error)),
+    );
     return next();
   }
 

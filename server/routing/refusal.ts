@@ -85,3 +85,9 @@ export function refuse(req: IncomingMessage, res: ServerResponse, error: AppErro
   res.setHeader('Content-Type', 'application/json; charset=utf-8');
   res.end(JSON.stringify(bodyOf(error)));
 }
+
+/** Ends a request that is not waited for any longer: with this answer, or in the middle of the one that has begun. */
+export function cutOff(req: IncomingMessage, res: ServerResponse, error: AppError): void {
+  if (res.headersSent) res.destroy();
+  else refuse(req, res, error);
+}
