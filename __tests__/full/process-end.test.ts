@@ -90,9 +90,7 @@ describe('the end of the process', () => {
     await host.host.restart();
   });
 
-  it('answers who would take too long, and takes a making up again that was under way', async () => {
-    const making = await host.act('create', {}, { name: three });
-    expect(making.body.data.state).toBe('creating');
+  it('answers who would take too long', async () => {
     await slow(one, 1);
     const waiting = [slow('main', 300_000), slow(one, 300_000)];
     await new Promise((resolve) => setTimeout(resolve, 500));
@@ -106,10 +104,11 @@ describe('the end of the process', () => {
     expect((await ended).message).toContain('(exit code 0)');
     expect(await connections()).toBe(0);
     await host.host.restart();
-    await host.until('three is made', async () => (await state(three)) === 'running', 90_000);
   });
 
-  it('hurries when it is asked again', async () => {
+  it('hurries when it is asked again, and takes a making up again that was under way', async () => {
+    const making = await host.act('create', {}, { name: three });
+    expect(making.body.data.state).toBe('creating');
     const waiting = slow('main', 300_000);
     await new Promise((resolve) => setTimeout(resolve, 500));
     const ended = host.host.untilEnded();
@@ -121,5 +120,6 @@ describe('the end of the process', () => {
     expect(await host.log('main')).toContain('SIGTERM again');
     expect(await connections()).toBe(0);
     await host.host.restart();
+    await host.until('three is made', async () => (await state(three)) === 'running', 90_000);
   });
 });
