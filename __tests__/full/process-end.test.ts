@@ -17,7 +17,7 @@ describe('the end of the process', () => {
   const [one, two, three] = [`one-${run}`, `two-${run}`, `three-${run}`];
 
   beforeAll(async () => {
-    host = await TestHost.start({ env: { APP_SUPERVISOR_SHUTDOWN_TIMEOUT: '40', LOGGER_LEVEL: 'info' } });
+    host = await TestHost.start({ env: { APP_SUPERVISOR_SHUTDOWN_TIMEOUT: '25', LOGGER_LEVEL: 'info' } });
     await placeFaultyPlugin(host.host.storageDir);
     for (const name of [one, two]) expect((await host.create({ name })).status).toBe(200);
     await host.host.restart();
