@@ -5,15 +5,16 @@ import type { AppModel, AppStatus } from '@nocobase/server/lib/app-supervisor/ty
 import { storagePathJoin } from '@nocobase/utils';
 import type { AppRecord } from '../src/app-record';
 import { APP_STATES, type AppCondition, type AppState } from '../src/app-state';
+import { DB_CONN_TYPES } from '../src/database-options';
 import { AppError } from '../src/errors';
 import { SYSTEM, type Actor, type AppEvent } from '../src/events';
 import { viewOf, type AppView } from './app-view';
 import { readConfig, type SupervisorConfig } from './config';
+import { AppPlaces } from './app-places';
 import { answerErrors } from './error-answers';
 import { forgetGatewayLogger, readPackageVersion } from './core';
-import { addressOf, type DatabaseOptions } from './databases/location';
-import { postgresDialect } from './databases/postgres';
-import { DatabaseProvisioner } from './databases/provisioner';
+import type { DatabaseOptions } from './databases/location';
+import type { DatabaseProvisioner } from './databases/provisioner';
 import { SecretBox, type AppSecrets } from './databases/secrets';
 import { FaultDesk } from './fault-desk';
 import { FleetUpgrade } from './fleet-upgrade';
@@ -58,6 +59,7 @@ export class AppService implements RunnerHost {
   readonly config: SupervisorConfig;
   readonly queue: BootQueue;
   readonly timeline = new Timeline(() => this.mainApp());
+  readonly places: AppPlaces;
   readonly provisioner: DatabaseProvisioner;
   readonly connections: ProcessConnections;
   readonly runners = new Map<string, AppRunner>();
@@ -89,14 +91,14 @@ export class AppService implements RunnerHost {
     this.faults = new FaultDesk(this);
     this.instanceOptions = new InstanceOptions(this);
     this.secretBox = new SecretBox(storagePathJoin('apps', 'main', 'app_supervisor_key.dat'));
-    this.provisioner = new DatabaseProvisioner(
-      () => (this.mainApp().db.isPostgresCompatibleDialect?.() ? postgresDialect : undefined),
-      () => ({
-        ...addressOf(this.mainApp().db.options as unknown as DatabaseOptions),
-        lend: (work) => this.lend(work),
-      }),
-      () => this.registry.all(),
-    );
+    this.places = new AppPlaces({
+      connections: this.connections,
+      versions: this.versions,
+      options: this.instanceOptions,
+      mainApp: () => this.mainApp(),
+      records: () => this.registry.all(),
+    });
+    this.provisioner = this.places.provisioner;
   }
 
   get fence(): FaultFence {
@@ -230,7 +232,7 @@ export class AppService implements RunnerHost {
 
   /** Whether the database of an application is ours to create; other plugins' kinds of connection are theirs. */
   createsDatabaseOf(name: string, dbConnType: string | undefined): boolean {
-    return this.active && this.registry.has(name) && (!dbConnType || dbConnType === 'new_database');
+    return this.active && this.registry.has(name) && (!dbConnType || DB_CONN_TYPES.some((ours) => ours === dbConnType));
   }
 
   async createDatabase(name: string): Promise<void> {
@@ -356,8 +358,8 @@ export class AppService implements RunnerHost {
     }
   }
 
-  lend<T>(work: () => Promise<T>): Promise<T> {
-    return this.connections.lend(work);
+  lend<T>(work: () => Promise<T>, server?: { host?: string; port?: number }): Promise<T> {
+    return this.connections.lend(work, server);
   }
 
   onUpgrading(name: string): void {

@@ -158,13 +158,15 @@ async function upgrade(app: Application, { onStep, versions, mainApp }: BootCont
   mainApp.log.info(`application "${app.name}" is upgraded`, { module: 'app-supervisor' });
 }
 
-async function install(app: Application, { secrets, onStep, ownersAccount, record }: BootContext): Promise<void> {
+async function install(app: Application, context: BootContext): Promise<void> {
+  const { secrets, onStep, ownersAccount, record, provisioner } = context;
   onStep('install');
   // The version is the last thing that an installation writes: without it, a former attempt was cut off.
   const cutOff = (await app.isInstalled()) && !(await app.version.get());
   const ours = record.provisioning?.ownershipToken && !record.provisioning.readyAt;
   // Does nothing where a former attempt got to its end; begins anew only in a database that we made and nobody used.
-  await app.runCommandThrowError('install', ...(cutOff && ours ? ['--force'] : []));
+  const anew = cutOff && ours && !(await provisioner.clearSchema(record));
+  await app.runCommandThrowError('install', ...(anew ? ['--force'] : []));
   onStep('administrator');
   await setAdministrator(app, secrets.admin ?? (await ownersAccount()));
 }
