@@ -18,19 +18,35 @@ const agent = new Agent({ keepAlive: true, maxSockets: Infinity });
  * @param {Record<string, string>} [headers]
  * @returns {Promise<{ status: number, text: string, ms: number }>}
  */
-export function ask(url, headers = {}) {
+export async function ask(url, headers = {}) {
   const startedAt = performance.now();
+  for (;;) {
+    const answer = await askOnce(url, headers);
+    if (answer) return { ...answer, ms: performance.now() - startedAt };
+  }
+}
+
+/**
+ * @param {string} url
+ * @param {Record<string, string>} headers
+ * @returns {Promise<{ status: number, text: string } | undefined>} undefined where a kept connection had just been closed
+ */
+function askOnce(url, headers) {
   return new Promise((resolve, reject) => {
     const call = request(url, { agent, headers, timeout: GIVE_UP_MS }, (answer) => {
       let text = '';
       answer.setEncoding('utf8').on('data', (chunk) => (text += chunk));
       answer.once('end', () => {
-        resolve({ status: answer.statusCode ?? 0, text, ms: performance.now() - startedAt });
+        resolve({ status: answer.statusCode ?? 0, text });
       });
       answer.once('error', reject);
     });
     call.once('timeout', () => call.destroy(new Error(`no answer from ${url}`)));
-    call.once('error', reject);
+    call.once('error', (/** @type {NodeJS.ErrnoException} */ error) => {
+      // The server closes what is idle for 5 s, at the very moment of the next request perhaps: a browser asks again.
+      if (call.reusedSocket && error.code === 'ECONNRESET') resolve(undefined);
+      else reject(error);
+    });
     call.end();
   });
 }
@@ -65,7 +81,10 @@ export async function watch(url, everyMs, until) {
   for (let due = performance.now(); !until.aborted; due += everyMs) {
     await sleep(Math.max(0, due - performance.now()), undefined, { signal: until }).catch(() => undefined);
     if (until.aborted) break;
-    answers.push(ask(url).then(({ status }) => ({ status, ms: performance.now() - due })));
+    const answer = ask(url).then(({ status }) => ({ status, ms: performance.now() - due }));
+    // Whoever waits for all of them hears of it; until then it is nobody's.
+    answer.catch(() => undefined);
+    answers.push(answer);
   }
   const all = await Promise.all(answers);
   return { ms: all.map(({ ms }) => ms), refused: all.filter(({ status }) => status !== 200).length };
