@@ -7,7 +7,7 @@ import { setTimeout as sleep } from 'node:timers/promises';
 
 /** Answered by the application's own instance, to anybody. */
 export const OPEN_ACTION = 'app:getInfo';
-/** How long a refused visitor waits before it asks again. */
+/** How long a refused visitor waits before it asks again, where nothing else is said. */
 const AGAIN_MS = 100;
 const GIVE_UP_MS = 240_000;
 
@@ -58,13 +58,25 @@ function askOnce(url, headers) {
  * @returns {Promise<{ ms: number, refused: number }>} the time until then, and how many answers were another
  */
 export async function visit(api, app) {
+  const { ms, refused, gaveUp } = await persist(api, app);
+  if (gaveUp) throw new Error(`the application ${app} did not answer 200 within ${GIVE_UP_MS / 1000} s`);
+  return { ms, refused };
+}
+
+/**
+ * The same by somebody who may give up.
+ * @param {string} api
+ * @param {string} app
+ * @param {number} [againMs]
+ * @returns {Promise<{ ms: number, refused: number, gaveUp: boolean }>}
+ */
+export async function persist(api, app, againMs = AGAIN_MS) {
   const startedAt = performance.now();
   for (let refused = 0; ; refused += 1) {
     const { status } = await ask(`${api}/${OPEN_ACTION}`, { 'X-App': app });
     const ms = performance.now() - startedAt;
-    if (status === 200) return { ms, refused };
-    if (ms > GIVE_UP_MS) throw new Error(`the application ${app} did not answer 200 within ${GIVE_UP_MS / 1000} s`);
-    await sleep(AGAIN_MS);
+    if (status === 200 || ms > GIVE_UP_MS) return { ms, refused, gaveUp: status !== 200 };
+    await sleep(againMs);
   }
 }
 
