@@ -11,6 +11,7 @@ function read(env: Record<string, string | undefined>): { config: SupervisorConf
 type NumberField =
   | ('waitTimeoutMs' | 'maxWaiting' | 'bootTimeoutMs' | 'bootConcurrency' | 'drainTimeoutMs' | 'shutdownTimeoutMs')
   | 'upgradeConcurrency'
+  | 'removalRetentionMs'
   | ('idleTimeoutMs' | 'maxRunning' | 'sleepIntervalMs');
 
 const numbers: { variable: string; field: NumberField; fallback: number; min: number; unit: number }[] = [
@@ -24,6 +25,7 @@ const numbers: { variable: string; field: NumberField; fallback: number; min: nu
   { variable: 'APP_SUPERVISOR_MAX_RUNNING', field: 'maxRunning', fallback: 0, min: 0, unit: 1 },
   { variable: 'APP_SUPERVISOR_SLEEP_INTERVAL', field: 'sleepIntervalMs', fallback: 30, min: 1, unit: 1_000 },
   { variable: 'APP_SUPERVISOR_SHUTDOWN_TIMEOUT', field: 'shutdownTimeoutMs', fallback: 20, min: 1, unit: 1_000 },
+  { variable: 'APP_SUPERVISOR_REMOVAL_RETENTION', field: 'removalRetentionMs', fallback: 7, min: 0, unit: 86_400_000 },
 ];
 
 describe('without an environment', () => {
@@ -47,6 +49,7 @@ describe('without an environment', () => {
       maxMemoryMb: expect.any(Number),
       sleepIntervalMs: 30_000,
       shutdownTimeoutMs: 20_000,
+      removalRetentionMs: 7 * 86_400_000,
       faults: { max: 10, withinMs: 60_000 },
       fastStart: true,
       apiBasePath: '/api',
