@@ -86,6 +86,7 @@ export class RecycleBin {
   /** @throws APP_NOT_FOUND, APP_REMOVING, and what forbids the drop that is asked for */
   async remove(name: string, { dropDatabase = false, purge = false, by = SYSTEM }: Removal = {}): Promise<Removed> {
     const { host } = this;
+    if (this.isBusy(name)) throw new AppError('APP_REMOVING', { name });
     const runner = host.runner(name);
     const record = host.registry.get(name);
     if (!runner || !record) throw new AppError('APP_NOT_FOUND', { name });

@@ -133,7 +133,10 @@ describeWithPostgres('a removed application', () => {
   it('is removed by one of two who say so at once', async () => {
     const name = await made();
     const answers = await Promise.all([act('destroy', name), act('destroy', name)]);
-    expect(answers.map(({ status }) => status).sort()).toEqual([200, 409].sort());
+    // The other one comes while it is done, or afterwards.
+    const [done, other] = answers.map(({ status }) => status).sort() as [number, number];
+    expect(done).toBe(200);
+    expect([404, 409]).toContain(other);
     await act('purge', name);
   });
 
