@@ -303,7 +303,9 @@ describe('checkUpdate', () => {
     const database = { dialect: 'postgres', host: 'db.example', port: 5432, username: 'nb', database: 'x' };
     const elsewhere = record({ options: { dbConnType: 'new_connection', database } });
     const change = (values: object) => checkUpdate({ options: { database: values } }, elsewhere);
-    expect(change({ ...database, password: 'new' }).options).toMatchObject({ database: { ...database, password: 'new' } });
+    expect(change({ ...database, password: 'new' }).options).toMatchObject({
+      database: { ...database, password: 'new' },
+    });
     expect(change({ ...database, password: '' }).options).toEqual(elsewhere.options);
     expect(refusal(() => change({ ...database, host: 'other', password: 'new' }))).toMatchObject({ status: 400 });
     expect(refusal(() => change({ ...database, password: 7 }))).toMatchObject({ status: 400 });

@@ -90,7 +90,7 @@ describe('checkDatabaseOptions', () => {
 });
 
 describe('what a record says of its database', () => {
-  it.each<[string, object, object]>([
+  it.each<[string, Record<string, unknown>, object]>([
     ['nothing', {}, { dbConnType: 'new_database', database: { database: 'my-app' } }],
     ['null', { dbConnType: null, database: null }, { dbConnType: 'new_database', database: { database: 'my-app' } }],
     ['a schema', { dbConnType: 'new_schema' }, { dbConnType: 'new_schema', database: { schema: 'my_app' } }],

@@ -1,10 +1,9 @@
 import fc from 'fast-check';
-import type { ServerAddress } from '../../server/databases/dialect';
-import { findOtherUser, mainTarget, recordTarget } from '../../server/databases/ownership';
+import { findOtherUser, mainTarget, recordTarget, type MainPlace } from '../../server/databases/ownership';
 import { recordFromRow, type AppRecord } from '../../src/app-record';
 
 const PORT = 5432;
-const server: ServerAddress = { host: 'db.example', port: 5432, username: 'nb', database: 'nocobase' };
+const server: MainPlace = { host: 'db.example', port: 5432, username: 'nb', database: 'nocobase' };
 
 const record = (name: string, options: Record<string, unknown> = {}): AppRecord => recordFromRow({ name, options });
 const own = (name: string, database = name) => record(name, { dbConnType: 'new_database', database: { database } });
@@ -91,18 +90,15 @@ describe('findOtherUser', () => {
   it.each([
     ...['localhost', '127.0.0.1', '::1', '[::1]', 'LOCALHOST', 'localhost.', '', undefined, '127.1', '0x7f.0.0.1'],
     ...['2130706433', '0:0:0:0:0:0:0:1', '::ffff:127.0.0.1', '127.0.0.2', '0.0.0.0', '::', '/var/run/postgresql'],
-  ])(
-    'takes every name of this machine for the same server: %p',
-    (host) => {
-      const local = { ...server, host: '127.0.0.1', port: undefined };
-      const connected = record('erp', {
-        dbConnType: 'new_connection',
-        database: { host, port: 5432, database: 'crm' },
-      });
-      expect(user(own('crm'), [connected], local)).toBe('erp');
-      expect(mainTarget({ ...server, host }, PORT).server).toBe('localhost:5432');
-    },
-  );
+  ])('takes every name of this machine for the same server: %p', (host) => {
+    const local = { ...server, host: '127.0.0.1', port: undefined };
+    const connected = record('erp', {
+      dbConnType: 'new_connection',
+      database: { host, port: 5432, database: 'crm' },
+    });
+    expect(user(own('crm'), [connected], local)).toBe('erp');
+    expect(mainTarget({ ...server, host }, PORT).server).toBe('localhost:5432');
+  });
 
   it('never counts an application as another user of its own database', () => {
     fc.assert(

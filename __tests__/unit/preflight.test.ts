@@ -9,7 +9,13 @@ import { recordFromRow, type AppRecord } from '../../src/app-record';
 import { AppError } from '../../src/errors';
 import type { UpgradeState } from '../../src/policies/upgrade-plan';
 
-const main: MainPlace = { host: 'db.example', port: 5432, username: 'nb', password: 'Planted-4712', database: 'nocobase' };
+const main: MainPlace = {
+  host: 'db.example',
+  port: 5432,
+  username: 'nb',
+  password: 'Planted-4712',
+  database: 'nocobase',
+};
 const MAIN_SERVER: ServerIdentity = { systemId: '1', startedAt: '1.0' };
 const OTHER_SERVER: ServerIdentity = { systemId: '2', startedAt: '2.0' };
 
@@ -29,10 +35,14 @@ const there = { databaseExists: true, finding: 'empty' } as const;
 const inhabited = { databaseExists: true, finding: 'occupied' } as const;
 
 const record = (name: string, options: Record<string, unknown>): AppRecord => recordFromRow({ name, options });
-const database = (name: string, own = name) => record(name, { dbConnType: 'new_database', database: { database: own } });
+const database = (name: string, own = name) =>
+  record(name, { dbConnType: 'new_database', database: { database: own } });
 const schema = (name: string, own = name) => record(name, { dbConnType: 'new_schema', database: { schema: own } });
 const elsewhere = (name: string, address: object) =>
-  record(name, { dbConnType: 'new_connection', database: { host: 'alias', username: 'nb', database: name, ...address } });
+  record(name, {
+    dbConnType: 'new_connection',
+    database: { host: 'alias', username: 'nb', database: name, ...address },
+  });
 
 interface World {
   survey?: Partial<Survey> | Error;
@@ -84,8 +94,18 @@ describe('a preflight', () => {
     ['an absent database', database('crm'), {}, { exists: false, adopted: false }],
     ['an empty one', database('crm'), { survey: there }, { exists: true, adopted: false }],
     ['an absent schema', schema('crm'), { survey: { ...there, finding: 'absent' } }, { exists: false, adopted: false }],
-    ["a schema in main's database beside another", schema('crm'), { survey: { ...there, finding: 'absent' }, others: [schema('erp')] }, { exists: false, adopted: false }],
-    ['an application, taken in', database('crm'), { survey: inhabited, stored: '2.2.0', state: 'behind', adopt: true }, { exists: true, adopted: true }],
+    [
+      "a schema in main's database beside another",
+      schema('crm'),
+      { survey: { ...there, finding: 'absent' }, others: [schema('erp')] },
+      { exists: false, adopted: false },
+    ],
+    [
+      'an application, taken in',
+      database('crm'),
+      { survey: inhabited, stored: '2.2.0', state: 'behind', adopt: true },
+      { exists: true, adopted: true },
+    ],
     ['nothing to take in', database('crm'), { adopt: true }, { exists: false, adopted: false }],
     [
       "main's name on a server that is another one",
@@ -114,7 +134,12 @@ describe('a preflight', () => {
   it.each<[string, AppRecord, World, [string, string][]]>([
     ["main's database", database('crm', 'nocobase'), {}, [['owner', 'APP_DATABASE_IN_USE']]],
     ["main's schema", schema('crm', 'public'), {}, [['owner', 'APP_DATABASE_IN_USE']]],
-    ["main's database by another address", elsewhere('crm', { database: 'nocobase' }), { survey: inhabited, adopt: true, stored: '2.2.15' }, [['owner', 'APP_DATABASE_IN_USE']]],
+    [
+      "main's database by another address",
+      elsewhere('crm', { database: 'nocobase' }),
+      { survey: inhabited, adopt: true, stored: '2.2.15' },
+      [['owner', 'APP_DATABASE_IN_USE']],
+    ],
     [
       "main's server, when its identifier may not be read",
       elsewhere('crm', { database: 'nocobase' }),
@@ -130,25 +155,91 @@ describe('a preflight', () => {
     [
       'a name that another has on a server that does not answer',
       elsewhere('crm', { database: 'shared' }),
-      { survey: { ...there, identity: OTHER_SERVER }, others: [elsewhere('erp', { host: 'gone', database: 'shared' })] },
+      {
+        survey: { ...there, identity: OTHER_SERVER },
+        others: [elsewhere('erp', { host: 'gone', database: 'shared' })],
+      },
       [['owner', 'APP_DATABASE_IN_USE']],
     ],
     ['no server', database('crm'), { survey: unreachable }, [['server', 'APP_DATABASE_UNREACHABLE']]],
-    ['a wrong password', elsewhere('crm', {}), { survey: Object.assign(new Error(), { code: '28P01' }) }, [['credentials', 'APP_DATABASE_CREDENTIALS']]],
-    ['a database that may not be entered', database('crm'), { survey: Object.assign(new Error(), { code: '42501' }) }, [['rights', 'APP_DATABASE_DENIED']]],
-    ['an old server', database('crm'), { survey: { version: { text: '9.6', needed: '10', sufficient: false } } }, [['version', 'APP_DATABASE_VERSION']]],
+    [
+      'a wrong password',
+      elsewhere('crm', {}),
+      { survey: Object.assign(new Error(), { code: '28P01' }) },
+      [['credentials', 'APP_DATABASE_CREDENTIALS']],
+    ],
+    [
+      'a database that may not be entered',
+      database('crm'),
+      { survey: Object.assign(new Error(), { code: '42501' }) },
+      [['rights', 'APP_DATABASE_DENIED']],
+    ],
+    [
+      'an old server',
+      database('crm'),
+      { survey: { version: { text: '9.6', needed: '10', sufficient: false } } },
+      [['version', 'APP_DATABASE_VERSION']],
+    ],
     ['a standby', database('crm'), { survey: { readOnly: true } }, [['version', 'APP_DATABASE_UNSUPPORTED']]],
-    ['a role without CREATEDB', database('crm'), { survey: { mayCreateDatabases: false } }, [['rights', 'APP_DATABASE_DENIED']]],
-    ['an empty database without rights', database('crm'), { survey: { ...there, mayCreateTables: false } }, [['rights', 'APP_DATABASE_DENIED']]],
-    ['a schema without rights', schema('crm'), { survey: { ...there, finding: 'absent', mayCreateSchemas: false } }, [['rights', 'APP_DATABASE_DENIED']]],
+    [
+      'a role without CREATEDB',
+      database('crm'),
+      { survey: { mayCreateDatabases: false } },
+      [['rights', 'APP_DATABASE_DENIED']],
+    ],
+    [
+      'an empty database without rights',
+      database('crm'),
+      { survey: { ...there, mayCreateTables: false } },
+      [['rights', 'APP_DATABASE_DENIED']],
+    ],
+    [
+      'a schema without rights',
+      schema('crm'),
+      { survey: { ...there, finding: 'absent', mayCreateSchemas: false } },
+      [['rights', 'APP_DATABASE_DENIED']],
+    ],
     ['a schema in a database that is not there', schema('crm'), {}, [['database', 'APP_DATABASE_ABSENT']]],
-    ['a word of SQL', schema('order'), { survey: { ...there, finding: 'absent', schemaReserved: true } }, [['database', 'APP_DATABASE_SCHEMA_INVALID']]],
-    ['LATIN1', database('crm'), { survey: { ...there, encoding: { name: 'LATIN1', sufficient: false } } }, [['encoding', 'APP_DATABASE_ENCODING']]],
+    [
+      'a word of SQL',
+      schema('order'),
+      { survey: { ...there, finding: 'absent', schemaReserved: true } },
+      [['database', 'APP_DATABASE_SCHEMA_INVALID']],
+    ],
+    [
+      'LATIN1',
+      database('crm'),
+      { survey: { ...there, encoding: { name: 'LATIN1', sufficient: false } } },
+      [['encoding', 'APP_DATABASE_ENCODING']],
+    ],
     ['tables of somebody', database('crm'), { survey: inhabited, adopt: true }, [['database', 'APP_DATABASE_EXISTS']]],
-    ['an installation that was cut off', database('crm'), { survey: inhabited, stored: null, adopt: true }, [['database', 'APP_DATABASE_EXISTS']]],
-    ['an application that nobody speaks of', database('crm'), { survey: inhabited, stored: '2.2.0' }, [['database', 'APP_DATABASE_ADOPTABLE']]],
-    ['an application of a newer NocoBase', database('crm'), { survey: inhabited, stored: '9.0.0', state: 'newer', adopt: true }, [['database', 'APP_DATABASE_NEWER']]],
-    ['two things at once', database('crm'), { survey: { ...inhabited, encoding: { name: 'LATIN1', sufficient: false } } }, [['database', 'APP_DATABASE_EXISTS'], ['encoding', 'APP_DATABASE_ENCODING']]],
+    [
+      'an installation that was cut off',
+      database('crm'),
+      { survey: inhabited, stored: null, adopt: true },
+      [['database', 'APP_DATABASE_EXISTS']],
+    ],
+    [
+      'an application that nobody speaks of',
+      database('crm'),
+      { survey: inhabited, stored: '2.2.0' },
+      [['database', 'APP_DATABASE_ADOPTABLE']],
+    ],
+    [
+      'an application of a newer NocoBase',
+      database('crm'),
+      { survey: inhabited, stored: '9.0.0', state: 'newer', adopt: true },
+      [['database', 'APP_DATABASE_NEWER']],
+    ],
+    [
+      'two things at once',
+      database('crm'),
+      { survey: { ...inhabited, encoding: { name: 'LATIN1', sufficient: false } } },
+      [
+        ['database', 'APP_DATABASE_EXISTS'],
+        ['encoding', 'APP_DATABASE_ENCODING'],
+      ],
+    ],
   ])('refuses %s', async (_case, self, given, expected) => {
     const { failed, results } = await examine(self, given);
     expect(failed).toEqual(expected);

@@ -56,7 +56,11 @@ function clientConfig(server: ServerAddress, database: string): ClientConfig {
 }
 
 /** Runs a piece of work over a connection of its own. @throws an `AppError` */
-export async function withClient<T>(server: ServerAddress, database: string, use: (client: Client) => Promise<T>): Promise<T> {
+export async function withClient<T>(
+  server: ServerAddress,
+  database: string,
+  use: (client: Client) => Promise<T>,
+): Promise<T> {
   const work = () => connected(server, database, use);
   return server.lend ? server.lend(work) : work();
 }

@@ -4,7 +4,7 @@ import type { StoredPlugin } from '../../src/policies/upgrade-plan';
 import { codeOf, explainPostgresError, marker, withClient } from './postgres-connection';
 import { identifyPostgres, surveyPostgres } from './postgres-inspect';
 import { postgresSchemas } from './postgres-schema';
-import type { DatabaseDialect, DatabaseFinding, ServerAddress, TableLayout } from './dialect';
+import type { DatabaseDialect, DatabaseFinding, TableLayout } from './dialect';
 
 /** The name of a database until it carries its mark: nobody else's, since nobody else knows the token. */
 function draftName(token: string): string {

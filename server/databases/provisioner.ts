@@ -77,6 +77,15 @@ export class DatabaseProvisioner {
     return true;
   }
 
+  /** As a person calls it; also where the place itself cannot be told any more, as on a server of an unknown kind. */
+  databaseOf(record: AppRecord): string {
+    try {
+      return placeName(this.host.place(record));
+    } catch {
+      return nameOf(record);
+    }
+  }
+
   /** An error of the database driver as one of ours. */
   explain(error: unknown, record: AppRecord): AppError | undefined {
     try {

@@ -199,6 +199,8 @@ export const schemas = {
         description: 'Why it is not put to sleep; empty when it will be, null when it does not run.',
       },
       lastActiveAt: time('When it was last used, since the process started.'),
+      removedAt: time('When it was removed; null while it is not.'),
+      purgeAt: time('When a removed one is purged, and can no longer be restored.'),
       nextDueAt: time('When the first of its own work is due, as far as it is known.'),
       faults: {
         type: 'object',
@@ -327,6 +329,16 @@ export const schemas = {
           },
         },
       },
+    },
+  },
+  Removed: {
+    type: 'object',
+    properties: {
+      name: { type: 'string' },
+      database: { type: 'string', description: 'Where its data lies, or lay.' },
+      databaseDropped: { type: 'boolean' },
+      removedAt: time('When it was removed; null when it is purged.'),
+      purgeAt: time('Until when it can be restored; null when it is purged.'),
     },
   },
   UpgradeRun: {

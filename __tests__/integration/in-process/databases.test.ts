@@ -1,13 +1,7 @@
 import '../../helpers/in-process-environment';
 import { Plugin } from '@nocobase/server';
 import fc from 'fast-check';
-import {
-  foreignServer,
-  forwarder,
-  silentServer,
-  suspiciousServer,
-  type FakeServer,
-} from '../../helpers/fake-servers';
+import { foreignServer, forwarder, silentServer, suspiciousServer, type FakeServer } from '../../helpers/fake-servers';
 import { describeWithPostgres, InProcessApp, OURS, providePlugin, SMALL } from '../../helpers/in-process-app';
 
 /** Where applications keep their data: three ways of connecting, what is refused before anything is written, adoption. */
@@ -272,7 +266,10 @@ describeWithPostgres('the database of an application', () => {
     const [role, name, given] = [app.name('limited'), app.name('by_limited'), app.name('given')];
     await app.sql(`CREATE ROLE "${role}" LOGIN PASSWORD '${PLANTED}'`);
     try {
-      const limited = (database: object) => ({ plugins, ...elsewhere({ username: role, password: PLANTED, ...database }) });
+      const limited = (database: object) => ({
+        plugins,
+        ...elsewhere({ username: role, password: PLANTED, ...database }),
+      });
       expect(outcome(await create({ name, options: limited({}) }))).toEqual([422, 'APP_DATABASE_DENIED']);
       const { checks } = await checkDatabase({ name, options: limited({}) });
       expect(failed(checks)).toEqual([['rights', 'APP_DATABASE_DENIED']]);
