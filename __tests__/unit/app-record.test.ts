@@ -68,7 +68,7 @@ describe('checkCreate', () => {
     const values = { name: 'crm', status: 'running', stoppedAt: 'x', secrets: 'x', provisioning: {}, sort: 1 };
     expect(Object.keys(checkCreate(values)).sort()).toEqual(
       [
-        ...['admin', 'cname', 'displayName', 'icon', 'name', 'options', 'pinned', 'startMode'],
+        ...['admin', 'adopt', 'cname', 'displayName', 'icon', 'name', 'options', 'pinned', 'startMode'],
         ...['idleTimeout', 'keepAwake', 'onSchedule'],
       ].sort(),
     );

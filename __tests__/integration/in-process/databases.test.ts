@@ -36,13 +36,14 @@ describeWithPostgres('the database of an application', () => {
 
   beforeAll(async () => {
     providePlugin('half-way', HalfWay);
-    app = await InProcessApp.start({ plugins: [...SMALL, OURS] });
+    // A password for somebody is hashed as the main application's own users' are.
+    app = await InProcessApp.start({ plugins: [...new Set([...SMALL, ...USERS]), OURS] });
     alias = await forwarder({ host: app.address.host, port: app.address.port });
   });
 
   afterAll(async () => {
-    await app?.end();
     await alias?.end();
+    await app?.end();
   });
 
   const post = async (action: string, body: object, query = '') => {
@@ -51,7 +52,9 @@ describeWithPostgres('the database of an application', () => {
     return answer;
   };
   const create = (values: object) => post('create', values, '?wait=true');
-  const destroy = (name: string) => post('destroy', {}, `?filterByTk=${name}&dropDatabase=true`);
+  const destroy = (name: string) => post('destroy', {}, `?filterByTk=${name}&dropDatabase=true&purge=true`);
+  /** Keeps the data. */
+  const purge = (name: string) => post('destroy', {}, `?filterByTk=${name}&purge=true`);
   const outcome = (answer: { status: number; body: unknown }) => [
     answer.status,
     (answer.body as { errors?: { code: string }[] }).errors?.[0]?.code,
@@ -157,7 +160,8 @@ describeWithPostgres('the database of an application', () => {
     await app.sql('CREATE VIEW upon AS SELECT * FROM second."applicationVersion"', [], shared);
     expect(outcome(await destroy(two))).toEqual([503, 'APP_DATABASE_FAILED']);
     await app.sql('DROP VIEW upon', [], shared);
-    expect(outcome(await destroy(two))).toEqual([200, undefined]);
+    // It is removed, and waits for its purge.
+    expect(outcome(await post('purge', {}, `?filterByTk=${two}`))).toEqual([200, undefined]);
     const left = await app.sql(`SELECT 1 FROM pg_namespace WHERE nspname IN ('first', 'second')`, [], shared);
     expect(left).toEqual([]);
     expect(await app.databases()).toContain(shared);
@@ -232,7 +236,7 @@ describeWithPostgres('the database of an application', () => {
     const admin = { username: 'somebody', password: PLANTED };
     const values = { name, options: { ...way, plugins: USERS } };
     await create({ ...values, admin });
-    await post('destroy', {}, `?filterByTk=${name}`);
+    await purge(name);
 
     expect(outcome(await create({ ...values, admin }))).toEqual([409, 'APP_DATABASE_ADOPTABLE']);
     const { checks } = await checkDatabase(values);
@@ -255,7 +259,7 @@ describeWithPostgres('the database of an application', () => {
     ]);
     expect([await visit(name), await signIn(name, PLANTED), await signIn(name, 'not-heeded')]).toEqual([200, 200, 401]);
     expect(outcome(await destroy(name))).toEqual([409, 'APP_DATABASE_NOT_OWNED']);
-    expect(outcome(await post('destroy', {}, `?filterByTk=${name}`))).toEqual([200, undefined]);
+    expect(outcome(await purge(name))).toEqual([200, undefined]);
     if ('dbConnType' in way) await app.sql(`DROP SCHEMA "${name}" CASCADE`);
     else await app.sql(`DROP DATABASE "${name}"`, [], 'postgres');
   });
@@ -284,7 +288,7 @@ describeWithPostgres('the database of an application', () => {
       expect(outcome(await create({ name, options: limited({ database: given }) }))).toEqual([200, undefined]);
       expect(await visit(name)).toBe(200);
       expect(outcome(await destroy(name))).toEqual([409, 'APP_DATABASE_NOT_OWNED']);
-      await post('destroy', {}, `?filterByTk=${name}`);
+      await purge(name);
     } finally {
       await app.sql(`DROP DATABASE IF EXISTS "${given}" WITH (FORCE)`, [], 'postgres');
       await app.sql(`DROP ROLE "${role}"`);
@@ -337,7 +341,7 @@ describeWithPostgres('the database of an application', () => {
       fc.constantFrom<object>(
         { name: text },
         { name, options: { database: { database: text } } },
-        { name, options: { dbConnType: 'new_schema', database: { schema: text } } },
+        { name, options: { dbConnType: 'new_schema', database: { schema: `${text}\u00a0` } } },
         { name, options: { dbConnType: 'new_schema', database: { database: text } } },
         { name, options: { dbConnType: text } },
         { name, options: elsewhere({ host: `${text} ` }) },
