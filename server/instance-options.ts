@@ -7,13 +7,14 @@ import { currentOptionsFactory } from './core';
 import type { DatabaseOptions } from './databases/location';
 import type { AppSecrets } from './databases/secrets';
 import type { ProcessConnections } from './lifecycle/process-connections';
+import type { Registry } from './registry';
 
 /** What the options of instances are made of. */
 interface OptionsHost {
   supervisor: AppSupervisor;
   connections: ProcessConnections;
   mainApp(): Application;
-  record(name: string): AppRecord | undefined;
+  registry: Registry;
   secrets(record: AppRecord): AppSecrets;
 }
 
@@ -50,7 +51,8 @@ export class InstanceOptions {
   private make(name: string, main: Application, given?: Record<string, unknown>): Record<string, unknown> {
     const { host } = this;
     const options = (this.base as NonNullable<typeof this.base>)(name, main, given);
-    const record = host.record(name);
+    // One that is being removed, too: its instance may be in the making.
+    const record = host.registry.find(name);
     if (!record) return options;
     const secrets = host.secrets(record);
     const database = options.database as Record<string, unknown>;
