@@ -1,3 +1,4 @@
+import { isDeepStrictEqual } from 'node:util';
 import { setFlagsFromString } from 'node:v8';
 import { runInNewContext } from 'node:vm';
 import type { EventEmitter } from 'node:events';
@@ -74,7 +75,10 @@ describeWithPostgres('a hundred wakes and sleeps of one application', () => {
       await cycle();
       if (round >= WARM_UP) heaps.push(heap());
     }
-    expect(await settled()).toEqual(before);
+    let after = await settled();
+    // The main application's own timers come and go, too; what is left behind stays.
+    for (let look = 0; look < 5 && !isDeepStrictEqual(after, before); look += 1) after = await settled();
+    expect(after).toEqual(before);
     const measured = slope(heaps);
     process.stderr.write(
       `heap ${heaps[0]?.toFixed(1)} -> ${heaps.at(-1)?.toFixed(1)} MB, ${measured.toFixed(4)} MB a cycle\n`,
