@@ -149,7 +149,11 @@ export class AppService implements RunnerHost {
     if ((await this.supervisor.getAppStatus('main')) === 'running') this.mainStarted();
     this.fastStart.install(mainApp);
     mainApp.log.info(`App Supervisor manages ${this.registry.size} applications`, { module: 'app-supervisor' });
-    for (const name of [...this.runners.keys()]) if (!this.registry.has(name)) await this.forget(name);
+    for (const name of [...this.runners.keys()]) {
+      // A removal under way goes on by itself.
+      if (this.registry.has(name) || this.bin.isBusy(name)) continue;
+      await (this.registry.find(name) ? this.release(name) : this.forget(name));
+    }
     if (!isTransient()) {
       this.resume();
       this.timeline
@@ -180,14 +184,17 @@ export class AppService implements RunnerHost {
 
   /** Takes up what a former process left half made, and starts what starts by itself; nobody waits for it. */
   private resume(): void {
-    for (const record of this.registry.all()) {
-      if (record.stoppedAt) continue;
-      const unfinished = record.provisioning !== undefined && record.provisioning.readyAt === undefined;
-      if (!unfinished && record.startMode !== 'eager') continue;
-      this.runner(record.name)
-        ?.wake('background')
-        .catch(() => undefined);
-    }
+    for (const record of this.registry.all()) this.takeUp(record);
+  }
+
+  /** Goes on with a making that was cut short, and starts what starts by itself. */
+  takeUp({ name, startMode, stoppedAt, provisioning }: AppRecord): void {
+    if (stoppedAt) return;
+    const unfinished = provisioning !== undefined && provisioning.readyAt === undefined;
+    if (!unfinished && startMode !== 'eager') return;
+    this.runner(name)
+      ?.wake('background')
+      .catch(() => undefined);
   }
 
   // ---- what runners need (RunnerHost) -------------------------------------------------------------------------
@@ -207,7 +214,8 @@ export class AppService implements RunnerHost {
   }
 
   async markReady(name: string): Promise<void> {
-    const record = this.registry.get(name);
+    // One that is being removed is made all the same: it may be restored.
+    const record = this.registry.find(name);
     if (!record) return;
     const { admin: _done, ...secrets } = this.secrets(record);
     const patch = {
@@ -412,6 +420,7 @@ export class AppService implements RunnerHost {
     this.runners.delete(name);
     this.faults.forget(name);
     this.versions.forget(name);
+    this.supervisor.clearAppError(name);
     await this.supervisor.clearAppStatus(name);
   }
 

@@ -7,13 +7,14 @@ import { currentOptionsFactory } from './core';
 import type { DatabaseOptions } from './databases/location';
 import type { AppSecrets } from './databases/secrets';
 import type { ProcessConnections } from './lifecycle/process-connections';
+import type { Registry } from './registry';
 
 /** What the options of instances are made of. */
 interface OptionsHost {
   supervisor: AppSupervisor;
   connections: ProcessConnections;
   mainApp(): Application;
-  record(name: string): AppRecord | undefined;
+  registry: Registry;
   secrets(record: AppRecord): AppSecrets;
 }
 
@@ -53,7 +54,8 @@ export class InstanceOptions {
 
   private make(name: string, main: Application, given?: Record<string, unknown>): Record<string, unknown> {
     const options = this.baseOptions(name, main, given);
-    const record = this.host.record(name);
+    // One that is being removed, too: its instance may be in the making.
+    const record = this.host.registry.find(name);
     return record ? this.complete(options, record, this.host.secrets(record)) : options;
   }
 

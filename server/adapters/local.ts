@@ -193,7 +193,7 @@ export class LocalAdapter implements AppDiscoveryAdapter, AppProcessAdapter {
     // While the process ends, the core still asks for the main application at each request.
     if (!options.withOutBootStrap && !this.service.ending) {
       if (appName === 'main' || this.standingAside) await this.bootstrapApp(appName, options);
-      else if (!arrivedBySocket()) await this.wake(appName);
+      else if (!arrivedBySocket() && !this.isDraining(appName)) await this.wake(appName);
     }
     return this.apps[appName] as Application;
   }
@@ -231,6 +231,11 @@ export class LocalAdapter implements AppDiscoveryAdapter, AppProcessAdapter {
   private isBootstrapped(appName: string): boolean {
     const status = this.appStatus[appName];
     return this.hasApp(appName) && status !== undefined && status !== 'preparing';
+  }
+
+  /** Who was let in before is served by the instance that ends: it ends after him, and he must not wait for its end. */
+  private isDraining(appName: string): boolean {
+    return this.hasApp(appName) && this.service.runner(appName)?.state === 'draining';
   }
 
   private async wake(appName: string): Promise<void> {

@@ -3,7 +3,7 @@ import type { Application } from '@nocobase/server';
 import type { PoolOptions } from 'sequelize';
 import { automaticLimit } from '../../src/policies/connection-share';
 import type { SupervisorConfig } from '../config';
-import { connectionManagerOf, onEachDatabase } from '../core';
+import { connectionManagerOf, onEachDatabase, releaseFromDriver } from '../core';
 import { readCapacity } from '../databases/capacity';
 import { serverKey } from '../databases/ownership';
 import { ConnectionBudget, type BudgetSnapshot, type Holder } from './connection-budget';
@@ -87,6 +87,7 @@ export class ProcessConnections {
   /** Counts the connections of this instance, also after it has initialized itself again. To be called before it opens any. */
   attach(app: Application): void {
     onEachDatabase(app, (db) => {
+      releaseFromDriver(db);
       if (!isCounted(db)) return;
       const main = connectionManagerOf(this.mainApp().db);
       const { sequelize } = connectionManagerOf(db);
