@@ -3,7 +3,7 @@ import { rm } from 'node:fs/promises';
 import { isTransient, type Application, type AppSupervisor } from '@nocobase/server';
 import type { AppModel, AppStatus } from '@nocobase/server/lib/app-supervisor/types';
 import { storagePathJoin } from '@nocobase/utils';
-import type { AppRecord } from '../src/app-record';
+import { isMade, type AppRecord, type Provisioning } from '../src/app-record';
 import { APP_STATES, type AppCondition, type AppState } from '../src/app-state';
 import { AppError } from '../src/errors';
 import { SYSTEM, type Actor, type AppEvent } from '../src/events';
@@ -13,6 +13,7 @@ import { answerErrors } from './error-answers';
 import { forgetGatewayLogger, readPackageVersion } from './core';
 import { addressOf, type DatabaseOptions } from './databases/location';
 import { postgresDialect } from './databases/postgres';
+import { DatabaseCopies } from './databases/copies';
 import { DatabaseProvisioner } from './databases/provisioner';
 import { SecretBox, type AppSecrets } from './databases/secrets';
 import { FaultDesk } from './fault-desk';
@@ -59,6 +60,7 @@ export class AppService implements RunnerHost {
   readonly queue: BootQueue;
   readonly timeline = new Timeline(() => this.mainApp());
   readonly provisioner: DatabaseProvisioner;
+  readonly copies: DatabaseCopies;
   readonly connections: ProcessConnections;
   readonly runners = new Map<string, AppRunner>();
   readonly sleeper: Sleeper;
@@ -97,6 +99,7 @@ export class AppService implements RunnerHost {
       }),
       () => this.registry.all(),
     );
+    this.copies = new DatabaseCopies(this);
   }
 
   get fence(): FaultFence {
@@ -159,6 +162,7 @@ export class AppService implements RunnerHost {
       this.timeline
         .forgetOld()
         .catch((error: unknown) => mainApp.log.warn(String(error), { module: 'app-supervisor' }));
+      void this.copies.sweepTemplates();
       this.sleeper.start();
       this.waker.start();
     }
@@ -184,8 +188,7 @@ export class AppService implements RunnerHost {
   private resume(): void {
     for (const record of this.registry.all()) {
       if (record.stoppedAt) continue;
-      const unfinished = record.provisioning !== undefined && record.provisioning.readyAt === undefined;
-      if (!unfinished && record.startMode !== 'eager') continue;
+      if (isMade(record) && record.startMode !== 'eager') continue;
       this.runner(record.name)
         ?.wake('background')
         .catch(() => undefined);
@@ -213,12 +216,22 @@ export class AppService implements RunnerHost {
     if (!record) return;
     const { admin: _done, ...secrets } = this.secrets(record);
     const patch = {
-      provisioning: { ...record.provisioning, readyAt: new Date().toISOString() },
+      provisioning: { ...record.provisioning, step: undefined, readyAt: new Date().toISOString() },
       secrets: this.secretBox.seal(name, secrets),
       ...(record.startMode === 'manual' ? { stoppedAt: new Date() } : {}),
     };
     // The main application's connections are nobody else's work.
     await this.fence.outside(() => this.writeRow(name, patch));
+  }
+
+  async noteProgress(name: string, progress: Partial<Provisioning>): Promise<void> {
+    const provisioning = { ...this.registry.get(name)?.provisioning, ...progress };
+    await this.fence.outside(() => this.writeRow(name, { provisioning }));
+  }
+
+  async whileDown<T>(name: string, work: (record: AppRecord) => Promise<T>): Promise<T> {
+    const runner = this.mustFind(name);
+    return runner.whileDown(() => work(this.registry.get(name) as AppRecord));
   }
 
   /** Remembers when an application's own work is due (epoch milliseconds), across restarts; undefined means none. */
@@ -280,8 +293,7 @@ export class AppService implements RunnerHost {
 
   /** What an application is while nothing of it is in memory. */
   private restingState(record: AppRecord): AppState {
-    const made = record.provisioning === undefined || record.provisioning.readyAt !== undefined;
-    return record.stoppedAt || (record.startMode === 'manual' && made) ? 'stopped' : 'asleep';
+    return record.stoppedAt || (record.startMode === 'manual' && isMade(record)) ? 'stopped' : 'asleep';
   }
 
   /** A record without a runner is not given one just for being looked at. */
@@ -412,7 +424,7 @@ export class AppService implements RunnerHost {
         await this.provisioner.drop(record);
         // Keys of an application whose data is kept stay with the data: they decrypt it.
         await rm(storagePathJoin('apps', path.basename(name)), { recursive: true, force: true });
-      }
+      } else await this.copies.dropDraft(record);
       await this.mainApp().db.getRepository(COLLECTION).destroy({ filterByTk: name });
       const reason = dropDatabase ? 'database-dropped' : 'database-kept';
       this.tell({ application: name, type: 'removed', at: Date.now(), by, reason });
@@ -475,14 +487,7 @@ export class AppService implements RunnerHost {
   model(name: string): AppModel | null {
     const record = this.registry.get(name);
     if (!record) return null;
-    return {
-      name,
-      title: record.displayName,
-      icon: record.icon,
-      cname: record.cname,
-      sort: record.sort,
-      pinned: record.pinned,
-      options: record.options,
-    };
+    const { displayName: title, icon, cname, sort, pinned, options } = record;
+    return { name, title, icon, cname, sort, pinned, options };
   }
 }

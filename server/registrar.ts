@@ -27,6 +27,8 @@ export interface RowModel {
 export interface WriteContext {
   /** The user on whose behalf it is written. */
   currentUser?: { id?: unknown };
+  /** The application whose data the new one begins with. */
+  cloneOf?: string;
 }
 
 /**
@@ -47,10 +49,13 @@ export class Registrar {
     this.assertFree(input.name, input.cname);
     const { options, secrets } = splitOptions(input.options, input.name);
     secrets.jwtSecret ??= generateSecret();
-    secrets.admin = await this.firstAdministrator(input.admin, context);
+    const { cloneOf } = context;
+    // A clone keeps the users of its original.
+    if (!cloneOf || input.admin) secrets.admin = await this.firstAdministrator(input.admin, context);
     const record: AppRecord = { name: input.name, startMode: input.startMode, options };
     const { exists } = await this.service.provisioner.preflight(record);
-    const provisioning = exists ? {} : { ownershipToken: randomUUID() };
+    if (exists && cloneOf) throw new AppError('APP_DATABASE_EXISTS', { database: options.database?.database as string });
+    const provisioning = exists ? {} : { ownershipToken: randomUUID(), ...(cloneOf && { cloneOf }) };
     const complete = {
       ...input,
       admin: undefined,

@@ -40,7 +40,7 @@ export function explainPostgresError(error: unknown, database = ''): AppError {
   return new AppError('APP_DATABASE_FAILED', { reason: code ? `SQLSTATE ${code}` : 'unknown error' }, error);
 }
 
-function clientConfig(server: ServerAddress, database: string): ClientConfig {
+function clientConfig(server: ServerAddress, database: string, deadlineMs: number): ClientConfig {
   return {
     host: server.host,
     port: server.port,
@@ -49,18 +49,29 @@ function clientConfig(server: ServerAddress, database: string): ClientConfig {
     database,
     ssl: server.ssl as ClientConfig['ssl'],
     connectionTimeoutMillis: CONNECT_TIMEOUT_MS,
-    query_timeout: QUERY_TIMEOUT_MS,
+    query_timeout: deadlineMs,
     application_name: 'nocobase-plugin-app-supervisor',
   };
 }
 
-async function withClient<T>(server: ServerAddress, database: string, use: (client: Client) => Promise<T>): Promise<T> {
-  const work = () => connected(server, database, use);
+/** @param deadlineMs for each statement */
+export async function withClient<T>(
+  server: ServerAddress,
+  database: string,
+  use: (client: Client) => Promise<T>,
+  deadlineMs = QUERY_TIMEOUT_MS,
+): Promise<T> {
+  const work = () => connected(server, database, use, deadlineMs);
   return server.lend ? server.lend(work) : work();
 }
 
-async function connected<T>(server: ServerAddress, database: string, use: (client: Client) => Promise<T>): Promise<T> {
-  const client = new Client(clientConfig(server, database));
+async function connected<T>(
+  server: ServerAddress,
+  database: string,
+  use: (client: Client) => Promise<T>,
+  deadlineMs: number,
+): Promise<T> {
+  const client = new Client(clientConfig(server, database, deadlineMs));
   // A connection that breaks while no query runs is an event; without a listener it would end the process.
   client.on('error', () => undefined);
   try {
@@ -73,16 +84,16 @@ async function connected<T>(server: ServerAddress, database: string, use: (clien
   }
 }
 
-function marker(token: string): string {
+export function marker(token: string): string {
   return `nocobase-plugin-app-supervisor:${token}`;
 }
 
 /** The name of a database until it carries its mark: nobody else's, since nobody else knows the token. */
-function draftName(token: string): string {
+export function draftName(token: string): string {
   return `app_supervisor_draft_${token}`.slice(0, 63);
 }
 
-async function dropIfThere(client: Client, database: string): Promise<void> {
+export async function dropIfThere(client: Client, database: string): Promise<void> {
   const version = await client.query<{ version: number }>(
     `SELECT current_setting('server_version_num')::int AS version`,
   );
@@ -95,7 +106,7 @@ async function dropIfThere(client: Client, database: string): Promise<void> {
   await client.query(`DROP DATABASE IF EXISTS ${name}`);
 }
 
-async function commentOf(client: Client, database: string): Promise<string | null | undefined> {
+export async function commentOf(client: Client, database: string): Promise<string | null | undefined> {
   const found = await client.query<{ comment: string | null }>(
     `SELECT shobj_description(oid, 'pg_database') AS comment FROM pg_database WHERE datname = $1`,
     [database],

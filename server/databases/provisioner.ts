@@ -12,8 +12,8 @@ const POSTGRES_PORT = 5432;
 export class DatabaseProvisioner {
   constructor(
     /** The dialect of the main application's database, when we can create databases on it. */
-    private readonly dialect: () => DatabaseDialect | undefined,
-    private readonly server: () => ServerAddress,
+    readonly dialect: () => DatabaseDialect | undefined,
+    readonly server: () => ServerAddress,
     private readonly records: () => Iterable<AppRecord>,
   ) {}
 

@@ -1,7 +1,7 @@
 import type { AppRecord } from '../../src/app-record';
-import { AppError } from '../../src/errors';
+import { AppError, isAppError } from '../../src/errors';
 import { readAccount } from './administrator';
-import type { BootContext, BootStep } from './boot';
+import { describeForLog, explainBootError, type BootContext, type BootStep } from './boot';
 import { withDeadline } from './deadline';
 import { discard } from './instance-end';
 import type { JourneyLog } from './journey';
@@ -55,6 +55,16 @@ export class BootAttempts {
     this.endNow?.(reason);
   }
 
+  /** A failure of the present attempt as one of our errors; the log hears more of it. */
+  explain(error: unknown): AppError {
+    const { name, step } = this;
+    const failure = explainBootError(error, name, step);
+    this.host.supervisor.logger.error(`application "${name}" did not start: ${failure.message}`, {
+      ...{ step, code: failure.code, error: describeForLog(failure.origin ?? error) },
+    });
+    return failure;
+  }
+
   private async begin<T>(journey: JourneyLog, work: (attempt: Attempt) => Promise<T>): Promise<T> {
     const { host, name } = this;
     const known = host.record(name);
@@ -72,6 +82,9 @@ export class BootAttempts {
       mainApp: host.mainApp(),
       ownersAccount: () => host.fence.outside(() => readAccount(host.mainApp(), undefined)),
       provisioner: host.provisioner,
+      copies: host.copies,
+      note: (progress) => host.noteProgress(record.name, progress),
+      whileDown: (other, work_) => host.whileDown(other, work_),
       record,
       secrets: host.secrets(record),
       connectionTimeoutMs: host.config.connectionTimeoutMs,
@@ -90,4 +103,8 @@ export class BootAttempts {
     const seconds = Math.round(this.host.config.bootTimeoutMs / 1_000);
     return new AppError('APP_BOOT_TIMEOUT', { name: this.name, seconds, step: this.step });
   }
+}
+
+export function isShutdown(error: unknown): boolean {
+  return isAppError(error) && error.code === 'APP_SHUTTING_DOWN';
 }
