@@ -12,7 +12,7 @@ const FLOORS = [
   ['routing/'],
   ['registrar.ts'],
   ['app-service.ts'],
-  ['app-view.ts', 'fleet-upgrade.ts', 'fault-desk.ts', 'instance-options.ts'],
+  ['app-view.ts', 'recycle-bin.ts', 'fleet-upgrade.ts', 'fault-desk.ts', 'instance-options.ts'],
   ['registry.ts', 'app-options.ts', 'enabled-mark.ts', 'error-answers.ts', 'timeline.ts', 'actor.ts'],
   ['lifecycle/'],
   ['databases/', 'environments/', 'sso/'],

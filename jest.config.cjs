@@ -8,6 +8,7 @@ const present = (folders) =>
 
 /** @type {import('jest').Config} */
 const shared = {
+  globalSetup: '<rootDir>/scripts/test/run-folder.cjs',
   testEnvironment: '<rootDir>/scripts/test/environment.cjs',
   roots: present(['__tests__', 'src', 'server', 'client', 'migrations']),
   transform: {

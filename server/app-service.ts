@@ -1,5 +1,3 @@
-import path from 'node:path';
-import { rm } from 'node:fs/promises';
 import { isTransient, type Application, type AppSupervisor } from '@nocobase/server';
 import type { AppModel, AppStatus } from '@nocobase/server/lib/app-supervisor/types';
 import { storagePathJoin } from '@nocobase/utils';
@@ -29,6 +27,7 @@ import type { FaultFence } from './lifecycle/fault-fence';
 import { FastStart } from './lifecycle/fast-start/fast-start';
 import type { RunnerHost } from './lifecycle/runner-host';
 import { AppVersions } from './lifecycle/versions';
+import { RecycleBin } from './recycle-bin';
 import { COLLECTION, Registry } from './registry';
 import { Timeline } from './timeline';
 
@@ -39,11 +38,6 @@ import { Timeline } from './timeline';
  * - `inert`: enabled, but unable to manage (see `obstacle`): it keeps out of the way.
  */
 export type ServicePhase = 'off' | 'starting' | 'active' | 'inert';
-
-interface RemoveOptions {
-  dropDatabase?: boolean;
-  by?: Actor;
-}
 
 /** An operator's decision is written down; what follows from it is under way. */
 export interface Accepted {
@@ -68,11 +62,11 @@ export class AppService implements RunnerHost {
   readonly fastStart: FastStart;
   readonly versions = new AppVersions(() => this.mainApp().getPackageVersion(), readPackageVersion);
   readonly upgrades = new FleetUpgrade(this);
+  readonly bin = new RecycleBin(this);
   readonly secretBox: SecretBox;
   private readonly runningListeners = new Set<(name: string) => void>();
   private readonly faults: FaultDesk;
   private readonly instanceOptions: InstanceOptions;
-  private readonly removing = new Set<string>();
   private currentPhase: ServicePhase = 'off';
   /** False from the beginning of a start until the main application runs for the first time. */
   mainUp = true;
@@ -97,7 +91,7 @@ export class AppService implements RunnerHost {
         ...addressOf(this.mainApp().db.options as unknown as DatabaseOptions),
         lend: (work) => this.lend(work),
       }),
-      () => this.registry.all(),
+      () => this.registry.everyone(),
     );
     this.copies = new DatabaseCopies(this);
   }
@@ -165,6 +159,7 @@ export class AppService implements RunnerHost {
       void this.copies.sweepTemplates();
       this.sleeper.start();
       this.waker.start();
+      this.bin.start();
     }
     // One turn of the event loop: the first eager applications are registered when the main application says it is up.
     await new Promise<void>((done) => setImmediate(done));
@@ -174,6 +169,7 @@ export class AppService implements RunnerHost {
   standAside(obstacle: AppError | undefined): void {
     this.sleeper.stop();
     this.waker.stop();
+    this.bin.stop();
     this.obstacle = obstacle;
     this.currentPhase = obstacle ? 'inert' : 'off';
     this.instanceOptions.uninstall();
@@ -311,7 +307,7 @@ export class AppService implements RunnerHost {
   /** A row as callers see it. */
   view(row: Record<string, unknown>): AppView {
     const name = String(row.name);
-    const record = this.registry.get(name);
+    const record = this.registry.find(name);
     const ownSecret = record !== undefined && this.hasOwnSecret(record);
     return viewOf(row, {
       record,
@@ -319,6 +315,7 @@ export class AppService implements RunnerHost {
       ownSecret,
       awakeBecause: this.sleeper.awakeBecause(name),
       lastActiveAt: this.runners.get(name)?.lastActiveAt,
+      purgeAt: record && this.bin.purgeTime(record),
     });
   }
 
@@ -381,6 +378,7 @@ export class AppService implements RunnerHost {
     await this.upgrades.end();
     this.sleeper.stop();
     this.waker.stop();
+    this.bin.stop();
     // From here on there is nobody who could be woken.
     this.registry.clear();
     await Promise.all([...this.runners.values()].map((runner) => runner.stop('shutdown')));
@@ -409,36 +407,16 @@ export class AppService implements RunnerHost {
   }
 
   /**
-   * Removes the application, and its database only when asked to. The database goes first and the row last: whoever
-   * is interrupted in between repeats the same call.
-   */
-  async remove(name: string, { dropDatabase = false, by = SYSTEM }: RemoveOptions = {}): Promise<void> {
-    const runner = this.mustFind(name);
-    const record = this.registry.get(name) as AppRecord;
-    if (dropDatabase) await this.provisioner.assertDroppable(record);
-    this.removing.add(name);
-    try {
-      await this.writeRow(name, { stoppedAt: new Date() });
-      await runner.stop('operator', by);
-      if (dropDatabase) {
-        await this.provisioner.drop(record);
-        // Keys of an application whose data is kept stay with the data: they decrypt it.
-        await rm(storagePathJoin('apps', path.basename(name)), { recursive: true, force: true });
-      } else await this.copies.dropDraft(record);
-      await this.mainApp().db.getRepository(COLLECTION).destroy({ filterByTk: name });
-      const reason = dropDatabase ? 'database-dropped' : 'database-kept';
-      this.tell({ application: name, type: 'removed', at: Date.now(), by, reason });
-    } finally {
-      this.removing.delete(name);
-    }
-  }
-
-  /**
    * The row is gone: so are instance, runner and routes. Where an application of the same name was registered while the
    * old instance ended, the runner goes on as its owner.
    */
   async forget(name: string): Promise<void> {
     this.registry.delete(name);
+    await this.release(name);
+  }
+
+  /** What the process holds of an application that is no longer in the registry. */
+  async release(name: string): Promise<void> {
     await this.runners.get(name)?.stop('shutdown');
     if (this.registry.has(name)) return;
     this.runners.delete(name);
@@ -452,7 +430,7 @@ export class AppService implements RunnerHost {
   private mustFind(name: string): AppRunner {
     const runner = this.runner(name);
     if (!runner) throw new AppError('APP_NOT_FOUND', { name });
-    if (this.removing.has(name)) throw new AppError('APP_REMOVING', { name });
+    if (this.bin.isBusy(name)) throw new AppError('APP_REMOVING', { name });
     return runner;
   }
 
@@ -460,19 +438,19 @@ export class AppService implements RunnerHost {
    * Writes columns of one row past the hooks, and the same into memory.
    * @param silent whether the row goes on saying when it was last changed
    */
-  private async writeRow(name: string, patch: Record<string, unknown>, silent = false): Promise<void> {
-    if (!this.registry.has(name)) return;
+  async writeRow(name: string, patch: Record<string, unknown>, silent = false): Promise<void> {
+    if (!this.registry.find(name)) return;
     const transaction = this.creations.get(name);
     await this.mainApp()
       .db.getModel(COLLECTION)
       .update(patch, { where: { name }, hooks: false, silent, transaction: transaction as never });
     const dates: Partial<AppRecord> = {};
-    for (const field of ['stoppedAt', 'nextDueAt'] as const) {
+    for (const field of ['stoppedAt', 'nextDueAt', 'removedAt'] as const) {
       const date = patch[field] as Date | string | null | undefined;
       if (field in patch) dates[field] = date ? new Date(date).toISOString() : undefined;
     }
     // Read again: the row may have been changed or removed while this was written.
-    const latest = this.registry.get(name);
+    const latest = this.registry.find(name);
     if (latest) this.registry.put({ ...latest, ...(patch as Partial<AppRecord>), ...dates });
   }
 

@@ -25,6 +25,9 @@ export interface AppView {
   nextDueAt: string | null;
   /** What it threw where nobody caught it, since the process started; null when it did not. */
   faults: { count: number; last: { kind: string; error: string; at: string } } | null;
+  /** ISO times of its removal and of its purge; null while it is not removed. */
+  removedAt: string | null;
+  purgeAt: string | null;
   /** False for an old application that still signs its tokens with the main application's secret. */
   ownSecret: boolean;
   [field: string]: unknown;
@@ -38,14 +41,15 @@ export interface AppKnowledge {
   awakeBecause?: readonly AwakeReason[];
   /** Epoch milliseconds; 0 for never. */
   lastActiveAt?: number;
+  purgeAt?: string | null;
 }
 
 /** A row as callers see it, with what is known of the application at this moment. */
 export function viewOf(row: Record<string, unknown>, known: AppKnowledge): AppView {
-  const { record, condition, ownSecret, awakeBecause, lastActiveAt } = known;
-  const { secrets: _sealed, provisioning: _made, admin: _admin, ...visible } = row;
+  const { record, condition, ownSecret, awakeBecause, lastActiveAt, purgeAt } = known;
+  const { secrets: _sealed, provisioning: _made, removal: _said, admin: _admin, ...visible } = row;
   const { state, since, reason, lastError, retryAt, journey, faults }: AppCondition = condition ?? {
-    state: 'asleep',
+    state: record?.removedAt ? 'stopped' : 'asleep',
     since: 0,
   };
   return {
@@ -60,6 +64,8 @@ export function viewOf(row: Record<string, unknown>, known: AppKnowledge): AppVi
     awakeBecause: awakeBecause ?? null,
     lastActiveAt: lastActiveAt ? iso(lastActiveAt) : null,
     nextDueAt: record?.nextDueAt ?? null,
+    removedAt: record?.removedAt ?? null,
+    purgeAt: purgeAt ?? null,
     faults: faults ? { count: faults.count, last: { ...faults.last, at: iso(faults.last.at) } } : null,
     options: redact(row.options),
     startMode: record?.startMode ?? row.startMode ?? 'lazy',

@@ -42,6 +42,8 @@ export interface SupervisorConfig {
   sleepIntervalMs: number;
   /** How long the end of the process may take; requests in flight are waited for within it. */
   shutdownTimeoutMs: number;
+  /** How long a removed application can be restored; 0 means not at all. */
+  removalRetentionMs: number;
   /** How many uncaught exceptions of one application are borne. */
   faults: FaultLimit;
   /** Whether applications start by the shortcuts of `lifecycle/fast-start/`. */
@@ -166,6 +168,7 @@ export function readConfig(env: NodeJS.ProcessEnv, warn: Warn): SupervisorConfig
     maxMemoryMb: wholeNumber(env, 'APP_SUPERVISOR_MAX_MEMORY', defaultMaxMemoryMb(), 0, warn),
     sleepIntervalMs: seconds('APP_SUPERVISOR_SLEEP_INTERVAL', 30, 1),
     shutdownTimeoutMs: seconds('APP_SUPERVISOR_SHUTDOWN_TIMEOUT', 20, 1),
+    removalRetentionMs: wholeNumber(env, 'APP_SUPERVISOR_REMOVAL_RETENTION', 7, 0, warn) * 86_400_000,
     faults: { max: wholeNumber(env, 'APP_SUPERVISOR_MAX_FAULTS', 10, 0, warn), withinMs: FAULT_WINDOW_MS },
     fastStart: unlessOff(env, 'APP_SUPERVISOR_FAST_START', warn),
     templates: unlessOff(env, 'APP_SUPERVISOR_TEMPLATES', warn),

@@ -54,7 +54,8 @@ export class Registrar {
     if (!cloneOf || input.admin) secrets.admin = await this.firstAdministrator(input.admin, context);
     const record: AppRecord = { name: input.name, startMode: input.startMode, options };
     const { exists } = await this.service.provisioner.preflight(record);
-    if (exists && cloneOf) throw new AppError('APP_DATABASE_EXISTS', { database: options.database?.database as string });
+    if (exists && cloneOf)
+      throw new AppError('APP_DATABASE_EXISTS', { database: options.database?.database as string });
     const provisioning = exists ? {} : { ownershipToken: randomUUID(), ...(cloneOf && { cloneOf }) };
     const complete = {
       ...input,
@@ -85,10 +86,10 @@ export class Registrar {
 
   /** Checks a row about to be updated and puts the cleaned values into it. */
   prepareUpdate(row: RowModel, givenName: unknown): void {
-    const before = this.service.registry.get(String(row.previous('name') ?? row.get('name')));
+    const before = this.service.registry.find(String(row.previous('name') ?? row.get('name')));
     if (!before) return;
     // What only the service writes, past these hooks.
-    for (const field of ['provisioning', 'secrets', 'stoppedAt', 'nextDueAt', 'status']) {
+    for (const field of ['provisioning', 'secrets', 'stoppedAt', 'nextDueAt', 'removedAt', 'removal', 'status']) {
       if (row.changed(field)) row.set(field, row.previous(field));
     }
     const given: Record<string, unknown> = { name: givenName };
@@ -119,7 +120,7 @@ export class Registrar {
    */
   refresh(row: RowModel): void {
     const values = row.get() as Record<string, unknown>;
-    const known = this.service.registry.get(String(values.name));
+    const known = this.service.registry.find(String(values.name));
     if (!known) return;
     const fields: string[] = [...UPDATABLE_FIELDS, ...(this.resealed.delete(row) ? ['secrets'] : [])];
     const changed = Object.fromEntries(
@@ -159,17 +160,19 @@ export class Registrar {
     const base = suggestAppName(typeof displayName === 'string' ? displayName : '') || 'app';
     const random = () => randomUUID().slice(0, 6);
     let name = base === 'app' ? `app-${random()}` : base;
-    while (this.service.registry.has(name)) name = `${base}-${random()}`;
+    while (this.service.registry.find(name)) name = `${base}-${random()}`;
     return name;
   }
 
   private assertFree(name: string | undefined, domain: string | undefined, self?: string): void {
-    if (name !== undefined && this.service.registry.has(name)) throw new AppError('APP_NAME_TAKEN', { name });
+    const namesake = name === undefined ? undefined : this.service.registry.find(name);
+    if (namesake)
+      throw new AppError(namesake.removedAt ? 'APP_NAME_REMOVED' : 'APP_NAME_TAKEN', { name: namesake.name });
     if (domain !== undefined) this.assertNoBaseDomain(domain);
-    const owner = domain === undefined ? undefined : this.service.registry.byDomain(domain);
-    if (domain !== undefined && owner !== undefined && owner !== self) {
-      throw new AppError('APP_DOMAIN_TAKEN', { domain, owner });
-    }
+    const owner = this.service.registry
+      .everyone()
+      .find(({ name: other, cname }) => domain !== undefined && cname?.toLowerCase() === domain && other !== self);
+    if (domain !== undefined && owner) throw new AppError('APP_DOMAIN_TAKEN', { domain, owner: owner.name });
   }
 
   private async firstAdministrator(

@@ -12,6 +12,8 @@ type Row = Record<string, unknown>;
  */
 export class Registry implements AppLookup {
   private records = new Map<string, AppRecord>();
+  /** Those in the recycle bin: nobody reaches them, and what they occupy stays theirs. */
+  private bin = new Map<string, AppRecord>();
   private domains = new Map<string, string>();
   private changes = 0;
 
@@ -36,6 +38,20 @@ export class Registry implements AppLookup {
     return this.records.values();
   }
 
+  removed(): Iterable<AppRecord> {
+    return this.bin.values();
+  }
+
+  /** A removed one, too. */
+  find(name: string): AppRecord | undefined {
+    return this.records.get(name) ?? this.bin.get(name);
+  }
+
+  /** All that occupy a name, a domain or a database. */
+  everyone(): AppRecord[] {
+    return [...this.records.values(), ...this.bin.values()];
+  }
+
   byDomain(host: string): string | undefined {
     return this.domains.get(host);
   }
@@ -43,11 +59,16 @@ export class Registry implements AppLookup {
   put(record: AppRecord): void {
     this.delete(record.name);
     this.changes += 1;
+    if (record.removedAt !== undefined) {
+      this.bin.set(record.name, record);
+      return;
+    }
     this.records.set(record.name, record);
     if (record.cname) this.domains.set(record.cname.toLowerCase(), record.name);
   }
 
   delete(name: string): void {
+    this.bin.delete(name);
     const record = this.records.get(name);
     if (!record) return;
     this.changes += 1;
@@ -59,6 +80,7 @@ export class Registry implements AppLookup {
   clear(): void {
     this.changes += 1;
     this.records.clear();
+    this.bin.clear();
     this.domains.clear();
   }
 
@@ -69,6 +91,7 @@ export class Registry implements AppLookup {
     for (const row of rows) fresh.put(recordFromRow(withParsedJson(row)));
     this.changes += 1;
     this.records = fresh.records;
+    this.bin = fresh.bin;
     this.domains = fresh.domains;
   }
 }
@@ -76,7 +99,7 @@ export class Registry implements AppLookup {
 /** Raw rows carry JSON columns as text on the databases that have no JSON type. */
 function withParsedJson(row: Row): Row {
   const parsed = { ...row };
-  for (const field of ['options', 'provisioning']) {
+  for (const field of ['options', 'provisioning', 'removal']) {
     const value = parsed[field];
     if (typeof value !== 'string') continue;
     try {

@@ -65,6 +65,10 @@ export interface AppRecord {
   onSchedule?: OnSchedule;
   /** ISO time at which the first of its own work is due, as far as it is known; it is woken in time for it. */
   nextDueAt?: string;
+  /** ISO time of its removal; from then on it is out of reach, until it is restored. */
+  removedAt?: string;
+  /** What was said at its removal. */
+  removal?: { dropDatabase?: boolean };
   options: AppOptions;
   provisioning?: Provisioning;
   /** Encrypted, as it stands in the row. */
@@ -333,6 +337,8 @@ export function recordFromRow(row: Record<string, unknown>): AppRecord {
     keepAwake: row.keepAwake === true || row.keepAwake === 1,
     onSchedule: ON_SCHEDULE.find((choice) => choice === row.onSchedule),
     nextDueAt: iso(row.nextDueAt),
+    removedAt: iso(row.removedAt),
+    removal: isPlainObject(row.removal) ? row.removal : undefined,
     options,
     provisioning: isPlainObject(row.provisioning) ? row.provisioning : undefined,
     secrets: text(row.secrets),

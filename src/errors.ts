@@ -74,6 +74,12 @@ export const ERROR_TABLE = {
     status: 503,
     message: 'The main application did not start, so its applications cannot be reached; see the log of NocoBase.',
   },
+  APP_NAME_REMOVED: {
+    status: 409,
+    message:
+      'An application with the ID "{name}" was removed and can still be restored; restore it, or purge it first.',
+  },
+  APP_NOT_REMOVED: { status: 409, message: 'The application "{name}" is not removed.' },
   APP_REMOVING: { status: 409, message: 'The application "{name}" is being removed.' },
   APP_DATABASE_NAME_INVALID: {
     status: 400,

@@ -14,6 +14,8 @@ export const APP_EVENT_TYPES = {
   upgraded: { label: 'Upgraded' },
   fault: { label: 'Fault' },
   removed: { label: 'Removed' },
+  restored: { label: 'Restored' },
+  purged: { label: 'Purged' },
 } as const satisfies Record<string, { label: string }>;
 
 export type AppEventType = keyof typeof APP_EVENT_TYPES;

@@ -158,7 +158,7 @@ describeInBrowser('in the browser', () => {
       await host.get('/api/app:getInfo', { 'X-App': 'tabs' });
       await page.goto(address(`${prefix}/apps/tabs/admin/`));
       await page.getByTestId('user-center-button').waitFor();
-      await page.waitForLoadState('networkidle');
+      await visitor.settled();
       await page.evaluate(() => {
         // Everything that comes up, however shortly.
         const seen: string[] = [];

@@ -103,6 +103,17 @@ export class Visitor {
     }, token);
   }
 
+  /**
+   * Waits until no call of the API has begun for a while. A busy machine thinks longer between two of them than the
+   * browser's own "network idle" allows for.
+   */
+  async settled(quietMs = 4_000): Promise<void> {
+    for (let seen = -1; seen !== this.calls.length;) {
+      seen = this.calls.length;
+      await this.page.waitForTimeout(quietMs);
+    }
+  }
+
   /** Waits for the sign-in page. */
   async reachSignIn(page = this.page): Promise<void> {
     await page.waitForURL(/\/signin/);

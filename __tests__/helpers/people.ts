@@ -8,7 +8,14 @@ export const WITH_PEOPLE = [
 ];
 
 /** What the main application needs to hash passwords. */
-export const MAIN_WITH_PEOPLE = ['field-sort', 'error-handler', 'data-source-manager', 'data-source-main', 'users', 'auth'];
+export const MAIN_WITH_PEOPLE = [
+  'field-sort',
+  'error-handler',
+  'data-source-manager',
+  'data-source-main',
+  'users',
+  'auth',
+];
 
 /** Signs in with an account of the application; undefined when it is refused. */
 export async function signIn(app: InProcessApp, name: string, account: string, password: string) {
@@ -32,7 +39,6 @@ export async function stepsOf(app: InProcessApp, name: string, type = 'created')
 
 /** Makes the next journey fail when it comes to this step, once: as if the process had been killed there. */
 export function cutAt(step: string, from: { prototype: { enter(step: string): void } }): jest.SpyInstance {
-  // eslint-disable-next-line @typescript-eslint/unbound-method -- called with its own object below
   const enter = from.prototype.enter;
   let cut = false;
   return jest.spyOn(from.prototype, 'enter').mockImplementation(function (this: object, entered: string) {

@@ -4,6 +4,7 @@ import { tmpdir } from 'node:os';
 import path from 'node:path';
 import { Client } from 'pg';
 import request from 'supertest';
+import { DATABASE, installInto } from './installation';
 
 /** The part of host/index.mjs that tests use; the module is loaded by Node itself (see scripts/test/environment.cjs). */
 export interface RunningHost {
@@ -56,12 +57,15 @@ export class TestHost {
   ) {}
 
   static async start(options: StartOptions = {}): Promise<TestHost> {
-    const { env, hostModule = 'index.mjs', ...rest } = options;
-    const { startHost } = (await importHost(hostModule)) as { startHost(options: object): Promise<RunningHost> };
+    const { env, hostModule, ...rest } = options;
+    const { startHost } = (await importHost(hostModule ?? 'index.mjs')) as {
+      startHost(options: object): Promise<RunningHost>;
+    };
     const folder = await mkdtemp(path.join(tmpdir(), 'app-supervisor-host-'));
+    const copied = !hostModule && rest.pluginEnabled !== false && (await installInto(folder));
     const host = await startHost({
       dataDir: folder,
-      database: `supervisor_test_${randomBytes(5).toString('hex')}`,
+      database: copied ? DATABASE : `supervisor_test_${randomBytes(5).toString('hex')}`,
       env: { APP_SUPERVISOR_BASE_DOMAIN: 'localhost,apps.test', ...env },
       ...rest,
     });

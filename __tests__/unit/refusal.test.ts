@@ -1,5 +1,5 @@
 import type { AppRunner } from '../../server/lifecycle/app-runner';
-import { refuse } from '../../server/routing/refusal';
+import { cutOff, refuse } from '../../server/routing/refusal';
 import { AppError } from '../../src/errors';
 import { FakeRequest, FakeResponse } from './helpers/http';
 
@@ -127,5 +127,20 @@ describe('every refusal', () => {
       expect(res.body).toBeUndefined();
       expect(res.headers).toEqual({});
     }
+  });
+});
+
+describe('a request that is not waited for any longer', () => {
+  it('is answered when it has no answer yet', () => {
+    const [req, res] = [new FakeRequest(), new FakeResponse()];
+    cutOff(req.asMessage, res.asResponse, stopped());
+    expect([res.statusCode, res.json.error.code, res.destroyed]).toEqual([503, 'APP_STOPPED', false]);
+  });
+
+  it('ends in the middle of the answer that has begun', () => {
+    const [req, res] = [new FakeRequest(), new FakeResponse()];
+    res.headersSent = true;
+    cutOff(req.asMessage, res.asResponse, stopped());
+    expect([res.destroyed, res.body]).toEqual([true, undefined]);
   });
 });

@@ -6,12 +6,14 @@ import { setTimeout as sleep } from 'node:timers/promises';
 import { claim, figure } from '../findings.mjs';
 import { appNames, inTurn } from '../laboratory.mjs';
 import { percentile, ratios } from '../statistics.mjs';
-import { watch } from '../visitor.mjs';
+import { persist, watch } from '../visitor.mjs';
 
 const APPLICATIONS = 20;
 const CLIENTS_EACH = 5;
 const WATCH_EVERY_MS = 25;
 const REST_MS = 3_000;
+/** A person who reloads the page. What gives up after four minutes counts with these. */
+const AGAIN_MS = 1_000;
 
 export const storm = {
   question: `${APPLICATIONS} sleeping applications asked for at once, by ${CLIENTS_EACH} clients each`,
@@ -29,7 +31,7 @@ export const storm = {
         await contender.visit(names[0]);
         await contender.sleep([names[0]]);
       }
-      const measures = /** @type {const} */ (['last', 'refused', 'p50', 'p99', 'max', 'mainRefused']);
+      const measures = /** @type {const} */ (['last', 'gaveUp', 'refused', 'p50', 'p99', 'max', 'mainRefused']);
       const seen = Object.fromEntries(
         contenders.map(({ kind }) => [kind, Object.fromEntries(measures.map((name) => [name, []]))]),
       );
@@ -41,11 +43,14 @@ export const storm = {
         await sleep(REST_MS);
         const over = new AbortController();
         const watched = watch(contender.healthUrl, WATCH_EVERY_MS, over.signal);
-        const clients = names.flatMap((name) => Array.from({ length: CLIENTS_EACH }, () => contender.visit(name)));
+        const clients = names.flatMap((name) =>
+          Array.from({ length: CLIENTS_EACH }, () => persist(contender.api, name, AGAIN_MS)),
+        );
         const visits = await Promise.all(clients).finally(() => over.abort());
         const main = await watched;
         note(contender.kind, {
           last: Math.max(...visits.map(({ ms }) => ms)),
+          gaveUp: visits.filter(({ gaveUp }) => gaveUp).length,
           refused: visits.reduce((sum, { refused }) => sum + refused, 0),
           p50: percentile(main.ms, 0.5),
           p99: percentile(main.ms, 0.99),
@@ -60,6 +65,7 @@ export const storm = {
       return {
         figures: [
           ...both.map((kind) => figure(kind, 'until the last 200', 'ms', values(kind, 'last'))),
+          ...both.map((kind) => figure(kind, 'visitors who gave up', '', values(kind, 'gaveUp'))),
           ...both.map((kind) => figure(kind, 'answers other than 200', '', values(kind, 'refused'))),
           ...both.map((kind) => figure(kind, 'main meanwhile, p50', 'ms', values(kind, 'p50'))),
           ...both.map((kind) => figure(kind, 'main meanwhile, p99', 'ms', values(kind, 'p99'))),

@@ -28,6 +28,8 @@ export default defineCollection({
     { type: 'boolean', name: 'keepAwake' },
     { type: 'string', name: 'onSchedule' },
     { type: 'date', name: 'nextDueAt' },
+    { type: 'date', name: 'removedAt' },
+    { type: 'json', name: 'removal', hidden: true },
     { type: 'json', name: 'provisioning', hidden: true },
     { type: 'text', name: 'secrets', hidden: true },
     // Only ever read in the hook that makes a new row; never stored.

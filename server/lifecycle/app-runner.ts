@@ -273,7 +273,8 @@ export class AppRunner {
       return await work();
     });
     return down.finally(() => {
-      if (running && this.state === 'asleep' && !this.coming) void this.comeUp('background', 'booting', SYSTEM, 'woken');
+      if (running && this.state === 'asleep' && !this.coming)
+        void this.comeUp('background', 'booting', SYSTEM, 'woken');
     });
   }
 
@@ -491,7 +492,11 @@ export class AppRunner {
     this.condition = { lastError, journey, ...details, state, since: before === state ? since : now };
   }
 
-  private tell(type: AppEvent['type'], by: Actor, details: Pick<AppEvent, 'reason' | 'journey' | 'message'> = {}): void {
+  private tell(
+    type: AppEvent['type'],
+    by: Actor,
+    details: Pick<AppEvent, 'reason' | 'journey' | 'message'> = {},
+  ): void {
     const { reason, journey, message } = details;
     this.host.tell({ application: this.name, type, at: Date.now(), by, reason, journey, message });
   }

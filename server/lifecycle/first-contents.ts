@@ -50,7 +50,9 @@ export async function separateFiles({ db, log }: Application): Promise<void> {
   const tables = new RawTables(db);
   if (!(await tables.has('attachments')) || !(await tables.has('storages'))) return;
   const storages = await tables.rows('storages', ['id', 'type', 'options']);
-  const roots = new Map(storages.filter(({ type }) => type === 'local').map((row) => [row.id, documentRoot(row.options)]));
+  const roots = new Map(
+    storages.filter(({ type }) => type === 'local').map((row) => [row.id, documentRoot(row.options)]),
+  );
   for (const file of await tables.rows('attachments', ['id', 'filename', 'path', 'storageId'])) {
     const root = roots.get(file.storageId);
     if (root === undefined || typeof file.filename !== 'string') continue;

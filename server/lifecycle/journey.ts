@@ -23,7 +23,9 @@ export class JourneyLog {
   soFar(): Journey {
     const { kind, by, startedAt } = this;
     const ms = this.elapsed();
-    const steps = this.steps.map((step, index) => (index === this.steps.length - 1 ? { ...step, ms: ms - step.at } : step));
+    const steps = this.steps.map((step, index) =>
+      index === this.steps.length - 1 ? { ...step, ms: ms - step.at } : step,
+    );
     return { kind, by, startedAt, ms, outcome: 'pending', steps };
   }
 

@@ -41,7 +41,7 @@ export class RawTables {
   }
 
   async has(collection: string): Promise<boolean> {
-    return this.queries.tableExists(this.table(collection) as never);
+    return this.queries.tableExists(this.table(collection));
   }
 
   /** All rows, oldest first. */
@@ -57,10 +57,10 @@ export class RawTables {
   async update(collection: string, values: Values, where: Values): Promise<void> {
     const cased = (fields: Values) =>
       Object.fromEntries(Object.entries(fields).map(([field, value]) => [this.cased(field), value]));
-    await this.queries.bulkUpdate(this.table(collection) as never, cased(values), cased(where), {});
+    await this.queries.bulkUpdate(this.table(collection), cased(values), cased(where), {});
   }
 
   async empty(collection: string): Promise<void> {
-    if (await this.has(collection)) await this.queries.bulkDelete(this.table(collection) as never, {}, {});
+    if (await this.has(collection)) await this.queries.bulkDelete(this.table(collection), {}, {});
   }
 }

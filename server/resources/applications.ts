@@ -79,7 +79,11 @@ function cloneValues(source: AppRecord, named: Record<string, unknown>): Record<
   const { database: _name, ...settings } = database ?? {};
   const { icon, startMode, idleTimeout, keepAwake, onSchedule } = source;
   const inherited = { icon, startMode, idleTimeout, keepAwake, onSchedule };
-  return { ...inherited, ...named, options: { ...options, ...(Object.keys(settings).length && { database: settings }) } };
+  return {
+    ...inherited,
+    ...named,
+    options: { ...options, ...(Object.keys(settings).length && { database: settings }) },
+  };
 }
 
 /** A unique index that was hit by two at once, told as the check before would have told it. */
@@ -99,7 +103,7 @@ export function defineApplications(app: Application, service: AppService, regist
   app.resourceManager.use(concealSecrets as never, { before: 'auth' });
 
   const show = async (name: string) => {
-    const row = await repository().findOne({ filterByTk: name });
+    const row = service.registry.has(name) ? await repository().findOne({ filterByTk: name }) : undefined;
     if (!row) throw new AppError('APP_NOT_FOUND', { name });
     return service.view(row.toJSON() as Record<string, unknown>);
   };
@@ -121,16 +125,17 @@ export function defineApplications(app: Application, service: AppService, regist
 
   const handlers: Record<string, Handler> = {
     list: async (ctx, next) => {
-      const { filter, sort, fields, page, pageSize, search } = ctx.action.params as Record<string, unknown>;
+      const { filter, sort, fields, page, pageSize, search, removed } = ctx.action.params as Record<string, unknown>;
       const size = positive(pageSize, 20, MAX_PAGE_SIZE);
       const number = positive(page, 1, 1_000_000);
       const text = typeof search === 'string' && search.trim() !== '' ? search.trim() : undefined;
       const found = text
         ? { $or: ['name', 'displayName', 'cname'].map((field) => ({ [field]: { $includes: text } })) }
         : undefined;
-      const where = [filter, found].filter(Boolean);
+      const inBin = { removedAt: { [flag(removed) ? '$notEmpty' : '$empty']: true } };
+      const where = [inBin, filter, found].filter(Boolean);
       const [rows, count] = await repository().findAndCount({
-        filter: where.length > 1 ? { $and: where } : where[0],
+        filter: { $and: where },
         fields: fields as string[] | undefined,
         sort: (sort ?? ['sort', 'name']) as string[],
         limit: size,
@@ -209,9 +214,21 @@ export function defineApplications(app: Application, service: AppService, regist
     destroy: async (ctx, next) => {
       const name = target(ctx);
       const values = isPlainObject(ctx.action.params.values) ? ctx.action.params.values : {};
-      const dropDatabase = flag(ctx.action.params.dropDatabase ?? values.dropDatabase);
-      await service.remove(name, { dropDatabase, by: actorOf(ctx.state.currentUser) });
-      ctx.body = { name, databaseDropped: dropDatabase };
+      const asked = (option: 'dropDatabase' | 'purge') => flag(ctx.action.params[option] ?? values[option]);
+      const by = actorOf(ctx.state.currentUser);
+      ctx.body = await service.bin.remove(name, { dropDatabase: asked('dropDatabase'), purge: asked('purge'), by });
+      await next();
+    },
+
+    restore: async (ctx, next) => {
+      const name = target(ctx);
+      await service.bin.restore(name, actorOf(ctx.state.currentUser));
+      ctx.body = await show(name);
+      await next();
+    },
+
+    purge: async (ctx, next) => {
+      ctx.body = await service.bin.purge(target(ctx), actorOf(ctx.state.currentUser));
       await next();
     },
 

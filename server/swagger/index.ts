@@ -20,6 +20,12 @@ const dropDatabase = query(
   'Also drop its database, if this plugin created it and no other application uses it. Otherwise the database is kept.',
 );
 
+const purge = query(
+  'purge',
+  { type: 'boolean', default: false },
+  'At once and for good, without a time in which it could be restored.',
+);
+
 const withEvents = {
   allOf: [ref('Application'), { type: 'object', properties: { events: { type: 'array', items: ref('Event') } } }],
 };
@@ -63,6 +69,7 @@ export default {
           query('page', { type: 'integer', default: 1 }, 'Page, from 1.'),
           query('pageSize', { type: 'integer', default: 20 }, 'Applications on a page.'),
           query('filter', { type: 'string' }, 'Filter, as JSON.'),
+          query('removed', { type: 'boolean', default: false }, 'Those that were removed, and can be restored.'),
           query('sort', { type: 'string' }, 'Fields to sort by; a leading "-" turns the order round.'),
         ],
         responses: {
@@ -131,7 +138,9 @@ export default {
         responses: {
           200: answer('Registered, or ready with wait=true.', data(ref('Application'))),
           400: error('A value is not valid; nothing was written.'),
-          409: error('The original cannot be cloned, or the ID, the domain or the database is taken; nothing was written.'),
+          409: error(
+            'The original cannot be cloned, or the ID, the domain or the database is taken; nothing was written.',
+          ),
           503: error('With wait=true: its making failed, and why.'),
           ...denied,
           ...unknown,
@@ -157,10 +166,39 @@ export default {
       post: {
         tags,
         summary: 'Remove an application',
-        parameters: [filterByTk, dropDatabase],
+        description: 'It is out of reach at once, and can be restored until it is purged.',
+        parameters: [filterByTk, dropDatabase, purge],
         responses: {
-          200: answer('Removed.', data({ type: 'integer', description: 'How many were removed.' })),
+          200: answer('Removed, or purged.', data(ref('Removed'))),
           409: error('dropDatabase=true, and the database is not ours to drop; nothing was removed.'),
+          ...denied,
+          ...unknown,
+        },
+      },
+    },
+    '/applications:restore': {
+      post: {
+        tags,
+        summary: 'Take the removal of an application back',
+        parameters: [filterByTk],
+        responses: {
+          200: answer('Restored, as it was.', data(ref('Application'))),
+          409: error('It is not removed.'),
+          ...denied,
+          ...unknown,
+        },
+      },
+    },
+    '/applications:purge': {
+      post: {
+        tags,
+        summary: 'Remove a removed application for good',
+        description: 'With its database where that was said at its removal.',
+        parameters: [filterByTk],
+        responses: {
+          200: answer('Purged.', data(ref('Removed'))),
+          409: error('It is not removed.'),
+          503: error('Its database cannot be dropped at the moment; it stays removed.'),
           ...denied,
           ...unknown,
         },

@@ -184,6 +184,8 @@ export const schemas = {
         description: 'Why it is not put to sleep; empty when it will be, null when it does not run.',
       },
       lastActiveAt: time('When it was last used, since the process started.'),
+      removedAt: time('When it was removed; null while it is not.'),
+      purgeAt: time('When a removed one is purged, and can no longer be restored.'),
       nextDueAt: time('When the first of its own work is due, as far as it is known.'),
       faults: {
         type: 'object',
@@ -227,7 +229,9 @@ export const schemas = {
       displayName: changeable.displayName,
       cname: changeable.cname,
       startMode,
-      admin: administrator('Takes the place of the first user of the original. By default all users are as in the original.'),
+      admin: administrator(
+        'Takes the place of the first user of the original. By default all users are as in the original.',
+      ),
     },
   },
   ApplicationUpdate: {
@@ -289,6 +293,16 @@ export const schemas = {
           },
         },
       },
+    },
+  },
+  Removed: {
+    type: 'object',
+    properties: {
+      name: { type: 'string' },
+      database: { type: 'string', description: 'Where its data lies, or lay.' },
+      databaseDropped: { type: 'boolean' },
+      removedAt: time('When it was removed; null when it is purged.'),
+      purgeAt: time('Until when it can be restored; null when it is purged.'),
     },
   },
   UpgradeRun: {

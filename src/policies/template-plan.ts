@@ -117,8 +117,7 @@ export function surplusTemplates(
   oids: ReadonlySet<string>,
   max = MAX_TEMPLATES,
 ): string[] {
-  const isOwn = ({ name, mark }: FoundTemplate) =>
-    mark ? mark.owner === ownerText(owner) : oidIn(name) === owner.oid;
+  const isOwn = ({ name, mark }: FoundTemplate) => (mark ? mark.owner === ownerText(owner) : oidIn(name) === owner.oid);
   const own = found.filter(isOwn);
   const newest = own
     .filter(({ name, mark }) => mark && here.has(name))

@@ -99,7 +99,9 @@ describeWithPostgres('the clone of an application', () => {
     const name = fresh();
     await clone({ name, admin: OTHER, startMode: 'manual' });
     expect(state(name)).toBe('stopped');
-    await (await app.service.start(name)).done;
+    await (
+      await app.service.start(name)
+    ).done;
     expect(await signIn(app, name, OTHER.username, OTHER.password)).toEqual(expect.any(String));
     expect(await signIn(app, name, ADMIN.username, ADMIN.password)).toBeUndefined();
   });
@@ -130,7 +132,9 @@ describeWithPostgres('the clone of an application', () => {
       await other.end();
     }
     expect((await whoIs(app, source, token)).status).toBe(200);
-    await (await app.service.start(name)).done;
+    await (
+      await app.service.start(name)
+    ).done;
     expect(await count('ledger', name)).toBe(1000);
   });
 
@@ -141,7 +145,9 @@ describeWithPostgres('the clone of an application', () => {
     await clone({ name }, '');
     await expect(app.service.settled(name)).rejects.toMatchObject({ code: 'APP_BOOT_FAILED' });
     jest.restoreAllMocks();
-    await (await app.service.start(name)).done;
+    await (
+      await app.service.start(name)
+    ).done;
     expect(await count('ledger', name)).toBe(1000);
     expect((await whoIs(app, name, token)).status).toBe(401);
     const left = await app.sql("SELECT datname FROM pg_database WHERE datname LIKE 'app_supervisor_draft_%'");

@@ -107,8 +107,8 @@ describeWithPostgres('the life of an application', () => {
     const { meta } = await timeline(crm);
     const second = await timeline(crm, '&page=2&pageSize=3');
     expect([second.data.length, second.meta.totalPage]).toEqual([3, Math.ceil(meta.count / 3)]);
-    await app.post(`/api/applications:destroy?filterByTk=${crm}&dropDatabase=true`);
-    expect((await types(crm)).slice(0, 2)).toEqual(['removed', 'stopped']);
+    await app.post(`/api/applications:destroy?filterByTk=${crm}&dropDatabase=true&purge=true`);
+    expect((await types(crm)).slice(0, 3)).toEqual(['purged', 'removed', 'stopped']);
     expect((await timeline(crm)).data[0]).toMatchObject({ reason: 'database-dropped' });
     expect((await timeline('nobody')).data).toEqual([]);
   });

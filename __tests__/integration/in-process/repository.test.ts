@@ -145,7 +145,7 @@ describeWithPostgres('the repository', () => {
     await app.create({ name, options: { plugins, database: { database: app.name('ready_made') } } });
     expect(await visit(name)).toEqual([200, undefined]);
     expect(await app.databases()).not.toContain(name);
-    const dropped = await app.post(`/api/applications:destroy?filterByTk=${name}&dropDatabase=true`);
+    const dropped = await app.post(`/api/applications:destroy?filterByTk=${name}&dropDatabase=true&purge=true`);
     expect([dropped.status, dropped.body.errors?.[0]?.code]).toEqual([409, 'APP_DATABASE_NOT_OWNED']);
     await app.repository.destroy({ filterByTk: name });
     expect(await app.databases()).toContain(app.name('ready_made'));

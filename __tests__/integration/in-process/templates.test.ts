@@ -63,7 +63,9 @@ describeWithPostgres('template databases', () => {
     const found: Record<string, unknown> = {};
     for (const { table } of tables) {
       const rows = await app.sql<{ row: Row }>(`SELECT to_jsonb(t) AS row FROM "${table}" t`, [], name);
-      const stripped = rows.map(({ row: { createdAt: _c, updatedAt: _u, password: _p, filename: _f, ...rest } }) => rest);
+      const stripped = rows.map(
+        ({ row: { createdAt: _c, updatedAt: _u, password: _p, filename: _f, ...rest } }) => rest,
+      );
       found[table] = stripped.map((row) => JSON.stringify(row)).sort();
     }
     found.columns = await app.sql(
@@ -212,7 +214,9 @@ describeWithPostgres('template databases', () => {
       // What an attempt leaves that was killed between the copy and its mark.
       const token = String((await provisioning(name))?.ownershipToken);
       if (step === 'copy') await app.sql(`CREATE DATABASE "app_supervisor_draft_${token}"`);
-      await (await app.service.start(name)).done;
+      await (
+        await app.service.start(name)
+      ).done;
       expect((await app.get('/api/pm:listEnabled', { 'X-App': name })).status).toBe(200);
       expect(await present(await drafts())).toEqual([]);
       expect((await provisioning(name))?.step).toBeUndefined();
@@ -229,7 +233,9 @@ describeWithPostgres('template databases', () => {
       await app.create({ name, options: kind }, false);
       await expect(app.service.settled(name)).rejects.toMatchObject({ code: 'APP_BOOT_FAILED' });
       jest.restoreAllMocks();
-      await (await app.service.start(name)).done;
+      await (
+        await app.service.start(name)
+      ).done;
       expect((await app.get('/api/pm:listEnabled', { 'X-App': name })).status).toBe(200);
       expect(await present(await drafts())).toEqual([]);
       await app.supervisor.removeApp(name);

@@ -53,6 +53,10 @@ export class FakeResponse extends EventEmitter {
     return this;
   }
 
+  destroy(): void {
+    this.close();
+  }
+
   close(): void {
     this.destroyed = true;
     this.emit('close');

@@ -100,7 +100,10 @@ describe('templates that are to be dropped', () => {
     surplusTemplates(list, owner, new Set(here.map((hash) => named(hash))), oids, max);
 
   it('are half-built ones and those of other versions, not those in use', () => {
-    expect(surplus([found('a', {}), found('b'), found('c', { core: '2.1.0' })], ['a'])).toEqual([named('b'), named('c')]);
+    expect(surplus([found('a', {}), found('b'), found('c', { core: '2.1.0' })], ['a'])).toEqual([
+      named('b'),
+      named('c'),
+    ]);
   });
 
   it('are the oldest beyond the limit', () => {

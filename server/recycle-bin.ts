@@ -1,0 +1,178 @@
+import { rm } from 'node:fs/promises';
+import path from 'node:path';
+import type { Application, AppSupervisor } from '@nocobase/server';
+import { storagePathJoin } from '@nocobase/utils';
+import type { AppRecord } from '../src/app-record';
+import { AppError } from '../src/errors';
+import { SYSTEM, type Actor, type AppEvent } from '../src/events';
+import { dueForPurge, purgeAt } from '../src/policies/retention';
+import type { SupervisorConfig } from './config';
+import type { DatabaseCopies } from './databases/copies';
+import type { DatabaseProvisioner } from './databases/provisioner';
+import type { AppRunner } from './lifecycle/app-runner';
+import { COLLECTION, type Registry } from './registry';
+
+/** What the bin needs of the process around it. */
+export interface RecycleBinHost {
+  config: SupervisorConfig;
+  supervisor: AppSupervisor;
+  registry: Registry;
+  provisioner: DatabaseProvisioner;
+  copies: DatabaseCopies;
+  mainApp(): Application;
+  runner(name: string): AppRunner | undefined;
+  writeRow(name: string, patch: Record<string, unknown>): Promise<void>;
+  /** Instance, runner and routes of this name are gone. */
+  release(name: string): Promise<void>;
+  tell(event: AppEvent): void;
+}
+
+export interface Removal {
+  /** Whether the purge drops the database, too. */
+  dropDatabase?: boolean;
+  /** At once, without a time in which it could be restored. */
+  purge?: boolean;
+  by?: Actor;
+}
+
+/** What a removal has come to. */
+export interface Removed {
+  name: string;
+  /** Where the data lies, or lay. */
+  database: string;
+  databaseDropped: boolean;
+  /** ISO times; null when nothing is left that could be restored. */
+  removedAt: string | null;
+  purgeAt: string | null;
+}
+
+const LOOK_MS = 10 * 60_000;
+/** Below `storage/`, what is one application's alone. Backups are kept: they are made to outlive it. */
+const FOLDERS = ['apps', 'logs', path.join('cache', 'apps')];
+
+/**
+ * Removal in two steps. A removed application is out of reach at once, and its name, its domain and its database stay
+ * reserved: it can be restored. When its time is over it is purged: its row goes, and by choice its database and files.
+ * Each step may be interrupted and said again.
+ */
+export class RecycleBin {
+  private readonly busy = new Set<string>();
+  private timer?: NodeJS.Timeout;
+
+  constructor(private readonly host: RecycleBinHost) {}
+
+  /** Looks now and then for what is to be purged. */
+  start(): void {
+    if (this.timer) return;
+    void this.purgeDue();
+    this.timer = setInterval(() => void this.purgeDue(), LOOK_MS);
+    this.timer.unref();
+  }
+
+  stop(): void {
+    clearInterval(this.timer);
+    this.timer = undefined;
+  }
+
+  /** Whether something is being done to this application here. */
+  isBusy(name: string): boolean {
+    return this.busy.has(name);
+  }
+
+  /** When a removed application is purged, in ISO form. */
+  purgeTime(record: AppRecord): string | null {
+    const at = purgeAt(record, this.host.config.removalRetentionMs);
+    return at === undefined ? null : new Date(at).toISOString();
+  }
+
+  /** @throws APP_NOT_FOUND, APP_REMOVING, and what forbids the drop that is asked for */
+  async remove(name: string, { dropDatabase = false, purge = false, by = SYSTEM }: Removal = {}): Promise<Removed> {
+    const { host } = this;
+    if (this.isBusy(name)) throw new AppError('APP_REMOVING', { name });
+    const runner = host.runner(name);
+    const record = host.registry.get(name);
+    if (!runner || !record) throw new AppError('APP_NOT_FOUND', { name });
+    return this.alone(name, async () => {
+      // Told now: at the purge there would be nobody to hear it.
+      if (dropDatabase) await host.provisioner.assertDroppable(record);
+      await host.writeRow(name, { removedAt: new Date(), removal: { dropDatabase, by } });
+      await runner.stop('operator', by);
+      await host.release(name);
+      host.tell({ application: name, type: 'removed', at: Date.now(), by });
+      if (purge || host.config.removalRetentionMs === 0) return this.purgeNow(name, by);
+      return this.found(name);
+    });
+  }
+
+  /** As it was before its removal: what an operator had stopped stays so. @throws APP_NOT_FOUND, APP_NOT_REMOVED */
+  async restore(name: string, by: Actor = SYSTEM): Promise<void> {
+    this.mustBeRemoved(name);
+    await this.alone(name, async () => {
+      await this.host.writeRow(name, { removedAt: null, removal: null });
+      this.host.tell({ application: name, type: 'restored', at: Date.now(), by });
+    });
+  }
+
+  /** @throws APP_NOT_FOUND, APP_NOT_REMOVED, and what the database says */
+  async purge(name: string, by: Actor = SYSTEM): Promise<Removed> {
+    this.mustBeRemoved(name);
+    return this.alone(name, () => this.purgeNow(name, by));
+  }
+
+  /** What cannot be purged now is tried again at the next look. */
+  async purgeDue(): Promise<void> {
+    const { host } = this;
+    for (const name of dueForPurge(host.registry.removed(), host.config.removalRetentionMs, Date.now())) {
+      if (this.isBusy(name)) continue;
+      await this.purge(name).catch((error: unknown) => {
+        host.supervisor.logger.warn(`application "${name}" could not be purged`, { error: String(error) });
+      });
+    }
+  }
+
+  /** The database goes first and the row last: whoever is interrupted in between says the same again. */
+  private async purgeNow(name: string, by: Actor): Promise<Removed> {
+    const { host } = this;
+    const record = host.registry.find(name) as AppRecord;
+    const dropped = record.removal?.dropDatabase === true;
+    const database = host.provisioner.databaseOf(record);
+    if (dropped) {
+      await host.provisioner.drop(record);
+      // Keys of an application whose data is kept stay with the data: they decrypt it.
+      for (const folder of foldersOf(name)) await rm(folder, { recursive: true, force: true });
+    } else await host.copies.dropDraft(record);
+    await host.mainApp().db.getRepository(COLLECTION).destroy({ filterByTk: name });
+    const reason = dropped ? 'database-dropped' : 'database-kept';
+    host.tell({ application: name, type: 'purged', at: Date.now(), by, reason, message: database });
+    return { name, database, databaseDropped: dropped, removedAt: null, purgeAt: null };
+  }
+
+  private found(name: string): Removed {
+    const record = this.host.registry.find(name) as AppRecord;
+    const database = this.host.provisioner.databaseOf(record);
+    const removedAt = record.removedAt ?? null;
+    return { name, database, databaseDropped: false, removedAt, purgeAt: this.purgeTime(record) };
+  }
+
+  private mustBeRemoved(name: string): void {
+    const record = this.host.registry.find(name);
+    if (!record) throw new AppError('APP_NOT_FOUND', { name });
+    if (!record.removedAt) throw new AppError('APP_NOT_REMOVED', { name });
+  }
+
+  private async alone<T>(name: string, work: () => Promise<T>): Promise<T> {
+    if (this.busy.has(name)) throw new AppError('APP_REMOVING', { name });
+    this.busy.add(name);
+    try {
+      return await work();
+    } finally {
+      this.busy.delete(name);
+    }
+  }
+}
+
+/** None for a name that is no name of a folder: rows of other plugins may hold any. */
+export function foldersOf(name: string): string[] {
+  if (!/^[\w-][\w.-]*$/.test(name) || name === 'main') return [];
+  return FOLDERS.map((folder) => storagePathJoin(folder, name));
+}
