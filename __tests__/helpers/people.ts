@@ -4,7 +4,7 @@ import type { Answer } from './test-host';
 /** Plugins of an application that somebody can sign in to, with what an installation of NocoBase writes into it. */
 export const WITH_PEOPLE = [
   ...['error-handler', 'field-sort', 'data-source-manager', 'data-source-main', 'users', 'auth', 'acl'],
-  ...['client', 'ui-schema-storage', 'system-settings', 'file-manager', 'api-keys'],
+  ...['client', 'ui-schema-storage', 'file-manager', 'system-settings', 'api-keys'],
 ];
 
 /** What the main application needs to hash passwords. */

@@ -5,7 +5,7 @@ import { AppError } from '../../src/errors';
 import { SYSTEM, type Actor, type AppEvent } from '../../src/events';
 import { afterFailure, afterRunning, NO_FAILURES } from '../../src/policies/quarantine';
 import type { UpgradeVerdict } from '../../src/policies/upgrade-plan';
-import { bootApplication, upgradeApplication } from './boot';
+import { upgradeApplication } from './boot';
 import { BootAttempts, isShutdown, type Attempt } from './boot-attempts';
 import type { BootPriority } from './boot-queue';
 import { Flight, type Cut } from './flight';
@@ -266,6 +266,7 @@ export class AppRunner {
    * Visitors who come meanwhile are held. Its coming back is quiet, and not waited for.
    */
   whileDown<T>(work: () => Promise<T>): Promise<T> {
+    const { stopsSaid } = this;
     let running: Application | undefined;
     const down = this.enqueue(async () => {
       running = this.state === 'running' ? this.instance() : undefined;
@@ -273,8 +274,8 @@ export class AppRunner {
       return await work();
     });
     return down.finally(() => {
-      if (running && this.state === 'asleep' && !this.coming)
-        void this.comeUp('background', 'booting', SYSTEM, 'woken');
+      if (!running || this.state !== 'asleep' || this.coming || this.stopsSaid !== stopsSaid) return;
+      void this.comeUp('background', 'booting', SYSTEM, 'woken');
     });
   }
 
@@ -449,7 +450,7 @@ export class AppRunner {
     this.tell('failed', ended?.by ?? SYSTEM, { ...details, message });
   }
 
-  private async bring(as: 'booting' | 'creating', { context, known, assertCurrent }: Attempt): Promise<void> {
+  private async bring(as: 'booting' | 'creating', { context, known, assertCurrent, boot }: Attempt): Promise<void> {
     const { host, name } = this;
     if (as === 'creating') {
       await makeApplication(context(known));
@@ -461,13 +462,7 @@ export class AppRunner {
         return;
       }
     }
-    const app = await bootApplication(context(host.record(name) ?? known));
-    try {
-      assertCurrent();
-    } catch (error) {
-      await discard(host.supervisor, app);
-      throw error;
-    }
+    await boot(host.record(name) ?? known);
     this.failure = undefined;
     this.enter('running', {});
     host.onRunning(name);

@@ -1,7 +1,7 @@
 import type { AppRecord } from '../../src/app-record';
 import { AppError, isAppError } from '../../src/errors';
 import { readAccount } from './administrator';
-import { describeForLog, explainBootError, type BootContext, type BootStep } from './boot';
+import { bootApplication, describeForLog, explainBootError, type BootContext, type BootStep } from './boot';
 import { withDeadline } from './deadline';
 import { discard } from './instance-end';
 import type { JourneyLog } from './journey';
@@ -15,6 +15,8 @@ export interface Attempt {
   known: AppRecord;
   /** @throws APP_BOOT_TIMEOUT when this attempt was given up, and goes on all the same */
   assertCurrent: () => void;
+  /** Brings the application up; what has come up for an attempt that was given up meanwhile, is ended. */
+  boot: (record: AppRecord) => Promise<void>;
 }
 
 /**
@@ -96,7 +98,13 @@ export class BootAttempts {
       },
       prepare: (app) => host.prepare(app),
     });
-    return work({ context, known, assertCurrent });
+    const boot = async (record: AppRecord) => {
+      const app = await bootApplication(context(record));
+      if (this.current === own) return;
+      await discard(host.supervisor, app);
+      throw this.timeout();
+    };
+    return work({ context, known, assertCurrent, boot });
   }
 
   private timeout(): AppError {

@@ -250,7 +250,7 @@ describeWithPostgres('template databases', () => {
     await expect(app.service.settled(name)).rejects.toMatchObject({ code: 'APP_BOOT_FAILED' });
     const draft = `app_supervisor_draft_${String((await provisioning(name))?.ownershipToken)}`;
     await app.sql(`CREATE DATABASE "${draft}"`);
-    await app.post(`/api/applications:destroy?filterByTk=${name}`);
+    await app.post(`/api/applications:destroy?filterByTk=${name}&purge=true`);
     expect(await present([draft, name])).toEqual([]);
   });
 
