@@ -90,6 +90,19 @@ export class DatabaseServer {
   }
 
   /**
+   * The template databases that our plugin has left for main databases with this prefix.
+   * @param {string} prefix
+   */
+  async templatesOf(prefix) {
+    const rows = await this.sql(
+      `SELECT t.datname FROM pg_database t JOIN pg_database m
+          ON starts_with(t.datname, 'app_supervisor_template_' || m.oid || '_') WHERE starts_with(m.datname, $1)`,
+      [prefix],
+    );
+    return rows.map((row) => String(row.datname));
+  }
+
+  /**
    * A copy, in place of what there was of that name. Nobody may be connected to the template.
    * @param {string} template
    * @param {string} name

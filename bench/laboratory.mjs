@@ -195,6 +195,7 @@ export class Laboratory {
 
   /** Databases and folders that an earlier run has left, or this one. */
   async #clear() {
+    for (const name of await this.server.templatesOf(TEMPORARY)) await this.server.drop(name);
     for (const name of await this.server.databases(TEMPORARY)) await this.server.drop(name);
     for (const kind of ['ours', 'before', 'peer', 'none']) {
       rmSync(join(this.folder, `host-${kind}`), { recursive: true, force: true });

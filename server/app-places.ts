@@ -2,10 +2,12 @@ import type { Application } from '@nocobase/server';
 import { checkCreate, type AppRecord } from '../src/app-record';
 import { AppError, isAppError } from '../src/errors';
 import { splitOptions } from './app-options';
+import type { DatabaseDialect } from './databases/dialect';
 import { addressOf, locationOf, type DatabaseOptions } from './databases/location';
 import { OwnerSearch } from './databases/owner-search';
 import type { MainPlace } from './databases/ownership';
 import { placeOf, type Place } from './databases/place';
+import { postgresDialect } from './databases/postgres';
 import { Preflight, type CheckResult, type Clearance } from './databases/preflight';
 import { DatabaseProvisioner } from './databases/provisioner';
 import type { AppSecrets } from './databases/secrets';
@@ -29,7 +31,7 @@ export class AppPlaces {
 
   constructor(private readonly host: PlacesHost) {
     this.owners = new OwnerSearch({
-      main: () => this.main(),
+      main: () => this.server(),
       records: () => host.records(),
       reach: (record) => {
         const options = host.options.database(record);
@@ -67,12 +69,18 @@ export class AppPlaces {
   }
 
   private place(record: AppRecord, secrets?: AppSecrets): Place {
-    const place = placeOf(record, this.host.options.database(record, secrets), this.main());
+    const place = placeOf(record, this.host.options.database(record, secrets), this.server());
     if (!place.elsewhere) return place;
     return { ...place, server: this.counted(place.server), inside: this.counted(place.inside) };
   }
 
-  private main(): MainPlace {
+  /** Of the main application's own database, where whole databases can be copied. */
+  dialect(): DatabaseDialect | undefined {
+    return this.host.mainApp().db.options.dialect === postgresDialect.name ? postgresDialect : undefined;
+  }
+
+  /** The main application's own server, over its own database. */
+  server(): MainPlace {
     const options = this.host.mainApp().db.options as unknown as DatabaseOptions;
     const { schema } = options;
     return {

@@ -1,7 +1,7 @@
 import { isTransient, type Application, type AppSupervisor } from '@nocobase/server';
 import type { AppModel, AppStatus } from '@nocobase/server/lib/app-supervisor/types';
 import { storagePathJoin } from '@nocobase/utils';
-import type { AppRecord } from '../src/app-record';
+import { isMade, type AppRecord, type Provisioning } from '../src/app-record';
 import { APP_STATES, type AppCondition, type AppState } from '../src/app-state';
 import { DB_CONN_TYPES } from '../src/database-options';
 import { AppError } from '../src/errors';
@@ -11,6 +11,7 @@ import { readConfig, type SupervisorConfig } from './config';
 import { AppPlaces } from './app-places';
 import { answerErrors } from './error-answers';
 import { forgetGatewayLogger, readPackageVersion } from './core';
+import { DatabaseCopies } from './databases/copies';
 import type { DatabaseOptions } from './databases/location';
 import type { DatabaseProvisioner } from './databases/provisioner';
 import { SecretBox, type AppSecrets } from './databases/secrets';
@@ -55,6 +56,7 @@ export class AppService implements RunnerHost {
   readonly timeline = new Timeline(() => this.mainApp());
   readonly places: AppPlaces;
   readonly provisioner: DatabaseProvisioner;
+  readonly copies: DatabaseCopies;
   readonly connections: ProcessConnections;
   readonly runners = new Map<string, AppRunner>();
   readonly sleeper: Sleeper;
@@ -93,6 +95,7 @@ export class AppService implements RunnerHost {
       records: () => this.registry.everyone(),
     });
     this.provisioner = this.places.provisioner;
+    this.copies = new DatabaseCopies(this);
   }
 
   get fence(): FaultFence {
@@ -159,6 +162,7 @@ export class AppService implements RunnerHost {
       this.timeline
         .forgetOld()
         .catch((error: unknown) => mainApp.log.warn(String(error), { module: 'app-supervisor' }));
+      void this.copies.sweepTemplates();
       this.sleeper.start();
       this.waker.start();
       this.bin.start();
@@ -188,11 +192,10 @@ export class AppService implements RunnerHost {
   }
 
   /** Goes on with a making that was cut short, and starts what starts by itself. */
-  takeUp({ name, startMode, stoppedAt, provisioning }: AppRecord): void {
-    if (stoppedAt) return;
-    const unfinished = provisioning !== undefined && provisioning.readyAt === undefined;
-    if (!unfinished && startMode !== 'eager') return;
-    this.runner(name)
+  takeUp(record: AppRecord): void {
+    if (record.stoppedAt) return;
+    if (isMade(record) && record.startMode !== 'eager') return;
+    this.runner(record.name)
       ?.wake('background')
       .catch(() => undefined);
   }
@@ -219,12 +222,22 @@ export class AppService implements RunnerHost {
     if (!record) return;
     const { admin: _done, ...secrets } = this.secrets(record);
     const patch = {
-      provisioning: { ...record.provisioning, readyAt: new Date().toISOString() },
+      provisioning: { ...record.provisioning, step: undefined, readyAt: new Date().toISOString() },
       secrets: this.secretBox.seal(name, secrets),
       ...(record.startMode === 'manual' ? { stoppedAt: new Date() } : {}),
     };
     // The main application's connections are nobody else's work.
     await this.fence.outside(() => this.writeRow(name, patch));
+  }
+
+  async noteProgress(name: string, progress: Partial<Provisioning>): Promise<void> {
+    const provisioning = { ...this.registry.find(name)?.provisioning, ...progress };
+    await this.fence.outside(() => this.writeRow(name, { provisioning }));
+  }
+
+  async whileDown<T>(name: string, work: (record: AppRecord) => Promise<T>): Promise<T> {
+    const runner = this.mustFind(name);
+    return runner.whileDown(() => work(this.registry.get(name) as AppRecord));
   }
 
   /** Remembers when an application's own work is due (epoch milliseconds), across restarts; undefined means none. */
@@ -286,8 +299,7 @@ export class AppService implements RunnerHost {
 
   /** What an application is while nothing of it is in memory. */
   private restingState(record: AppRecord): AppState {
-    const made = record.provisioning === undefined || record.provisioning.readyAt !== undefined;
-    return record.stoppedAt || (record.startMode === 'manual' && made) ? 'stopped' : 'asleep';
+    return record.stoppedAt || (record.startMode === 'manual' && isMade(record)) ? 'stopped' : 'asleep';
   }
 
   /** A record without a runner is not given one just for being looked at. */
@@ -464,14 +476,7 @@ export class AppService implements RunnerHost {
   model(name: string): AppModel | null {
     const record = this.registry.get(name);
     if (!record) return null;
-    return {
-      name,
-      title: record.displayName,
-      icon: record.icon,
-      cname: record.cname,
-      sort: record.sort,
-      pinned: record.pinned,
-      options: record.options,
-    };
+    const { displayName: title, icon, cname, sort, pinned, options } = record;
+    return { name, title, icon, cname, sort, pinned, options };
   }
 }

@@ -48,6 +48,8 @@ export interface SupervisorConfig {
   faults: FaultLimit;
   /** Whether applications start by the shortcuts of `lifecycle/fast-start/`. */
   fastStart: boolean;
+  /** Whether new applications are copied from template databases. */
+  templates: boolean;
   /** `API_BASE_PATH`, `APP_PUBLIC_PATH` and `WS_PATH` of NocoBase, with its defaults. */
   apiBasePath: string;
   publicPath: string;
@@ -169,6 +171,7 @@ export function readConfig(env: NodeJS.ProcessEnv, warn: Warn): SupervisorConfig
     removalRetentionMs: wholeNumber(env, 'APP_SUPERVISOR_REMOVAL_RETENTION', 7, 0, warn) * 86_400_000,
     faults: { max: wholeNumber(env, 'APP_SUPERVISOR_MAX_FAULTS', 10, 0, warn), withinMs: FAULT_WINDOW_MS },
     fastStart: unlessOff(env, 'APP_SUPERVISOR_FAST_START', warn),
+    templates: unlessOff(env, 'APP_SUPERVISOR_TEMPLATES', warn),
     apiBasePath: basePath(env.API_BASE_PATH, '/api'),
     publicPath: basePath(env.APP_PUBLIC_PATH, '/'),
     wsPath: basePath(env.WS_PATH, '/ws'),

@@ -1,5 +1,5 @@
 import type { AppSupervisor } from '@nocobase/server';
-import type { AppRecord } from '../src/app-record';
+import { isMade, type AppRecord } from '../src/app-record';
 import { AppError, isAppError } from '../src/errors';
 import type { Actor } from '../src/events';
 import { upgradeOrder, type UpgradeState, type UpgradeVerdict, type VersionChange } from '../src/policies/upgrade-plan';
@@ -294,8 +294,7 @@ export class FleetUpgrade {
 
 async function readVerdict(host: FleetHost, record: AppRecord): Promise<UpgradeVerdict> {
   const { versions } = host;
-  const unmade = record.provisioning !== undefined && record.provisioning.readyAt === undefined;
-  if (unmade) return versions.compare(record.name, undefined);
+  if (!isMade(record)) return versions.compare(record.name, undefined);
   const { dialect, server, layout } = locationOf(host.databaseOptions(record));
   const counted = { ...server, lend: <T>(work: () => Promise<T>) => host.lend(work, server) };
   return versions.compare(record.name, await dialect.readVersions(counted, layout));

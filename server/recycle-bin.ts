@@ -7,6 +7,7 @@ import { AppError } from '../src/errors';
 import { SYSTEM, type Actor, type AppEvent } from '../src/events';
 import { dueForPurge, purgeAt } from '../src/policies/retention';
 import type { SupervisorConfig } from './config';
+import type { DatabaseCopies } from './databases/copies';
 import type { DatabaseProvisioner } from './databases/provisioner';
 import type { AppRunner } from './lifecycle/app-runner';
 import { COLLECTION, type Registry } from './registry';
@@ -17,6 +18,7 @@ export interface RecycleBinHost {
   supervisor: AppSupervisor;
   registry: Registry;
   provisioner: DatabaseProvisioner;
+  copies: DatabaseCopies;
   mainApp(): Application;
   runner(name: string): AppRunner | undefined;
   writeRow(name: string, patch: Record<string, unknown>): Promise<void>;
@@ -154,7 +156,7 @@ export class RecycleBin {
       await host.provisioner.drop(record);
       // Keys of an application whose data is kept stay with the data: they decrypt it.
       for (const folder of foldersOf(name)) await rm(folder, { recursive: true, force: true });
-    }
+    } else await host.copies.dropDraft(record);
     await host.mainApp().db.getRepository(COLLECTION).destroy({ filterByTk: name });
     const reason = dropped ? 'database-dropped' : 'database-kept';
     host.tell({ application: name, type: 'purged', at: Date.now(), by, reason, message: database });

@@ -28,6 +28,8 @@ export interface RowModel {
 export interface WriteContext {
   /** The user on whose behalf it is written. */
   currentUser?: { id?: unknown };
+  /** The application whose data the new one begins with. */
+  cloneOf?: string;
 }
 
 /**
@@ -48,13 +50,19 @@ export class Registrar {
     this.assertFree(input.name, input.cname);
     const { options, secrets } = splitOptions(input.options, input.name);
     secrets.jwtSecret ??= generateSecret();
-    secrets.admin = await this.firstAdministrator(input.admin, context);
+    const { cloneOf } = context;
+    // A clone keeps the users of its original.
+    if (!cloneOf || input.admin) secrets.admin = await this.firstAdministrator(input.admin, context);
     const record: AppRecord = { name: input.name, startMode: input.startMode, options, provisioning: {} };
     const { exists, adopted } = await this.service.places.clear(record, secrets, input.adopt === true);
+    if (exists && cloneOf) {
+      throw new AppError('APP_DATABASE_EXISTS', { database: this.service.provisioner.databaseOf(record) });
+    }
     // What is taken in is made already, and has its administrator.
     if (adopted) delete secrets.admin;
     const readyAt = new Date().toISOString();
-    const provisioning = adopted ? { readyAt } : exists ? {} : { ownershipToken: randomUUID() };
+    const made = { ownershipToken: randomUUID(), ...(cloneOf && { cloneOf }) };
+    const provisioning = adopted ? { readyAt } : exists ? {} : made;
     const complete = {
       ...input,
       admin: undefined,

@@ -2,6 +2,7 @@ import { checkAppName, quotable } from './app-name';
 import { checkDatabaseOptions } from './database-options';
 import { AppError } from './errors';
 import { normalizeDomain } from './host-name';
+import { checkLanguage } from './language';
 
 /** When an application's instance is in memory (DESIGN, "Start modes"). */
 export const START_MODES = ['lazy', 'eager', 'manual'] as const;
@@ -30,6 +31,17 @@ export interface Provisioning {
   readyAt?: string;
   /** We created the database, and its comment carries this token. */
   ownershipToken?: string;
+  /** The application whose data it begins with. */
+  cloneOf?: string;
+  /** Where its tables come from, or came from: its present attempt's word. */
+  from?: 'install' | 'template' | 'application';
+  /** What was under way when it was last written down; a killed attempt is taken up from there. */
+  step?: 'tables' | 'administrator';
+}
+
+/** A row without provisioning was made by another plugin; ours is made when it was ready once. */
+export function isMade(record: AppRecord | undefined): boolean {
+  return record?.provisioning === undefined || record.provisioning.readyAt !== undefined;
 }
 
 /** One registered application as the supervisor keeps it in memory: a row of `applications`, checked and typed. */
@@ -205,6 +217,7 @@ export function checkCreate(values: Record<string, unknown>): CreateInput {
   const options = checkOptions(values.options);
   const fallback = options.autoStart === true ? 'eager' : 'lazy';
   const { startMode } = values;
+  const lang = checkLanguage(options.lang);
   return {
     name: checkAppName(values.name),
     displayName: optionalText(values, 'displayName'),
@@ -215,7 +228,7 @@ export function checkCreate(values: Record<string, unknown>): CreateInput {
     idleTimeout: checkIdleTimeout(values.idleTimeout),
     keepAwake: optionalFlag(values, 'keepAwake'),
     onSchedule: checkOnSchedule(values.onSchedule),
-    options,
+    options: lang ? { ...options, lang } : options,
     admin: checkAdmin(values.admin),
     adopt: optionalFlag(values, 'adopt'),
   };

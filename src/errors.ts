@@ -153,6 +153,12 @@ export const ERROR_TABLE = {
     message:
       'The database "{database}" was not created by this plugin for this application, so it is not dropped; remove the application without dropDatabase.',
   },
+  APP_DATABASE_SOURCE_BUSY: {
+    status: 503,
+    message:
+      'The database "{database}" cannot be copied, since somebody else is connected to it; close those connections, then try again.',
+  },
+  APP_CLONE_REFUSED: { status: 409, message: 'The application "{name}" cannot be cloned: {reason}.' },
   APP_DATABASE_FAILED: { status: 503, message: 'The database refused the operation ({reason}).' },
   APP_SECRETS_UNREADABLE: {
     status: 503,

@@ -47,7 +47,8 @@ export interface Journey {
   /** Epoch milliseconds. */
   startedAt: number;
   ms: number;
-  outcome: 'running' | 'stopped' | 'failed';
+  /** `pending` while it is under way. */
+  outcome: 'pending' | 'running' | 'stopped' | 'failed';
   /** The error code of a failed one; its last step is the one that failed. */
   code?: string;
   steps: JourneyStep[];

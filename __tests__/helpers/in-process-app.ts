@@ -304,6 +304,8 @@ export class InProcessApp {
       LOCAL_STORAGE_DEST: path.join(this.storage, 'uploads'),
       DB_TIMEZONE: '+00:00',
       APP_SUPERVISOR_BASE_DOMAIN: 'localhost',
+      // Where they are not what is tested, every application is installed.
+      APP_SUPERVISOR_TEMPLATES: 'off',
     });
   }
 
@@ -344,8 +346,19 @@ export class InProcessApp {
     Gateway.getInstance().destroy();
   }
 
+  /** The template databases of this NocoBase, as they are called. */
+  async templates(): Promise<string[]> {
+    const rows = await this.sql<{ datname: string }>(
+      `SELECT datname FROM pg_database WHERE starts_with(datname, 'app_supervisor_template_' ||
+        (SELECT oid FROM pg_database WHERE datname = $1) || '_') ORDER BY 1`,
+      [this.database.address.database],
+      'postgres',
+    );
+    return rows.map((row) => row.datname);
+  }
+
   private async dropDatabases(): Promise<void> {
-    for (const name of await this.databases()) {
+    for (const name of [...(await this.templates()), ...(await this.databases())]) {
       await this.sql(`DROP DATABASE IF EXISTS "${name.replaceAll('"', '""')}" WITH (FORCE)`, [], 'postgres');
     }
   }

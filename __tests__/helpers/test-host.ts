@@ -77,10 +77,14 @@ export class TestHost {
     const rows = await this.sql<{ database: string }>(
       `SELECT COALESCE(options->'database'->>'database', name) AS database FROM applications`,
     ).catch(() => []);
+    const templates = await this.sql<{ database: string }>(
+      `SELECT datname AS database FROM pg_database WHERE starts_with(datname, 'app_supervisor_template_' ||
+        (SELECT oid FROM pg_database WHERE datname = current_database()) || '_')`,
+    ).catch(() => []);
     await this.host.stop();
     await this.sql('SELECT 1', [], 'postgres').then(
       async () => {
-        for (const { database } of [...rows, this.host.database]) {
+        for (const { database } of [...rows, ...templates, this.host.database]) {
           await this.sql(`DROP DATABASE IF EXISTS "${database.replaceAll('"', '""')}" WITH (FORCE)`, [], 'postgres');
         }
       },

@@ -52,6 +52,7 @@ describe('without an environment', () => {
       removalRetentionMs: 7 * 86_400_000,
       faults: { max: 10, withinMs: 60_000 },
       fastStart: true,
+      templates: true,
       apiBasePath: '/api',
       publicPath: '',
       wsPath: '/ws',

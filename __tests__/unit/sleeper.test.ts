@@ -1,6 +1,7 @@
 import type { Application } from '@nocobase/server';
 import { readConfig } from '../../server/config';
-import type { AppRunner, SleepReason } from '../../server/lifecycle/app-runner';
+import type { AppRunner } from '../../server/lifecycle/app-runner';
+import type { SleepReason } from '../../server/lifecycle/runner-host';
 import { Sleeper } from '../../server/lifecycle/sleeper';
 import { Waker } from '../../server/lifecycle/waker';
 import type { AppRecord } from '../../src/app-record';

@@ -7,11 +7,11 @@ import { postgresSchemas } from './postgres-schema';
 import type { DatabaseDialect, DatabaseFinding, TableLayout } from './dialect';
 
 /** The name of a database until it carries its mark: nobody else's, since nobody else knows the token. */
-function draftName(token: string): string {
+export function draftName(token: string): string {
   return `app_supervisor_draft_${token}`.slice(0, 63);
 }
 
-async function dropIfThere(client: Client, database: string): Promise<void> {
+export async function dropIfThere(client: Client, database: string): Promise<void> {
   const version = await client.query<{ version: number }>(
     `SELECT current_setting('server_version_num')::int AS version`,
   );
@@ -24,7 +24,7 @@ async function dropIfThere(client: Client, database: string): Promise<void> {
   await client.query(`DROP DATABASE IF EXISTS ${name}`);
 }
 
-async function commentOf(client: Client, database: string): Promise<string | null | undefined> {
+export async function commentOf(client: Client, database: string): Promise<string | null | undefined> {
   const found = await client.query<{ comment: string | null }>(
     `SELECT shobj_description(oid, 'pg_database') AS comment FROM pg_database WHERE datname = $1`,
     [database],

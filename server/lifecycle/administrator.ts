@@ -1,6 +1,7 @@
 import type { Application } from '@nocobase/server';
 import type { AppSecrets } from '../databases/secrets';
 import { generateSecret } from '../databases/secrets';
+import { RawTables } from './raw-tables';
 
 type PasswordHasher = { hash(password: string): Promise<string> };
 
@@ -12,23 +13,29 @@ export async function hashPassword(app: Application, password: string): Promise<
 }
 
 /**
- * Gives a freshly installed application its first administrator. The installation of NocoBase makes that user with
- * the address and the well-known password of the environment's `INIT_ROOT_*`; this replaces them before the
- * application answers its first request. Without an administrator to set, the password becomes a random one.
+ * Gives an application that nobody has used yet its first administrator. The installation of NocoBase makes that user
+ * with the address and the well-known password of the environment's `INIT_ROOT_*`; this replaces them before the
+ * application answers its first request. Without an administrator to set, nobody knows the password.
  */
 export async function setAdministrator(app: Application, admin: AppSecrets['admin']): Promise<void> {
-  const users = app.db.getCollection('users');
-  if (!users) return;
-  const first = (await users.model.findOne({ order: [[users.model.primaryKeyAttribute, 'ASC']] })) as {
-    get(key: string): unknown;
-  } | null;
+  const tables = new RawTables(app.db);
+  if (!(await tables.has('users'))) return;
+  const [first] = await tables.rows('users', ['id']);
   if (!first) return;
   const values = admin
     ? { email: admin.email, username: admin.username, nickname: admin.nickname, password: admin.passwordHash }
-    : { password: await hashPassword(app, generateSecret()) };
-  const key = users.model.primaryKeyAttribute;
-  // Hooks off: they would hash the hash.
-  await users.model.update(values, { where: { [key]: first.get(key) as number }, hooks: false });
+    : { password: generateSecret() };
+  await tables.update('users', { ...values, updatedAt: new Date() }, { id: first.id });
+}
+
+/** What lets somebody in who was let in elsewhere. */
+const ISSUED = ['issuedTokens', 'tokenBlacklist', 'apiKeys', 'otpRecords'];
+
+/** Nobody is signed in to a copy, and no key of the original opens it. */
+export async function emptyIssued(app: Application): Promise<void> {
+  const tables = new RawTables(app.db);
+  for (const collection of ISSUED) await tables.empty(collection);
+  if (await tables.has('users')) await tables.update('users', { resetToken: null }, {});
 }
 
 /** The account whose address and password hash a new application's administrator gets when the caller names none. */

@@ -1,22 +1,19 @@
 import type { Application } from '@nocobase/server';
+import { isMade } from '../../src/app-record';
 import { isLegalTransition, type AppCondition, type AppState } from '../../src/app-state';
-import { AppError, isAppError } from '../../src/errors';
-import { SYSTEM, type Actor, type AppEvent, type Journey } from '../../src/events';
+import { AppError } from '../../src/errors';
+import { SYSTEM, type Actor, type AppEvent } from '../../src/events';
 import { afterFailure, afterRunning, NO_FAILURES } from '../../src/policies/quarantine';
 import type { UpgradeVerdict } from '../../src/policies/upgrade-plan';
-import { bootApplication, explainBootError, makeApplication, upgradeApplication } from './boot';
-import { BootAttempts, type Attempt } from './boot-attempts';
+import { upgradeApplication } from './boot';
+import { BootAttempts, isShutdown, type Attempt } from './boot-attempts';
 import type { BootPriority } from './boot-queue';
 import { Flight, type Cut } from './flight';
 import { discard } from './instance-end';
-import { JourneyLog } from './journey';
-import type { RunnerHost } from './runner-host';
+import { didUpgrade, JourneyLog } from './journey';
+import { copyApplication, makeApplication } from './making';
+import type { RunnerHost, SleepReason, StopReason } from './runner-host';
 import { WaitingRoom } from './waiting-room';
-
-/** Why we put an application to sleep. */
-export type SleepReason = 'idle' | 'running-limit' | 'memory';
-
-export type StopReason = 'operator' | 'restart' | 'sleep' | 'shutdown' | 'manual';
 
 /**
  * The one owner of one application in this process. The states, and which may follow which, are told in
@@ -33,6 +30,7 @@ export class AppRunner {
   private condition: AppCondition = { state: 'asleep', since: Date.now() };
   private tail: Promise<unknown> = Promise.resolve();
   private coming?: Promise<void>;
+  private underWay?: JourneyLog;
   private promote?: (priority: BootPriority) => void;
   private history = NO_FAILURES;
   private readonly flight = new Flight();
@@ -72,8 +70,8 @@ export class AppRunner {
 
   /** A copy of what the administrator sees. */
   describe(): AppCondition {
-    const { state } = this;
-    return { ...this.condition, state };
+    const { state, underWay } = this;
+    return { ...this.condition, state, ...(underWay && { journey: underWay.soFar() }) };
   }
 
   /** Whether the core's status changes of this application are pushed to open tabs. */
@@ -102,10 +100,10 @@ export class AppRunner {
     }
     if (priority === 'visitor') this.touch();
     // Never started by a visit; its making is not a start.
-    const manual = this.host.record(this.name)?.startMode === 'manual' && this.isMade();
+    const manual = this.host.record(this.name)?.startMode === 'manual' && this.way === 'booting';
     if (manual && this.coming === undefined) return Promise.reject(new AppError('APP_STOPPED', { name: this.name }));
     if (priority === 'visitor') this.promote?.('visitor');
-    const coming = this.coming ?? this.comeUp(priority, this.isMade() ? 'booting' : 'creating', by, 'woken');
+    const coming = this.coming ?? this.comeUp(priority, this.way, by, 'woken');
     return coming.then(() => {
       // A manual application was made, and rests.
       if (this.state === 'stopped') throw new AppError('APP_STOPPED', { name: this.name });
@@ -123,7 +121,7 @@ export class AppRunner {
     if (this.state === 'running') return Promise.resolve();
     if (this.state === 'draining') return this.tail.then(() => this.comeUpForOperator(by));
     this.announced = true;
-    return this.coming ?? this.comeUp('visitor', this.isMade() ? 'booting' : 'creating', by, 'started');
+    return this.coming ?? this.comeUp('visitor', this.way, by, 'started');
   }
 
   /** Makes a new application: database, installation, first administrator; then starts it, unless it is manual. */
@@ -226,20 +224,13 @@ export class AppRunner {
   async upgrade(force = false, by: Actor = SYSTEM): Promise<UpgradeVerdict> {
     const { stopsSaid, host } = this;
     const journey = new JourneyLog('upgrade', by);
-    journey.enter('queue');
     const work = this.enqueue(async () => {
       const running = this.state === 'running' ? this.instance() : undefined;
       if (running) {
         const found = await host.versions.compareInstance(running);
         if (found.state === 'newer' || (found.state !== 'behind' && !force)) return { verdict: found, ran: false };
         this.announced = true;
-        // It may have ended by itself meanwhile.
-        if (this.state === 'running') {
-          this.enter('draining', { reason: 'upgrade' });
-          await this.drain('APP_WAIT_TIMEOUT');
-          await discard(host.supervisor, running);
-          this.enter('asleep', { reason: 'upgrade' });
-        }
+        await this.goAside(running, 'upgrade');
       }
       const renewal = host.queue.run(
         { priority: 'background', long: true },
@@ -259,6 +250,33 @@ export class AppRunner {
       await (this.coming ?? this.comeUp('background', 'booting', by, ran ? 'started' : 'woken'));
     }
     return verdict;
+  }
+
+  /** Visitors who come from now on wait. The instance may have ended by itself meanwhile. */
+  private async goAside(running: Application, reason: 'upgrade' | 'cloned'): Promise<void> {
+    if (this.state !== 'running') return;
+    this.enter('draining', { reason });
+    await this.drain('APP_WAIT_TIMEOUT');
+    await discard(this.host.supervisor, running, { quiet: this.quiet });
+    this.enter('asleep', { reason });
+  }
+
+  /**
+   * Does the work while nobody is connected to the database, and leaves the application in the rest that it was in.
+   * Visitors who come meanwhile are held. Its coming back is quiet, and not waited for.
+   */
+  whileDown<T>(work: () => Promise<T>): Promise<T> {
+    const { stopsSaid } = this;
+    let running: Application | undefined;
+    const down = this.enqueue(async () => {
+      running = this.state === 'running' ? this.instance() : undefined;
+      if (running) await this.goAside(running, 'cloned');
+      return await work();
+    });
+    return down.finally(() => {
+      if (!running || this.state !== 'asleep' || this.coming || this.stopsSaid !== stopsSaid) return;
+      void this.comeUp('background', 'booting', SYSTEM, 'woken');
+    });
   }
 
   /** The upgrade itself. A stopped application stays stopped, whatever comes of it. */
@@ -328,10 +346,8 @@ export class AppRunner {
     return this.host.supervisor.apps[this.name];
   }
 
-  /** A row without provisioning was made by another plugin; ours is made when it was ready once. */
-  private isMade(): boolean {
-    const provisioning = this.host.record(this.name)?.provisioning;
-    return provisioning === undefined || provisioning.readyAt !== undefined;
+  private get way(): 'booting' | 'creating' {
+    return isMade(this.host.record(this.name)) ? 'booting' : 'creating';
   }
 
   private comeUp(
@@ -343,8 +359,8 @@ export class AppRunner {
     if (as === 'creating') this.announced = true;
     this.enter(as, {});
     const journey = new JourneyLog(as === 'creating' ? 'making' : 'wake', by);
-    journey.enter('queue');
-    const stops = this.stops;
+    const { stops } = this;
+    this.underWay = journey;
     const work = async () => {
       // A Stop that was asked for earlier has come first meanwhile.
       if (this.stops !== stops && this.condition.state === 'stopped') {
@@ -352,6 +368,10 @@ export class AppRunner {
       }
       // An upgrade that was asked for earlier has failed meanwhile: its backoff holds for a visitor too.
       if (event === 'woken' && this.hasFailed && !this.mayTryAgain) throw this.lastFailure();
+      if (as === 'creating' && this.host.record(this.name)?.provisioning?.cloneOf !== undefined) {
+        await this.undertake(journey, ({ context, known }) => copyApplication(context(known)));
+        journey.enter('queue');
+      }
       const queued = this.host.queue.run(
         { priority, long: as === 'creating' },
         async () => {
@@ -374,7 +394,7 @@ export class AppRunner {
       });
     };
     const coming = this.enqueue(work).finally(() => {
-      if (this.coming === coming) this.coming = undefined;
+      if (this.coming === coming) [this.coming, this.underWay] = [undefined, undefined];
       this.promote = undefined;
       this.announced = false;
     });
@@ -395,12 +415,7 @@ export class AppRunner {
         if (this.condition.state !== 'stopped') this.enter('asleep', { reason: 'shutdown' });
         throw error;
       }
-      const failure = explainBootError(error, this.name, this.attempts.step);
-      supervisor.logger.error(`application "${this.name}" did not start: ${failure.message}`, {
-        step: this.attempts.step,
-        code: failure.code,
-        error: describeForLog(failure.origin ?? error),
-      });
+      const failure = this.attempts.explain(error);
       await discard(supervisor, this.instance());
       await this.failed(failure, journey);
       throw failure;
@@ -435,7 +450,7 @@ export class AppRunner {
     this.tell('failed', ended?.by ?? SYSTEM, { ...details, message });
   }
 
-  private async bring(as: 'booting' | 'creating', { context, known, assertCurrent }: Attempt): Promise<void> {
+  private async bring(as: 'booting' | 'creating', { context, known, assertCurrent, boot }: Attempt): Promise<void> {
     const { host, name } = this;
     if (as === 'creating') {
       await makeApplication(context(known));
@@ -447,13 +462,7 @@ export class AppRunner {
         return;
       }
     }
-    const app = await bootApplication(context(host.record(name) ?? known));
-    try {
-      assertCurrent();
-    } catch (error) {
-      await discard(host.supervisor, app);
-      throw error;
-    }
+    await boot(host.record(name) ?? known);
     this.failure = undefined;
     this.enter('running', {});
     host.onRunning(name);
@@ -481,20 +490,9 @@ export class AppRunner {
   private tell(
     type: AppEvent['type'],
     by: Actor,
-    { reason, journey, message }: Pick<AppEvent, 'reason' | 'journey' | 'message'> = {},
+    details: Pick<AppEvent, 'reason' | 'journey' | 'message'> = {},
   ): void {
+    const { reason, journey, message } = details;
     this.host.tell({ application: this.name, type, at: Date.now(), by, reason, journey, message });
   }
-}
-
-function isShutdown(error: unknown): boolean {
-  return isAppError(error) && error.code === 'APP_SHUTTING_DOWN';
-}
-
-function didUpgrade({ steps }: Journey): boolean {
-  return steps.some(({ step }) => step === 'upgrade');
-}
-
-function describeForLog(error: unknown): string {
-  return error instanceof Error ? `${error.name}: ${error.message}\n${error.stack ?? ''}` : String(error);
 }

@@ -1,7 +1,7 @@
 import type { AppRecord } from '../../src/app-record';
-import { AppError } from '../../src/errors';
+import { AppError, isAppError } from '../../src/errors';
 import { readAccount } from './administrator';
-import type { BootContext, BootStep } from './boot';
+import { bootApplication, describeForLog, explainBootError, type BootContext, type BootStep } from './boot';
 import { withDeadline } from './deadline';
 import { discard } from './instance-end';
 import type { JourneyLog } from './journey';
@@ -15,6 +15,8 @@ export interface Attempt {
   known: AppRecord;
   /** @throws APP_BOOT_TIMEOUT when this attempt was given up, and goes on all the same */
   assertCurrent: () => void;
+  /** Brings the application up; what has come up for an attempt that was given up meanwhile, is ended. */
+  boot: (record: AppRecord) => Promise<void>;
 }
 
 /**
@@ -55,6 +57,16 @@ export class BootAttempts {
     this.endNow?.(reason);
   }
 
+  /** A failure of the present attempt as one of our errors; the log hears more of it. */
+  explain(error: unknown): AppError {
+    const { name, step } = this;
+    const failure = explainBootError(error, name, step);
+    this.host.supervisor.logger.error(`application "${name}" did not start: ${failure.message}`, {
+      ...{ step, code: failure.code, error: describeForLog(failure.origin ?? error) },
+    });
+    return failure;
+  }
+
   private async begin<T>(journey: JourneyLog, work: (attempt: Attempt) => Promise<T>): Promise<T> {
     const { host, name } = this;
     const known = host.record(name);
@@ -72,6 +84,9 @@ export class BootAttempts {
       mainApp: host.mainApp(),
       ownersAccount: () => host.fence.outside(() => readAccount(host.mainApp(), undefined)),
       provisioner: host.provisioner,
+      copies: host.copies,
+      note: (progress) => host.noteProgress(record.name, progress),
+      whileDown: (other, work_) => host.whileDown(other, work_),
       record,
       secrets: host.secrets(record),
       connectionTimeoutMs: host.config.connectionTimeoutMs,
@@ -83,11 +98,21 @@ export class BootAttempts {
       },
       prepare: (app) => host.prepare(app),
     });
-    return work({ context, known, assertCurrent });
+    const boot = async (record: AppRecord) => {
+      const app = await bootApplication(context(record));
+      if (this.current === own) return;
+      await discard(host.supervisor, app);
+      throw this.timeout();
+    };
+    return work({ context, known, assertCurrent, boot });
   }
 
   private timeout(): AppError {
     const seconds = Math.round(this.host.config.bootTimeoutMs / 1_000);
     return new AppError('APP_BOOT_TIMEOUT', { name: this.name, seconds, step: this.step });
   }
+}
+
+export function isShutdown(error: unknown): boolean {
+  return isAppError(error) && error.code === 'APP_SHUTTING_DOWN';
 }

@@ -1,10 +1,12 @@
 import type { Application, AppSupervisor } from '@nocobase/server';
-import type { AppRecord } from '../../src/app-record';
+import type { AppRecord, Provisioning } from '../../src/app-record';
 import { AppError, isAppError } from '../../src/errors';
 import type { AppSecrets } from '../databases/secrets';
+import type { DatabaseCopies } from '../databases/copies';
 import type { DatabaseProvisioner } from '../databases/provisioner';
 import type { UpgradeVerdict } from '../../src/policies/upgrade-plan';
 import { setAdministrator } from './administrator';
+import { renewTimes, separateFiles, setLanguage } from './first-contents';
 import { withDeadline } from './deadline';
 import { discard } from './instance-end';
 import { assertNotNewer, type AppVersions } from './versions';
@@ -16,10 +18,12 @@ import { assertNotNewer, type AppVersions } from './versions';
 export type BootStep =
   | 'queue'
   | 'construct'
+  | 'copy'
   | 'database'
   | 'connect'
   | 'check'
   | 'install'
+  | 'template'
   | 'administrator'
   | 'upgrade'
   | 'load'
@@ -32,11 +36,16 @@ export interface BootContext {
   /** The main application's own first account, for an application that was given no administrator. */
   ownersAccount: () => Promise<AppSecrets['admin']>;
   provisioner: DatabaseProvisioner;
+  copies: DatabaseCopies;
   record: AppRecord;
   secrets: AppSecrets;
   /** How long it may wait for a database connection. */
   connectionTimeoutMs: number;
   versions: AppVersions;
+  /** Remembers in the row how far its making has come. */
+  note: (progress: Partial<Provisioning>) => Promise<void>;
+  /** Takes another application down for as long as the work takes; see `AppRunner.whileDown`. */
+  whileDown: <T>(name: string, work: (record: AppRecord) => Promise<T>) => Promise<T>;
   /** Told before each step. */
   onStep: (step: BootStep) => void;
   /** Called with each constructed instance before anything is loaded into it, or connected. */
@@ -47,7 +56,7 @@ export interface BootContext {
 const CONNECT_DEADLINE_MS = 15_000;
 
 /** The constructed, registered and not yet loaded instance. */
-function construct({ supervisor, mainApp, record, onStep, prepare }: BootContext): Application {
+export function construct({ supervisor, mainApp, record, onStep, prepare }: BootContext): Application {
   onStep('construct');
   const app = supervisor.registerApp({
     appModel: { name: record.name, options: record.options },
@@ -62,7 +71,7 @@ function construct({ supervisor, mainApp, record, onStep, prepare }: BootContext
 }
 
 /** The core's own authentication, with one attempt: it would retry silently for two and a half minutes. */
-async function connect(app: Application, context: BootContext): Promise<void> {
+export async function connect(app: Application, context: BootContext): Promise<void> {
   const { record, provisioner, onStep, connectionTimeoutMs } = context;
   onStep('connect');
   const { db } = app;
@@ -110,21 +119,6 @@ export async function bootApplication(context: BootContext): Promise<Application
   }
 }
 
-/** Makes an application: its database, its tables, its first administrator. May be repeated after any failure. */
-export async function makeApplication(context: BootContext): Promise<void> {
-  const { supervisor, onStep, record, mainApp } = context;
-  const app = construct(context);
-  try {
-    onStep('database');
-    await supervisor.createDatabase({ app, appOptions: record.options, transaction: undefined });
-    await connect(app, context);
-    await install(app, context);
-    mainApp.log.info(`application "${record.name}" is installed`, { module: 'app-supervisor' });
-  } finally {
-    await discard(supervisor, app);
-  }
-}
-
 /**
  * Upgrades the database of an application in an instance of its own, of which nothing is left; whatever was not there
  * to upgrade stays untouched. May be repeated after any interruption.
@@ -159,7 +153,12 @@ async function upgrade(app: Application, { onStep, versions, mainApp }: BootCont
 }
 
 async function install(app: Application, context: BootContext): Promise<void> {
-  const { secrets, onStep, ownersAccount, record, provisioner } = context;
+  await installTables(app, context);
+  await makeOwn(app, context, { copied: false });
+}
+
+/** May be repeated. */
+export async function installTables(app: Application, { onStep, record, provisioner }: BootContext): Promise<void> {
   onStep('install');
   // The version is the last thing that an installation writes: without it, a former attempt was cut off.
   const cutOff = (await app.isInstalled()) && !(await app.version.get());
@@ -167,8 +166,16 @@ async function install(app: Application, context: BootContext): Promise<void> {
   // Does nothing where a former attempt got to its end; begins anew only in a database that we made and nobody used.
   const anew = cutOff && ours && !(await provisioner.clearSchema(record));
   await app.runCommandThrowError('install', ...(anew ? ['--force'] : []));
+}
+
+/** What no two applications have in common is written into the tables of one that nobody has used yet. */
+export async function makeOwn(app: Application, context: BootContext, { copied }: { copied: boolean }): Promise<void> {
+  const { secrets, onStep, ownersAccount, record } = context;
   onStep('administrator');
+  if (copied) await renewTimes(app);
   await setAdministrator(app, secrets.admin ?? (await ownersAccount()));
+  await setLanguage(app, record.options.lang);
+  await separateFiles(app);
 }
 
 /** What went wrong in a boot as one of our errors; a stack or a driver's message never reaches a caller. */
@@ -181,4 +188,9 @@ function publicReason(error: unknown): string {
   const { name, code } = (error ?? {}) as { name?: unknown; code?: unknown };
   const kind = typeof name === 'string' && name !== 'Error' ? name : 'an error in the application';
   return typeof code === 'string' && /^[\w-]{1,40}$/.test(code) ? `${kind} ${code}` : `${kind}; see the log`;
+}
+
+/** For the log, where a stack may stand. */
+export function describeForLog(error: unknown): string {
+  return error instanceof Error ? `${error.name}: ${error.message}\n${error.stack ?? ''}` : String(error);
 }

@@ -9,7 +9,9 @@ export class JourneyLog {
   constructor(
     private readonly kind: Journey['kind'],
     private readonly by: Actor,
-  ) {}
+  ) {
+    this.enter('queue');
+  }
 
   /** The step before ends, this one begins. */
   enter(step: string): void {
@@ -17,7 +19,17 @@ export class JourneyLog {
     this.steps.push({ step, at: this.elapsed(), ms: 0 });
   }
 
-  end(outcome: Journey['outcome'], code?: string): Journey {
+  /** While it is under way: the last step is the present one, and as long as it has taken so far. */
+  soFar(): Journey {
+    const { kind, by, startedAt } = this;
+    const ms = this.elapsed();
+    const steps = this.steps.map((step, index) =>
+      index === this.steps.length - 1 ? { ...step, ms: ms - step.at } : step,
+    );
+    return { kind, by, startedAt, ms, outcome: 'pending', steps };
+  }
+
+  end(outcome: Exclude<Journey['outcome'], 'pending'>, code?: string): Journey {
     this.closeStep();
     const { kind, by, startedAt, steps } = this;
     return { kind, by, startedAt, ms: this.elapsed(), outcome, ...(code ? { code } : {}), steps };
@@ -31,4 +43,8 @@ export class JourneyLog {
   private elapsed(): number {
     return Math.round(performance.now() - this.begun);
   }
+}
+
+export function didUpgrade({ steps }: Journey): boolean {
+  return steps.some(({ step }) => step === 'upgrade');
 }

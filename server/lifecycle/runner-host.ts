@@ -1,12 +1,18 @@
 import type { Application, AppSupervisor } from '@nocobase/server';
-import type { AppRecord } from '../../src/app-record';
+import type { AppRecord, Provisioning } from '../../src/app-record';
 import type { AppEvent } from '../../src/events';
 import type { SupervisorConfig } from '../config';
+import type { DatabaseCopies } from '../databases/copies';
 import type { DatabaseProvisioner } from '../databases/provisioner';
 import type { AppSecrets } from '../databases/secrets';
 import type { BootQueue } from './boot-queue';
 import type { FaultFence } from './fault-fence';
 import type { AppVersions } from './versions';
+
+/** Why we put an application to sleep. */
+export type SleepReason = 'idle' | 'running-limit' | 'memory';
+
+export type StopReason = 'operator' | 'restart' | 'sleep' | 'shutdown' | 'manual';
 
 /** What a runner needs of the process around it. */
 export interface RunnerHost {
@@ -14,10 +20,15 @@ export interface RunnerHost {
   config: SupervisorConfig;
   queue: BootQueue;
   provisioner: DatabaseProvisioner;
+  copies: DatabaseCopies;
   versions: AppVersions;
   mainApp(): Application;
   record(name: string): AppRecord | undefined;
   secrets(record: AppRecord): AppSecrets;
+  /** Remembers how far the making of an application has come. */
+  noteProgress(name: string, progress: Partial<Provisioning>): Promise<void>;
+  /** Takes another application down for as long as the work takes. @throws APP_NOT_FOUND */
+  whileDown<T>(name: string, work: (record: AppRecord) => Promise<T>): Promise<T>;
   /** Called when an application was made and is ready; resolves when that is remembered. */
   markReady(name: string): Promise<void>;
   /** Called after a state change; must not throw. */

@@ -10,7 +10,8 @@ import {
   type Workload,
 } from '../../src/policies/idle';
 import type { SupervisorConfig } from '../config';
-import type { AppRunner, SleepReason } from './app-runner';
+import type { AppRunner } from './app-runner';
+import type { SleepReason } from './runner-host';
 import { glanceAtWorkload, readWorkload } from './workload';
 
 /** What the sleeper needs of the process around it. */

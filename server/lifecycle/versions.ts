@@ -38,6 +38,12 @@ export class AppVersions {
     return { ...verdict, state: 'current' };
   }
 
+  /** Whether nothing differs, neither older nor newer. */
+  async isExactly(stored: StoredVersions): Promise<boolean> {
+    const { state, ahead } = await this.compareAnew(stored);
+    return state === 'current' && ahead.length === 0;
+  }
+
   /** Over the instance's own connection, before anything is loaded into it: two statements, as many as the core's check. */
   async compareInstance(app: Application): Promise<UpgradeVerdict> {
     return this.compare(app.name, await readInstance(app, this.core()));

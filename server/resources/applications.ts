@@ -1,6 +1,6 @@
 import type { Context } from '@nocobase/actions';
 import type { Application } from '@nocobase/server';
-import { checkCreate, isPlainObject, UPDATABLE_FIELDS } from '../../src/app-record';
+import { checkCreate, isPlainObject, UPDATABLE_FIELDS, type AppRecord } from '../../src/app-record';
 import { AppError, ERROR_TABLE } from '../../src/errors';
 import type { Actor } from '../../src/events';
 import { GENERAL_ADVICE, PREFLIGHT_ADVICE } from '../../src/preflight';
@@ -18,6 +18,8 @@ const CREATABLE_FIELDS = [
   ...['name', 'displayName', 'cname', 'icon', 'pinned', 'startMode', 'options', 'admin', 'adopt'],
   ...['idleTimeout', 'keepAwake', 'onSchedule'],
 ];
+/** What may be said of a clone; the rest is as in its original. */
+const CLONED_FIELDS = ['name', 'displayName', 'cname', 'startMode', 'admin'];
 const CLOSED_ACTIONS = ['updateOrCreate', 'firstOrCreate', 'query', 'add', 'set', 'remove', 'toggle', 'export'];
 const MAX_PAGE_SIZE = 2_000;
 const EVENTS_SHOWN = 20;
@@ -71,6 +73,19 @@ function targets(ctx: Context): string[] | undefined {
   if (list.length !== names.length)
     throw new AppError('APP_VALUE_INVALID', { field: 'names', reason: 'it must be IDs' });
   return [...new Set(list)];
+}
+
+/** What a clone is created with: what the caller says, else what the original has. */
+function cloneValues(source: AppRecord, named: Record<string, unknown>): Record<string, unknown> {
+  const { database, ...options } = source.options;
+  const { database: _name, ...settings } = database ?? {};
+  const { icon, startMode, idleTimeout, keepAwake, onSchedule } = source;
+  const inherited = { icon, startMode, idleTimeout, keepAwake, onSchedule };
+  return {
+    ...inherited,
+    ...named,
+    options: { ...options, ...(Object.keys(settings).length && { database: settings }) },
+  };
 }
 
 /** A unique index that was hit by two at once, told as the check before would have told it. */
@@ -181,6 +196,24 @@ export function defineApplications(app: Application, service: AppService, regist
         }),
       }));
       ctx.body = { ok: checks.every(({ ok }) => ok), checks };
+      await next();
+    },
+
+    clone: async (ctx, next) => {
+      const source = service.registry.get(target(ctx));
+      if (!source) throw new AppError('APP_NOT_FOUND', { name: target(ctx) });
+      const values = cloneValues(source, pick(given(ctx), CLONED_FIELDS));
+      if (!values.name) values.name = registrar.freeName(values.displayName ?? source.name);
+      checkCreate(values);
+      await service.copies.assertCopyable(source);
+      const context = Object.assign(Object.create(ctx as object) as object, { cloneOf: source.name });
+      try {
+        await repository().create({ values, context });
+      } catch (error) {
+        throw explainWriteError(error, values);
+      }
+      if (flag(ctx.action.params.wait)) await service.settled(values.name as string);
+      ctx.body = await show(values.name as string);
       await next();
     },
 

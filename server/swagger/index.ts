@@ -140,6 +140,26 @@ export default {
         },
       },
     },
+    '/applications:clone': {
+      post: {
+        tags,
+        summary: 'Register a new application with the data of another one and begin its making',
+        description:
+          'The other application is down while its database is copied; its visitors are held. Tokens and API keys of the original are worth nothing in the clone.',
+        parameters: [{ ...filterByTk, description: 'The ID of the original.' }, wait],
+        requestBody: { required: true, content: json(ref('ApplicationClone')) },
+        responses: {
+          200: answer('Registered, or ready with wait=true.', data(ref('Application'))),
+          400: error('A value is not valid; nothing was written.'),
+          409: error(
+            'The original cannot be cloned, or the ID, the domain or the database is taken; nothing was written.',
+          ),
+          503: error('With wait=true: its making failed, and why.'),
+          ...denied,
+          ...unknown,
+        },
+      },
+    },
     '/applications:update': {
       post: {
         tags,

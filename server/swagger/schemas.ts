@@ -69,6 +69,7 @@ const changeable = {
           },
         },
       },
+      lang: text('At create: the language that it is installed in, such as en-US; by default that of INIT_APP_LANG.'),
     },
     additionalProperties: true,
   },
@@ -100,7 +101,7 @@ const journey = {
     by: actor,
     startedAt: { type: 'integer', description: 'Epoch milliseconds.' },
     ms: { type: 'integer' },
-    outcome: { type: 'string', enum: ['running', 'stopped', 'failed'] },
+    outcome: { type: 'string', enum: ['pending', 'running', 'stopped', 'failed'] },
     code: text('Of a failed one: a code of the documented table.'),
     steps: {
       type: 'array',
@@ -140,6 +141,18 @@ const budget = {
     },
   },
 };
+
+const administrator = (description: string) => ({
+  type: 'object',
+  description,
+  required: ['password'],
+  properties: {
+    email: { type: 'string', format: 'email' },
+    username: { type: 'string' },
+    nickname: { type: 'string' },
+    password: { type: 'string', format: 'password' },
+  },
+});
 
 const sort = { type: 'integer', description: 'Position in lists.' };
 
@@ -233,17 +246,7 @@ export const schemas = {
     properties: {
       name: { type: 'string', pattern: APP_NAME_PATTERN.source, description: 'Its ID; reserved words are refused.' },
       ...changeable,
-      admin: {
-        type: 'object',
-        description: "Its first administrator. By default the caller's own account, with the same password.",
-        required: ['password'],
-        properties: {
-          email: { type: 'string', format: 'email' },
-          username: { type: 'string' },
-          nickname: { type: 'string' },
-          password: { type: 'string', format: 'password' },
-        },
-      },
+      admin: administrator("Its first administrator. By default the caller's own account, with the same password."),
       adopt,
     },
   },
@@ -268,6 +271,19 @@ export const schemas = {
           },
         },
       },
+    },
+  },
+  ApplicationClone: {
+    type: 'object',
+    description: 'What is not given is as in the original.',
+    properties: {
+      name: { type: 'string', pattern: APP_NAME_PATTERN.source, description: 'Its ID; reserved words are refused.' },
+      displayName: changeable.displayName,
+      cname: changeable.cname,
+      startMode,
+      admin: administrator(
+        'Takes the place of the first user of the original. By default all users are as in the original.',
+      ),
     },
   },
   ApplicationUpdate: {

@@ -34,7 +34,9 @@ class FakeApplication {
       return this.busy ? new Promise<void>(() => undefined) : Promise.resolve();
     },
     getCollection: () => undefined,
+    options: {},
     sequelize: {
+      getQueryInterface: () => ({ tableExists: () => Promise.resolve(false) }),
       connectionManager: {
         pool: {
           _inUseObjects: [{ resource: 'busy' }],
@@ -161,6 +163,8 @@ export class RunnerWorld {
       config: this.config,
       queue: this.queue,
       provisioner: { explain: () => undefined },
+      copies: { usesTemplates: () => false },
+      noteProgress: () => Promise.resolve(),
       versions: new AppVersions(
         () => INSTALLED,
         () => Promise.resolve(undefined),

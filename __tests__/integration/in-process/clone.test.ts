@@ -1,0 +1,157 @@
+import '../../helpers/in-process-environment';
+import { mkdirSync, readFileSync, writeFileSync } from 'node:fs';
+import path from 'node:path';
+import { Client } from 'pg';
+import { describeWithPostgres, InProcessApp, OURS } from '../../helpers/in-process-app';
+import { cutAt, MAIN_WITH_PEOPLE, signIn, stepsOf, whoIs, WITH_PEOPLE } from '../../helpers/people';
+import { JourneyLog } from '../../../server/lifecycle/journey';
+
+/** Applications that begin with the data of another one. */
+
+const ADMIN = { username: 'origin', password: 'Planted-4712' };
+const OTHER = { username: 'other', password: 'Planted-4713' };
+
+describeWithPostgres('the clone of an application', () => {
+  let app: InProcessApp;
+  let source: string;
+  let token: string | undefined;
+  let sequence = 0;
+
+  beforeAll(async () => {
+    app = await InProcessApp.start({
+      plugins: [...MAIN_WITH_PEOPLE, OURS],
+      env: { APP_SUPERVISOR_QUARANTINE_AFTER: '0', APP_SUPERVISOR_BOOT_CONCURRENCY: '1' },
+    });
+    await app.listen();
+    source = app.name('source');
+    await app.create({ name: source, displayName: 'Source', options: { plugins: WITH_PEOPLE }, admin: ADMIN });
+    token = await signIn(app, source, ADMIN.username, ADMIN.password);
+    await app.sql('CREATE TABLE ledger AS SELECT n FROM generate_series(1, 1000) n', [], source);
+    mkdirSync(path.dirname(keyFile(source)), { recursive: true });
+    writeFileSync(keyFile(source), Buffer.alloc(32, 7));
+  });
+  afterAll(() => app?.end());
+  afterEach(() => jest.restoreAllMocks());
+
+  const keyFile = (name: string) => path.join(app.storage, 'apps', name, 'aes_key.dat');
+  const fresh = () => app.name(`c${(sequence += 1)}`);
+  const clone = (values: object, query = '&wait=true', of = source) =>
+    app.post(`/api/applications:clone?filterByTk=${of}${query}`, values);
+  const state = (name: string) => app.service.runner(name)?.state;
+  const count = async (table: string, name: string) =>
+    (await app.sql<{ n: number }>(`SELECT count(*)::int AS n FROM "${table}"`, [], name))[0]?.n;
+  const codeOf = ({ status, body }: { status: number; body: unknown }) => [
+    status,
+    (body as { errors?: { code?: string }[] }).errors?.[0]?.code,
+  ];
+
+  it('has the data of one that runs, which runs again afterwards and whose visitors are held meanwhile', async () => {
+    expect(state(source)).toBe('running');
+    const name = fresh();
+    const cloning = clone({ name, displayName: 'Clone' });
+    await app.until('it is taken down', () => Promise.resolve(state(source) !== 'running'));
+    const visitor = whoIs(app, source, token);
+    const answer = await cloning;
+    expect([answer.status, answer.body.data?.state]).toEqual([200, 'running']);
+    expect((await visitor).body.data).toMatchObject({ username: ADMIN.username });
+    await app.until('the original runs', () => Promise.resolve(state(source) === 'running'));
+    expect(await count('ledger', name)).toBe(1000);
+    expect(await stepsOf(app, name)).toEqual([
+      ...['queue', 'copy', 'queue', 'construct', 'connect', 'administrator'],
+      ...['construct', 'connect', 'check', 'load', 'start'],
+    ]);
+    const [row] = await app.sql<{ provisioning: object; options: object }>(
+      'SELECT provisioning, options FROM applications WHERE name = $1',
+      [name],
+    );
+    expect(row?.provisioning).toMatchObject({ cloneOf: source, from: 'application', readyAt: expect.any(String) });
+    expect(row?.options).toMatchObject({ plugins: WITH_PEOPLE, database: { database: name } });
+
+    // Who is signed in there is nobody here; the same password is another token's.
+    expect((await whoIs(app, name, token)).status).toBe(401);
+    expect((await whoIs(app, source, token)).body.data).toMatchObject({ username: ADMIN.username });
+    const own = await signIn(app, name, ADMIN.username, ADMIN.password);
+    expect((await whoIs(app, name, own)).body.data).toMatchObject({ username: ADMIN.username });
+    expect((await whoIs(app, source, own)).status).toBe(401);
+    expect(readFileSync(keyFile(name))).toEqual(readFileSync(keyFile(source)));
+  });
+
+  it('has the data of one that sleeps, and which sleeps on', async () => {
+    await app.supervisor.removeApp(source);
+    const name = fresh();
+    const answer = await clone({ name });
+    expect([answer.status, state(source), state(name)]).toEqual([200, 'asleep', 'running']);
+    expect(await count('ledger', name)).toBe(1000);
+    expect(await count('issuedTokens', name)).toBe(0);
+    expect(await count('issuedTokens', source)).toBeGreaterThan(0);
+  });
+
+  it('wakes a sleeping original for whoever comes while it is copied, after the copy', async () => {
+    await app.supervisor.removeApp(source);
+    const name = fresh();
+    expect((await clone({ name }, '')).body.data).toMatchObject({ state: 'creating' });
+    expect((await whoIs(app, source, token)).body.data).toMatchObject({ username: ADMIN.username });
+    await app.service.settled(name);
+    expect(state(name)).toBe('running');
+  });
+
+  it('has another first administrator where one is named', async () => {
+    const name = fresh();
+    await clone({ name, admin: OTHER, startMode: 'manual' });
+    expect(state(name)).toBe('stopped');
+    await (
+      await app.service.start(name)
+    ).done;
+    expect(await signIn(app, name, OTHER.username, OTHER.password)).toEqual(expect.any(String));
+    expect(await signIn(app, name, ADMIN.username, ADMIN.password)).toBeUndefined();
+  });
+
+  it('is refused before anything is written', async () => {
+    const unmade = fresh();
+    cutAt('construct', JourneyLog);
+    await app.create({ name: unmade, options: { plugins: ['error-handler'] } }, false);
+    await expect(app.service.settled(unmade)).rejects.toMatchObject({ code: 'APP_BOOT_FAILED' });
+    const before = [await app.databases(), await app.sql('SELECT name FROM applications ORDER BY 1')];
+    expect(codeOf(await clone({ name: fresh() }, '', 'nobody'))).toEqual([404, 'APP_NOT_FOUND']);
+    expect(codeOf(await clone({ name: source }))).toEqual([409, 'APP_NAME_TAKEN']);
+    expect(codeOf(await clone({ name: 'Not A Name' }))).toEqual([400, 'APP_NAME_INVALID']);
+    expect(codeOf(await clone({ name: fresh(), admin: { username: 'x' } }))).toEqual([400, 'APP_ADMIN_INVALID']);
+    expect(codeOf(await clone({ name: fresh() }, '', unmade))).toEqual([409, 'APP_CLONE_REFUSED']);
+    expect([await app.databases(), await app.sql('SELECT name FROM applications ORDER BY 1')]).toEqual(before);
+  });
+
+  it('fails with a reason while others are connected to the original, and is taken up afterwards', async () => {
+    const { host, port, user, password } = app.address;
+    const other = new Client({ host, port, user, password, database: source });
+    await other.connect();
+    const name = fresh();
+    try {
+      const answer = await clone({ name });
+      expect(codeOf(answer)).toEqual([503, 'APP_DATABASE_SOURCE_BUSY']);
+    } finally {
+      await other.end();
+    }
+    expect((await whoIs(app, source, token)).status).toBe(200);
+    await (
+      await app.service.start(name)
+    ).done;
+    expect(await count('ledger', name)).toBe(1000);
+  });
+
+  it.each(['copy', 'construct', 'administrator', 'load'])('that is cut off at "%s" is taken up', async (step) => {
+    await app.supervisor.removeApp(source);
+    const name = fresh();
+    cutAt(step, JourneyLog);
+    await clone({ name }, '');
+    await expect(app.service.settled(name)).rejects.toMatchObject({ code: 'APP_BOOT_FAILED' });
+    jest.restoreAllMocks();
+    await (
+      await app.service.start(name)
+    ).done;
+    expect(await count('ledger', name)).toBe(1000);
+    expect((await whoIs(app, name, token)).status).toBe(401);
+    const left = await app.sql("SELECT datname FROM pg_database WHERE datname LIKE 'app_supervisor_draft_%'");
+    expect(left).toEqual([]);
+    await app.supervisor.removeApp(name);
+  });
+});

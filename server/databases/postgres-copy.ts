@@ -1,0 +1,154 @@
+import type { Client } from 'pg';
+import { AppError } from '../../src/errors';
+import {
+  readMark,
+  TEMPLATE_PREFIX,
+  type FoundTemplate,
+  type TemplateMark,
+  type TemplateOwner,
+} from '../../src/policies/template-plan';
+import type { ServerAddress } from './dialect';
+import { commentOf, draftName, dropIfThere } from './postgres';
+import { marker, withClient } from './postgres-connection';
+
+/**
+ * Copies of whole databases on one PostgreSQL server. PostgreSQL copies a database to which nobody is connected, and
+ * locks it meanwhile by itself: any number of copies at a time, but none while it is dropped, and the other way round.
+ */
+
+/** object_in_use: somebody is connected to what is to be copied, for longer than the five seconds that PostgreSQL waits. */
+const OBJECT_IN_USE = '55006';
+
+/** Of advisory locks in the main application's database. */
+const TEMPLATE_LOCK = 'nocobase-plugin-app-supervisor:templates';
+
+/** How much longer than the server's own deadline we wait for its word. */
+const CLIENT_PATIENCE_MS = 5_000;
+
+async function limitStatements(client: Client, deadlineMs: number): Promise<void> {
+  await client.query(`SET statement_timeout = ${Math.max(1, Math.floor(deadlineMs))}`);
+}
+
+export interface CopyOrder {
+  source: string;
+  database: string;
+  token: string;
+  deadlineMs: number;
+  /** Of a template: whether it is to be copied, by its mark. Without it, the source is copied as it is. */
+  wanted?: (mark: TemplateMark) => Promise<boolean>;
+}
+
+/**
+ * Copies a database under a new name, marked with the token, so that no unmarked one ever carries that name. May be
+ * repeated after any interruption.
+ * @returns whether there was something to copy
+ * @throws APP_DATABASE_EXISTS, APP_DATABASE_SOURCE_BUSY
+ */
+export function copyPostgresDatabase(server: ServerAddress, order: CopyOrder): Promise<boolean> {
+  const { source, database, token, deadlineMs, wanted } = order;
+  const work = async (client: Client) => {
+    await limitStatements(client, deadlineMs);
+    const there = await commentOf(client, database);
+    // Ours already. Of a template nobody would have asked, if it were more than a beginning.
+    if (there === marker(token)) return wanted === undefined;
+    if (there !== undefined) throw new AppError('APP_DATABASE_EXISTS', { database });
+    if (wanted) {
+      const mark = readMark(await commentOf(client, source));
+      if (!mark || !(await wanted(mark))) return false;
+    }
+    const draft = draftName(token);
+    // An attempt that was cut off; nobody can tell of what it is a copy.
+    await dropIfThere(client, draft);
+    await createFrom(client, source, draft);
+    const name = client.escapeIdentifier(draft);
+    await client.query(`COMMENT ON DATABASE ${name} IS ${client.escapeLiteral(marker(token))}`);
+    await client.query(`ALTER DATABASE ${name} RENAME TO ${client.escapeIdentifier(database)}`);
+    return true;
+  };
+  return withClient({ ...server, queryTimeoutMs: deadlineMs + CLIENT_PATIENCE_MS }, server.database, work);
+}
+
+async function createFrom(client: Client, source: string, database: string): Promise<void> {
+  try {
+    const [copy, original] = [database, source].map((name) => client.escapeIdentifier(name));
+    await client.query(`CREATE DATABASE ${copy} TEMPLATE ${original}`);
+  } catch (error) {
+    if ((error as { code?: unknown }).code !== OBJECT_IN_USE) throw error;
+    throw new AppError('APP_DATABASE_SOURCE_BUSY', { database: source }, error);
+  }
+}
+
+export function dropPostgresDraft(server: ServerAddress, token: string): Promise<void> {
+  return withClient(server, server.database, (client) => dropIfThere(client, draftName(token)));
+}
+
+/** Whether this role may copy the database. */
+export function mayCopyPostgresDatabase(server: ServerAddress, database: string): Promise<boolean> {
+  return withClient(server, server.database, async (client) => {
+    const found = await client.query<{ allowed: boolean }>(
+      `SELECT pg_has_role(datdba, 'USAGE') OR datistemplate AS allowed FROM pg_database WHERE datname = $1`,
+      [database],
+    );
+    return found.rows[0]?.allowed === true;
+  });
+}
+
+export function readPostgresOwner(server: ServerAddress, schema: string): Promise<TemplateOwner> {
+  return withClient(server, server.database, async (client) => {
+    const found = await client.query<{ oid: string }>(
+      'SELECT oid::text AS oid FROM pg_database WHERE datname = current_database()',
+    );
+    return { oid: found.rows[0]?.oid ?? '', schema };
+  });
+}
+
+/** What may be done with the templates while no other process of this main application does. */
+export interface TemplateWorkshop {
+  /** The templates that this role may drop, and the identifiers of all databases of the server. */
+  list(): Promise<{ found: FoundTemplate[]; oids: Set<string> }>;
+  drop(name: string): Promise<void>;
+  /** Nobody may be connected to the source. Until it carries its mark, it counts as half built. */
+  build(name: string, source: string, mark: TemplateMark): Promise<void>;
+}
+
+/** Does `work` alone; undefined when another process is at it. */
+export function withPostgresTemplates<T>(
+  server: ServerAddress,
+  deadlineMs: number,
+  work: (workshop: TemplateWorkshop) => Promise<T>,
+): Promise<T | undefined> {
+  return withClient({ ...server, queryTimeoutMs: deadlineMs + CLIENT_PATIENCE_MS }, server.database, async (client) => {
+    await limitStatements(client, deadlineMs);
+    // It ends with the connection.
+    const sql = 'SELECT pg_try_advisory_lock(hashtextextended($1, 0)) AS taken';
+    const lock = await client.query<{ taken: boolean }>(sql, [TEMPLATE_LOCK]);
+    if (!lock.rows[0]?.taken) return undefined;
+    return work({
+      list: () => listTemplates(client),
+      drop: (name) => dropIfThere(client, name),
+      build: (name, source, mark) => buildTemplate(client, name, source, mark),
+    });
+  });
+}
+
+async function listTemplates(client: Client): Promise<{ found: FoundTemplate[]; oids: Set<string> }> {
+  const databases = await client.query<{ name: string; oid: string; comment: string | null; ours: boolean }>(
+    `SELECT datname AS name, oid::text AS oid, shobj_description(oid, 'pg_database') AS comment,
+            starts_with(datname, $1) AND pg_has_role(datdba, 'USAGE') AS ours FROM pg_database`,
+    [TEMPLATE_PREFIX],
+  );
+  const ours = databases.rows.filter((row) => row.ours);
+  const found = ours.map(({ name, comment }): FoundTemplate => {
+    const mark = readMark(comment);
+    return mark ? { name, mark } : { name };
+  });
+  return { found, oids: new Set(databases.rows.map(({ oid }) => oid)) };
+}
+
+async function buildTemplate(client: Client, name: string, source: string, mark: TemplateMark): Promise<void> {
+  const template = client.escapeIdentifier(name);
+  await createFrom(client, source, name);
+  // A connection would keep it from being copied. It needs no IS_TEMPLATE: whoever made it may copy it, and nobody else.
+  await client.query(`ALTER DATABASE ${template} WITH ALLOW_CONNECTIONS false`);
+  await client.query(`COMMENT ON DATABASE ${template} IS ${client.escapeLiteral(JSON.stringify(mark))}`);
+}
