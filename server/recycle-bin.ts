@@ -99,7 +99,7 @@ export class RecycleBin {
     return this.alone(name, async () => {
       // Told now: at the purge there would be nobody to hear it.
       if (dropDatabase) await host.provisioner.assertDroppable(record);
-      await host.writeRow(name, { removedAt: new Date(), removal: { dropDatabase, by } });
+      await host.writeRow(name, { removedAt: new Date(), removal: { dropDatabase, purge, by } });
       await runner.stop('operator', by);
       await host.release(name);
       host.tell({ application: name, type: 'removed', at: Date.now(), by });

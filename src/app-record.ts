@@ -66,7 +66,7 @@ export interface AppRecord {
   /** ISO time of its removal; from then on it is out of reach, until it is restored. */
   removedAt?: string;
   /** What was said at its removal. */
-  removal?: { dropDatabase?: boolean };
+  removal?: { dropDatabase?: boolean; purge?: boolean };
   options: AppOptions;
   provisioning?: Provisioning;
   /** Encrypted, as it stands in the row. */
