@@ -16,8 +16,30 @@ interface Point {
 const before = (sql: string): Point => ({ when: 'before', sql });
 const after = (sql: string): Point => ({ when: 'after', sql });
 
+/** Of a creation by either way, in their order. */
+const COMMON: [string, Point][] = [
+  ['its row is not committed', after('INSERT INTO "applications"')],
+  ['its database has been asked for', before('^CREATE DATABASE')],
+  ['its database carries no mark', after('^CREATE DATABASE')],
+  ['its database carries no name', after('^COMMENT ON DATABASE')],
+  ['its database is there', after('^ALTER DATABASE')],
+  ['its administrator has a well-known password', before('^UPDATE .*"users" SET')],
+  ['its administrator is set', after('^UPDATE .*"users" SET')],
+  ['it is not said to be ready', before('^UPDATE "applications" SET .*"secrets"')],
+  ['it is said to be ready', after('^UPDATE "applications" SET .*"secrets"')],
+];
+
+const WAYS: [string, Record<string, string>, [string, Point][]][] = [
+  [
+    'that is installed',
+    { APP_SUPERVISOR_TEMPLATES: 'off' },
+    [['its first table is there', after('CREATE TABLE .*"users"')]],
+  ],
+  ['that is copied from a template', {}, []],
+];
+
 /** `kill -9` at every step of a creation and of a removal: afterwards it is done, or it never was. */
-describe('a process that is killed', () => {
+describe.each(WAYS)('a process that is killed, with an application %s', (_way, settings, more) => {
   let host: TestHost;
   let folder: string;
   let counted = 0;
@@ -26,7 +48,11 @@ describe('a process that is killed', () => {
   beforeAll(async () => {
     folder = await mkdtemp(path.join(tmpdir(), 'app-supervisor-kill-'));
     const env = { NODE_OPTIONS: `--require "${HOOK}"`, KILL_POINT: path.join(folder, 'point.json') };
-    host = await TestHost.start({ env });
+    host = await TestHost.start({ env: { ...env, ...settings } });
+    // Leaves the template, where there are any.
+    const first = newName();
+    expect((await host.create({ name: first })).status).toBe(200);
+    await remove(first);
   });
 
   afterAll(async () => {
@@ -69,18 +95,7 @@ describe('a process that is killed', () => {
   }
 
   describe('while it creates an application', () => {
-    it.each<[string, Point]>([
-      ['its row is not committed', after('INSERT INTO "applications"')],
-      ['its database has been asked for', before('^CREATE DATABASE')],
-      ['its database carries no mark', after('^CREATE DATABASE')],
-      ['its database carries no name', after('^COMMENT ON DATABASE')],
-      ['its database is there', after('^ALTER DATABASE')],
-      ['its first table is there', after('CREATE TABLE IF NOT EXISTS "public"\\."users"')],
-      ['its administrator has a well-known password', before('^UPDATE "public"\\."users"')],
-      ['its administrator is set', after('^UPDATE "public"\\."users"')],
-      ['it is not said to be ready', before('^UPDATE "applications" SET .*"provisioning"')],
-      ['it is said to be ready', after('^UPDATE "applications" SET .*"provisioning"')],
-    ])('when %s: makes it, or has not begun', async (_when, point) => {
+    it.each([...COMMON, ...more])('when %s: makes it, or has not begun', async (_when, point) => {
       const name = newName();
       const earlier = await traces();
       await dyingOf(point, () => create(name));
