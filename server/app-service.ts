@@ -18,6 +18,7 @@ import { SecretBox, type AppSecrets } from './databases/secrets';
 import { FaultDesk } from './fault-desk';
 import { FleetUpgrade } from './fleet-upgrade';
 import { InstanceOptions } from './instance-options';
+import { readAccount } from './lifecycle/administrator';
 import { AppRunner } from './lifecycle/app-runner';
 import { trackBelongings } from './lifecycle/belongings';
 import { BootQueue } from './lifecycle/boot-queue';
@@ -214,6 +215,10 @@ export class AppService implements RunnerHost {
 
   secrets(record: AppRecord): AppSecrets {
     return this.secretBox.open(record.name, record.secrets);
+  }
+
+  ownersAccount(name: string): Promise<AppSecrets['admin']> {
+    return this.fence.outside(() => readAccount(this.mainApp(), undefined, this.creations.get(name)));
   }
 
   async markReady(name: string): Promise<void> {

@@ -30,6 +30,8 @@ export interface WriteContext {
   currentUser?: { id?: unknown };
   /** The application whose data the new one begins with. */
   cloneOf?: string;
+  /** In which the row is written: what is read of the main application meanwhile needs no connection besides. */
+  transaction?: unknown;
 }
 
 /**
@@ -196,7 +198,7 @@ export class Registrar {
     admin: ReturnType<typeof checkCreate>['admin'],
     context: WriteContext,
   ): Promise<AppSecrets['admin']> {
-    if (!admin) return readAccount(this.service.mainApp(), context.currentUser?.id);
+    if (!admin) return readAccount(this.service.mainApp(), context.currentUser?.id, context.transaction);
     return {
       email: admin.email ?? null,
       username: admin.username ?? null,
