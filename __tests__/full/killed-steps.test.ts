@@ -16,30 +16,57 @@ interface Point {
 const before = (sql: string): Point => ({ when: 'before', sql });
 const after = (sql: string): Point => ({ when: 'after', sql });
 
-/** Of a creation by either way, in their order. */
-const COMMON: [string, Point][] = [
-  ['its row is not committed', after('INSERT INTO "applications"')],
-  ['its database has been asked for', before('^CREATE DATABASE')],
-  ['its database carries no mark', after('^CREATE DATABASE')],
-  ['its database carries no name', after('^COMMENT ON DATABASE')],
-  ['its database is there', after('^ALTER DATABASE')],
+/** The last of a creation by either way. */
+const ADMINISTRATOR: [string, Point][] = [
   ['its administrator has a well-known password', before('^UPDATE .*"users" SET')],
   ['its administrator is set', after('^UPDATE .*"users" SET')],
   ['it is not said to be ready', before('^UPDATE "applications" SET .*"secrets"')],
   ['it is said to be ready', after('^UPDATE "applications" SET .*"secrets"')],
 ];
 
-const WAYS: [string, Record<string, string>, [string, Point][]][] = [
-  [
-    'that is installed',
-    { APP_SUPERVISOR_TEMPLATES: 'off' },
-    [['its first table is there', after('CREATE TABLE .*"users"')]],
-  ],
-  ['that is copied from a template', {}, []],
+const INSTALLED: [string, Point][] = [
+  ['its row is not committed', after('INSERT INTO "applications"')],
+  ['its database has been asked for', before('^CREATE DATABASE')],
+  ['its database carries no mark', after('^CREATE DATABASE')],
+  ['its database carries no name', after('^COMMENT ON DATABASE')],
+  ['its database is there', after('^ALTER DATABASE')],
+  ['its first table is there', after('CREATE TABLE .*"users"')],
+  ...ADMINISTRATOR,
 ];
 
+const COPIED: [string, Point][] = [
+  ['its copy carries no mark', after('^CREATE DATABASE')],
+  ['its copy carries no name', after('^COMMENT ON DATABASE')],
+  ...ADMINISTRATOR,
+];
+
+const REMOVED: [string, Point][] = [
+  ['nothing is written', before('^UPDATE "applications" SET .*"removedAt"')],
+  ['its removal is written', after('^UPDATE "applications" SET .*"removedAt"')],
+  ['its database is about to be dropped', before('^DROP DATABASE')],
+  ['its database is dropped', after('^DROP DATABASE')],
+  ['its row is about to go', before('^DELETE FROM "applications"')],
+  ['its row is gone', after('^DELETE FROM "applications"')],
+];
+
+/** A removal is the same of both, and shared between them. */
+interface Way {
+  way: string;
+  settings: Record<string, string>;
+  creation: [string, Point][];
+  removal: [string, Point][];
+}
+
 /** `kill -9` at every step of a creation and of a removal: afterwards it is done, or it never was. */
-describe.each(WAYS)('a process that is killed, with an application %s', (_way, settings, more) => {
+describe.each<Way>([
+  {
+    way: 'is installed',
+    settings: { APP_SUPERVISOR_TEMPLATES: 'off' },
+    creation: INSTALLED,
+    removal: REMOVED.slice(0, 3),
+  },
+  { way: 'is copied', settings: {}, creation: COPIED, removal: REMOVED.slice(3) },
+])('a process that is killed, with an application that $way', ({ settings, creation, removal }) => {
   let host: TestHost;
   let folder: string;
   let counted = 0;
@@ -94,44 +121,33 @@ describe.each(WAYS)('a process that is killed, with an application %s', (_way, s
     expect([name, removed.status]).toEqual([name, 200]);
   }
 
-  describe('while it creates an application', () => {
-    it.each([...COMMON, ...more])('when %s: makes it, or has not begun', async (_when, point) => {
-      const name = newName();
-      const earlier = await traces();
-      await dyingOf(point, () => create(name));
-      if ((await host.show(name)).status === 404) {
-        expect(await traces()).toEqual(earlier);
-        expect((await create(name)).status).toBe(200);
-      }
-      await host.until('it is made', async () => ['running', 'asleep'].includes((await state(name)) ?? ''), 120_000);
-      expect((await host.signIn(name, 'somebody', PASSWORD)).status).toBe(200);
-      for (const known of ['admin123', host.host.credentials.password]) {
-        expect((await host.signIn(name, 'nocobase', known)).status).not.toBe(200);
-      }
-      await remove(name);
+  it.each(creation)('while it creates it, when %s: makes it, or has not begun', async (_when, point) => {
+    const name = newName();
+    const earlier = await traces();
+    await dyingOf(point, () => create(name));
+    if ((await host.show(name)).status === 404) {
       expect(await traces()).toEqual(earlier);
-    });
+      expect((await create(name)).status).toBe(200);
+    }
+    await host.until('it is made', async () => ['running', 'asleep'].includes((await state(name)) ?? ''), 120_000);
+    expect((await host.signIn(name, 'somebody', PASSWORD)).status).toBe(200);
+    for (const known of ['admin123', host.host.credentials.password]) {
+      expect((await host.signIn(name, 'nocobase', known)).status).not.toBe(200);
+    }
+    await remove(name);
+    expect(await traces()).toEqual(earlier);
   });
 
-  describe('while it removes an application', () => {
-    it.each<[string, Point]>([
-      ['nothing is written', before('^UPDATE "applications" SET .*"removedAt"')],
-      ['its removal is written', after('^UPDATE "applications" SET .*"removedAt"')],
-      ['its database is about to be dropped', before('^DROP DATABASE')],
-      ['its database is dropped', after('^DROP DATABASE')],
-      ['its row is about to go', before('^DELETE FROM "applications"')],
-      ['its row is gone', after('^DELETE FROM "applications"')],
-    ])('when %s: removes all of it, or nothing', async (_when, point) => {
-      const name = newName();
-      const earlier = await traces();
-      expect((await host.create({ name })).status).toBe(200);
-      await dyingOf(point, () => host.act('destroy', { filterByTk: name, dropDatabase: 'true', purge: 'true' }));
-      if ((await host.show(name)).status === 200) {
-        expect((await host.get('/api/app:getInfo', { 'X-App': name })).status).toBe(200);
-        await remove(name);
-      }
-      await host.until('it is gone', async () => !(await rows()).some((row) => row.name === name));
-      expect(await traces()).toEqual(earlier);
-    });
+  it.each(removal)('while it removes it, when %s: removes all of it, or nothing', async (_when, point) => {
+    const name = newName();
+    const earlier = await traces();
+    expect((await host.create({ name })).status).toBe(200);
+    await dyingOf(point, () => host.act('destroy', { filterByTk: name, dropDatabase: 'true', purge: 'true' }));
+    if ((await host.show(name)).status === 200) {
+      expect((await host.get('/api/app:getInfo', { 'X-App': name })).status).toBe(200);
+      await remove(name);
+    }
+    await host.until('it is gone', async () => !(await rows()).some((row) => row.name === name));
+    expect(await traces()).toEqual(earlier);
   });
 });
