@@ -2,10 +2,9 @@ import { randomBytes } from 'node:crypto';
 import { mkdtemp, rm, writeFile } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import path from 'node:path';
-import { TestHost } from '../helpers/test-host';
+import { PLANTED, TestHost } from '../helpers/test-host';
 
 const HOOK = path.resolve(__dirname, '../helpers/kill-point.cjs');
-const PASSWORD = 'Planted-4712';
 
 interface Point {
   when: 'before' | 'after';
@@ -114,7 +113,7 @@ describe.each<Way>([
   }
 
   const create = (name: string) =>
-    host.act('create', {}, { name, admin: { username: 'somebody', email: 's@example.test', password: PASSWORD } });
+    host.act('create', {}, { name, admin: { username: 'somebody', email: 's@example.test', password: PLANTED } });
 
   async function remove(name: string): Promise<void> {
     const removed = await host.act('destroy', { filterByTk: name, dropDatabase: 'true', purge: 'true' });
@@ -130,7 +129,7 @@ describe.each<Way>([
       expect((await create(name)).status).toBe(200);
     }
     await host.until('it is made', async () => ['running', 'asleep'].includes((await state(name)) ?? ''), 120_000);
-    expect((await host.signIn(name, 'somebody', PASSWORD)).status).toBe(200);
+    expect((await host.signIn(name, 'somebody', PLANTED)).status).toBe(200);
     for (const known of ['admin123', host.host.credentials.password]) {
       expect((await host.signIn(name, 'nocobase', known)).status).not.toBe(200);
     }

@@ -47,9 +47,14 @@ async function answered(call: request.Test, body?: object): Promise<Answer> {
   return await (body === undefined ? call : call.send(body)).ok(() => true);
 }
 
+/** What tests give as passwords; no answer and no log says it again. */
+export const PLANTED = 'Planted-4712';
+
 /** A real NocoBase with the built plugin, in a process and a database of its own, and the calls that tests make. */
 export class TestHost {
   private readonly tokens = new Map<string, string>();
+  /** Answers in which a secret was found. */
+  private readonly leaks: string[] = [];
 
   private constructor(
     readonly host: RunningHost,
@@ -74,6 +79,7 @@ export class TestHost {
 
   /** Stops it and removes what it made: its databases, those of its applications, its files. */
   async end(): Promise<void> {
+    const leaks = [...this.leaks, ...(await this.leaksInLogs())];
     const rows = await this.sql<{ database: string }>(
       `SELECT COALESCE(options->'database'->>'database', name) AS database FROM applications`,
     ).catch(() => []);
@@ -92,16 +98,42 @@ export class TestHost {
       () => undefined,
     );
     await rm(this.folder, { recursive: true, force: true });
+    expect(leaks).toEqual([]);
+  }
+
+  private secretsIn(text: string): boolean {
+    const secrets = [PLANTED, this.host.credentials.password, this.host.database.password];
+    return secrets.some((secret) => secret && text.includes(secret));
+  }
+
+  private async leaksInLogs(): Promise<string[]> {
+    const logs = path.join(this.host.storageDir, 'logs');
+    const entries = await readdir(logs, { recursive: true, withFileTypes: true }).catch(() => []);
+    const files = entries.filter((entry) => entry.isFile()).map((entry) => path.join(entry.path, entry.name));
+    const found: string[] = [];
+    for (const file of [this.host.logFile, ...files]) {
+      for (const line of (await readFile(file, 'utf8').catch(() => '')).split('\n')) {
+        if (this.secretsIn(line)) found.push(`${path.basename(file)}: ${line.slice(0, 500)}`);
+      }
+    }
+    return found;
+  }
+
+  private async heard(url: string, answer: Promise<Answer>): Promise<Answer> {
+    const { status, text, headers } = await answer;
+    if (this.secretsIn(`${text} ${JSON.stringify(headers)}`))
+      this.leaks.push(`${status} ${url}: ${text?.slice(0, 500)}`);
+    return answer;
   }
 
   // ---- HTTP -----------------------------------------------------------------------------------------------------
 
   get(url: string, headers: Record<string, string> = {}): Promise<Answer> {
-    return answered(request(this.host.url).get(url).set(headers));
+    return this.heard(url, answered(request(this.host.url).get(url).set(headers)));
   }
 
   post(url: string, body: object = {}, headers: Record<string, string> = {}): Promise<Answer> {
-    return answered(request(this.host.url).post(url).set(headers), body);
+    return this.heard(url, answered(request(this.host.url).post(url).set(headers), body));
   }
 
   /** An administrator's action in the main application. */

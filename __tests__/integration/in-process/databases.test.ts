@@ -356,7 +356,7 @@ describeWithPostgres('the database of an application', () => {
         expect([values, Math.floor(status / 100)]).toEqual([values, 4]);
         expect((body as { errors: { code: string }[] }).errors[0]?.code).toMatch(/^APP_/);
       }),
-      { numRuns: 300 },
+      { numRuns: 1_000 },
     );
     expect(await traces()).toEqual(before);
   });
