@@ -10,12 +10,12 @@ interface Transaction {
 
 interface WriteOptions {
   transaction?: Transaction;
-  context?: { waitSubAppInstall?: boolean; state?: { currentUser?: { id?: unknown } } };
+  context?: { waitSubAppInstall?: boolean; importToken?: string; state?: { currentUser?: { id?: unknown } } };
 }
 
 /** On whose behalf. */
 function writeContext({ context }: WriteOptions): WriteContext {
-  return { currentUser: context?.state?.currentUser };
+  return { currentUser: context?.state?.currentUser, importToken: context?.importToken };
 }
 
 /**

@@ -104,7 +104,8 @@ export function isPlainPath(path: string): boolean {
 
 function parseFile(value: unknown): ArchivedFile {
   const { storageId, path, filename } = object(value, 'the place of a file');
-  if (typeof storageId !== 'string' || !/^[0-9]{1,20}$/.test(storageId)) throw invalid('the place of a file is not valid');
+  if (typeof storageId !== 'string' || !/^[0-9]{1,20}$/.test(storageId))
+    throw invalid('the place of a file is not valid');
   if (typeof path !== 'string' || !isPlainPath(path)) throw invalid('the folder of a file is not allowed');
   if (typeof filename !== 'string' || !isPlainFileName(filename)) throw invalid('the name of a file is not allowed');
   return { storageId, path, filename };
@@ -128,7 +129,9 @@ function parseParts(value: unknown): ArchivePart[] {
   const parts = value.map(parsePart);
   if (parts[0]?.name !== DATABASE_PART) throw invalid('it holds no database');
   if (new Set(parts.map(({ name }) => name)).size !== parts.length) throw invalid('it names a part twice');
-  const places = parts.flatMap(({ file }) => (file ? [JSON.stringify([file.storageId, file.path, file.filename])] : []));
+  const places = parts.flatMap(({ file }) =>
+    file ? [JSON.stringify([file.storageId, file.path, file.filename])] : [],
+  );
   if (new Set(places).size !== places.length) throw invalid('it names a file twice');
   return parts;
 }

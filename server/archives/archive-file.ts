@@ -102,11 +102,12 @@ async function checkParts(
   let at = first;
   for (const part of manifest.parts) {
     const header = await readHeader(handle, at);
-    if (header.name !== part.name || header.size !== part.size) throw invalid('its parts are not those of its manifest');
+    if (header.name !== part.name || header.size !== part.size)
+      throw invalid('its parts are not those of its manifest');
     at += BLOCK;
     places.set(part.name, at);
     const hash = createHash('sha256');
-    for (let left = part.size; left > 0; ) {
+    for (let left = part.size; left > 0;) {
       signal?.throwIfAborted();
       const chunk = await readExactly(handle, at + part.size - left, Math.min(left, CHUNK));
       hash.update(chunk);

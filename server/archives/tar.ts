@@ -78,7 +78,8 @@ export function decodeHeader(block: Buffer): TarEntry | undefined {
   const kind = block[156];
   if (kind !== 0x30 && kind !== 0) throw invalid('it holds something else than plain files');
   // A link's target, and the front part of a long name.
-  if (textAt(block, 157, 100) !== '' || textAt(block, 345, 155) !== '') throw invalid('it names files in a way that is not allowed');
+  if (textAt(block, 157, 100) !== '' || textAt(block, 345, 155) !== '')
+    throw invalid('it names files in a way that is not allowed');
   const size = numberAt(block, SIZE.at, SIZE.length);
   if (!Number.isSafeInteger(size) || size < 0) throw invalid('it is damaged');
   return { name: textAt(block, 0, NAME_BYTES), size };

@@ -67,7 +67,7 @@ export async function runProgram(child: ChildProgram): Promise<string> {
   const { program, args, env, input, output, timeoutMs, signal } = child;
   signal?.throwIfAborted();
   const process_ = spawn(program, [...args], {
-    env: { PATH: process.env.PATH, LC_ALL: 'C', ...env } as NodeJS.ProcessEnv,
+    env: { PATH: process.env.PATH, LC_ALL: 'C', ...env },
     stdio: [input ? 'pipe' : 'ignore', 'pipe', 'pipe'],
     windowsHide: true,
   });
@@ -112,7 +112,10 @@ export async function runProgram(child: ChildProgram): Promise<string> {
   } catch (error) {
     input?.destroy();
     output?.destroy();
-    if ((error as NodeJS.ErrnoException).code === 'ENOENT' && (error as NodeJS.ErrnoException).syscall?.startsWith('spawn'))
+    if (
+      (error as NodeJS.ErrnoException).code === 'ENOENT' &&
+      (error as NodeJS.ErrnoException).syscall?.startsWith('spawn')
+    )
       throw new AppError('APP_DUMP_TOOL_MISSING', { program }, error);
     throw error;
   } finally {

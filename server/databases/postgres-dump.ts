@@ -48,7 +48,10 @@ async function tlsEnvironment(ssl: unknown, folder: string): Promise<Record<stri
 }
 
 /** The whole of what libpq knows: nothing of our own environment, and no file with passwords. */
-async function connectionEnvironment(server: ServerAddress, folder: string): Promise<Record<string, string | undefined>> {
+async function connectionEnvironment(
+  server: ServerAddress,
+  folder: string,
+): Promise<Record<string, string | undefined>> {
   return {
     PGHOST: server.host,
     PGPORT: server.port === undefined ? undefined : String(server.port),

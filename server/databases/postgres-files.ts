@@ -62,7 +62,11 @@ export async function readPostgresFiles(place: Place): Promise<{ storages: Local
         );
         for (const row of rows) {
           // NocoBase itself takes a leading slash for nothing.
-          const file = { storageId: row.storage, path: (row.path ?? '').replace(/^\/+|\/+$/g, ''), filename: row.filename };
+          const file = {
+            storageId: row.storage,
+            path: (row.path ?? '').replace(/^\/+|\/+$/g, ''),
+            filename: row.filename,
+          };
           files.set(JSON.stringify(file), file);
         }
       }
