@@ -153,10 +153,7 @@ export class Archives {
         const { displayName, icon } = archive.manifest.application;
         const values = { displayName, icon, ...wish.values, name, adopt: true, admin: undefined };
         const context = { state: { currentUser: wish.currentUser }, importToken: token };
-        await host
-          .mainApp()
-          .db.getRepository(COLLECTION)
-          .create({ values, context });
+        await host.mainApp().db.getRepository(COLLECTION).create({ values, context });
       });
       this.tell(job, 'imported');
     });
@@ -201,8 +198,7 @@ export class Archives {
     const { kind, application, failure } = job;
     const origin = failure?.origin;
     // Already without secrets; of anything else only its kind.
-    const details =
-      origin instanceof ProgramFailure ? origin.message : codeOf(origin);
+    const details = origin instanceof ProgramFailure ? origin.message : codeOf(origin);
     this.host.supervisor.logger.error(`${kind} of application "${application}" failed: ${failure?.message}`, {
       module: 'app-supervisor',
       code: failure?.code,

@@ -1,6 +1,6 @@
 import { createHash, randomBytes } from 'node:crypto';
 import { constants, createWriteStream } from 'node:fs';
-import { copyFile, link, lstat, mkdir, readFile, realpath, rm } from 'node:fs/promises';
+import { copyFile, link, lstat, readFile, realpath, rm } from 'node:fs/promises';
 import path from 'node:path';
 import { Transform, type Readable } from 'node:stream';
 import { pipeline } from 'node:stream/promises';
@@ -90,7 +90,7 @@ export async function placeUpload(part: ArchivePart & { file: ArchivedFile }, so
   const { path: below, filename } = part.file;
   const root = uploadsFolder();
   const folder = path.join(root, below);
-  await mkdir(folder, { recursive: true });
+  await placed.makeFolder(folder);
   if (!(await isInside(root, folder))) {
     source.destroy();
     throw new AppError('APP_ARCHIVE_INVALID', { reason: 'the folder of a file leads elsewhere' });
@@ -157,7 +157,7 @@ export async function placeKey(
   if (!key) return false;
   const place = storagePathJoin('apps', name, KEY_FILE);
   const draft = `${place}.${randomBytes(4).toString('hex')}`;
-  await mkdir(path.dirname(place), { recursive: true });
+  await placed.makeFolder(path.dirname(place));
   await placed.begin(draft, place);
   await writeDraft(draft, key.part, key.source(), 0o600);
   if (!(await occupy(draft, place))) throw new AppError('APP_ARCHIVE_STORAGE', { reason: 'a key came meanwhile' });

@@ -1,5 +1,5 @@
 import { randomUUID } from 'node:crypto';
-import { appendFile, mkdir, readdir, readFile, rm, stat, utimes, writeFile } from 'node:fs/promises';
+import { appendFile, mkdir, readdir, readFile, rm, rmdir, stat, utimes, writeFile } from 'node:fs/promises';
 import { hostname } from 'node:os';
 import path from 'node:path';
 import type { AppRecord } from '../../src/app-record';
@@ -16,11 +16,16 @@ export interface Placed {
   /** The draft is about to be written, and then to become the place. */
   begin(draft: string, place: string): Promise<void>;
   done(place: string): Promise<void>;
+  /** A folder, with those above it, where they are not there yet. */
+  makeFolder(folder: string): Promise<void>;
 }
 
 interface PlacedLine {
   draft?: string;
-  place: string;
+  place?: string;
+  /** A folder that was made, and the first above it that was made along with it. */
+  folder?: string;
+  first?: string;
 }
 
 /**
@@ -82,13 +87,17 @@ export class WorkFolder implements Placed {
     return this.note({ place });
   }
 
+  async makeFolder(folder: string): Promise<void> {
+    const first = await mkdir(folder, { recursive: true });
+    if (first !== undefined) await this.note({ folder, first });
+  }
+
   /** Takes back what was put elsewhere; nothing of anybody else's. */
   async takeBack(): Promise<void> {
     const lines = (await readFile(this.file(PLACED), 'utf8').catch(() => '')).split('\n');
-    for (const line of lines) {
-      const entry = parseLine(line);
-      if (!entry) continue;
-      const { draft, place } = entry;
+    const entries = lines.map(parseLine).filter((entry) => entry !== undefined);
+    for (const { draft, place } of entries) {
+      if (place === undefined) continue;
       if (draft === undefined) {
         await rm(place, { force: true });
         continue;
@@ -97,6 +106,12 @@ export class WorkFolder implements Placed {
       const [one, other] = await Promise.all([inode(draft), inode(place)]);
       if (one !== undefined && one === other) await rm(place, { force: true });
       await rm(draft, { force: true });
+    }
+    for (const { folder = '', first } of entries.reverse()) {
+      // Those that somebody else uses by now are not empty, and stay.
+      for (let at = folder; first !== undefined && at.startsWith(first); at = path.dirname(at)) {
+        await rmdir(at).catch(() => undefined);
+      }
     }
   }
 

@@ -89,11 +89,11 @@ export async function movePostgresFiles(place: Place, renamed: readonly RenamedF
     );
     for (const { name, storageColumn, hasUrl } of renamed.length ? await fileTables(client, place) : []) {
       const storage = client.escapeIdentifier(storageColumn);
-      const url = hasUrl ? ', url = replace(url, $2, $1)' : '';
+      const url = hasUrl ? ', url = replace(url, $2::text, $1::text)' : '';
       for (const { storageId, path, filename, newFilename } of renamed) {
         await client.query(
-          `UPDATE ${qualified(client, place, name)} SET filename = $1${url}
-            WHERE filename = $2 AND ${storage}::text = $3 AND btrim(coalesce(path, ''), '/') = $4`,
+          `UPDATE ${qualified(client, place, name)} SET filename = $1::text${url}
+            WHERE filename = $2::text AND ${storage}::text = $3 AND btrim(coalesce(path, ''), '/') = $4`,
           [newFilename, filename, storageId, path],
         );
       }
