@@ -57,6 +57,10 @@ export function cleanComplaint(text: string, secrets: readonly (string | undefin
     .trim();
 }
 
+function passwords(env: ChildProgram['env']): (string | undefined)[] {
+  return Object.entries(env).flatMap(([name, value]) => (/PASSWORD|PWD/.test(name) ? [value] : []));
+}
+
 /**
  * Runs a program to its end.
  * @returns the last of what it wrote, where that goes nowhere else
@@ -106,7 +110,7 @@ export async function runProgram(child: ChildProgram): Promise<string> {
     signal?.throwIfAborted();
     if (broken) throw broken as Error;
     if (code !== undefined) {
-      throw new ProgramFailure(program, code, cleanComplaint(complaint(), [env.PGPASSWORD, env.MYSQL_PWD]));
+      throw new ProgramFailure(program, code, cleanComplaint(complaint(), passwords(env)));
     }
     return answer();
   } catch (error) {

@@ -26,7 +26,8 @@ interface TlsOptions {
 async function tlsEnvironment(ssl: unknown, folder: string): Promise<Record<string, string>> {
   if (!ssl) return { PGSSLMODE: 'disable' };
   const options: TlsOptions = typeof ssl === 'object' ? ssl : {};
-  const env: Record<string, string> = { PGSSLMODE: options.rejectUnauthorized === false ? 'require' : 'verify-full' };
+  const verified = options.rejectUnauthorized !== false;
+  const env: Record<string, string> = { PGSSLMODE: verified ? 'verify-full' : 'require' };
   for (const [key, variable] of [
     ['ca', 'PGSSLROOTCERT'],
     ['cert', 'PGSSLCERT'],
@@ -37,14 +38,12 @@ async function tlsEnvironment(ssl: unknown, folder: string): Promise<Record<stri
     env[variable] = path.join(folder, `${key}.pem`);
     await writeFile(env[variable], content, { mode: 0o600 });
   }
-  if (env.PGSSLMODE === 'verify-full' && !options.ca) {
-    if ((await programVersion(DUMP)).major < SYSTEM_CERTIFICATES) {
-      const reason = `TLS without options.database.ssl.ca needs ${DUMP} of version ${SYSTEM_CERTIFICATES}`;
-      throw new AppError('APP_DUMP_UNSUPPORTED', { reason });
-    }
-    env.PGSSLROOTCERT = 'system';
+  if (!verified || options.ca) return env;
+  if ((await programVersion(DUMP)).major < SYSTEM_CERTIFICATES) {
+    const reason = `TLS without options.database.ssl.ca needs ${DUMP} of version ${SYSTEM_CERTIFICATES}`;
+    throw new AppError('APP_DUMP_UNSUPPORTED', { reason });
   }
-  return env;
+  return { ...env, PGSSLROOTCERT: 'system' };
 }
 
 /** The whole of what libpq knows: nothing of our own environment, and no file with passwords. */

@@ -490,7 +490,7 @@ echo "pg_dump: error: it went wrong with $PGPASSWORD and postgres://u:$PGPASSWOR
     const error = jest.spyOn(logger, 'error').mockImplementation(((...args: unknown[]) => {
       logged.push(JSON.stringify(args));
       return logger;
-    }) as never);
+    }));
     const { options } = app.main.db as unknown as { options: { password?: string } };
     const { password } = options;
     options.password = PLANTED;
