@@ -3,7 +3,7 @@ import { AppError, isAppError } from '../../src/errors';
 import type { Actor } from '../../src/events';
 
 /** The steps of an export and of an import, in order. */
-export type ArchiveStep = 'check' | 'dump' | 'files' | 'pack' | 'database' | 'restore' | 'register';
+export type ArchiveStep = 'check' | 'files' | 'dump' | 'pack' | 'database' | 'restore' | 'register';
 
 /** What a caller sees of an export or an import. */
 export interface JobReport {

@@ -228,11 +228,18 @@ export class Archives {
 
   private async undo(work: WorkFolder): Promise<void> {
     const record = await work.remembered();
-    const token = record?.provisioning?.ownershipToken;
-    // Its row was written: it is done, and only the folder was left.
-    const registered = record && this.host.registry.find(record.name)?.provisioning?.ownershipToken === token;
-    if (!registered) await undoImport(this.importHost, work);
+    // Where its row was written it is done, and only the folder was left.
+    if (!record || !(await this.isRegistered(record))) await undoImport(this.importHost, work);
     await work.remove();
+  }
+
+  /** Asked of the database: what is in memory may be on its way out, and a mistake would drop an application's data. */
+  private async isRegistered({ name, provisioning }: AppRecord): Promise<boolean> {
+    const row = (await this.host.mainApp().db.getModel(COLLECTION).findOne({ where: { name } })) as {
+      get(field: string): unknown;
+    } | null;
+    const written = row?.get('provisioning') as AppRecord['provisioning'] | null;
+    return written?.ownershipToken !== undefined && written.ownershipToken === provisioning?.ownershipToken;
   }
 
   private left(work: WorkFolder, error: unknown): void {

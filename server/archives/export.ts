@@ -63,34 +63,43 @@ async function keep(source: string, target: string): Promise<void> {
   await link(source, target).catch(() => copyFile(source, target));
 }
 
-/** The application's uploaded files that lie on this machine. */
-async function collectFiles({ place, tools, job, work }: ExportOrder) {
-  job.enter('files');
-  const { storages, files } = await tools.readFiles(place);
-  const roots = new Map(storages.map(({ id, documentRoot }) => [id, documentRoot]));
-  await mkdir(work.file('files'), { mode: 0o700 });
-  const parts: ArchivePart[] = [];
-  let missing = 0;
-  for (const file of files) {
-    job.signal.throwIfAborted();
-    const source = await findUpload(roots.get(file.storageId), file);
-    if (source === undefined) {
-      missing += 1;
-      continue;
+/** The application's uploaded files, those that lie on this machine: kept as they are found, for the archive. */
+class FileCollection {
+  readonly parts: ArchivePart[] = [];
+  private readonly seen = new Set<string>();
+  missing = 0;
+
+  constructor(private readonly order: ExportOrder) {}
+
+  /** Adds what rows name by now; what was kept before stays, also where it was deleted since. */
+  async collect(): Promise<void> {
+    const { place, tools, job, work } = this.order;
+    const { storages, files } = await tools.readFiles(place);
+    const roots = new Map(storages.map(({ id, documentRoot }) => [id, documentRoot]));
+    await mkdir(work.file('files'), { recursive: true, mode: 0o700 });
+    this.missing = 0;
+    for (const file of files) {
+      job.signal.throwIfAborted();
+      const key = JSON.stringify([file.storageId, file.path, file.filename]);
+      if (this.seen.has(key)) continue;
+      const source = await findUpload(roots.get(file.storageId), file);
+      if (source === undefined) {
+        this.missing += 1;
+        continue;
+      }
+      const name = `files/${String(this.parts.length + 1).padStart(6, '0')}`;
+      await keep(source, work.file(name));
+      const { size, sha256 } = await digestFile(work.file(name), job.signal);
+      this.parts.push({ name, size, sha256, file });
+      this.seen.add(key);
+      job.advance(size);
     }
-    const name = `files/${String(parts.length + 1).padStart(6, '0')}`;
-    await keep(source, work.file(name));
-    const { size, sha256 } = await digestFile(work.file(name), job.signal);
-    parts.push({ name, size, sha256, file });
-    job.advance(size);
   }
-  if (missing) job.warn('missing-files');
-  return { parts, missing };
 }
 
 /**
- * Makes an archive of one application, while it runs or sleeps: the dump shows one moment; a file that is uploaded while
- * it is made may be missing.
+ * Makes an archive of one application, while it runs or sleeps: the dump shows one moment. Files are looked for before
+ * it and after it, so that hardly one is missing that was uploaded or deleted meanwhile.
  * @returns the archive, in the work folder
  */
 export async function exportApplication(order: ExportOrder): Promise<{ file: string; manifest: ArchiveManifest }> {
@@ -98,17 +107,18 @@ export async function exportApplication(order: ExportOrder): Promise<{ file: str
   const nocobase = await examineExport(tools, record, place);
   const database = await tools.describe(place);
   const createdAt = new Date().toISOString();
+  const files = new FileCollection(order);
+  job.enter('files');
+  await files.collect();
   const parts = [await dumpDatabase(order)];
-  const sources = new Map<string, string>();
+  await files.collect();
+  if (files.missing) job.warn('missing-files');
   const key = await findKey(record.name);
   if (key.file) {
     await copyFile(key.file, work.file(KEY_PART));
     parts.push({ name: KEY_PART, ...(await digestFile(work.file(KEY_PART))) });
   }
-  // Rows first, files afterwards: a file that is deleted in between is counted as missing, no row is without its count.
-  const files = await collectFiles(order);
   parts.push(...files.parts);
-  for (const { name } of parts) sources.set(name, work.file(name));
   const { name, displayName, icon } = record;
   const manifest: ArchiveManifest = {
     format: ARCHIVE_FORMAT,
@@ -124,6 +134,6 @@ export async function exportApplication(order: ExportOrder): Promise<{ file: str
   job.enter('pack', contentSize(manifest));
   const file = work.file('archive.tar');
   const progress = { signal: job.signal, onProgress: job.advance };
-  await writeArchive(file, manifest, (part) => sources.get(part.name) ?? work.file(part.name), progress);
+  await writeArchive(file, manifest, (part) => work.file(part.name), progress);
   return { file, manifest };
 }

@@ -1,5 +1,6 @@
 import '../../helpers/in-process-environment';
 import { existsSync, mkdirSync, readFileSync, statSync, writeFileSync } from 'node:fs';
+import http from 'node:http';
 import path from 'node:path';
 import request from 'supertest';
 import { ArchiveWorld, GREETING, PLANTED, sha256, USERS, type Job } from '../../helpers/archive-world';
@@ -91,6 +92,11 @@ describeWithPostgres('archives of applications', () => {
     expect(await world.tables(world.sibling)).toEqual(before.tables);
     expect(world.work()).toEqual([]);
 
+    // What is encrypted in its database can be read.
+    const key = (of: string) => readFileSync(path.join(world.app.storage, 'apps', of, 'aes_key.dat'), 'hex');
+    expect(key(name)).toBe(key(world.source));
+    expect(key(name)).not.toBe(key(world.sibling));
+
     // What must not be the same for two.
     const secret = (of: string) => world.app.service.secrets(world.app.service.registry.get(of) as never).jwtSecret;
     expect(secret(name)).toMatch(/^[0-9a-f]{64}$/);
@@ -129,6 +135,67 @@ describeWithPostgres('archives of applications', () => {
     expect((await world.signIn(name)).status).toBe(200);
     await world.app.until('nothing of the upload is left', () => Promise.resolve(world.work().length === 0));
     await world.post('destroy', {}, `?filterByTk=${name}&dropDatabase=true&purge=true`);
+  });
+
+  it('are made of a sleeping application, which sleeps on', async () => {
+    await world.app.service.runner(world.source)?.stop('sleep');
+    const { body } = await world.post('export', {}, `?filterByTk=${world.source}&wait=true`);
+    const job = world.data<Job>({ body });
+    expect(job.outcome).toBe('done');
+    expect(world.app.service.describe(world.source)?.state).toBe('asleep');
+    expect(world.app.supervisor.apps[world.source]).toBeUndefined();
+    expect((await world.post('deleteArchive', {}, `?filterByTk=${job.archive}`)).status).toBe(200);
+  });
+
+  it('of an application in a schema become one with a database of its own', async () => {
+    const [before, after] = [world.app.name('in_schema'), world.app.name('in_database')];
+    const admin = { username: 'somebody', password: PLANTED };
+    const options = { plugins: USERS, dbConnType: 'new_schema' };
+    expect((await world.post('create', { name: before, options, admin }, '?wait=true')).status).toBe(200);
+    const { body } = await world.post('export', {}, `?filterByTk=${before}&wait=true`);
+    const { archive, outcome } = world.data<Job>({ body });
+    expect(outcome).toBe('done');
+    expect(world.outcome(await world.importing(after, { archive }))).toEqual([200, undefined]);
+    expect([await world.visit(after), (await world.signIn(after)).status]).toEqual([200, 200]);
+    const schemas = await world.app.sql(
+      `SELECT DISTINCT schemaname FROM pg_tables WHERE schemaname !~ '^(pg_|information_schema)'`,
+      [],
+      after,
+    );
+    expect(schemas).toEqual([{ schemaname: 'public' }]);
+    // Nothing of the main application, which is in the same database as the schema was.
+    expect(await world.app.sql(`SELECT 1 FROM pg_tables WHERE tablename = 'applications'`, [], after)).toEqual([]);
+    for (const name of [before, after]) {
+      const destroyed = await world.post('destroy', {}, `?filterByTk=${name}&dropDatabase=true&purge=true`);
+      expect(world.outcome(destroyed)).toEqual([200, undefined]);
+    }
+  });
+
+  it('are refused where they are too large, and forgotten where the client hangs up', async () => {
+    const { config } = world.app.service;
+    const { archiveMaxBytes } = config;
+    const before = await world.traces();
+    config.archiveMaxBytes = 2 ** 10;
+    const url = `${await world.app.listen()}/api/applications:import`;
+    const content = readFileSync(path.join(world.folder(), world.archive));
+    const name = world.app.name('large');
+    const answer = await request(url)
+      .post('')
+      .field('name', name)
+      .attach('file', content, 'x.tar')
+      .ok(() => true);
+    expect(world.outcome(answer)).toEqual([413, 'APP_ARCHIVE_TOO_LARGE']);
+    expect(world.outcome(await world.importing(name))).toEqual([413, 'APP_ARCHIVE_TOO_LARGE']);
+    config.archiveMaxBytes = archiveMaxBytes;
+
+    const headers = { 'Content-Type': 'multipart/form-data; boundary=x', 'Content-Length': 1_000_000 };
+    const upload = http.request(url, { method: 'POST', headers });
+    upload.on('error', () => undefined);
+    upload.write('--x\r\nContent-Disposition: form-data; name="file"; filename="a.tar"\r\n\r\nabc');
+    await world.app.until('it has begun', () => Promise.resolve(world.work().length === 1));
+    upload.destroy();
+    await world.app.until('nothing of it is left', () => Promise.resolve(world.work().length === 0));
+    expect(await world.traces()).toEqual(before);
   });
 
   it('takes back at the next start what a killed process had begun', async () => {
