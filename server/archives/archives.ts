@@ -7,7 +7,7 @@ import { SYSTEM, type Actor, type AppEvent } from '../../src/events';
 import type { AppPlaces } from '../app-places';
 import type { SupervisorConfig } from '../config';
 import { ProgramFailure } from '../databases/child-program';
-import { dumpToolsOf } from '../databases/dump-tools';
+import { dumpToolsOf } from '../databases/dump-dialects';
 import type { AppSecrets, SecretBox } from '../databases/secrets';
 import type { AppVersions } from '../lifecycle/versions';
 import { COLLECTION, type Registry } from '../registry';

@@ -3,7 +3,8 @@ import { KEY_PART, type ArchivedFile, type ArchiveManifest, type ArchivePart } f
 import { AppError } from '../../src/errors';
 import type { StoredVersions, UpgradeVerdict } from '../../src/policies/upgrade-plan';
 import type { DatabaseProvisioner } from '../databases/provisioner';
-import { dumpToolsOf, type DumpTools, type RenamedFile } from '../databases/dump-tools';
+import { dumpToolsOf } from '../databases/dump-dialects';
+import type { DumpTools, RenamedFile } from '../databases/dump-tools';
 import type { Place } from '../databases/place';
 import type { OpenArchive } from './archive-file';
 import type { ArchiveJob } from './archive-job';

@@ -1,8 +1,6 @@
 import type { Readable, Writable } from 'node:stream';
 import type { ArchivedDatabase, ArchivedFile } from '../../src/archive-manifest';
-import { AppError } from '../../src/errors';
 import type { Place } from './place';
-import { postgresDump } from './postgres-dump';
 
 /** How a program is let work. */
 export interface ToolRun {
@@ -44,13 +42,4 @@ export interface DumpTools {
   readFiles(place: Place): Promise<{ storages: LocalStorage[]; files: ArchivedFile[] }>;
   /** Makes the rows say where the files lie here: in NocoBase's own folder, some under another name. */
   moveFiles(place: Place, renamed: readonly RenamedFile[]): Promise<void>;
-}
-
-const TOOLS: Readonly<Record<string, DumpTools>> = { postgres: postgresDump };
-
-/** @throws APP_DUMP_UNSUPPORTED */
-export function dumpToolsOf(dialect: string): DumpTools {
-  const tools = TOOLS[dialect];
-  if (!tools) throw new AppError('APP_DUMP_UNSUPPORTED', { reason: `there are no programs for "${dialect}"` });
-  return tools;
 }
