@@ -12,6 +12,7 @@ const FLOORS = [
   ['routing/'],
   ['registrar.ts'],
   ['app-service.ts'],
+  ['archives/'],
   ['app-view.ts', 'recycle-bin.ts', 'fleet-upgrade.ts', 'fault-desk.ts', 'app-places.ts'],
   ['instance-options.ts'],
   ['registry.ts', 'app-options.ts', 'enabled-mark.ts', 'error-answers.ts', 'timeline.ts', 'actor.ts'],

@@ -68,7 +68,8 @@ export class AppPlaces {
     }
   }
 
-  private place(record: AppRecord, secrets?: AppSecrets): Place {
+  /** @throws APP_DATABASE_UNSUPPORTED */
+  place(record: AppRecord, secrets?: AppSecrets): Place {
     const place = placeOf(record, this.host.options.database(record, secrets), this.server());
     if (!place.elsewhere) return place;
     return { ...place, server: this.counted(place.server), inside: this.counted(place.inside) };

@@ -9,6 +9,7 @@ import { SYSTEM, type Actor, type AppEvent } from '../src/events';
 import { viewOf, type AppView } from './app-view';
 import { readConfig, type SupervisorConfig } from './config';
 import { AppPlaces } from './app-places';
+import { Archives } from './archives/archives';
 import { answerErrors } from './error-answers';
 import { forgetGatewayLogger, readPackageVersion } from './core';
 import { DatabaseCopies } from './databases/copies';
@@ -66,6 +67,7 @@ export class AppService implements RunnerHost {
   readonly versions = new AppVersions(() => this.mainApp().getPackageVersion(), readPackageVersion);
   readonly upgrades = new FleetUpgrade(this);
   readonly bin = new RecycleBin(this);
+  readonly archives: Archives;
   readonly secretBox: SecretBox;
   private readonly runningListeners = new Set<(name: string) => void>();
   private readonly faults: FaultDesk;
@@ -97,6 +99,7 @@ export class AppService implements RunnerHost {
     });
     this.provisioner = this.places.provisioner;
     this.copies = new DatabaseCopies(this);
+    this.archives = new Archives(this);
   }
 
   get fence(): FaultFence {
@@ -167,6 +170,7 @@ export class AppService implements RunnerHost {
       this.sleeper.start();
       this.waker.start();
       this.bin.start();
+      this.archives.start();
     }
     // One turn of the event loop: the first eager applications are registered when the main application says it is up.
     await new Promise<void>((done) => setImmediate(done));
@@ -177,6 +181,7 @@ export class AppService implements RunnerHost {
     this.sleeper.stop();
     this.waker.stop();
     this.bin.stop();
+    this.archives.stop();
     this.obstacle = obstacle;
     this.currentPhase = obstacle ? 'inert' : 'off';
     this.instanceOptions.uninstall();
@@ -390,7 +395,7 @@ export class AppService implements RunnerHost {
 
   /** The plugin is disabled: everything that it runs ends; what an operator decided stays as it is. */
   async shutDown(): Promise<void> {
-    await this.upgrades.end();
+    await Promise.all([this.upgrades.end(), this.archives.end()]);
     this.sleeper.stop();
     this.waker.stop();
     this.bin.stop();
@@ -411,7 +416,7 @@ export class AppService implements RunnerHost {
   async endAll(): Promise<void> {
     const runners = [...this.runners.values()];
     for (const runner of runners) runner.giveUpBoot();
-    await Promise.all(runners.map((runner) => runner.stop('shutdown')));
+    await Promise.all([...runners.map((runner) => runner.stop('shutdown')), this.archives.end()]);
   }
 
   /** Stop and Start as one operation. */

@@ -44,6 +44,12 @@ export interface SupervisorConfig {
   shutdownTimeoutMs: number;
   /** How long a removed application can be restored; 0 means not at all. */
   removalRetentionMs: number;
+  /** How long an archive of an application is kept; 0 means until somebody deletes it. */
+  archiveRetentionMs: number;
+  /** What an archive that is imported may have, in bytes. */
+  archiveMaxBytes: number;
+  /** After this time the dump or the restoring of a database is given up. */
+  archiveTimeoutMs: number;
   /** How many uncaught exceptions of one application are borne. */
   faults: FaultLimit;
   /** Whether applications start by the shortcuts of `lifecycle/fast-start/`. */
@@ -169,6 +175,9 @@ export function readConfig(env: NodeJS.ProcessEnv, warn: Warn): SupervisorConfig
     sleepIntervalMs: seconds('APP_SUPERVISOR_SLEEP_INTERVAL', 30, 1),
     shutdownTimeoutMs: seconds('APP_SUPERVISOR_SHUTDOWN_TIMEOUT', 20, 1),
     removalRetentionMs: wholeNumber(env, 'APP_SUPERVISOR_REMOVAL_RETENTION', 7, 0, warn) * 86_400_000,
+    archiveRetentionMs: wholeNumber(env, 'APP_SUPERVISOR_ARCHIVE_RETENTION', 7, 0, warn) * 86_400_000,
+    archiveMaxBytes: wholeNumber(env, 'APP_SUPERVISOR_ARCHIVE_MAX_SIZE', 20_480, 1, warn) * 2 ** 20,
+    archiveTimeoutMs: seconds('APP_SUPERVISOR_ARCHIVE_TIMEOUT', 3_600, 1),
     faults: { max: wholeNumber(env, 'APP_SUPERVISOR_MAX_FAULTS', 10, 0, warn), withinMs: FAULT_WINDOW_MS },
     fastStart: unlessOff(env, 'APP_SUPERVISOR_FAST_START', warn),
     templates: unlessOff(env, 'APP_SUPERVISOR_TEMPLATES', warn),

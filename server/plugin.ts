@@ -8,6 +8,7 @@ import { answerErrors } from './error-answers';
 import { Registrar } from './registrar';
 import { bindCollection } from './registration';
 import { defineApplications } from './resources/applications';
+import { defineArchives } from './resources/archives';
 import { defineSupervisor, refuseApplications } from './resources/supervisor';
 import { closeDoors, joinSelectors, openDoors, welcomeAnew } from './routing/doors';
 
@@ -61,6 +62,7 @@ export class PluginAppSupervisor extends Plugin {
     const registrar = new Registrar(service);
     bindCollection(app, service, registrar);
     defineApplications(app, service, registrar);
+    defineArchives(app, service, registrar);
     // NocoBase awaits what these return, though their types do not say so.
     /* eslint-disable @typescript-eslint/no-misused-promises */
     app.on('afterStart', () => this.activate(service));

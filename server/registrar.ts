@@ -32,6 +32,8 @@ export interface WriteContext {
   cloneOf?: string;
   /** In which the row is written: what is read of the main application meanwhile needs no connection besides. */
   transaction?: unknown;
+  /** Of an import, which has made the database and marked it with this. */
+  importToken?: string;
 }
 
 /**
@@ -48,9 +50,12 @@ export class Registrar {
   async prepareCreate(row: RowModel, context: WriteContext): Promise<void> {
     const values = row.get() as Record<string, unknown>;
     if (!values.name) row.set('name', this.freeName(values.displayName));
-    const input = checkCreate({ ...values, name: row.get('name'), admin: row.get('admin'), adopt: row.get('adopt') });
-    this.assertFree(input.name, input.cname);
-    const { options, secrets } = splitOptions(input.options, input.name);
+    const { input, options, secrets } = this.examine({
+      ...values,
+      name: row.get('name'),
+      admin: row.get('admin'),
+      adopt: row.get('adopt'),
+    });
     secrets.jwtSecret ??= generateSecret();
     const { cloneOf } = context;
     // A clone keeps the users of its original.
@@ -63,8 +68,10 @@ export class Registrar {
     // What is taken in is made already, and has its administrator.
     if (adopted) delete secrets.admin;
     const readyAt = new Date().toISOString();
+    const { importToken } = context;
     const made = { ownershipToken: randomUUID(), ...(cloneOf && { cloneOf }) };
-    const provisioning = adopted ? { readyAt } : exists ? {} : made;
+    const taken = { readyAt, ...(importToken === undefined ? {} : { ownershipToken: importToken }) };
+    const provisioning = adopted ? taken : exists ? {} : made;
     const complete = {
       ...input,
       admin: undefined,
@@ -77,6 +84,13 @@ export class Registrar {
     for (const [field, value] of Object.entries(complete)) if (value !== undefined) row.set(field, value);
     row.set('admin', null);
     row.set('adopt', null);
+  }
+
+  /** What a caller gives at create, checked, with names that are free. @throws what is wrong with it */
+  examine(values: Record<string, unknown>) {
+    const input = checkCreate(values);
+    this.assertFree(input.name, input.cname);
+    return { input, ...splitOptions(input.options, input.name) };
   }
 
   /** The row is written: the application exists for routing, and its making begins. */
@@ -92,7 +106,10 @@ export class Registrar {
   /** An application that was made before: it rests, until somebody visits it. */
   private async takeIn({ name, startMode }: AppRecord, runner: AppRunner, context: WriteContext): Promise<void> {
     const by = actorOf(context.currentUser);
-    this.service.tell({ application: name, type: 'created', at: Date.now(), by, reason: 'adopted' });
+    // An import tells of itself.
+    if (context.importToken === undefined) {
+      this.service.tell({ application: name, type: 'created', at: Date.now(), by, reason: 'adopted' });
+    }
     if (startMode === 'eager') await runner.wake('background', by);
   }
 

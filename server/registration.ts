@@ -10,12 +10,16 @@ interface Transaction {
 
 interface WriteOptions {
   transaction?: Transaction;
-  context?: { waitSubAppInstall?: boolean; cloneOf?: string; state?: { currentUser?: { id?: unknown } } };
+  context?: Pick<WriteContext, 'cloneOf' | 'importToken'> & {
+    waitSubAppInstall?: boolean;
+    state?: { currentUser?: { id?: unknown } };
+  };
 }
 
-/** On whose behalf. */
+/** On whose behalf, and with what. */
 function writeContext({ context, transaction }: WriteOptions): WriteContext {
-  return { currentUser: context?.state?.currentUser, cloneOf: context?.cloneOf, transaction };
+  const { cloneOf, importToken, state } = context ?? {};
+  return { currentUser: state?.currentUser, cloneOf, importToken, transaction };
 }
 
 /**

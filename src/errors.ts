@@ -160,6 +160,44 @@ export const ERROR_TABLE = {
   },
   APP_CLONE_REFUSED: { status: 409, message: 'The application "{name}" cannot be cloned: {reason}.' },
   APP_DATABASE_FAILED: { status: 503, message: 'The database refused the operation ({reason}).' },
+  APP_DUMP_UNSUPPORTED: {
+    status: 400,
+    message: 'Applications with this database cannot be exported or imported: {reason}.',
+  },
+  APP_DUMP_TOOL_MISSING: {
+    status: 503,
+    message:
+      'The program "{program}" is not installed where NocoBase runs; install the client programs of the database there.',
+  },
+  APP_DUMP_TOOL_OLD: {
+    status: 503,
+    message: 'The program "{program}" is of version {version}; version {needed} or a newer one is needed.',
+  },
+  APP_DUMP_FAILED: { status: 503, message: 'The program "{program}" did not do its work ({reason}); see the log.' },
+  APP_DUMP_TIMEOUT: {
+    status: 503,
+    message:
+      'The program "{program}" was not done after {seconds} seconds and was ended; raise APP_SUPERVISOR_ARCHIVE_TIMEOUT.',
+  },
+  APP_ARCHIVE_NOT_FOUND: { status: 404, message: 'The archive "{archive}" does not exist.' },
+  APP_ARCHIVE_INVALID: { status: 422, message: 'The archive cannot be used: {reason}.' },
+  APP_ARCHIVE_TOO_LARGE: {
+    status: 413,
+    message: 'The archive is larger than {limit} MB; raise APP_SUPERVISOR_ARCHIVE_MAX_SIZE if that is intended.',
+  },
+  APP_ARCHIVE_NEWER: {
+    status: 409,
+    message: 'The archive is of NocoBase {stored}, and this is {installed}; upgrade this NocoBase first.',
+  },
+  APP_ARCHIVE_UNFIT: { status: 409, message: 'This cannot be done with this application or archive: {reason}.' },
+  APP_ARCHIVE_BUSY: {
+    status: 409,
+    message: 'An export or import is under way ({count} in all); wait until it has ended.',
+  },
+  APP_ARCHIVE_STORAGE: {
+    status: 503,
+    message: 'The archive or its files could not be written or read ({reason}); check the disk.',
+  },
   APP_SECRETS_UNREADABLE: {
     status: 503,
     message:

@@ -16,6 +16,9 @@ export const APP_EVENT_TYPES = {
   removed: { label: 'Removed' },
   restored: { label: 'Restored' },
   purged: { label: 'Purged' },
+  exported: { label: 'Exported' },
+  'export-failed': { label: 'Export failed' },
+  imported: { label: 'Imported' },
 } as const satisfies Record<string, { label: string }>;
 
 export type AppEventType = keyof typeof APP_EVENT_TYPES;

@@ -11,8 +11,8 @@ function read(env: Record<string, string | undefined>): { config: SupervisorConf
 type NumberField =
   | ('waitTimeoutMs' | 'maxWaiting' | 'bootTimeoutMs' | 'bootConcurrency' | 'drainTimeoutMs' | 'shutdownTimeoutMs')
   | 'upgradeConcurrency'
-  | 'removalRetentionMs'
-  | ('idleTimeoutMs' | 'maxRunning' | 'sleepIntervalMs');
+  | ('removalRetentionMs' | 'archiveRetentionMs')
+  | ('idleTimeoutMs' | 'maxRunning' | 'sleepIntervalMs' | 'archiveTimeoutMs');
 
 const numbers: { variable: string; field: NumberField; fallback: number; min: number; unit: number }[] = [
   { variable: 'APP_SUPERVISOR_WAIT_TIMEOUT', field: 'waitTimeoutMs', fallback: 55, min: 1, unit: 1_000 },
@@ -26,6 +26,8 @@ const numbers: { variable: string; field: NumberField; fallback: number; min: nu
   { variable: 'APP_SUPERVISOR_SLEEP_INTERVAL', field: 'sleepIntervalMs', fallback: 30, min: 1, unit: 1_000 },
   { variable: 'APP_SUPERVISOR_SHUTDOWN_TIMEOUT', field: 'shutdownTimeoutMs', fallback: 20, min: 1, unit: 1_000 },
   { variable: 'APP_SUPERVISOR_REMOVAL_RETENTION', field: 'removalRetentionMs', fallback: 7, min: 0, unit: 86_400_000 },
+  { variable: 'APP_SUPERVISOR_ARCHIVE_RETENTION', field: 'archiveRetentionMs', fallback: 7, min: 0, unit: 86_400_000 },
+  { variable: 'APP_SUPERVISOR_ARCHIVE_TIMEOUT', field: 'archiveTimeoutMs', fallback: 3_600, min: 1, unit: 1_000 },
 ];
 
 describe('without an environment', () => {
@@ -50,6 +52,9 @@ describe('without an environment', () => {
       sleepIntervalMs: 30_000,
       shutdownTimeoutMs: 20_000,
       removalRetentionMs: 7 * 86_400_000,
+      archiveRetentionMs: 7 * 86_400_000,
+      archiveMaxBytes: 20_480 * 2 ** 20,
+      archiveTimeoutMs: 3_600_000,
       faults: { max: 10, withinMs: 60_000 },
       fastStart: true,
       templates: true,
@@ -109,6 +114,14 @@ describe('APP_SUPERVISOR_MAX_MEMORY', () => {
   it('takes megabytes, and 0 for no limit', () => {
     expect([limit('3000'), limit('0'), limit('-1') > 0]).toEqual([3_000, 0, true]);
     expect(read({ APP_SUPERVISOR_MAX_MEMORY: '-1' }).warnings).toHaveLength(1);
+  });
+});
+
+describe('APP_SUPERVISOR_ARCHIVE_MAX_SIZE', () => {
+  it('takes megabytes, at least one', () => {
+    expect(read({ APP_SUPERVISOR_ARCHIVE_MAX_SIZE: '3' }).config.archiveMaxBytes).toBe(3 * 2 ** 20);
+    const { config, warnings } = read({ APP_SUPERVISOR_ARCHIVE_MAX_SIZE: '0' });
+    expect([config.archiveMaxBytes, warnings.length]).toEqual([20_480 * 2 ** 20, 1]);
   });
 });
 

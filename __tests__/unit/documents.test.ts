@@ -88,8 +88,9 @@ describe('documents', () => {
   });
 
   it('describe every action in swagger and in the API document', () => {
-    const actions = namesIn(read('server/resources/applications.ts'), /^ {4}(\w+): (?:async \(ctx|perform\()/gm);
-    expect(actions).toEqual(expect.arrayContaining(['list', 'create', 'start']));
+    const code = ['applications', 'archives'].map((file) => read(`server/resources/${file}.ts`)).join('\n');
+    const actions = namesIn(code, /^ {4}(\w+): (?:async \(ctx|perform\()/gm);
+    expect(actions).toEqual(expect.arrayContaining(['list', 'create', 'start', 'export', 'import']));
     const paths = Object.keys((swagger as { paths: object }).paths).sort();
     expect(paths).toEqual([...actions.map((action) => `/applications:${action}`), '/appSupervisor:info'].sort());
     const checks = namesIn(read('docs/api.md'), /^\| `(\w+)` +\| (?:the values|whether)/gm);

@@ -7,6 +7,7 @@ export const serverExternals = [
   'koa',
   'lodash',
   'mariadb',
+  'multer',
   'mysql2',
   'pg',
   'qs',

@@ -12,19 +12,19 @@ import { COLLECTION } from '../registry';
 import { EVENTS_KEPT } from '../timeline';
 import { actorOf } from '../actor';
 
-type Handler = (ctx: Context, next: () => Promise<void>) => Promise<void>;
+export type Handler = (ctx: Context, next: () => Promise<void>) => Promise<void>;
 
-const CREATABLE_FIELDS = [
+export const CREATABLE_FIELDS = [
   ...['name', 'displayName', 'cname', 'icon', 'pinned', 'startMode', 'options', 'admin', 'adopt'],
   ...['idleTimeout', 'keepAwake', 'onSchedule'],
 ];
 /** What may be said of a clone; the rest is as in its original. */
 const CLONED_FIELDS = ['name', 'displayName', 'cname', 'startMode', 'admin'];
-const CLOSED_ACTIONS = ['updateOrCreate', 'firstOrCreate', 'query', 'add', 'set', 'remove', 'toggle', 'export'];
+const CLOSED_ACTIONS = ['updateOrCreate', 'firstOrCreate', 'query', 'add', 'set', 'remove', 'toggle'];
 const MAX_PAGE_SIZE = 2_000;
 const EVENTS_SHOWN = 20;
 
-function flag(value: unknown): boolean {
+export function flag(value: unknown): boolean {
   return value === true || value === 'true' || value === '1' || value === 1;
 }
 
@@ -33,7 +33,7 @@ function positive(value: unknown, fallback: number, max: number): number {
   return Number.isSafeInteger(number) && number > 0 ? Math.min(number, max) : fallback;
 }
 
-function pick(values: unknown, fields: readonly string[]): Record<string, unknown> {
+export function pick(values: unknown, fields: readonly string[]): Record<string, unknown> {
   const given = isPlainObject(values) ? values : {};
   return Object.fromEntries(fields.filter((field) => field in given).map((field) => [field, given[field]]));
 }
@@ -41,7 +41,7 @@ function pick(values: unknown, fields: readonly string[]): Record<string, unknow
 const GIVEN = Symbol('values of an application as the caller gave them');
 
 /** The values that the caller gave; what NocoBase holds of them, and logs, is without secrets. */
-function given(ctx: Context): unknown {
+export function given(ctx: Context): unknown {
   const state = ctx.state as Record<symbol, unknown>;
   return GIVEN in state ? state[GIVEN] : ctx.action.params.values;
 }
@@ -57,7 +57,7 @@ async function concealSecrets(ctx: Context, next: () => Promise<void>): Promise<
 }
 
 /** The one application that an action is for. @throws APP_NOT_FOUND */
-function target(ctx: Context): string {
+export function target(ctx: Context): string {
   const key = ctx.action.params.filterByTk;
   if (typeof key === 'string' && key !== '') return key;
   throw new AppError('APP_NOT_FOUND', { name: typeof key === 'string' ? key : typeof key });
@@ -97,6 +97,13 @@ function explainWriteError(error: unknown, values: Record<string, unknown>): unk
     return new AppError('APP_DOMAIN_TAKEN', { domain: String(values.cname), owner: 'another application' }, error);
   }
   return new AppError('APP_NAME_TAKEN', { name: String(values.name) }, error);
+}
+
+export function refuseUnlessActive(service: AppService, handler: Handler): Handler {
+  return async (ctx, next) => {
+    if (!service.active) throw service.obstacle ?? new AppError('APP_SUPERVISOR_RESTART_REQUIRED');
+    await handler(ctx, next);
+  };
 }
 
 /** The REST actions of `applications`; each validates, asks the service, and answers with the application as it is. */
@@ -284,16 +291,9 @@ export function defineApplications(app: Application, service: AppService, regist
       await next();
     },
   };
-
-  const refuseUnlessActive = (handler: Handler): Handler => {
-    return async (ctx, next) => {
-      if (!service.active) throw service.obstacle ?? new AppError('APP_SUPERVISOR_RESTART_REQUIRED');
-      await handler(ctx, next);
-    };
-  };
   const guarded: [string, Handler][] = Object.entries(handlers).map(([action, handler]) => [
     `${COLLECTION}:${action}`,
-    refuseUnlessActive(handler),
+    refuseUnlessActive(service, handler),
   ]);
   // NocoBase's general actions of a collection would go past what is checked and hidden here.
   const closed: Handler = (ctx) => ctx.throw(404);

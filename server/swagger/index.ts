@@ -1,19 +1,9 @@
 import { version } from '../../package.json';
+import { archivePaths, archiveSchemas } from './archives';
+import { answer, data, denied, error, filterByTk, json, query, tags, unknown, wait } from './pieces';
 import { ref, schemas } from './schemas';
 
-const json = (schema: object) => ({ 'application/json': { schema } });
-const answer = (description: string, schema: object) => ({ description, content: json(schema) });
-const data = (schema: object) => ({ type: 'object', properties: { data: schema } });
-const error = (description: string) => answer(description, ref('Errors'));
-
-const query = (name: string, schema: object, description: string) => ({ name, in: 'query', description, schema });
-const filterByTk = { ...query('filterByTk', { type: 'string' }, 'The ID of the application.'), required: true };
 const names = { type: 'array', items: { type: 'string' } };
-const wait = query(
-  'wait',
-  { type: 'boolean', default: false },
-  'Answer when it is done, or failed and why, instead of when the work is accepted.',
-);
 const dropDatabase = query(
   'dropDatabase',
   { type: 'boolean', default: false },
@@ -29,10 +19,6 @@ const purge = query(
 const withEvents = {
   allOf: [ref('Application'), { type: 'object', properties: { events: { type: 'array', items: ref('Event') } } }],
 };
-
-const tags = ['applications'];
-const denied = { 401: error('Not signed in.'), 403: error('The role may not do this.') };
-const unknown = { 404: error('There is no such application.') };
 
 /** start, stop, restart: they answer with the application as it then is. */
 const operation = (summary: string) => ({
@@ -254,6 +240,7 @@ export default {
         },
       },
     },
+    ...archivePaths,
     '/appSupervisor:info': {
       get: {
         tags: ['appSupervisor'],
@@ -262,5 +249,5 @@ export default {
       },
     },
   },
-  components: { schemas },
+  components: { schemas: { ...schemas, ...archiveSchemas } },
 };

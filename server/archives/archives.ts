@@ -1,0 +1,267 @@
+import { randomUUID } from 'node:crypto';
+import type { Application, AppSupervisor } from '@nocobase/server';
+import { storagePathJoin } from '@nocobase/utils';
+import type { AppRecord, CreateInput } from '../../src/app-record';
+import { AppError } from '../../src/errors';
+import { SYSTEM, type Actor, type AppEvent } from '../../src/events';
+import type { AppPlaces } from '../app-places';
+import type { SupervisorConfig } from '../config';
+import { ProgramFailure } from '../databases/child-program';
+import { dumpToolsOf } from '../databases/dump-dialects';
+import type { AppSecrets, SecretBox } from '../databases/secrets';
+import type { AppVersions } from '../lifecycle/versions';
+import { COLLECTION, type Registry } from '../registry';
+import { openArchive } from './archive-file';
+import { ArchiveJob, explain } from './archive-job';
+import { ArchiveStore } from './archive-store';
+import { examineExport, exportApplication } from './export';
+import { examineImport, importApplication, undoImport } from './import';
+import { WorkFolder } from './work-folder';
+
+/** What exports and imports need of the process around them. */
+export interface ArchivesHost {
+  config: SupervisorConfig;
+  supervisor: Pick<AppSupervisor, 'logger'>;
+  registry: Registry;
+  places: AppPlaces;
+  versions: AppVersions;
+  secretBox: SecretBox;
+  mainApp(): Application;
+  tell(event: AppEvent): void;
+}
+
+/** A new application as a caller of `import` describes it, checked. */
+export interface ImportWish {
+  values: Record<string, unknown>;
+  input: CreateInput;
+  options: AppRecord['options'];
+  secrets: AppSecrets;
+  currentUser?: unknown;
+  by?: Actor;
+}
+
+/** At a time, of both kinds: each keeps a program, a database and a disk busy. */
+const MAX_RUNNING = 2;
+const REMEMBERED = 50;
+const LOOK_MS = 10 * 60_000;
+
+/**
+ * Moves applications: exports one to an archive, makes one from an archive. What is under way is known to this process
+ * only; what a killed process left is taken back at the next start.
+ */
+export class Archives {
+  readonly store: ArchiveStore;
+  private jobs: ArchiveJob[] = [];
+  private readonly ownFolders = new Set<string>();
+  private timer?: NodeJS.Timeout;
+  private clearing: Promise<void> = Promise.resolve();
+
+  constructor(private readonly host: ArchivesHost) {
+    const folder = storagePathJoin('apps', 'main', 'exports');
+    this.store = new ArchiveStore(folder, host.config.archiveRetentionMs);
+  }
+
+  /** Clears away what is left or old, now and every few minutes. */
+  start(): void {
+    if (this.timer) return;
+    const look = () => {
+      this.clearing = this.clearing.then(() => this.clear());
+    };
+    look();
+    this.timer = setInterval(look, LOOK_MS);
+    this.timer.unref();
+  }
+
+  stop(): void {
+    clearInterval(this.timer);
+    this.timer = undefined;
+  }
+
+  /** Gives up what is under way, and resolves when nothing of it is left. */
+  async end(): Promise<void> {
+    this.stop();
+    for (const job of this.running()) job.giveUp(new AppError('APP_SHUTTING_DOWN'));
+    await Promise.all([...this.running().map(({ done }) => done), this.clearing]);
+  }
+
+  /** A folder of work; whoever opens it for a file that is brought closes it. */
+  async openFolder(): Promise<WorkFolder> {
+    const folder = await WorkFolder.make(this.store.workRoom);
+    this.ownFolders.add(folder.folder);
+    return folder;
+  }
+
+  async closeFolder(folder: WorkFolder): Promise<void> {
+    await folder.remove().catch(() => undefined);
+    this.ownFolders.delete(folder.folder);
+  }
+
+  /** The latest first. */
+  reports() {
+    return this.jobs.map((job) => job.report()).reverse();
+  }
+
+  /**
+   * Begins an export.
+   * @throws what stands against it: APP_ARCHIVE_BUSY, APP_ARCHIVE_UNFIT, APP_DUMP_*, and what the database says
+   */
+  async export(record: AppRecord, by: Actor = SYSTEM): Promise<ArchiveJob> {
+    const place = this.host.places.place(record);
+    const tools = dumpToolsOf(place.dialect.name);
+    await examineExport(tools, record, place);
+    return this.begin('export', record.name, by, async (job) => {
+      await this.inWorkFolder(async (work) => {
+        const timeoutMs = this.host.config.archiveTimeoutMs;
+        const { file, manifest } = await exportApplication({ record, place, tools, job, work, timeoutMs });
+        const { name } = await this.store.take(file, record.name, new Date(manifest.createdAt));
+        job.archive = name;
+      });
+      this.tell(job, 'exported');
+    });
+  }
+
+  /**
+   * Checks an archive from its first byte to its last, and begins to make an application from it.
+   * @throws APP_ARCHIVE_*, APP_DUMP_*, and what `create` refuses
+   */
+  async import(file: string, archiveName: string, wish: ImportWish): Promise<ArchiveJob> {
+    const { host } = this;
+    const { name } = wish.input;
+    this.assertIdle(name);
+    const archive = await openArchive(file, host.config.archiveMaxBytes).catch((error: unknown) => {
+      throw explain(error);
+    });
+    const token = randomUUID();
+    const plain: AppRecord = {
+      name,
+      startMode: 'lazy',
+      options: wish.options,
+      provisioning: { ownershipToken: token },
+    };
+    const record = { ...plain, secrets: host.secretBox.seal(name, wish.secrets) };
+    const place = host.places.place(record);
+    await examineImport(this.importHost, archive.manifest, name, place);
+    const { exists } = await host.places.clear(record, wish.secrets, false);
+    // What we did not make we could not take back.
+    if (exists) throw new AppError('APP_DATABASE_EXISTS', { database: place.database });
+    return this.begin('import', name, wish.by ?? SYSTEM, async (job) => {
+      job.archive = archiveName;
+      const timeoutMs = host.config.archiveTimeoutMs;
+      await this.inWorkFolder(async (work) => {
+        await importApplication(this.importHost, { record, place, archive, job, work, timeoutMs });
+        job.enter('register');
+        const { displayName, icon } = archive.manifest.application;
+        const values = { displayName, icon, ...wish.values, name, adopt: true, admin: undefined };
+        const context = { state: { currentUser: wish.currentUser }, importToken: token };
+        await host.mainApp().db.getRepository(COLLECTION).create({ values, context });
+      });
+      this.tell(job, 'imported');
+    });
+  }
+
+  private get importHost() {
+    const { places, versions } = this.host;
+    return {
+      provisioner: places.provisioner,
+      compare: versions.compare.bind(versions),
+    };
+  }
+
+  private running(): ArchiveJob[] {
+    return this.jobs.filter(({ running }) => running);
+  }
+
+  private assertIdle(name: string): void {
+    const running = this.running();
+    if (running.length < MAX_RUNNING && !running.some(({ application }) => application === name)) return;
+    throw new AppError('APP_ARCHIVE_BUSY', { count: running.length });
+  }
+
+  private begin(
+    kind: ArchiveJob['kind'],
+    name: string,
+    by: Actor,
+    work: (job: ArchiveJob) => Promise<void>,
+  ): ArchiveJob {
+    this.assertIdle(name);
+    const job = new ArchiveJob(kind, name, by);
+    this.jobs = [...this.jobs, job].slice(-REMEMBERED);
+    job.done = work(job).then(
+      () => job.end(),
+      (error: unknown) => this.failed(job, error),
+    );
+    return job;
+  }
+
+  private failed(job: ArchiveJob, error: unknown): void {
+    job.end(error);
+    const { kind, application, failure } = job;
+    const origin = failure?.origin;
+    // Already without secrets; of anything else only its kind.
+    const details = origin instanceof ProgramFailure ? origin.message : codeOf(origin);
+    this.host.supervisor.logger.error(`${kind} of application "${application}" failed: ${failure?.message}`, {
+      module: 'app-supervisor',
+      code: failure?.code,
+      details,
+    });
+    if (kind === 'export') this.tell(job, 'export-failed');
+  }
+
+  private tell({ application, by, archive, failure }: ArchiveJob, type: AppEvent['type']): void {
+    const message = failure?.message ?? archive ?? undefined;
+    this.host.tell({ application, type, at: Date.now(), by, reason: failure?.code, message });
+  }
+
+  /** Nothing of the folder is left afterwards, unless something could not be taken back: then at a later look. */
+  private async inWorkFolder(use: (work: WorkFolder) => Promise<void>): Promise<void> {
+    const work = await this.openFolder();
+    try {
+      await use(work);
+    } catch (error) {
+      await this.undo(work).catch((reason: unknown) => this.left(work, reason));
+      throw error;
+    } finally {
+      this.ownFolders.delete(work.folder);
+    }
+    await work.remove();
+  }
+
+  private async undo(work: WorkFolder): Promise<void> {
+    const record = await work.remembered();
+    // Where its row was written it is done, and only the folder was left.
+    if (!record || !(await this.isRegistered(record))) await undoImport(this.importHost, work);
+    await work.remove();
+  }
+
+  /** Asked of the database: what is in memory may be on its way out, and a mistake would drop an application's data. */
+  private async isRegistered({ name, provisioning }: AppRecord): Promise<boolean> {
+    const row = (await this.host.mainApp().db.getModel(COLLECTION).findOne({ where: { name } })) as {
+      get(field: string): unknown;
+    } | null;
+    const written = row?.get('provisioning') as AppRecord['provisioning'] | null;
+    return written?.ownershipToken !== undefined && written.ownershipToken === provisioning?.ownershipToken;
+  }
+
+  private left(work: WorkFolder, error: unknown): void {
+    const details = codeOf(error);
+    this.host.supervisor.logger.warn('what an import had made could not be taken back yet', { details });
+    work.rest();
+  }
+
+  private async clear(): Promise<void> {
+    try {
+      for (const work of await WorkFolder.abandoned(this.store.workRoom, this.ownFolders)) {
+        await this.undo(work).catch((error: unknown) => this.left(work, error));
+      }
+      await this.store.deleteOld();
+    } catch (error) {
+      this.host.supervisor.logger.warn('the folder of archives could not be cleared', { error: String(error) });
+    }
+  }
+}
+
+/** Of an error that nobody here knows, the one thing that cannot hold a secret. */
+function codeOf(error: unknown): string {
+  const { code } = (error ?? {}) as { code?: unknown };
+  return typeof code === 'string' ? code : '';
+}

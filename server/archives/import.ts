@@ -1,0 +1,113 @@
+import type { AppRecord } from '../../src/app-record';
+import { KEY_PART, type ArchivedFile, type ArchiveManifest, type ArchivePart } from '../../src/archive-manifest';
+import { AppError } from '../../src/errors';
+import type { StoredVersions, UpgradeVerdict } from '../../src/policies/upgrade-plan';
+import type { DatabaseProvisioner } from '../databases/provisioner';
+import { dumpToolsOf } from '../databases/dump-dialects';
+import type { DumpTools, RenamedFile } from '../databases/dump-tools';
+import type { Place } from '../databases/place';
+import type { OpenArchive } from './archive-file';
+import type { ArchiveJob } from './archive-job';
+import { placeKey, placeUpload } from './uploads';
+import type { WorkFolder } from './work-folder';
+
+interface ImportHost {
+  provisioner: DatabaseProvisioner;
+  compare: (name: string, stored: StoredVersions) => Promise<UpgradeVerdict>;
+}
+
+export interface ImportOrder {
+  /** Not registered yet; its provisioning carries the token that its database is marked with. */
+  record: AppRecord;
+  place: Place;
+  archive: OpenArchive;
+  job: ArchiveJob;
+  work: WorkFolder;
+  timeoutMs: number;
+}
+
+function unfit(reason: string): AppError {
+  return new AppError('APP_ARCHIVE_UNFIT', { reason });
+}
+
+async function assertNotNewer({ compare }: ImportHost, name: string, stored: StoredVersions): Promise<void> {
+  const { state, to } = await compare(name, stored);
+  if (state === 'newer') throw new AppError('APP_ARCHIVE_NEWER', { stored: stored.core ?? '', installed: to });
+}
+
+/**
+ * Whether an archive can become an application in this place; nothing is written.
+ * @throws APP_ARCHIVE_UNFIT, APP_ARCHIVE_NEWER, APP_DUMP_UNSUPPORTED, APP_DUMP_TOOL_MISSING, APP_DUMP_TOOL_OLD
+ */
+export async function examineImport(host: ImportHost, manifest: ArchiveManifest, name: string, place: Place) {
+  const { database, nocobase } = manifest;
+  await assertNotNewer(host, name, nocobase);
+  if (database.dialect !== place.dialect.name) {
+    throw unfit(`it holds a database of the kind "${database.dialect}", and this one is "${place.dialect.name}"`);
+  }
+  const { tablePrefix, underscored } = place.layout;
+  if (database.tablePrefix !== tablePrefix) {
+    throw unfit(`its tables are prefixed "${database.tablePrefix}", and here it would be "${tablePrefix}"`);
+  }
+  if (database.underscored !== underscored) throw unfit('DB_UNDERSCORED is not what it was where it was made');
+  // What a dump restores has the name of its schema; only in a database of its own can that be changed.
+  if (place.schema !== undefined) throw unfit('an application from an archive needs a database of its own');
+  await dumpToolsOf(database.dialect).assertCanRestore(database);
+}
+
+async function restoreDatabase(host: ImportHost, tools: DumpTools, order: ImportOrder): Promise<void> {
+  const { record, place, archive, job, work, timeoutMs } = order;
+  const { parts, database } = archive.manifest;
+  const [part] = parts as [ArchivePart];
+  job.enter('database');
+  await host.provisioner.create(record);
+  job.enter('restore', part.size);
+  const input = archive.read(part, job.signal);
+  input.on('data', (chunk: Buffer) => job.advance(chunk.length));
+  input.pause();
+  await tools.restore(place, database, input, { timeoutMs, signal: job.signal, folder: work.folder });
+  const stored = await place.dialect.readVersions(place.inside, place.layout);
+  if (!stored?.core) throw new AppError('APP_ARCHIVE_INVALID', { reason: 'its database holds no NocoBase' });
+  // The manifest may say anything; this is what will run.
+  await assertNotNewer(host, record.name, stored);
+}
+
+async function placeFiles(tools: DumpTools, { record, place, archive, job, work }: ImportOrder): Promise<void> {
+  const { manifest } = archive;
+  const files = manifest.parts.filter((part): part is ArchivePart & { file: ArchivedFile } => part.file !== undefined);
+  job.enter(
+    'files',
+    files.reduce((sum, { size }) => sum + size, 0),
+  );
+  const key = manifest.parts.find(({ name }) => name === KEY_PART);
+  const source = key && { part: key, source: () => archive.read(key, job.signal) };
+  if (!(await placeKey(record.name, manifest.keySha256, source, work))) job.warn('encryption-key');
+  const renamed: RenamedFile[] = [];
+  for (const part of files) {
+    job.signal.throwIfAborted();
+    const newFilename = await placeUpload(part, archive.read(part, job.signal), work);
+    if (newFilename !== part.file.filename) renamed.push({ ...part.file, newFilename });
+    job.advance(part.size);
+  }
+  await tools.moveFiles(place, renamed);
+  if (renamed.length) job.warn('renamed-files');
+  if (manifest.missingFiles) job.warn('missing-files');
+}
+
+/**
+ * Makes database and files of a new application out of an archive; its row is written by the caller, at the end. What
+ * is made is written down in the work folder before: `undoImport` takes it back, also in another process.
+ */
+export async function importApplication(host: ImportHost, order: ImportOrder): Promise<void> {
+  const tools = dumpToolsOf(order.place.dialect.name);
+  await order.work.remember(order.record);
+  await restoreDatabase(host, tools, order);
+  await placeFiles(tools, order);
+}
+
+/** Takes back all that an import has made; may be repeated. */
+export async function undoImport({ provisioner }: Pick<ImportHost, 'provisioner'>, work: WorkFolder): Promise<void> {
+  const record = await work.remembered();
+  if (record) await provisioner.drop(record);
+  await work.takeBack();
+}

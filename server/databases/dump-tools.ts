@@ -1,0 +1,45 @@
+import type { Readable, Writable } from 'node:stream';
+import type { ArchivedDatabase, ArchivedFile } from '../../src/archive-manifest';
+import type { Place } from './place';
+
+/** How a program is let work. */
+export interface ToolRun {
+  timeoutMs: number;
+  signal?: AbortSignal;
+  /** An empty folder of our own, for what a program must read from a file. */
+  folder: string;
+}
+
+/** A local storage of files, as the application's own rows describe it. */
+export interface LocalStorage {
+  id: string;
+  /** As it is written in the row; absent for NocoBase's default. */
+  documentRoot?: string;
+}
+
+/** A file that was given another name. */
+export interface RenamedFile extends ArchivedFile {
+  newFilename: string;
+}
+
+/**
+ * Taking an application's database to a file and back, with the programs of the database's makers, and what its tables
+ * say of its uploaded files. One for each kind of database; every method throws an `AppError`.
+ */
+export interface DumpTools {
+  /**
+   * Whether the programs are there and new enough for this server; what stands in the database, without its tables.
+   * @throws APP_DUMP_TOOL_MISSING, APP_DUMP_TOOL_OLD
+   */
+  describe(place: Place): Promise<Omit<ArchivedDatabase, 'dialect'>>;
+  /** Writes the database, or the application's schema in it, as it is at one moment. */
+  dump(place: Place, output: Writable, run: ToolRun): Promise<void>;
+  /** @throws APP_DUMP_TOOL_MISSING, APP_DUMP_TOOL_OLD when the dump is of a newer program */
+  assertCanRestore(from: ArchivedDatabase): Promise<void>;
+  /** Fills an empty database that nobody else uses: all of the dump or nothing, in the schema that the place names. */
+  restore(place: Place, from: ArchivedDatabase, input: Readable, run: ToolRun): Promise<void>;
+  /** The application's local storages, and the files that its rows name there. Empty where no plugin keeps files. */
+  readFiles(place: Place): Promise<{ storages: LocalStorage[]; files: ArchivedFile[] }>;
+  /** Makes the rows say where the files lie here: in NocoBase's own folder, some under another name. */
+  moveFiles(place: Place, renamed: readonly RenamedFile[]): Promise<void>;
+}

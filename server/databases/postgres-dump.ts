@@ -1,0 +1,157 @@
+import { writeFile } from 'node:fs/promises';
+import path from 'node:path';
+import type { ArchivedDatabase } from '../../src/archive-manifest';
+import { AppError } from '../../src/errors';
+import { programVersion, ProgramFailure, runProgram } from './child-program';
+import type { ServerAddress } from './dialect';
+import type { DumpTools, ToolRun } from './dump-tools';
+import type { Place } from './place';
+import { withClient } from './postgres-connection';
+import { movePostgresFiles, readPostgresFiles } from './postgres-files';
+
+const DUMP = 'pg_dump';
+const RESTORE = 'pg_restore';
+const DEFAULT_SCHEMA = 'public';
+/** The first version whose libpq trusts the certificates of the machine (`sslrootcert=system`). */
+const SYSTEM_CERTIFICATES = 16;
+
+interface TlsOptions {
+  rejectUnauthorized?: boolean;
+  ca?: string | Buffer;
+  cert?: string | Buffer;
+  key?: string | Buffer;
+}
+
+/** What libpq needs for the same way of connecting as the driver's. Certificates go into files of the folder. */
+async function tlsEnvironment(ssl: unknown, folder: string): Promise<Record<string, string>> {
+  if (!ssl) return { PGSSLMODE: 'disable' };
+  const options: TlsOptions = typeof ssl === 'object' ? ssl : {};
+  const verified = options.rejectUnauthorized !== false;
+  const env: Record<string, string> = { PGSSLMODE: verified ? 'verify-full' : 'require' };
+  for (const [key, variable] of [
+    ['ca', 'PGSSLROOTCERT'],
+    ['cert', 'PGSSLCERT'],
+    ['key', 'PGSSLKEY'],
+  ] as const) {
+    const content = options[key];
+    if (!content) continue;
+    env[variable] = path.join(folder, `${key}.pem`);
+    await writeFile(env[variable], content, { mode: 0o600 });
+  }
+  if (!verified || options.ca) return env;
+  if ((await programVersion(DUMP)).major < SYSTEM_CERTIFICATES) {
+    const reason = `TLS without options.database.ssl.ca needs ${DUMP} of version ${SYSTEM_CERTIFICATES}`;
+    throw new AppError('APP_DUMP_UNSUPPORTED', { reason });
+  }
+  return { ...env, PGSSLROOTCERT: 'system' };
+}
+
+/** The whole of what libpq knows: nothing of our own environment, and no file with passwords. */
+async function connectionEnvironment(
+  server: ServerAddress,
+  folder: string,
+): Promise<Record<string, string | undefined>> {
+  return {
+    PGHOST: server.host,
+    PGPORT: server.port === undefined ? undefined : String(server.port),
+    PGUSER: server.username,
+    PGPASSWORD: server.password === '' ? undefined : server.password,
+    PGDATABASE: server.database,
+    PGCONNECT_TIMEOUT: '10',
+    PGAPPNAME: 'nocobase-plugin-app-supervisor',
+    PGPASSFILE: path.join(folder, 'none'),
+    PGSERVICEFILE: path.join(folder, 'none'),
+    ...(await tlsEnvironment(server.ssl, folder)),
+  };
+}
+
+async function serverVersion(server: ServerAddress): Promise<{ text: string; major: number }> {
+  return withClient(server, server.database, async (client) => {
+    const { rows } = await client.query<{ text: string; number: number }>(
+      `SELECT current_setting('server_version') AS text, current_setting('server_version_num')::int AS number`,
+    );
+    const { text = '', number = 0 } = rows[0] ?? {};
+    return { text: text.split(' ')[0] ?? text, major: Math.floor(number / 10_000) };
+  });
+}
+
+/** A program's own words stay in the log. */
+async function told<T>(work: Promise<T>): Promise<T> {
+  try {
+    return await work;
+  } catch (error) {
+    if (!(error instanceof ProgramFailure)) throw error;
+    const { program, details, code } = error;
+    const refused = /password authentication failed|no password supplied/.test(details);
+    if (refused) throw new AppError('APP_DATABASE_CREDENTIALS', {}, error);
+    if (/connection to server.*failed|could not connect/.test(details)) {
+      throw new AppError('APP_DATABASE_UNREACHABLE', { reason: 'see the log' }, error);
+    }
+    if (/permission denied|must be owner/.test(details)) {
+      throw new AppError('APP_DATABASE_DENIED', { reason: 'permission denied' }, error);
+    }
+    throw new AppError('APP_DUMP_FAILED', { program, reason: `it ended with ${code}` }, error);
+  }
+}
+
+function counted<T>(server: ServerAddress, work: () => Promise<T>): Promise<T> {
+  return server.lend ? server.lend(work) : work();
+}
+
+async function runDump(place: Place, output: NodeJS.WritableStream, run: ToolRun): Promise<void> {
+  const { inside, layout } = place;
+  const env = await connectionEnvironment(inside, run.folder);
+  const args = ['--format=custom', '--no-owner', '--no-privileges', '--no-password', '--lock-wait-timeout=60000'];
+  // A pattern, in which nothing between quotes means anything else.
+  if (place.schema !== undefined) args.push(`--schema="${layout.schema.replaceAll('"', '""')}"`);
+  const program = { program: DUMP, args, env, output: output as never, timeoutMs: run.timeoutMs, signal: run.signal };
+  await counted(inside, () => told(runProgram(program)));
+}
+
+/** The schema that the tables came with gets the name of the one in which they are looked for here. */
+async function renameSchema({ inside, layout }: Place, from: string): Promise<void> {
+  if (from === layout.schema) return;
+  await withClient(inside, inside.database, async (client) => {
+    const [old, wanted] = [client.escapeIdentifier(from), client.escapeIdentifier(layout.schema)];
+    await client.query('BEGIN');
+    // Empty in a database that was made for this; anything in it would make this fail.
+    await client.query(`DROP SCHEMA IF EXISTS ${wanted} RESTRICT`);
+    await client.query(`ALTER SCHEMA ${old} RENAME TO ${wanted}`);
+    if (from === DEFAULT_SCHEMA) await client.query(`CREATE SCHEMA ${old}`);
+    await client.query('COMMIT');
+  });
+}
+
+/** PostgreSQL, by `pg_dump` and `pg_restore` in their own compressed format. */
+export const postgresDump: DumpTools = {
+  async describe({ inside, layout }) {
+    const server = await serverVersion(inside);
+    const tool = await programVersion(DUMP);
+    if (tool.major < server.major) {
+      throw new AppError('APP_DUMP_TOOL_OLD', { program: DUMP, version: tool.text, needed: server.major });
+    }
+    return { server: server.text, tool: tool.text, ...layout };
+  },
+
+  dump: runDump,
+
+  async assertCanRestore(from: ArchivedDatabase) {
+    const needed = Number.parseInt(from.tool, 10) || 0;
+    const { text, major } = await programVersion(RESTORE);
+    if (major < needed) throw new AppError('APP_DUMP_TOOL_OLD', { program: RESTORE, version: text, needed });
+  },
+
+  async restore(place, from, input, run) {
+    const { inside, database } = place;
+    // What could be read as a list of connection settings would go elsewhere.
+    if (!/^[\w-]+$/.test(database)) throw new AppError('APP_DATABASE_NAME_INVALID', { database });
+    const env = await connectionEnvironment(inside, run.folder);
+    const args = ['--single-transaction', '--exit-on-error', '--no-owner', '--no-privileges', '--no-password'];
+    const program = { program: RESTORE, args: [...args, `--dbname=${database}`], env, input };
+    await counted(inside, () => told(runProgram({ ...program, timeoutMs: run.timeoutMs, signal: run.signal })));
+    await renameSchema(place, from.schema);
+  },
+
+  readFiles: readPostgresFiles,
+  moveFiles: movePostgresFiles,
+};

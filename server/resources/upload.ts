@@ -1,0 +1,57 @@
+import type { Context } from '@nocobase/actions';
+import multer from 'multer';
+import { isPlainObject } from '../../src/app-record';
+import { AppError } from '../../src/errors';
+
+const FILE_FIELD = 'file';
+/** Besides the file: the values of the application, and its ID. */
+const MAX_FIELDS = 8;
+const MAX_FIELD_BYTES = 128 * 1024;
+
+/**
+ * Takes in a form with one file, written into the folder as it comes. A client that hangs up is told of as an error.
+ * @throws APP_VALUE_INVALID, APP_ARCHIVE_TOO_LARGE, APP_ARCHIVE_STORAGE
+ */
+export async function receiveUpload(
+  ctx: Context,
+  folder: string,
+  maxBytes: number,
+): Promise<{ file: string; values: Record<string, unknown> }> {
+  const storage = multer.diskStorage({
+    destination: folder,
+    filename: (_req, _file, done) => done(null, 'upload.tar'),
+  });
+  const limits = { fileSize: maxBytes, files: 1, fields: MAX_FIELDS, fieldSize: MAX_FIELD_BYTES, fieldNameSize: 100 };
+  const receive = multer({ storage, limits }).single(FILE_FIELD);
+  const { req, res } = ctx as unknown as { req: never; res: never };
+  await new Promise<void>((resolve, reject) => {
+    receive(req, res, (error: unknown) => (error ? reject(explainUpload(error, maxBytes)) : resolve()));
+  });
+  const { file, body } = req as { file?: { path: string }; body?: Record<string, unknown> };
+  if (!file) throw new AppError('APP_VALUE_INVALID', { field: FILE_FIELD, reason: 'no file was sent' });
+  const { name, values } = body ?? {};
+  return { file: file.path, values: { ...parseValues(values), ...(name === undefined ? {} : { name }) } };
+}
+
+function parseValues(text: unknown): Record<string, unknown> {
+  if (text === undefined || text === '') return {};
+  try {
+    const values: unknown = typeof text === 'string' ? JSON.parse(text) : undefined;
+    if (isPlainObject(values)) return values;
+  } catch {
+    // Said below.
+  }
+  throw new AppError('APP_VALUE_INVALID', { field: 'values', reason: 'it must be a JSON object' });
+}
+
+function explainUpload(error: unknown, maxBytes: number): AppError {
+  const { code, name } = error as { code?: string; name?: string };
+  if (code === 'LIMIT_FILE_SIZE')
+    return new AppError('APP_ARCHIVE_TOO_LARGE', { limit: Math.floor(maxBytes / 2 ** 20) });
+  if (typeof code === 'string' && /^E[A-Z]+$/.test(code) && code !== 'ECONNRESET') {
+    return new AppError('APP_ARCHIVE_STORAGE', { reason: code }, error);
+  }
+  const reason =
+    name === 'MulterError' ? `the form is not as expected (${code ?? 'unknown'})` : 'the form cannot be read';
+  return new AppError('APP_VALUE_INVALID', { field: FILE_FIELD, reason }, error);
+}
