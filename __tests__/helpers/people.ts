@@ -1,3 +1,4 @@
+import { Client } from 'pg';
 import type { InProcessApp } from './in-process-app';
 import type { Answer } from './test-host';
 
@@ -47,4 +48,37 @@ export function cutAt(step: string, from: { prototype: { enter(step: string): vo
     cut = true;
     throw new Error('cut off here');
   });
+}
+
+/**
+ * Holds what a copy of this database must wait for, until the copy's connection is ended by the server, as when it is
+ * shut down or its network breaks.
+ */
+export async function breakNextCopy(app: InProcessApp, database: string): Promise<() => Promise<void>> {
+  const { host, port, user, password } = app.address;
+  const holder = new Client({ host, port, user, password, database: 'postgres' });
+  await holder.connect();
+  await holder.query('BEGIN');
+  const comment = await holder.query<{ comment: string | null }>(
+    `SELECT shobj_description(oid, 'pg_database') AS comment FROM pg_database WHERE datname = $1`,
+    [database],
+  );
+  const text = comment.rows[0]?.comment;
+  const same = text === null || text === undefined ? 'NULL' : holder.escapeLiteral(text);
+  // Its lock keeps the copy waiting.
+  await holder.query(`COMMENT ON DATABASE ${holder.escapeIdentifier(database)} IS ${same}`);
+  return async () => {
+    try {
+      await app.until('the copy has begun, and was broken', async () => {
+        const ended = await holder.query(
+          `SELECT pg_terminate_backend(pid) FROM pg_stat_activity
+            WHERE query LIKE 'CREATE DATABASE%' AND position($1 IN query) > 0 AND wait_event_type = 'Lock'`,
+          [database],
+        );
+        return ended.rows.length > 0;
+      });
+    } finally {
+      await holder.end();
+    }
+  };
 }

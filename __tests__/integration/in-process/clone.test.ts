@@ -3,7 +3,7 @@ import { mkdirSync, readFileSync, writeFileSync } from 'node:fs';
 import path from 'node:path';
 import { Client } from 'pg';
 import { describeWithPostgres, InProcessApp, OURS } from '../../helpers/in-process-app';
-import { cutAt, MAIN_WITH_PEOPLE, signIn, stepsOf, whoIs, WITH_PEOPLE } from '../../helpers/people';
+import { breakNextCopy, cutAt, MAIN_WITH_PEOPLE, signIn, stepsOf, whoIs, WITH_PEOPLE } from '../../helpers/people';
 import { JourneyLog } from '../../../server/lifecycle/journey';
 
 /** Applications that begin with the data of another one. */
@@ -90,7 +90,8 @@ describeWithPostgres('the clone of an application', () => {
     await app.supervisor.removeApp(source);
     const name = fresh();
     expect((await clone({ name }, '')).body.data).toMatchObject({ state: 'creating' });
-    expect((await whoIs(app, source, token)).body.data).toMatchObject({ username: ADMIN.username });
+    const visitor = await whoIs(app, source, token);
+    expect([visitor.status, visitor.body]).toMatchObject([200, { data: { username: ADMIN.username } }]);
     await app.service.settled(name);
     expect(state(name)).toBe('running');
   });
@@ -138,6 +139,31 @@ describeWithPostgres('the clone of an application', () => {
     expect(await count('ledger', name)).toBe(1000);
   });
 
+  it('fails when the database breaks in the middle; the original comes back, and the clone is taken up', async () => {
+    expect((await whoIs(app, source, token)).status).toBe(200);
+    const name = fresh();
+    const broken = await breakNextCopy(app, source);
+    await clone({ name }, '');
+    await broken();
+    await expect(app.service.settled(name)).rejects.toMatchObject({ code: expect.stringMatching(/^APP_DATABASE_/) });
+    expect((await whoIs(app, source, token)).status).toBe(200);
+    await (
+      await app.service.start(name)
+    ).done;
+    expect(await count('ledger', name)).toBe(1000);
+  });
+
+  it('two at once of one original are two', async () => {
+    const names = [fresh(), fresh()];
+    const answers = await Promise.all(names.map((name) => clone({ name })));
+    expect(answers.map(({ status }) => status)).toEqual([200, 200]);
+    for (const name of names) expect([name, await count('ledger', name)]).toEqual([name, 1000]);
+    const secrets = await app.sql<{ secrets: unknown }>('SELECT secrets FROM applications WHERE name = ANY($1)', [
+      [source, ...names],
+    ]);
+    expect(new Set(secrets.map(({ secrets: sealed }) => JSON.stringify(sealed))).size).toBe(3);
+  });
+
   it.each(['copy', 'construct', 'administrator', 'load'])('that is cut off at "%s" is taken up', async (step) => {
     await app.supervisor.removeApp(source);
     const name = fresh();
@@ -150,7 +176,10 @@ describeWithPostgres('the clone of an application', () => {
     ).done;
     expect(await count('ledger', name)).toBe(1000);
     expect((await whoIs(app, name, token)).status).toBe(401);
-    const left = await app.sql("SELECT datname FROM pg_database WHERE datname LIKE 'app_supervisor_draft_%'");
+    const left = await app.sql(
+      `SELECT datname FROM pg_database JOIN applications
+           ON datname = 'app_supervisor_draft_' || (provisioning->>'ownershipToken')`,
+    );
     expect(left).toEqual([]);
     await app.supervisor.removeApp(name);
   });
