@@ -233,12 +233,12 @@ export class LocalAdapter implements AppDiscoveryAdapter, AppProcessAdapter {
     return this.hasApp(appName) && status !== undefined && status !== 'preparing';
   }
 
+  /** A request that is let in already is for the instance that waits for its end: it would wait for itself otherwise. */
   private async wake(appName: string): Promise<void> {
     await this.service.mainIsUp();
-    await this.service
-      .runner(appName)
-      ?.wake()
-      .catch(() => undefined);
+    const runner = this.service.runner(appName);
+    if (!runner || (runner.state === 'draining' && this.hasApp(appName))) return;
+    await runner.wake().catch(() => undefined);
   }
 
   async startApp(appName: string): Promise<void> {
