@@ -18,6 +18,9 @@ setFlagsFromString('--expose-gc');
 const collectGarbage = runInNewContext('gc');
 setFlagsFromString('--no-expose-gc');
 
+// Flags of V8's own that NODE_OPTIONS does not take; before there is any code that they would come too late for.
+for (const flag of (process.env.BENCH_V8_FLAGS ?? '').split(' ').filter(Boolean)) setFlagsFromString(flag);
+
 const supervisor = () => require('@nocobase/server').AppSupervisor.getInstance();
 
 /** Finalizers and weak references need more than one round, with a turn of the event loop in between. */

@@ -1,4 +1,5 @@
 import { isPlainObject, type AppOptions } from '../src/app-record';
+import { completeDatabaseOptions } from '../src/database-options';
 import type { AppSecrets } from './databases/secrets';
 
 /** The `authManager` options of an instance, with the application's own secret; never the caller's object. */
@@ -40,10 +41,7 @@ export function splitOptions(
       delete options.database.password;
     }
   }
-  if (!before) {
-    options.dbConnType = 'new_database';
-    options.database = { ...options.database, database: options.database?.database ?? name };
-  }
+  if (!before) Object.assign(options, completeDatabaseOptions(options.dbConnType, options.database, name));
   return { options, secrets };
 }
 

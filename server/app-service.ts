@@ -3,20 +3,22 @@ import type { AppModel, AppStatus } from '@nocobase/server/lib/app-supervisor/ty
 import { storagePathJoin } from '@nocobase/utils';
 import { isMade, type AppRecord, type Provisioning } from '../src/app-record';
 import { APP_STATES, type AppCondition, type AppState } from '../src/app-state';
+import { DB_CONN_TYPES } from '../src/database-options';
 import { AppError } from '../src/errors';
 import { SYSTEM, type Actor, type AppEvent } from '../src/events';
 import { viewOf, type AppView } from './app-view';
 import { readConfig, type SupervisorConfig } from './config';
+import { AppPlaces } from './app-places';
 import { answerErrors } from './error-answers';
 import { forgetGatewayLogger, readPackageVersion } from './core';
-import { addressOf, type DatabaseOptions } from './databases/location';
-import { postgresDialect } from './databases/postgres';
 import { DatabaseCopies } from './databases/copies';
-import { DatabaseProvisioner } from './databases/provisioner';
+import type { DatabaseOptions } from './databases/location';
+import type { DatabaseProvisioner } from './databases/provisioner';
 import { SecretBox, type AppSecrets } from './databases/secrets';
 import { FaultDesk } from './fault-desk';
 import { FleetUpgrade } from './fleet-upgrade';
 import { InstanceOptions } from './instance-options';
+import { readAccount } from './lifecycle/administrator';
 import { AppRunner } from './lifecycle/app-runner';
 import { trackBelongings } from './lifecycle/belongings';
 import { BootQueue } from './lifecycle/boot-queue';
@@ -53,6 +55,7 @@ export class AppService implements RunnerHost {
   readonly config: SupervisorConfig;
   readonly queue: BootQueue;
   readonly timeline = new Timeline(() => this.mainApp());
+  readonly places: AppPlaces;
   readonly provisioner: DatabaseProvisioner;
   readonly copies: DatabaseCopies;
   readonly connections: ProcessConnections;
@@ -85,14 +88,14 @@ export class AppService implements RunnerHost {
     this.faults = new FaultDesk(this);
     this.instanceOptions = new InstanceOptions(this);
     this.secretBox = new SecretBox(storagePathJoin('apps', 'main', 'app_supervisor_key.dat'));
-    this.provisioner = new DatabaseProvisioner(
-      () => (this.mainApp().db.isPostgresCompatibleDialect?.() ? postgresDialect : undefined),
-      () => ({
-        ...addressOf(this.mainApp().db.options as unknown as DatabaseOptions),
-        lend: (work) => this.lend(work),
-      }),
-      () => this.registry.everyone(),
-    );
+    this.places = new AppPlaces({
+      connections: this.connections,
+      versions: this.versions,
+      options: this.instanceOptions,
+      mainApp: () => this.mainApp(),
+      records: () => this.registry.everyone(),
+    });
+    this.provisioner = this.places.provisioner;
     this.copies = new DatabaseCopies(this);
   }
 
@@ -150,7 +153,11 @@ export class AppService implements RunnerHost {
     if ((await this.supervisor.getAppStatus('main')) === 'running') this.mainStarted();
     this.fastStart.install(mainApp);
     mainApp.log.info(`App Supervisor manages ${this.registry.size} applications`, { module: 'app-supervisor' });
-    for (const name of [...this.runners.keys()]) if (!this.registry.has(name)) await this.forget(name);
+    for (const name of [...this.runners.keys()]) {
+      // A removal under way goes on by itself.
+      if (this.registry.has(name) || this.bin.isBusy(name)) continue;
+      await (this.registry.find(name) ? this.release(name) : this.forget(name));
+    }
     if (!isTransient()) {
       this.resume();
       this.timeline
@@ -182,13 +189,16 @@ export class AppService implements RunnerHost {
 
   /** Takes up what a former process left half made, and starts what starts by itself; nobody waits for it. */
   private resume(): void {
-    for (const record of this.registry.all()) {
-      if (record.stoppedAt) continue;
-      if (isMade(record) && record.startMode !== 'eager') continue;
-      this.runner(record.name)
-        ?.wake('background')
-        .catch(() => undefined);
-    }
+    for (const record of this.registry.all()) this.takeUp(record);
+  }
+
+  /** Goes on with a making that was cut short, and starts what starts by itself. */
+  takeUp(record: AppRecord): void {
+    if (record.stoppedAt) return;
+    if (isMade(record) && record.startMode !== 'eager') return;
+    this.runner(record.name)
+      ?.wake('background')
+      .catch(() => undefined);
   }
 
   // ---- what runners need (RunnerHost) -------------------------------------------------------------------------
@@ -207,8 +217,13 @@ export class AppService implements RunnerHost {
     return this.secretBox.open(record.name, record.secrets);
   }
 
+  ownersAccount(name: string): Promise<AppSecrets['admin']> {
+    return this.fence.outside(() => readAccount(this.mainApp(), undefined, this.creations.get(name)));
+  }
+
   async markReady(name: string): Promise<void> {
-    const record = this.registry.get(name);
+    // One that is being removed is made all the same: it may be restored.
+    const record = this.registry.find(name);
     if (!record) return;
     const { admin: _done, ...secrets } = this.secrets(record);
     const patch = {
@@ -221,7 +236,7 @@ export class AppService implements RunnerHost {
   }
 
   async noteProgress(name: string, progress: Partial<Provisioning>): Promise<void> {
-    const provisioning = { ...this.registry.get(name)?.provisioning, ...progress };
+    const provisioning = { ...this.registry.find(name)?.provisioning, ...progress };
     await this.fence.outside(() => this.writeRow(name, { provisioning }));
   }
 
@@ -239,7 +254,7 @@ export class AppService implements RunnerHost {
 
   /** Whether the database of an application is ours to create; other plugins' kinds of connection are theirs. */
   createsDatabaseOf(name: string, dbConnType: string | undefined): boolean {
-    return this.active && this.registry.has(name) && (!dbConnType || dbConnType === 'new_database');
+    return this.active && this.registry.has(name) && (!dbConnType || DB_CONN_TYPES.some((ours) => ours === dbConnType));
   }
 
   async createDatabase(name: string): Promise<void> {
@@ -365,8 +380,8 @@ export class AppService implements RunnerHost {
     }
   }
 
-  lend<T>(work: () => Promise<T>): Promise<T> {
-    return this.connections.lend(work);
+  lend<T>(work: () => Promise<T>, server?: { host?: string; port?: number }): Promise<T> {
+    return this.connections.lend(work, server);
   }
 
   onUpgrading(name: string): void {
@@ -422,6 +437,7 @@ export class AppService implements RunnerHost {
     this.runners.delete(name);
     this.faults.forget(name);
     this.versions.forget(name);
+    this.supervisor.clearAppError(name);
     await this.supervisor.clearAppStatus(name);
   }
 

@@ -47,7 +47,7 @@ export interface AppKnowledge {
 /** A row as callers see it, with what is known of the application at this moment. */
 export function viewOf(row: Record<string, unknown>, known: AppKnowledge): AppView {
   const { record, condition, ownSecret, awakeBecause, lastActiveAt, purgeAt } = known;
-  const { secrets: _sealed, provisioning: _made, removal: _said, admin: _admin, ...visible } = row;
+  const { secrets: _sealed, provisioning: _made, removal: _said, admin: _admin, adopt: _adopt, ...visible } = row;
   const { state, since, reason, lastError, retryAt, journey, faults }: AppCondition = condition ?? {
     state: record?.removedAt ? 'stopped' : 'asleep',
     since: 0,

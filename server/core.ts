@@ -98,6 +98,8 @@ export interface CoreConnectionManager {
   close(): Promise<void>;
   /** The driver's part: opens a connection. */
   connect(config: object): Promise<CoreConnection>;
+  /** The driver itself: of PostgreSQL the package `pg`. */
+  lib?: { types?: { setTypeParser(type: number, parser: (text: string) => unknown): void } };
   disconnect(connection: CoreConnection): Promise<void>;
   /** With Sequelize's hooks around. */
   _connect(config: object): Promise<CoreConnection>;
@@ -106,6 +108,23 @@ export interface CoreConnectionManager {
 
 export function connectionManagerOf(db: Database): CoreConnectionManager {
   return (db.sequelize as unknown as { connectionManager: CoreConnectionManager }).connectionManager;
+}
+
+/** PostgreSQL's number of the type int8, in every version. */
+const INT8 = 20;
+
+/** What NocoBase's own does: a number, and text where a number would lose digits. */
+function parseInt8(text: string): number | string {
+  const number = Number(text);
+  return number <= Number.MAX_SAFE_INTEGER ? number : text;
+}
+
+/**
+ * Each database of NocoBase's gives the driver a parser of its own, for the whole process, whose closure keeps that
+ * database, and so its application, in memory. Ours does the same and holds nothing.
+ */
+export function releaseFromDriver(db: Database): void {
+  if (db.isPostgresCompatibleDialect()) connectionManagerOf(db).lib?.types?.setTypeParser(INT8, parseInt8);
 }
 
 /** Calls the listener with the database of the instance, and with each that it makes when it initializes itself again. */

@@ -1,5 +1,5 @@
 import type { Application } from '@nocobase/server';
-import { type AppError, ERROR_TABLE, fillMessage, isAppError } from '../src/errors';
+import { type AppError, ERROR_TABLE, type ErrorParams, fillMessage, isAppError } from '../src/errors';
 
 const PACKAGE = 'nocobase-plugin-app-supervisor';
 const RETRY_AFTER_SECONDS = 5;
@@ -15,14 +15,18 @@ interface ErrorHandler {
   register(guard: (error: unknown) => error is AppError, render: (error: AppError, ctx: ErrorContext) => void): void;
 }
 
-/** Our errors in the answers of this application, in the caller's language. The texts are the main application's. */
+/** A sentence of ours in the language of a caller. The texts are the main application's. */
+export function translate(mainApp: Application, sentence: string, params: ErrorParams, language?: string): string {
+  return fillMessage(mainApp.i18n.t(sentence, { ns: PACKAGE, lng: language }), params);
+}
+
+/** Our errors in the answers of this application, in the caller's language. */
 export function answerErrors(app: Application, mainApp: () => Application): void {
   const plugin = app.pm.get('error-handler') as { errorHandler?: ErrorHandler } | undefined;
   plugin?.errorHandler?.register(isAppError, (error, ctx) => {
-    const options = { ns: PACKAGE, lng: ctx.i18n?.language };
-    const sentence = mainApp().i18n.t(ERROR_TABLE[error.code].message, options);
+    const message = translate(mainApp(), ERROR_TABLE[error.code].message, error.params, ctx.i18n?.language);
     ctx.status = error.status;
     if (error.status === 503) ctx.set('Retry-After', String(RETRY_AFTER_SECONDS));
-    ctx.body = { errors: [{ code: error.code, message: fillMessage(sentence, error.params) }] };
+    ctx.body = { errors: [{ code: error.code, message }] };
   });
 }

@@ -18,7 +18,7 @@ export interface FleetHost {
   /** The database options that an instance would be constructed with. */
   databaseOptions(record: AppRecord): DatabaseOptions;
   /** Counts one database connection for as long as the work takes. */
-  lend<T>(work: () => Promise<T>): Promise<T>;
+  lend<T>(work: () => Promise<T>, server?: { host?: string; port?: number }): Promise<T>;
   /** Told of each application before its upgrade begins; must not throw. */
   onUpgrading(name: string): void;
 }
@@ -296,7 +296,7 @@ async function readVerdict(host: FleetHost, record: AppRecord): Promise<UpgradeV
   const { versions } = host;
   if (!isMade(record)) return versions.compare(record.name, undefined);
   const { dialect, server, layout } = locationOf(host.databaseOptions(record));
-  const counted = { ...server, lend: <T>(work: () => Promise<T>) => host.lend(work) };
+  const counted = { ...server, lend: <T>(work: () => Promise<T>) => host.lend(work, server) };
   return versions.compare(record.name, await dialect.readVersions(counted, layout));
 }
 

@@ -7,13 +7,14 @@ import { currentOptionsFactory } from './core';
 import type { DatabaseOptions } from './databases/location';
 import type { AppSecrets } from './databases/secrets';
 import type { ProcessConnections } from './lifecycle/process-connections';
+import type { Registry } from './registry';
 
 /** What the options of instances are made of. */
 interface OptionsHost {
   supervisor: AppSupervisor;
   connections: ProcessConnections;
   mainApp(): Application;
-  record(name: string): AppRecord | undefined;
+  registry: Registry;
   secrets(record: AppRecord): AppSecrets;
 }
 
@@ -37,32 +38,57 @@ export class InstanceOptions {
     this.base = undefined;
   }
 
-  /** The database options of an instance, without one: the application's own win, as where the core constructs it. */
-  database(record: AppRecord): DatabaseOptions {
+  /**
+   * The database options of an instance, without one: the application's own win, as where the core constructs it.
+   * @param secrets of an application that is not registered yet
+   */
+  database(record: AppRecord, secrets = this.host.secrets(record)): DatabaseOptions {
     const own = lodash.cloneDeep(record.options);
     if (own.encryptedDbPassword && own.database) {
       own.database.password = this.host.supervisor.aesEncryptor?.decryptSync(String(own.database.password));
     }
-    const { database } = this.make(record.name, this.host.mainApp(), own);
+    const options = this.baseOptions(record.name, this.host.mainApp(), own);
+    const { database } = this.complete(options, record, secrets);
     return lodash.merge({}, database, own.database);
   }
 
   private make(name: string, main: Application, given?: Record<string, unknown>): Record<string, unknown> {
-    const { host } = this;
-    const options = (this.base as NonNullable<typeof this.base>)(name, main, given);
-    const record = host.record(name);
-    if (!record) return options;
-    const secrets = host.secrets(record);
+    const options = this.baseOptions(name, main, given);
+    // One that is being removed, too: its instance may be in the making.
+    const record = this.host.registry.find(name);
+    return record ? this.complete(options, record, this.host.secrets(record)) : options;
+  }
+
+  private baseOptions(name: string, main: Application, given?: Record<string, unknown>): Record<string, unknown> {
+    return (this.base ?? currentOptionsFactory(this.host.supervisor))(name, main, given);
+  }
+
+  private complete(options: Record<string, unknown>, record: AppRecord, secrets: AppSecrets): Record<string, unknown> {
     const database = options.database as Record<string, unknown>;
-    if (record.options.dbConnType === 'new_database') {
-      // Whatever USE_DB_SCHEMA_IN_SUBAPP says: a database of its own is what was asked for.
-      database.database = record.options.database?.database ?? name;
-      database.schema = (main.db.options as { schema?: string }).schema;
-    }
-    database.pool = host.connections.poolOptions(record.options.database?.pool as PoolOptions | undefined);
+    this.place(database, record);
+    database.pool = this.host.connections.poolOptions(record.options.database?.pool as PoolOptions | undefined);
     if (database.dialect === 'postgres') database.dialectOptions = withConnectTimeout(database.dialectOptions);
     if (secrets.databasePassword !== undefined) database.password = secrets.databasePassword;
     if (secrets.jwtSecret) options.authManager = withJwtSecret(options.authManager, secrets.jwtSecret);
     return options;
+  }
+
+  /** Where its data lies, as its way of connecting says, whatever USE_DB_SCHEMA_IN_SUBAPP says. */
+  private place(database: Record<string, unknown>, { name, options, provisioning }: AppRecord): void {
+    const { database: own = {}, dbConnType } = options;
+    const main = this.host.mainApp().db.options as { schema?: string; database?: string };
+    if (dbConnType === 'new_database') {
+      database.database = own.database ?? name;
+      database.schema = main.schema;
+    }
+    // Rows of other plugins stay as the core reads them.
+    if (!provisioning) return;
+    if (dbConnType === 'new_schema') database.database = own.database ?? main.database;
+    if (dbConnType === 'new_connection') {
+      // Nothing of the main application's way to its own server: neither its password nor its certificates go there.
+      for (const key of ['password', 'dialectOptions', 'replication', 'url', 'uri', 'ssl']) delete database[key];
+      database.schema = own.schema;
+      if (own.ssl !== undefined) database.dialectOptions = { ssl: own.ssl };
+    }
   }
 }

@@ -24,6 +24,8 @@ export interface RecycleBinHost {
   writeRow(name: string, patch: Record<string, unknown>): Promise<void>;
   /** Instance, runner and routes of this name are gone. */
   release(name: string): Promise<void>;
+  /** Starts it, or goes on with its making, where nobody has to ask for that. */
+  takeUp(record: AppRecord): void;
   tell(event: AppEvent): void;
 }
 
@@ -89,18 +91,20 @@ export class RecycleBin {
   async remove(name: string, { dropDatabase = false, purge = false, by = SYSTEM }: Removal = {}): Promise<Removed> {
     const { host } = this;
     if (this.isBusy(name)) throw new AppError('APP_REMOVING', { name });
+    // Said again, after the purge had failed.
+    if (purge && host.registry.find(name)?.removedAt) return this.purge(name, by, dropDatabase);
     const runner = host.runner(name);
     const record = host.registry.get(name);
     if (!runner || !record) throw new AppError('APP_NOT_FOUND', { name });
     return this.alone(name, async () => {
       // Told now: at the purge there would be nobody to hear it.
       if (dropDatabase) await host.provisioner.assertDroppable(record);
-      await host.writeRow(name, { removedAt: new Date(), removal: { dropDatabase, by } });
+      await host.writeRow(name, { removedAt: new Date(), removal: { dropDatabase, purge, by } });
       await runner.stop('operator', by);
       await host.release(name);
       host.tell({ application: name, type: 'removed', at: Date.now(), by });
-      if (purge || host.config.removalRetentionMs === 0) return this.purgeNow(name, by);
-      return this.found(name);
+      if (purge || host.config.removalRetentionMs === 0) return this.purgeNow(host.registry.find(name) ?? record, by);
+      return this.found(host.registry.find(name) ?? record);
     });
   }
 
@@ -110,20 +114,32 @@ export class RecycleBin {
     await this.alone(name, async () => {
       await this.host.writeRow(name, { removedAt: null, removal: null });
       this.host.tell({ application: name, type: 'restored', at: Date.now(), by });
+      const record = this.host.registry.get(name);
+      if (record) this.host.takeUp(record);
     });
   }
 
-  /** @throws APP_NOT_FOUND, APP_NOT_REMOVED, and what the database says */
-  async purge(name: string, by: Actor = SYSTEM): Promise<Removed> {
+  /**
+   * @param dropDatabase also where the removal had left the database
+   * @throws APP_NOT_FOUND, APP_NOT_REMOVED, and what the database says
+   */
+  async purge(name: string, by: Actor = SYSTEM, dropDatabase = false): Promise<Removed> {
     this.mustBeRemoved(name);
-    return this.alone(name, () => this.purgeNow(name, by));
+    return this.alone(name, async () => {
+      const record = this.mustBeRemoved(name);
+      const drop = dropDatabase || record.removal?.dropDatabase === true;
+      return this.purgeNow({ ...record, removal: { ...record.removal, dropDatabase: drop } }, by);
+    });
   }
 
   /** What cannot be purged now is tried again at the next look. */
   async purgeDue(): Promise<void> {
     const { host } = this;
     for (const name of dueForPurge(host.registry.removed(), host.config.removalRetentionMs, Date.now())) {
-      if (this.isBusy(name)) continue;
+      // Restored meanwhile, and perhaps removed once more.
+      const record = host.registry.find(name);
+      const due = record && dueForPurge([record], host.config.removalRetentionMs, Date.now()).length > 0;
+      if (!due || this.isBusy(name)) continue;
       await this.purge(name).catch((error: unknown) => {
         host.supervisor.logger.warn(`application "${name}" could not be purged`, { error: String(error) });
       });
@@ -131,9 +147,9 @@ export class RecycleBin {
   }
 
   /** The database goes first and the row last: whoever is interrupted in between says the same again. */
-  private async purgeNow(name: string, by: Actor): Promise<Removed> {
+  private async purgeNow(record: AppRecord, by: Actor): Promise<Removed> {
     const { host } = this;
-    const record = host.registry.find(name) as AppRecord;
+    const { name } = record;
     const dropped = record.removal?.dropDatabase === true;
     const database = host.provisioner.databaseOf(record);
     if (dropped) {
@@ -147,17 +163,18 @@ export class RecycleBin {
     return { name, database, databaseDropped: dropped, removedAt: null, purgeAt: null };
   }
 
-  private found(name: string): Removed {
-    const record = this.host.registry.find(name) as AppRecord;
+  private found(record: AppRecord): Removed {
+    const { name } = record;
     const database = this.host.provisioner.databaseOf(record);
     const removedAt = record.removedAt ?? null;
     return { name, database, databaseDropped: false, removedAt, purgeAt: this.purgeTime(record) };
   }
 
-  private mustBeRemoved(name: string): void {
+  private mustBeRemoved(name: string): AppRecord {
     const record = this.host.registry.find(name);
     if (!record) throw new AppError('APP_NOT_FOUND', { name });
     if (!record.removedAt) throw new AppError('APP_NOT_REMOVED', { name });
+    return record;
   }
 
   private async alone<T>(name: string, work: () => Promise<T>): Promise<T> {

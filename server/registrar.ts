@@ -13,6 +13,7 @@ import { actorOf } from './actor';
 import { splitOptions } from './app-options';
 import type { AppService } from './app-service';
 import { generateSecret, type AppSecrets } from './databases/secrets';
+import type { AppRunner } from './lifecycle/app-runner';
 import { hashPassword, readAccount } from './lifecycle/administrator';
 import { COLLECTION } from './registry';
 
@@ -29,6 +30,8 @@ export interface WriteContext {
   currentUser?: { id?: unknown };
   /** The application whose data the new one begins with. */
   cloneOf?: string;
+  /** In which the row is written: what is read of the main application meanwhile needs no connection besides. */
+  transaction?: unknown;
 }
 
 /**
@@ -45,27 +48,35 @@ export class Registrar {
   async prepareCreate(row: RowModel, context: WriteContext): Promise<void> {
     const values = row.get() as Record<string, unknown>;
     if (!values.name) row.set('name', this.freeName(values.displayName));
-    const input = checkCreate({ ...values, name: row.get('name'), admin: row.get('admin') });
+    const input = checkCreate({ ...values, name: row.get('name'), admin: row.get('admin'), adopt: row.get('adopt') });
     this.assertFree(input.name, input.cname);
     const { options, secrets } = splitOptions(input.options, input.name);
     secrets.jwtSecret ??= generateSecret();
     const { cloneOf } = context;
     // A clone keeps the users of its original.
     if (!cloneOf || input.admin) secrets.admin = await this.firstAdministrator(input.admin, context);
-    const record: AppRecord = { name: input.name, startMode: input.startMode, options };
-    const { exists } = await this.service.provisioner.preflight(record);
-    if (exists && cloneOf)
-      throw new AppError('APP_DATABASE_EXISTS', { database: options.database?.database as string });
-    const provisioning = exists ? {} : { ownershipToken: randomUUID(), ...(cloneOf && { cloneOf }) };
+    const record: AppRecord = { name: input.name, startMode: input.startMode, options, provisioning: {} };
+    const { exists, adopted } = await this.service.places.clear(record, secrets, input.adopt === true);
+    if (exists && cloneOf) {
+      throw new AppError('APP_DATABASE_EXISTS', { database: this.service.provisioner.databaseOf(record) });
+    }
+    // What is taken in is made already, and has its administrator.
+    if (adopted) delete secrets.admin;
+    const readyAt = new Date().toISOString();
+    const made = { ownershipToken: randomUUID(), ...(cloneOf && { cloneOf }) };
+    const provisioning = adopted ? { readyAt } : exists ? {} : made;
     const complete = {
       ...input,
       admin: undefined,
+      adopt: undefined,
+      ...(adopted && input.startMode === 'manual' ? { stoppedAt: readyAt } : {}),
       options,
       provisioning,
       secrets: this.service.secretBox.seal(input.name, secrets),
     };
     for (const [field, value] of Object.entries(complete)) if (value !== undefined) row.set(field, value);
     row.set('admin', null);
+    row.set('adopt', null);
   }
 
   /** The row is written: the application exists for routing, and its making begins. */
@@ -74,7 +85,15 @@ export class Registrar {
     this.service.registry.put(record);
     const runner = this.service.runner(record.name);
     if (!runner) return Promise.resolve();
+    if (record.provisioning?.readyAt !== undefined) return this.takeIn(record, runner, context);
     return runner.make(actorOf(context.currentUser));
+  }
+
+  /** An application that was made before: it rests, until somebody visits it. */
+  private async takeIn({ name, startMode }: AppRecord, runner: AppRunner, context: WriteContext): Promise<void> {
+    const by = actorOf(context.currentUser);
+    this.service.tell({ application: name, type: 'created', at: Date.now(), by, reason: 'adopted' });
+    if (startMode === 'eager') await runner.wake('background', by);
   }
 
   /** A creation that came to nothing: the row is rolled back by its transaction, the rest here. */
@@ -179,7 +198,7 @@ export class Registrar {
     admin: ReturnType<typeof checkCreate>['admin'],
     context: WriteContext,
   ): Promise<AppSecrets['admin']> {
-    if (!admin) return readAccount(this.service.mainApp(), context.currentUser?.id);
+    if (!admin) return readAccount(this.service.mainApp(), context.currentUser?.id, context.transaction);
     return {
       email: admin.email ?? null,
       username: admin.username ?? null,

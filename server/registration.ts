@@ -14,8 +14,8 @@ interface WriteOptions {
 }
 
 /** On whose behalf. */
-function writeContext({ context }: WriteOptions): WriteContext {
-  return { currentUser: context?.state?.currentUser, cloneOf: context?.cloneOf };
+function writeContext({ context, transaction }: WriteOptions): WriteContext {
+  return { currentUser: context?.state?.currentUser, cloneOf: context?.cloneOf, transaction };
 }
 
 /**

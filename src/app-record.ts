@@ -1,4 +1,5 @@
 import { checkAppName, quotable } from './app-name';
+import { checkDatabaseOptions } from './database-options';
 import { AppError } from './errors';
 import { normalizeDomain } from './host-name';
 import { checkLanguage } from './language';
@@ -16,9 +17,6 @@ export type OnSchedule = (typeof ON_SCHEDULE)[number];
 
 /** Longest idle time in seconds; the same bound as that of the environment's numbers. */
 export const MAX_IDLE_TIMEOUT = 2_000_000;
-
-/** How an application is connected to its database, in the core's words. */
-export type DbConnType = 'new_database' | 'new_schema' | 'new_connection';
 
 export type AppOptions = Record<string, unknown> & {
   dbConnType?: string;
@@ -68,7 +66,7 @@ export interface AppRecord {
   /** ISO time of its removal; from then on it is out of reach, until it is restored. */
   removedAt?: string;
   /** What was said at its removal. */
-  removal?: { dropDatabase?: boolean };
+  removal?: { dropDatabase?: boolean; purge?: boolean };
   options: AppOptions;
   provisioning?: Provisioning;
   /** Encrypted, as it stands in the row. */
@@ -96,13 +94,9 @@ export interface CreateInput {
   onSchedule?: OnSchedule;
   options: AppOptions;
   admin?: AdminInput;
+  /** Whether an existing NocoBase in the database may be taken in as it is. */
+  adopt?: boolean;
 }
-
-/** Options that would lead a `new_database` application to another server or schema than its own database. */
-const REDIRECTING_KEYS = [
-  ...['host', 'port', 'username', 'user', 'password', 'dialect', 'schema', 'storage', 'url', 'uri'],
-  ...['dialectOptions', 'dialectModule', 'dialectModulePath', 'replication', 'native', 'socketPath', 'hooks'],
-];
 
 const MAX_TEXT = 255;
 const MAX_OPTIONS_BYTES = 64 * 1024;
@@ -171,12 +165,7 @@ function hasForbiddenKey(value: unknown): boolean {
   return Object.keys(value).some((key) => FORBIDDEN_KEYS.includes(key) || hasForbiddenKey(value[key]));
 }
 
-/** The identifier rule of a database name that we create: what every PostgreSQL accepts without surprises. */
-export const DATABASE_NAME_PATTERN = /^[A-Za-z_][A-Za-z0-9_-]{0,62}$/;
-
-const SYSTEM_DATABASES = new Set(['postgres', 'template0', 'template1']);
-
-/** Throws `APP_OPTIONS_INVALID`, `APP_DATABASE_UNSUPPORTED` or `APP_DATABASE_NAME_INVALID`. */
+/** Throws `APP_OPTIONS_INVALID`, and what `checkDatabaseOptions` throws. */
 export function checkOptions(value: unknown): AppOptions {
   if (value === undefined || value === null) return {};
   if (!isPlainObject(value)) throw new AppError('APP_OPTIONS_INVALID', { reason: 'they must be an object' });
@@ -189,29 +178,7 @@ export function checkOptions(value: unknown): AppOptions {
   if (size > MAX_OPTIONS_BYTES) throw new AppError('APP_OPTIONS_INVALID', { reason: 'they are larger than 64 KiB' });
   if (hasForbiddenKey(value)) throw new AppError('APP_OPTIONS_INVALID', { reason: 'they contain a forbidden key' });
   const options = value as AppOptions;
-  const { dbConnType, database } = options;
-  if (dbConnType !== undefined && dbConnType !== null && typeof dbConnType !== 'string') {
-    throw new AppError('APP_OPTIONS_INVALID', { reason: 'dbConnType must be text' });
-  }
-  // Any other way could lead into a database that is not checked to be the application's own.
-  if (dbConnType !== undefined && dbConnType !== null && dbConnType !== 'new_database') {
-    throw new AppError('APP_DATABASE_UNSUPPORTED', { reason: 'only dbConnType "new_database" can be created' });
-  }
-  if (database !== undefined && database !== null) {
-    if (!isPlainObject(database)) throw new AppError('APP_OPTIONS_INVALID', { reason: 'database must be an object' });
-    const redirecting = REDIRECTING_KEYS.find((key) => key in database);
-    if (redirecting) {
-      throw new AppError('APP_DATABASE_UNSUPPORTED', {
-        reason: `database.${redirecting} cannot be given with dbConnType "new_database"`,
-      });
-    }
-    const name = database.database;
-    if (name !== undefined && name !== null) {
-      if (typeof name !== 'string' || !DATABASE_NAME_PATTERN.test(name) || SYSTEM_DATABASES.has(name.toLowerCase())) {
-        throw new AppError('APP_DATABASE_NAME_INVALID', { database: quotable(name) });
-      }
-    }
-  }
+  checkDatabaseOptions(options.dbConnType, options.database);
   const { authManager } = options;
   if (authManager !== undefined && authManager !== null && !isPlainObject(authManager)) {
     throw new AppError('APP_OPTIONS_INVALID', { reason: 'authManager must be an object' });
@@ -263,6 +230,7 @@ export function checkCreate(values: Record<string, unknown>): CreateInput {
     onSchedule: checkOnSchedule(values.onSchedule),
     options: lang ? { ...options, lang } : options,
     admin: checkAdmin(values.admin),
+    adopt: optionalFlag(values, 'adopt'),
   };
 }
 
@@ -300,18 +268,30 @@ export function checkUpdate(values: Record<string, unknown>, current: AppRecord)
 function checkOptionsUpdate(value: unknown, current: AppRecord): AppOptions {
   const before = current.options;
   if (!isPlainObject(value)) throw new AppError('APP_OPTIONS_INVALID', { reason: 'they must be an object' });
+  const { dbConnType, database, ...rest } = value;
+  const { place, password } = withoutNewPassword(database, before);
   const sameDatabase =
-    (value.dbConnType ?? before.dbConnType) === before.dbConnType &&
-    (value.database === undefined || JSON.stringify(value.database) === JSON.stringify(before.database));
+    (dbConnType ?? before.dbConnType) === before.dbConnType &&
+    (place === undefined || JSON.stringify(place) === JSON.stringify(before.database));
   if (!sameDatabase) {
     throw new AppError('APP_OPTIONS_INVALID', { reason: 'the database of an application cannot be changed' });
   }
-  const { dbConnType: _type, database: _database, ...rest } = value;
   checkOptions(rest);
   const kept: AppOptions = { ...rest };
   if (before.dbConnType !== undefined) kept.dbConnType = before.dbConnType;
-  if (before.database !== undefined) kept.database = before.database;
+  if (before.database !== undefined) kept.database = { ...before.database, ...password };
   return kept;
+}
+
+/** On a server of its own the password may be a new one; the rest of the address stays. */
+function withoutNewPassword(database: unknown, { dbConnType, database: before }: AppOptions) {
+  if (dbConnType !== 'new_connection' || !isPlainObject(database) || 'password' in (before ?? {})) {
+    return { place: database };
+  }
+  const { password, ...place } = database;
+  if (password === undefined || password === null || password === '') return { place };
+  checkDatabaseOptions(dbConnType, { ...before, password });
+  return { place, password: { password } };
 }
 
 /**

@@ -95,6 +95,34 @@ export const ERROR_TABLE = {
     message:
       'The database "{database}" exists already and is not empty; choose another name in options.database.database, or remove that database.',
   },
+  APP_DATABASE_SCHEMA_INVALID: {
+    status: 400,
+    message:
+      'The schema name "{schema}" is not allowed: use 1 to 63 lower-case letters, digits or "_", starting with a letter or "_", not with "pg_", and no word of SQL.',
+  },
+  APP_DATABASE_ADOPTABLE: {
+    status: 409,
+    message:
+      'The database "{database}" holds an application of NocoBase {stored}; give adopt=true to take it in as it is, or choose another name.',
+  },
+  APP_DATABASE_NEWER: {
+    status: 409,
+    message:
+      'The database "{database}" holds an application of NocoBase {stored}, and this is {installed}; upgrade this NocoBase first.',
+  },
+  APP_DATABASE_ABSENT: {
+    status: 422,
+    message:
+      'The database "{database}" does not exist, and a schema can only be made in one that does; create it first.',
+  },
+  APP_DATABASE_ENCODING: {
+    status: 422,
+    message: 'The database "{database}" is encoded in {encoding}; NocoBase needs one that is encoded in UTF8.',
+  },
+  APP_DATABASE_VERSION: {
+    status: 422,
+    message: 'The database server is of version {version}; version {needed} or a newer one is needed.',
+  },
   APP_DATABASE_UNSUPPORTED: {
     status: 400,
     message: 'This way of connecting to a database is not supported: {reason}.',
@@ -118,7 +146,7 @@ export const ERROR_TABLE = {
   },
   APP_DATABASE_DENIED: {
     status: 422,
-    message: 'The database role may not do this ({reason}); give it the CREATEDB right, or let an administrator do it.',
+    message: 'The database role may not do this ({reason}); give it that right, or let an administrator do it.',
   },
   APP_DATABASE_NOT_OWNED: {
     status: 409,

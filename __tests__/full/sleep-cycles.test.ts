@@ -1,3 +1,4 @@
+import { isDeepStrictEqual } from 'node:util';
 import { setFlagsFromString } from 'node:v8';
 import { runInNewContext } from 'node:vm';
 import type { EventEmitter } from 'node:events';
@@ -10,7 +11,9 @@ const CYCLES = 100;
 /** Cycles in which caches of the process fill that are there to stay. */
 const WARM_UP = 20;
 /** MB a cycle, by least squares over the cycles after the warm-up. */
-const LARGEST_SLOPE = 0.02;
+const LARGEST_SLOPE = 0.005;
+/** V8's machine code lies in the heap as well, and grows as long as anything new becomes hot. */
+const MACHINE_CODE = ['opt', 'sparkplug'];
 
 function slope(values: number[]): number {
   const middle = (values.length - 1) / 2;
@@ -30,9 +33,13 @@ describeWithPostgres('a hundred wakes and sleeps of one application', () => {
     await app.listen();
     name = app.name('crm');
     await app.create({ name, options: { plugins: PLUGINS } });
+    for (const kind of MACHINE_CODE) setFlagsFromString(`--no-${kind}`);
   });
 
-  afterAll(() => app?.end());
+  afterAll(async () => {
+    for (const kind of MACHINE_CODE) setFlagsFromString(`--${kind}`);
+    await app?.end();
+  });
 
   it('leave no memory, handle, listener, timer or connection behind', async () => {
     setFlagsFromString('--expose-gc');
@@ -68,11 +75,23 @@ describeWithPostgres('a hundred wakes and sleeps of one application', () => {
       await cycle();
       if (round >= WARM_UP) heaps.push(heap());
     }
-    expect(await settled()).toEqual(before);
+    let after = await settled();
+    // The main application's own timers come and go, too; what is left behind stays.
+    for (let look = 0; look < 5 && !isDeepStrictEqual(after, before); look += 1) after = await settled();
+    expect(after).toEqual(before);
     const measured = slope(heaps);
     process.stderr.write(
       `heap ${heaps[0]?.toFixed(1)} -> ${heaps.at(-1)?.toFixed(1)} MB, ${measured.toFixed(4)} MB a cycle\n`,
     );
     expect(measured).toBeLessThan(LARGEST_SLOPE);
+
+    await runner?.wake();
+    const instance = new WeakRef(app.supervisor.apps[name] as object);
+    expect(await runner?.sleep('idle', () => true)).toBe(true);
+    await app.until('the instance is collected', async () => {
+      collect();
+      await new Promise((resolve) => setTimeout(resolve, 100));
+      return instance.deref() === undefined;
+    });
   });
 });

@@ -70,6 +70,8 @@ export async function breakNextCopy(app: InProcessApp, database: string): Promis
   return async () => {
     try {
       await app.until('the copy has begun, and was broken', async () => {
+        // Within a transaction the server goes on showing who was there at the first look.
+        await holder.query('SELECT pg_stat_clear_snapshot()');
         const ended = await holder.query(
           `SELECT pg_terminate_backend(pid) FROM pg_stat_activity
             WHERE query LIKE 'CREATE DATABASE%' AND position($1 IN query) > 0 AND wait_event_type = 'Lock'`,

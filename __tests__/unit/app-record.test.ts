@@ -68,7 +68,7 @@ describe('checkCreate', () => {
     const values = { name: 'crm', status: 'running', stoppedAt: 'x', secrets: 'x', provisioning: {}, sort: 1 };
     expect(Object.keys(checkCreate(values)).sort()).toEqual(
       [
-        ...['admin', 'cname', 'displayName', 'icon', 'name', 'options', 'pinned', 'startMode'],
+        ...['admin', 'adopt', 'cname', 'displayName', 'icon', 'name', 'options', 'pinned', 'startMode'],
         ...['idleTimeout', 'keepAwake', 'onSchedule'],
       ].sort(),
     );
@@ -186,10 +186,6 @@ describe('checkOptions', () => {
     }
   });
 
-  it.each(['new_schema', 'new_connection'])('refuses the connection type %s, for now', (dbConnType) => {
-    expect(refusal(() => checkOptions({ dbConnType }))).toMatchObject({ code: 'APP_DATABASE_UNSUPPORTED' });
-  });
-
   // Without this, no preflight compares its database with the main application's: it would be made in that one.
   it.each(['', 'other', 'NEW_DATABASE', 'new_database ', 'constructor'])(
     'refuses the unknown connection type "%s"',
@@ -301,6 +297,20 @@ describe('checkUpdate', () => {
       ...before.options,
       theme: 'dark',
     });
+  });
+
+  it('takes a new password on another server, and nothing else of its address', () => {
+    const database = { dialect: 'postgres', host: 'db.example', port: 5432, username: 'nb', database: 'x' };
+    const elsewhere = record({ options: { dbConnType: 'new_connection', database } });
+    const change = (values: object) => checkUpdate({ options: { database: values } }, elsewhere);
+    expect(change({ ...database, password: 'new' }).options).toMatchObject({
+      database: { ...database, password: 'new' },
+    });
+    expect(change({ ...database, password: '' }).options).toEqual(elsewhere.options);
+    expect(refusal(() => change({ ...database, host: 'other', password: 'new' }))).toMatchObject({ status: 400 });
+    expect(refusal(() => change({ ...database, password: 7 }))).toMatchObject({ status: 400 });
+    const own = { options: { database: { database: 'crm', password: 'new' } } };
+    expect(refusal(() => checkUpdate(own, record()))).toMatchObject({ code: 'APP_OPTIONS_INVALID' });
   });
 
   it("keeps an older row's connection, which could not be made here", () => {

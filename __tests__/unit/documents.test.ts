@@ -4,6 +4,7 @@ import swagger from '../../server/swagger';
 import { schemas } from '../../server/swagger/schemas';
 import { APP_STATES } from '../../src/app-state';
 import { ERROR_TABLE } from '../../src/errors';
+import { GENERAL_ADVICE, PREFLIGHT_ADVICE, PREFLIGHT_CHECKS } from '../../src/preflight';
 import { APP_EVENT_TYPES } from '../../src/events';
 
 const root = path.resolve(__dirname, '..', '..');
@@ -58,7 +59,8 @@ describe('documents', () => {
     const chinese = JSON.parse(read('locale/zh-CN.json')) as Record<string, string>;
     expect(Object.keys(chinese).sort()).toEqual(Object.keys(english).sort());
     const sentences = Object.values(ERROR_TABLE).map(({ message }): string => message);
-    expect(sentences.filter((sentence) => !(sentence in chinese))).toEqual([]);
+    const advice = [...Object.values(PREFLIGHT_ADVICE), GENERAL_ADVICE];
+    expect([...sentences, ...advice].filter((sentence) => !(sentence in chinese))).toEqual([]);
     const parameters = (text: string) => namesIn(text, /\{(\w+)\}/g);
     for (const [key, text] of Object.entries(chinese)) {
       expect([key, parameters(text)]).toEqual([key, parameters(key)]);
@@ -90,6 +92,8 @@ describe('documents', () => {
     expect(actions).toEqual(expect.arrayContaining(['list', 'create', 'start']));
     const paths = Object.keys((swagger as { paths: object }).paths).sort();
     expect(paths).toEqual([...actions.map((action) => `/applications:${action}`), '/appSupervisor:info'].sort());
+    const checks = namesIn(read('docs/api.md'), /^\| `(\w+)` +\| (?:the values|whether)/gm);
+    expect(checks).toEqual([...PREFLIGHT_CHECKS].sort());
     for (const action of actions) expect(read('docs/api.md')).toContain(`\`${action}\``);
   });
 

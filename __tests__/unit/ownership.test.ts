@@ -1,10 +1,9 @@
 import fc from 'fast-check';
-import type { ServerAddress } from '../../server/databases/dialect';
-import { findOtherUser, mainTarget, recordTarget } from '../../server/databases/ownership';
+import { findOtherUser, mainTarget, recordTarget, type MainPlace } from '../../server/databases/ownership';
 import { recordFromRow, type AppRecord } from '../../src/app-record';
 
 const PORT = 5432;
-const server: ServerAddress = { host: 'db.example', port: 5432, username: 'nb', database: 'nocobase' };
+const server: MainPlace = { host: 'db.example', port: 5432, username: 'nb', database: 'nocobase' };
 
 const record = (name: string, options: Record<string, unknown> = {}): AppRecord => recordFromRow({ name, options });
 const own = (name: string, database = name) => record(name, { dbConnType: 'new_database', database: { database } });
@@ -16,15 +15,30 @@ describe('recordTarget', () => {
     ['nothing: its own name', {}, { server: 'db.example:5432', database: 'crm' }],
     ['a name', { database: { database: 'x' } }, { server: 'db.example:5432', database: 'x' }],
     ['another server', { database: { host: 'Other.', port: '6000' } }, { server: 'other:6000', database: 'crm' }],
-    ['a schema', { dbConnType: 'new_schema' }, { server: 'db.example:5432', database: 'nocobase' }],
+    // The core then leaves it the main application's own.
+    ['a schema', { dbConnType: 'new_schema' }, { server: 'db.example:5432', database: 'nocobase', schema: 'public' }],
     [
       'a schema of another database',
-      { dbConnType: 'new_schema', database: { database: 'x' } },
-      { server: 'db.example:5432', database: 'x' },
+      { dbConnType: 'new_schema', database: { database: 'x', schema: 's' } },
+      { server: 'db.example:5432', database: 'x', schema: 's' },
     ],
+    [
+      'a schema on another server',
+      { dbConnType: 'new_connection', database: { host: 'other', database: 'x', schema: 's' } },
+      { server: 'other:5432', database: 'x', schema: 's' },
+    ],
+    ['a URL', { database: { url: 'postgres://nb:x@Other:6000/x' } }, { server: 'other:6000', database: 'x' }],
+    ['a URL that is none', { database: { uri: 'nowhere' } }, { server: 'url:nowhere', database: '' }],
     ['a name that is none', { database: { database: 7 } }, { server: 'db.example:5432', database: 'crm' }],
   ])('reads of options with %s where the data lies', (_case, options, target) => {
     expect(recordTarget(record('crm', options), server, PORT)).toEqual(target);
+  });
+
+  it('takes rows that say nothing for schemas, where NocoBase was told so', () => {
+    const main = { ...server, appsInSchemas: true };
+    const target = { server: 'db.example:5432', database: 'nocobase', schema: 'crm' };
+    expect(recordTarget(record('crm'), main, PORT)).toEqual(target);
+    expect(recordTarget(own('crm'), main, PORT)).toEqual({ server: 'db.example:5432', database: 'crm' });
   });
 
   it('keeps the case of a database, which PostgreSQL tells apart', () => {
@@ -55,24 +69,36 @@ describe('findOtherUser', () => {
     expect(user(own('crm', 'shared'), [inSchema])).toBe('erp');
   });
 
+  it('tells schemas of one database apart', () => {
+    const inSchema = (name: string, schema: string, database?: string) =>
+      record(name, { dbConnType: 'new_schema', database: { schema, database } });
+    expect(user(inSchema('crm', 'crm'), [inSchema('erp', 'erp')])).toBeUndefined();
+    expect(user(inSchema('crm', 'erp'), [inSchema('erp', 'erp')])).toBe('erp');
+    expect(user(inSchema('crm', 'public'), [])).toBe('main');
+    expect(user(inSchema('crm', 'own'), [], { ...server, schema: 'own' })).toBe('main');
+    expect(user(inSchema('crm', 'public'), [], { ...server, schema: 'own' })).toBeUndefined();
+    expect(user(inSchema('crm', 'crm', 'erp'), [own('erp')])).toBe('erp');
+    expect(user(inSchema('crm', 'crm', 'shared'), [inSchema('erp', 'erp', 'shared')])).toBeUndefined();
+  });
+
   it('does not take the same name on another server for the same database', () => {
     const elsewhere = record('erp', { dbConnType: 'new_connection', database: { host: 'other', database: 'crm' } });
     const otherPort = record('wiki', { dbConnType: 'new_connection', database: { port: 5433, database: 'crm' } });
     expect(user(own('crm'), [elsewhere, otherPort])).toBeUndefined();
   });
 
-  it.each(['localhost', '127.0.0.1', '::1', '[::1]', 'LOCALHOST', 'localhost.', '', undefined])(
-    'takes every name of this machine for the same server: %p',
-    (host) => {
-      const local = { ...server, host: '127.0.0.1', port: undefined };
-      const connected = record('erp', {
-        dbConnType: 'new_connection',
-        database: { host, port: 5432, database: 'crm' },
-      });
-      expect(user(own('crm'), [connected], local)).toBe('erp');
-      expect(mainTarget({ ...server, host }, PORT).server).toBe('localhost:5432');
-    },
-  );
+  it.each([
+    ...['localhost', '127.0.0.1', '::1', '[::1]', 'LOCALHOST', 'localhost.', '', undefined, '127.1', '0x7f.0.0.1'],
+    ...['2130706433', '0:0:0:0:0:0:0:1', '::ffff:127.0.0.1', '127.0.0.2', '0.0.0.0', '::', '/var/run/postgresql'],
+  ])('takes every name of this machine for the same server: %p', (host) => {
+    const local = { ...server, host: '127.0.0.1', port: undefined };
+    const connected = record('erp', {
+      dbConnType: 'new_connection',
+      database: { host, port: 5432, database: 'crm' },
+    });
+    expect(user(own('crm'), [connected], local)).toBe('erp');
+    expect(mainTarget({ ...server, host }, PORT).server).toBe('localhost:5432');
+  });
 
   it('never counts an application as another user of its own database', () => {
     fc.assert(

@@ -40,6 +40,22 @@ describe('a refusal to a script', () => {
     expect(answer(stopped(), BROWSER, method).res.json.error.code).toBe('APP_STOPPED');
   });
 
+  it('takes back what the application had said of its own answer', () => {
+    const res = new FakeResponse();
+    const own = { 'Content-Length': '5000', 'Content-Encoding': 'gzip', 'Set-Cookie': 'a=b', ETag: '"x"' };
+    const kept = { 'access-control-allow-origin': 'https://example.test', vary: 'Origin', connection: 'close' };
+    for (const [name, value] of Object.entries({ ...own, ...kept })) res.setHeader(name, value);
+    res.statusMessage = 'OK';
+    cutOff(new FakeRequest().asMessage, res.asResponse, stopped());
+    expect(res.headers).toEqual({
+      ...kept,
+      'cache-control': 'no-store',
+      'retry-after': '5',
+      'content-type': 'application/json; charset=utf-8',
+    });
+    expect([res.statusCode, res.statusMessage]).toEqual([503, '']);
+  });
+
   it('never holds where the error comes from', () => {
     const origin = new Error('postgres://nb:Planted-4712@db');
     const { res } = answer(new AppError('APP_DATABASE_FAILED', { reason: 'unknown error' }, origin));

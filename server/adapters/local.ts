@@ -193,7 +193,7 @@ export class LocalAdapter implements AppDiscoveryAdapter, AppProcessAdapter {
     // While the process ends, the core still asks for the main application at each request.
     if (!options.withOutBootStrap && !this.service.ending) {
       if (appName === 'main' || this.standingAside) await this.bootstrapApp(appName, options);
-      else if (!arrivedBySocket()) await this.wake(appName);
+      else if (!arrivedBySocket() && !this.isDraining(appName)) await this.wake(appName);
     }
     return this.apps[appName] as Application;
   }
@@ -233,12 +233,17 @@ export class LocalAdapter implements AppDiscoveryAdapter, AppProcessAdapter {
     return this.hasApp(appName) && status !== undefined && status !== 'preparing';
   }
 
-  /** A request that is let in already is for the instance that waits for its end: it would wait for itself otherwise. */
+  /** Who was let in before is served by the instance that ends: it ends after him, and he must not wait for its end. */
+  private isDraining(appName: string): boolean {
+    return this.hasApp(appName) && this.service.runner(appName)?.state === 'draining';
+  }
+
   private async wake(appName: string): Promise<void> {
     await this.service.mainIsUp();
-    const runner = this.service.runner(appName);
-    if (!runner || (runner.state === 'draining' && this.hasApp(appName))) return;
-    await runner.wake().catch(() => undefined);
+    await this.service
+      .runner(appName)
+      ?.wake()
+      .catch(() => undefined);
   }
 
   async startApp(appName: string): Promise<void> {

@@ -34,5 +34,6 @@ export default defineCollection({
     { type: 'text', name: 'secrets', hidden: true },
     // Only ever read in the hook that makes a new row; never stored.
     { type: 'virtual', name: 'admin', hidden: true },
+    { type: 'virtual', name: 'adopt', hidden: true },
   ],
 });

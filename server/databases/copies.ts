@@ -17,7 +17,7 @@ import {
 import type { StoredVersions } from '../../src/policies/upgrade-plan';
 import type { DatabaseDialect, ServerAddress } from './dialect';
 import { locationOf, type DatabaseLocation, type DatabaseOptions } from './location';
-import { recordTarget, serverKey } from './ownership';
+import { recordTarget, serverKey, type MainPlace } from './ownership';
 import {
   copyPostgresDatabase,
   dropPostgresDraft,
@@ -32,7 +32,7 @@ const POSTGRES_PORT = 5432;
 export interface CopiesHost {
   /** Whether new applications may come from templates, and how long a copy may take, as a part of a making. */
   config: { templates: boolean; bootTimeoutMs: number };
-  provisioner: { dialect(): DatabaseDialect | undefined; server(): ServerAddress };
+  places: { dialect(): DatabaseDialect | undefined; server(): MainPlace };
   versions: { installedCore: string; isExactly(stored: StoredVersions): Promise<boolean> };
   supervisor: { logger: Record<'info' | 'warn', (message: string, details: object) => unknown> };
   mainApp(): { db: { options: object } };
@@ -59,10 +59,10 @@ export class DatabaseCopies {
   /** Whether a former attempt at making this application got as far as a finished installation. */
   async isInstalled(record: AppRecord): Promise<boolean> {
     const place = this.placeOf(record);
-    const dialect = this.host.provisioner.dialect();
+    const dialect = this.host.places.dialect();
     if (!place || !dialect) return false;
     const { database, token, location } = place;
-    if (!(await dialect.isOwned(this.host.provisioner.server(), database, token))) return false;
+    if (!(await dialect.isOwned(this.host.places.server(), database, token))) return false;
     const stored = await dialect.readVersions(this.counted(location), location.layout);
     return Boolean(stored?.core);
   }
@@ -71,7 +71,7 @@ export class DatabaseCopies {
   async dropDraft(record: AppRecord): Promise<void> {
     const place = isMade(record) ? undefined : this.placeOf(record);
     if (!place) return;
-    const dropped = dropPostgresDraft(this.host.provisioner.server(), place.token);
+    const dropped = dropPostgresDraft(this.host.places.server(), place.token);
     await dropped.catch((error: unknown) => {
       this.log('warn', `what was begun of the database of "${record.name}" was not dropped: ${reasonOf(error)}`);
     });
@@ -91,7 +91,7 @@ export class DatabaseCopies {
     const { database, token } = place;
     try {
       const source = await this.nameFor(record, place);
-      return await copyPostgresDatabase(this.host.provisioner.server(), {
+      return await copyPostgresDatabase(this.host.places.server(), {
         ...{ source, database, token, deadlineMs: this.host.config.bootTimeoutMs },
         wanted: (mark) => this.isHere(mark),
       });
@@ -107,7 +107,7 @@ export class DatabaseCopies {
    */
   async leaveTemplate(record: AppRecord): Promise<void> {
     const place = this.placeOf(record);
-    const dialect = this.host.provisioner.dialect();
+    const dialect = this.host.places.dialect();
     if (!place || !dialect) return;
     try {
       const stored = await dialect.readVersions(this.counted(place.location), place.location.layout);
@@ -118,7 +118,7 @@ export class DatabaseCopies {
         ...{ by: TEMPLATE_MAKER, state: 'ready', owner: ownerText(owner) },
         ...{ core: this.host.versions.installedCore, plugins: [...stored.plugins], madeAt: new Date().toISOString() },
       };
-      await withPostgresTemplates(this.host.provisioner.server(), this.host.config.bootTimeoutMs, async (workshop) => {
+      await withPostgresTemplates(this.host.places.server(), this.host.config.bootTimeoutMs, async (workshop) => {
         const { found, oids } = await workshop.list();
         const here = await this.hereAmong(found);
         const kept = here.has(name) ? MAX_TEMPLATES : MAX_TEMPLATES - 1;
@@ -134,10 +134,10 @@ export class DatabaseCopies {
 
   /** Drops the templates that are of no use any more, as after an upgrade of NocoBase. Never rejects. */
   async sweepTemplates(): Promise<void> {
-    if (!this.host.config.templates || !this.host.provisioner.dialect()) return;
+    if (!this.host.config.templates || !this.host.places.dialect()) return;
     try {
       const owner = await this.ownerOf();
-      await withPostgresTemplates(this.host.provisioner.server(), this.host.config.bootTimeoutMs, async (workshop) => {
+      await withPostgresTemplates(this.host.places.server(), this.host.config.bootTimeoutMs, async (workshop) => {
         const { found, oids } = await workshop.list();
         for (const name of surplusTemplates(found, owner, await this.hereAmong(found), oids)) await workshop.drop(name);
       });
@@ -157,7 +157,7 @@ export class DatabaseCopies {
   }
 
   private ownerOf(): Promise<TemplateOwner> {
-    this.owner ??= readPostgresOwner(this.host.provisioner.server(), this.schema).catch((error: unknown) => {
+    this.owner ??= readPostgresOwner(this.host.places.server(), this.schema).catch((error: unknown) => {
       this.owner = undefined;
       throw error;
     });
@@ -185,8 +185,8 @@ export class DatabaseCopies {
     if (!this.hasOwnDatabase(source)) {
       throw refused("only applications with a database of their own on the main application's PostgreSQL are cloned");
     }
-    const { database } = recordTarget(source, this.host.provisioner.server(), POSTGRES_PORT);
-    if (!(await mayCopyPostgresDatabase(this.host.provisioner.server(), database))) {
+    const { database } = recordTarget(source, this.host.places.server(), POSTGRES_PORT);
+    if (!(await mayCopyPostgresDatabase(this.host.places.server(), database))) {
       throw refused('its database is missing, or belongs to another database role');
     }
   }
@@ -199,8 +199,8 @@ export class DatabaseCopies {
     const place = this.placeOf(record);
     if (!place) throw new AppError('APP_CLONE_REFUSED', { name: source.name, reason: 'the copy has no database' });
     const { database, token } = place;
-    const target = recordTarget(source, this.host.provisioner.server(), POSTGRES_PORT);
-    await copyPostgresDatabase(this.host.provisioner.server(), {
+    const target = recordTarget(source, this.host.places.server(), POSTGRES_PORT);
+    await copyPostgresDatabase(this.host.places.server(), {
       ...{ source: target.database, database, token, deadlineMs: this.host.config.bootTimeoutMs },
     });
   }
@@ -219,10 +219,10 @@ export class DatabaseCopies {
   }
 
   private hasOwnDatabase(record: AppRecord): boolean {
-    if (this.host.provisioner.dialect()?.name !== 'postgres') return false;
+    if (this.host.places.dialect()?.name !== 'postgres') return false;
     const { dbConnType } = record.options;
     if (dbConnType && dbConnType !== 'new_database') return false;
-    const server = this.host.provisioner.server();
+    const server = this.host.places.server();
     const target = recordTarget(record, server, POSTGRES_PORT);
     return target.server === serverKey(server.host, server.port, POSTGRES_PORT) && target.database !== server.database;
   }
@@ -236,7 +236,7 @@ export class DatabaseCopies {
   }
 
   private counted({ server }: DatabaseLocation): ServerAddress {
-    return { ...server, lend: this.host.provisioner.server().lend };
+    return { ...server, lend: this.host.places.server().lend };
   }
 }
 

@@ -10,6 +10,8 @@ export interface ServerAddress {
   /** A database that exists and may be connected to: the main application's own. */
   database: string;
   ssl?: unknown;
+  /** For a statement, in milliseconds, where the usual minute is too long. */
+  queryTimeoutMs?: number;
   /** Counts one connection for as long as the work takes; see `ProcessConnections.lend`. */
   lend?: <T>(work: () => Promise<T>) => Promise<T>;
 }
@@ -23,12 +25,58 @@ export interface TableLayout {
 
 export type DatabaseFinding = 'absent' | 'empty' | 'occupied';
 
+/** Who a server is, however it is addressed. */
+export interface ServerIdentity {
+  /** Kept for life, also by physical copies; not every role may read it. */
+  systemId?: string;
+  /** When the server process was started, to the microsecond. */
+  startedAt: string;
+}
+
+/** Everything that a server says of a place where an application is to be made. */
+export interface Survey {
+  identity: ServerIdentity;
+  /** As people write it, and whether it is new enough. */
+  version: { text: string; needed: string; sufficient: boolean };
+  /** Nothing can be written: a standby. */
+  readOnly: boolean;
+  /** What is in the database; with a schema asked for, in that schema (`absent` also where the database is). */
+  finding: DatabaseFinding;
+  databaseExists: boolean;
+  /** Of the database, or of one that would be created. */
+  encoding: { name: string; sufficient: boolean };
+  mayCreateDatabases: boolean;
+  /** Of an existing database: whether schemas may be made in it, and tables in the place asked for. */
+  mayCreateSchemas: boolean;
+  mayCreateTables: boolean;
+  /** The name of the schema is a word of SQL. */
+  schemaReserved: boolean;
+}
+
+/** A schema of its own for an application, in a database that others use too; marked as databases are. */
+export interface SchemaKeeper {
+  /** The address is that of the database. True when it was created, false when it was there with this mark. */
+  create(server: ServerAddress, schema: string, token: string): Promise<boolean>;
+  inspect(server: ServerAddress, schema: string): Promise<DatabaseFinding>;
+  isOwned(server: ServerAddress, schema: string, token: string): Promise<boolean>;
+  /** Drops the schema, when it carries the mark, with all that is in it, and nothing else. */
+  drop(server: ServerAddress, schema: string, token: string): Promise<void>;
+}
+
 /**
  * What provisioning needs of a kind of database server. Every method throws an `AppError`, and answers within
  * seconds: no retries, a connection deadline, a statement deadline.
  */
 export interface DatabaseDialect {
   readonly name: string;
+  readonly defaultPort: number;
+  /** A database that every server has, and that one connects to where the application's own does not exist yet. */
+  readonly maintenanceDatabase: string;
+  /** Undefined where a database has no schemas. */
+  readonly schemas?: SchemaKeeper;
+  /** Everything that preflight needs to know, over two connections at most. Writes nothing. */
+  survey(server: ServerAddress, database: string, schema?: string): Promise<Survey>;
+  identify(server: ServerAddress): Promise<ServerIdentity>;
   /** @throws APP_DATABASE_DENIED when the role may not create databases */
   assertMayCreate(server: ServerAddress): Promise<void>;
   inspect(server: ServerAddress, database: string): Promise<DatabaseFinding>;

@@ -8,7 +8,8 @@ import {
   type TemplateOwner,
 } from '../../src/policies/template-plan';
 import type { ServerAddress } from './dialect';
-import { commentOf, draftName, dropIfThere, marker, withClient } from './postgres';
+import { commentOf, draftName, dropIfThere } from './postgres';
+import { marker, withClient } from './postgres-connection';
 
 /**
  * Copies of whole databases on one PostgreSQL server. PostgreSQL copies a database to which nobody is connected, and
@@ -64,7 +65,7 @@ export function copyPostgresDatabase(server: ServerAddress, order: CopyOrder): P
     await client.query(`ALTER DATABASE ${name} RENAME TO ${client.escapeIdentifier(database)}`);
     return true;
   };
-  return withClient(server, server.database, work, deadlineMs + CLIENT_PATIENCE_MS);
+  return withClient({ ...server, queryTimeoutMs: deadlineMs + CLIENT_PATIENCE_MS }, server.database, work);
 }
 
 async function createFrom(client: Client, source: string, database: string): Promise<void> {
@@ -116,23 +117,18 @@ export function withPostgresTemplates<T>(
   deadlineMs: number,
   work: (workshop: TemplateWorkshop) => Promise<T>,
 ): Promise<T | undefined> {
-  return withClient(
-    server,
-    server.database,
-    async (client) => {
-      await limitStatements(client, deadlineMs);
-      // It ends with the connection.
-      const sql = 'SELECT pg_try_advisory_lock(hashtextextended($1, 0)) AS taken';
-      const lock = await client.query<{ taken: boolean }>(sql, [TEMPLATE_LOCK]);
-      if (!lock.rows[0]?.taken) return undefined;
-      return work({
-        list: () => listTemplates(client),
-        drop: (name) => dropIfThere(client, name),
-        build: (name, source, mark) => buildTemplate(client, name, source, mark),
-      });
-    },
-    deadlineMs + CLIENT_PATIENCE_MS,
-  );
+  return withClient({ ...server, queryTimeoutMs: deadlineMs + CLIENT_PATIENCE_MS }, server.database, async (client) => {
+    await limitStatements(client, deadlineMs);
+    // It ends with the connection.
+    const sql = 'SELECT pg_try_advisory_lock(hashtextextended($1, 0)) AS taken';
+    const lock = await client.query<{ taken: boolean }>(sql, [TEMPLATE_LOCK]);
+    if (!lock.rows[0]?.taken) return undefined;
+    return work({
+      list: () => listTemplates(client),
+      drop: (name) => dropIfThere(client, name),
+      build: (name, source, mark) => buildTemplate(client, name, source, mark),
+    });
+  });
 }
 
 async function listTemplates(client: Client): Promise<{ found: FoundTemplate[]; oids: Set<string> }> {

@@ -1,92 +1,10 @@
-import { Client, type ClientConfig } from 'pg';
+import type { Client } from 'pg';
 import { AppError, isAppError } from '../../src/errors';
 import type { StoredPlugin } from '../../src/policies/upgrade-plan';
-import type { DatabaseDialect, DatabaseFinding, ServerAddress, TableLayout } from './dialect';
-
-const CONNECT_TIMEOUT_MS = 5_000;
-const QUERY_TIMEOUT_MS = 60_000;
-
-/** SQLSTATE and Node error codes, and what they mean to an administrator. https://www.postgresql.org/docs/current/errcodes-appendix.html */
-const UNREACHABLE = new Set([
-  ...['ECONNREFUSED', 'ECONNRESET', 'ENOTFOUND', 'EAI_AGAIN', 'ETIMEDOUT', 'EHOSTUNREACH', 'ENETUNREACH', 'EPIPE'],
-  ...['ENOENT', '57P01', '57P02', '57P03', '08000', '08001', '08003', '08004', '08006'],
-]);
-const CREDENTIALS = new Set(['28000', '28P01']);
-
-/** The error, and what it was caused by. */
-function* chainOf(error: unknown): Generator<object> {
-  for (let at: unknown = error, depth = 0; at && typeof at === 'object' && depth < 5; depth += 1) {
-    yield at;
-    const { parent, original, cause, errors } = at as Record<string, unknown>;
-    at = parent ?? original ?? cause ?? (Array.isArray(errors) ? errors[0] : undefined);
-  }
-}
-
-function codeOf(error: unknown): string {
-  for (const { code } of chainOf(error) as Iterable<{ code?: unknown }>) if (typeof code === 'string') return code;
-  const message = error instanceof Error ? error.message : '';
-  return /timeout|terminated unexpectedly/i.test(message) ? 'ETIMEDOUT' : '';
-}
-
-/** An error of `pg`, of Sequelize or of a socket as one of ours. */
-export function explainPostgresError(error: unknown, database = ''): AppError {
-  for (const link of chainOf(error)) if (isAppError(link)) return link;
-  const code = codeOf(error);
-  if (CREDENTIALS.has(code)) return new AppError('APP_DATABASE_CREDENTIALS', {}, error);
-  if (UNREACHABLE.has(code)) return new AppError('APP_DATABASE_UNREACHABLE', { reason: code }, error);
-  if (code === '3D000') return new AppError('APP_DATABASE_MISSING', { database }, error);
-  if (code === '42P04') return new AppError('APP_DATABASE_EXISTS', { database }, error);
-  if (code === '42501') return new AppError('APP_DATABASE_DENIED', { reason: 'permission denied' }, error);
-  return new AppError('APP_DATABASE_FAILED', { reason: code ? `SQLSTATE ${code}` : 'unknown error' }, error);
-}
-
-function clientConfig(server: ServerAddress, database: string, deadlineMs: number): ClientConfig {
-  return {
-    host: server.host,
-    port: server.port,
-    user: server.username,
-    password: server.password,
-    database,
-    ssl: server.ssl as ClientConfig['ssl'],
-    connectionTimeoutMillis: CONNECT_TIMEOUT_MS,
-    query_timeout: deadlineMs,
-    application_name: 'nocobase-plugin-app-supervisor',
-  };
-}
-
-/** @param deadlineMs for each statement */
-export async function withClient<T>(
-  server: ServerAddress,
-  database: string,
-  use: (client: Client) => Promise<T>,
-  deadlineMs = QUERY_TIMEOUT_MS,
-): Promise<T> {
-  const work = () => connected(server, database, use, deadlineMs);
-  return server.lend ? server.lend(work) : work();
-}
-
-async function connected<T>(
-  server: ServerAddress,
-  database: string,
-  use: (client: Client) => Promise<T>,
-  deadlineMs: number,
-): Promise<T> {
-  const client = new Client(clientConfig(server, database, deadlineMs));
-  // A connection that breaks while no query runs is an event; without a listener it would end the process.
-  client.on('error', () => undefined);
-  try {
-    await client.connect();
-    return await use(client);
-  } catch (error) {
-    throw explainPostgresError(error, database);
-  } finally {
-    await client.end().catch(() => undefined);
-  }
-}
-
-export function marker(token: string): string {
-  return `nocobase-plugin-app-supervisor:${token}`;
-}
+import { codeOf, explainPostgresError, marker, withClient } from './postgres-connection';
+import { identifyPostgres, surveyPostgres } from './postgres-inspect';
+import { postgresSchemas } from './postgres-schema';
+import type { DatabaseDialect, DatabaseFinding, TableLayout } from './dialect';
 
 /** The name of a database until it carries its mark: nobody else's, since nobody else knows the token. */
 export function draftName(token: string): string {
@@ -132,6 +50,11 @@ function versionTables(client: Client, { schema, tablePrefix, underscored }: Tab
 /** PostgreSQL: a database is marked as ours by its comment. */
 export const postgresDialect: DatabaseDialect = {
   name: 'postgres',
+  defaultPort: 5432,
+  maintenanceDatabase: 'postgres',
+  schemas: postgresSchemas,
+  survey: surveyPostgres,
+  identify: identifyPostgres,
 
   async assertMayCreate(server) {
     await withClient(server, server.database, async (client) => {

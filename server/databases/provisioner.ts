@@ -1,93 +1,108 @@
 import type { AppRecord } from '../../src/app-record';
 import { AppError } from '../../src/errors';
-import type { DatabaseDialect, ServerAddress } from './dialect';
-import { findOtherUser, recordTarget } from './ownership';
+import type { SchemaKeeper } from './dialect';
+import type { OwnerSearch } from './owner-search';
+import { placeName, type Place } from './place';
 
-const POSTGRES_PORT = 5432;
+interface ProvisionerHost {
+  /** @throws APP_DATABASE_UNSUPPORTED */
+  place(record: AppRecord): Place;
+  owners: OwnerSearch;
+}
 
 /**
- * Makes and removes the databases of applications (`new_database`): refuses before it writes, and drops only what it
- * made. The records are those of all registered applications at the time of the call.
+ * Makes and removes the databases of applications, or their schemas: drops only what it made, and touches nothing
+ * that others use.
  */
 export class DatabaseProvisioner {
-  constructor(
-    /** The dialect of the main application's database, when we can create databases on it. */
-    readonly dialect: () => DatabaseDialect | undefined,
-    readonly server: () => ServerAddress,
-    private readonly records: () => Iterable<AppRecord>,
-  ) {}
+  constructor(private readonly host: ProvisionerHost) {}
 
-  /**
-   * Everything that can be told before anything is written: whose the database is, whether the server answers,
-   * whether the role may create it, whether it is there already.
-   * @returns whether the database exists already (and is empty)
-   * @throws APP_DATABASE_IN_USE, APP_DATABASE_EXISTS, APP_DATABASE_UNSUPPORTED and what the server says
-   */
-  async preflight(record: AppRecord): Promise<{ exists: boolean }> {
-    const dialect = this.supportedDialect();
-    this.assertUnused(record);
-    const database = this.databaseOf(record);
-    const finding = await dialect.inspect(this.server(), database);
-    if (finding === 'occupied') throw new AppError('APP_DATABASE_EXISTS', { database });
-    if (finding === 'absent') await dialect.assertMayCreate(this.server());
-    return { exists: finding === 'empty' };
-  }
-
-  /** Creates the application's database when it is absent. May be repeated. @throws APP_DATABASE_EXISTS */
+  /** Creates the application's database, or schema, when it is absent. May be repeated. @throws APP_DATABASE_EXISTS */
   async create(record: AppRecord): Promise<void> {
     const token = record.provisioning?.ownershipToken;
-    this.assertUnused(record);
-    // Without a token nobody asked us to create it: the row is older than this plugin, or the database was there.
-    if (token) await this.supportedDialect().create(this.server(), this.databaseOf(record), token);
+    const place = this.host.place(record);
+    this.host.owners.assertFreeByAddress(record, place);
+    if (!token) {
+      // It was there, and empty; whoever else was told so meanwhile, by another address, is registered by now.
+      await this.host.owners.assertFreeByIdentity(record, place, await place.dialect.identify(place.inside));
+      return;
+    }
+    if (place.schema === undefined) {
+      await place.dialect.create(place.server, place.database, token);
+    } else await schemasOf(place).create(place.inside, place.schema, token);
   }
 
   /**
-   * Whether the database may be dropped: created here for this application, and used by nobody else.
+   * Whether the database, or schema, may be dropped: created here for this application, and used by nobody else.
    * @returns the token it is marked with
    * @throws APP_DATABASE_NOT_OWNED, APP_DATABASE_IN_USE
    */
   async assertDroppable(record: AppRecord): Promise<string> {
-    this.assertUnused(record);
-    const database = this.databaseOf(record);
     const token = record.provisioning?.ownershipToken;
-    const dialect = this.dialect();
-    if (!token || !dialect) throw new AppError('APP_DATABASE_NOT_OWNED', { database });
-    const absent = (await dialect.inspect(this.server(), database)) === 'absent';
-    if (!absent && !(await dialect.isOwned(this.server(), database, token))) {
-      throw new AppError('APP_DATABASE_NOT_OWNED', { database });
-    }
+    if (!token) throw new AppError('APP_DATABASE_NOT_OWNED', { database: nameOf(record) });
+    const place = this.host.place(record);
+    const { dialect, server, inside, database, schema } = place;
+    this.host.owners.assertFreeByAddress(record, place);
+    const inspected =
+      schema === undefined ? dialect.inspect(server, database) : schemasOf(place).inspect(inside, schema);
+    if ((await inspected) === 'absent') return token;
+    const owned =
+      schema === undefined
+        ? await dialect.isOwned(server, database, token)
+        : await schemasOf(place).isOwned(inside, schema, token);
+    if (!owned) throw new AppError('APP_DATABASE_NOT_OWNED', { database: placeName(place) });
+    await this.host.owners.assertFreeByIdentity(record, place, await dialect.identify(inside));
     return token;
   }
 
-  /** Drops the application's database after checking once more that it may be dropped. */
+  /** Drops the application's database, or schema, after checking once more that it may be dropped. */
   async drop(record: AppRecord): Promise<void> {
     const token = await this.assertDroppable(record);
-    await this.supportedDialect().drop(this.server(), this.databaseOf(record), token);
+    const place = this.host.place(record);
+    if (place.schema === undefined) await place.dialect.drop(place.server, place.database, token);
+    else await schemasOf(place).drop(place.inside, place.schema, token);
+  }
+
+  /**
+   * Takes back the tables of an installation that was cut off, where NocoBase's own way of beginning anew would drop
+   * those of other schemas. False where the application has a database of its own.
+   */
+  async clearSchema(record: AppRecord): Promise<boolean> {
+    const token = record.provisioning?.ownershipToken;
+    const place = this.host.place(record);
+    if (place.schema === undefined) return false;
+    if (!token) throw new AppError('APP_DATABASE_NOT_OWNED', { database: placeName(place) });
+    await schemasOf(place).drop(place.inside, place.schema, token);
+    await schemasOf(place).create(place.inside, place.schema, token);
+    return true;
+  }
+
+  /** As a person calls it; also where the place itself cannot be told any more, as on a server of an unknown kind. */
+  databaseOf(record: AppRecord): string {
+    try {
+      return placeName(this.host.place(record));
+    } catch {
+      return nameOf(record);
+    }
   }
 
   /** An error of the database driver as one of ours. */
   explain(error: unknown, record: AppRecord): AppError | undefined {
-    return this.dialect()?.explain(error, this.databaseOf(record));
-  }
-
-  databaseOf(record: AppRecord): string {
-    return recordTarget(record, this.server(), POSTGRES_PORT).database;
-  }
-
-  private assertUnused(record: AppRecord): void {
-    const server = this.server();
-    const target = recordTarget(record, server, POSTGRES_PORT);
-    const owner = findOtherUser(target, record.name, this.records(), server, POSTGRES_PORT);
-    if (owner) throw new AppError('APP_DATABASE_IN_USE', { database: target.database, owner });
-  }
-
-  private supportedDialect(): DatabaseDialect {
-    const dialect = this.dialect();
-    if (!dialect) {
-      throw new AppError('APP_DATABASE_UNSUPPORTED', {
-        reason: 'new databases can be created where the main application runs on PostgreSQL',
-      });
+    try {
+      const { dialect, database } = this.host.place(record);
+      return dialect.explain(error, database);
+    } catch {
+      return undefined;
     }
-    return dialect;
   }
+}
+
+function nameOf({ name, options }: AppRecord): string {
+  const { database } = options.database ?? {};
+  return typeof database === 'string' ? database : name;
+}
+
+function schemasOf({ dialect }: Place): SchemaKeeper {
+  if (dialect.schemas) return dialect.schemas;
+  throw new AppError('APP_DATABASE_UNSUPPORTED', { reason: 'this kind of database has no schemas' });
 }

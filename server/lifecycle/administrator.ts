@@ -39,14 +39,22 @@ export async function emptyIssued(app: Application): Promise<void> {
 }
 
 /** The account whose address and password hash a new application's administrator gets when the caller names none. */
-export async function readAccount(app: Application, userId: unknown): Promise<AppSecrets['admin']> {
+export async function readAccount(
+  app: Application,
+  userId: unknown,
+  transaction?: unknown,
+): Promise<AppSecrets['admin']> {
   const users = app.db.getCollection('users');
   if (!users) return undefined;
   const model = users.model;
   const row = (
     userId === undefined || userId === null
-      ? await model.findOne({ order: [[model.primaryKeyAttribute, 'ASC']], raw: true })
-      : await model.findByPk(userId as number, { raw: true })
+      ? await model.findOne({
+          order: [[model.primaryKeyAttribute, 'ASC']],
+          raw: true,
+          transaction: transaction as never,
+        })
+      : await model.findByPk(userId as number, { raw: true, transaction: transaction as never })
   ) as Record<string, unknown> | null;
   if (!row || typeof row.password !== 'string' || row.password === '') return undefined;
   const text = (value: unknown) => (typeof value === 'string' && value !== '' ? value : null);

@@ -1,6 +1,5 @@
 import type { AppRecord } from '../../src/app-record';
 import { AppError, isAppError } from '../../src/errors';
-import { readAccount } from './administrator';
 import { bootApplication, describeForLog, explainBootError, type BootContext, type BootStep } from './boot';
 import { withDeadline } from './deadline';
 import { discard } from './instance-end';
@@ -82,7 +81,7 @@ export class BootAttempts {
     const context = (record: AppRecord): BootContext => ({
       supervisor: host.supervisor,
       mainApp: host.mainApp(),
-      ownersAccount: () => host.fence.outside(() => readAccount(host.mainApp(), undefined)),
+      ownersAccount: () => host.ownersAccount(name),
       provisioner: host.provisioner,
       copies: host.copies,
       note: (progress) => host.noteProgress(record.name, progress),

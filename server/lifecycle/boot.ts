@@ -157,13 +157,15 @@ async function install(app: Application, context: BootContext): Promise<void> {
   await makeOwn(app, context, { copied: false });
 }
 
-/** Does nothing where a former attempt got to its end; begins anew only in a database that we made and nobody used. */
-export async function installTables(app: Application, { onStep, record }: BootContext): Promise<void> {
+/** May be repeated. */
+export async function installTables(app: Application, { onStep, record, provisioner }: BootContext): Promise<void> {
   onStep('install');
   // The version is the last thing that an installation writes: without it, a former attempt was cut off.
   const cutOff = (await app.isInstalled()) && !(await app.version.get());
   const ours = record.provisioning?.ownershipToken && !record.provisioning.readyAt;
-  await app.runCommandThrowError('install', ...(cutOff && ours ? ['--force'] : []));
+  // Does nothing where a former attempt got to its end; begins anew only in a database that we made and nobody used.
+  const anew = cutOff && ours && !(await provisioner.clearSchema(record));
+  await app.runCommandThrowError('install', ...(anew ? ['--force'] : []));
 }
 
 /** What no two applications have in common is written into the tables of one that nobody has used yet. */

@@ -3,7 +3,7 @@ import type { Application } from '@nocobase/server';
 import type { PoolOptions } from 'sequelize';
 import { automaticLimit } from '../../src/policies/connection-share';
 import type { SupervisorConfig } from '../config';
-import { connectionManagerOf, onEachDatabase } from '../core';
+import { connectionManagerOf, onEachDatabase, releaseFromDriver } from '../core';
 import { readCapacity } from '../databases/capacity';
 import { serverKey } from '../databases/ownership';
 import { ConnectionBudget, type BudgetSnapshot, type Holder } from './connection-budget';
@@ -87,6 +87,7 @@ export class ProcessConnections {
   /** Counts the connections of this instance, also after it has initialized itself again. To be called before it opens any. */
   attach(app: Application): void {
     onEachDatabase(app, (db) => {
+      releaseFromDriver(db);
       if (!isCounted(db)) return;
       const main = connectionManagerOf(this.mainApp().db);
       const { sequelize } = connectionManagerOf(db);
@@ -97,11 +98,17 @@ export class ProcessConnections {
     });
   }
 
-  /** Runs a piece of work that needs one connection to the main application's server. @throws APP_DATABASE_BUSY */
-  async lend<T>(work: () => Promise<T>): Promise<T> {
+  /**
+   * Runs a piece of work that needs one connection to a server: the main application's, or another PostgreSQL.
+   * @throws APP_DATABASE_BUSY
+   */
+  async lend<T>(work: () => Promise<T>, server?: { host?: string; port?: number }): Promise<T> {
     if (!isCounted(this.mainApp().db)) return await work();
     const holder: Holder = { name: PROVISIONING, claim: 1, giveBack: () => undefined };
-    const permit = await this.own.take(holder, this.config.connectionTimeoutMs);
+    const budget = this.knownBudget(server ? postgresKey(server.host, server.port) : keyOf(this.mainApp().db));
+    // A server on which no application has connections: there is nobody to share with.
+    if (!budget) return await work();
+    const permit = await budget.take(holder, this.config.connectionTimeoutMs);
     try {
       return await work();
     } finally {
@@ -128,13 +135,16 @@ export class ProcessConnections {
 
   private budgetOf(db: Database): ConnectionBudget {
     const server = keyOf(db);
-    if (server === keyOf(this.mainApp().db)) return this.own;
-    let budget = this.others.get(server);
+    let budget = this.knownBudget(server);
     if (!budget) {
       budget = new ConnectionBudget(this.config.maxConnections || UNKNOWN_SERVER_LIMIT);
       this.others.set(server, budget);
     }
     return budget;
+  }
+
+  private knownBudget(server: string): ConnectionBudget | undefined {
+    return server === keyOf(this.mainApp().db) ? this.own : this.others.get(server);
   }
 }
 
@@ -150,7 +160,11 @@ function isCounted(db: Database): boolean {
 function keyOf(db: Database): string {
   const { host, port } = connectionManagerOf(db).sequelize.config;
   const dialect = db.sequelize.getDialect();
-  return `${dialect}://${serverKey(host, port, dialect === 'postgres' ? 5432 : 3306)}`;
+  return dialect === 'postgres' ? postgresKey(host, port) : `${dialect}://${serverKey(host, port, 3306)}`;
+}
+
+function postgresKey(host: unknown, port: unknown): string {
+  return `postgres://${serverKey(host, port, 5432)}`;
 }
 
 function externalConnections(app: Application): ConnectionsSnapshot['external'] {

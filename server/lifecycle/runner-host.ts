@@ -30,6 +30,8 @@ export interface RunnerHost {
   /** Takes another application down for as long as the work takes. @throws APP_NOT_FOUND */
   whileDown<T>(name: string, work: (record: AppRecord) => Promise<T>): Promise<T>;
   /** Called when an application was made and is ready; resolves when that is remembered. */
+  /** Of the owner of the main application, whom a new application's administrator is when nobody was named. */
+  ownersAccount(name: string): Promise<AppSecrets['admin']>;
   markReady(name: string): Promise<void>;
   /** Called after a state change; must not throw. */
   onRunning(name: string): void;

@@ -1,10 +1,12 @@
 import type { Context } from '@nocobase/actions';
 import type { Application } from '@nocobase/server';
 import { checkCreate, isPlainObject, UPDATABLE_FIELDS, type AppRecord } from '../../src/app-record';
-import { AppError } from '../../src/errors';
+import { AppError, ERROR_TABLE } from '../../src/errors';
 import type { Actor } from '../../src/events';
+import { GENERAL_ADVICE, PREFLIGHT_ADVICE } from '../../src/preflight';
 import { redact } from '../app-options';
 import type { Accepted, AppService } from '../app-service';
+import { translate } from '../error-answers';
 import type { Registrar } from '../registrar';
 import { COLLECTION } from '../registry';
 import { EVENTS_KEPT } from '../timeline';
@@ -13,7 +15,7 @@ import { actorOf } from '../actor';
 type Handler = (ctx: Context, next: () => Promise<void>) => Promise<void>;
 
 const CREATABLE_FIELDS = [
-  ...['name', 'displayName', 'cname', 'icon', 'pinned', 'startMode', 'options', 'admin'],
+  ...['name', 'displayName', 'cname', 'icon', 'pinned', 'startMode', 'options', 'admin', 'adopt'],
   ...['idleTimeout', 'keepAwake', 'onSchedule'],
 ];
 /** What may be said of a clone; the rest is as in its original. */
@@ -175,6 +177,25 @@ export function defineApplications(app: Application, service: AppService, regist
       }
       if (flag(ctx.action.params.wait)) await service.settled(name);
       ctx.body = await show(name);
+      await next();
+    },
+
+    checkDatabase: async (ctx, next) => {
+      const values = pick(given(ctx), ['name', 'displayName', 'options', 'adopt']);
+      if (!values.name) values.name = registrar.freeName(values.displayName);
+      const results = await service.places.examine(values);
+      const say = (sentence: string, error: AppError) =>
+        translate(app, sentence, error.params, (ctx.i18n as { language?: string } | undefined)?.language);
+      const checks = results.map(({ check, error }) => ({
+        check,
+        ok: !error,
+        ...(error && {
+          code: error.code,
+          message: say(ERROR_TABLE[error.code].message, error),
+          advice: say(PREFLIGHT_ADVICE[error.code] ?? GENERAL_ADVICE, error),
+        }),
+      }));
+      ctx.body = { ok: checks.every(({ ok }) => ok), checks };
       await next();
     },
 

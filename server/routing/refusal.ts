@@ -65,9 +65,19 @@ export function wantsPage(req: IncomingMessage): boolean {
   return (req.method === 'GET' || req.method === 'HEAD') && (req.headers.accept ?? '').includes('text/html');
 }
 
+/** What is true of the connection and the caller, whoever answers. */
+const KEPT_HEADERS = /^(access-control-.+|connection|vary|x-request-id)$/;
+
+/** Takes back what an application has said of an answer that it will not give: its length, its encoding, its cookies. */
+function forgetAnswer(res: ServerResponse): void {
+  for (const name of res.getHeaderNames()) if (!KEPT_HEADERS.test(name)) res.removeHeader(name);
+  res.statusMessage = '';
+}
+
 /** Answers a request that no application will answer: JSON as the core's own, or a small plain page in a browser. */
 export function refuse(req: IncomingMessage, res: ServerResponse, error: AppError, runner?: AppRunner): void {
   if (res.headersSent || res.destroyed) return;
+  forgetAnswer(res);
   res.statusCode = error.status;
   res.setHeader('Cache-Control', 'no-store');
   if (error.status === 503) {

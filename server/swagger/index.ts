@@ -122,7 +122,20 @@ export default {
           200: answer('Registered, or ready with wait=true.', data(ref('Application'))),
           400: error('A value is not valid; nothing was written.'),
           409: error('The ID, the domain or the database belongs to another application; nothing was written.'),
+          422: error('The database cannot be made or used as asked; nothing was written.'),
           503: error('With wait=true: its making failed, and why.'),
+          ...denied,
+        },
+      },
+    },
+    '/applications:checkDatabase': {
+      post: {
+        tags,
+        summary: 'Whether an application could be created with these options',
+        description: 'Asks the database server, for some seconds at most, and writes nothing.',
+        requestBody: { required: true, content: json(ref('DatabaseQuestion')) },
+        responses: {
+          200: answer('What was looked at, and what stands against it.', data(ref('DatabaseAnswer'))),
           ...denied,
         },
       },

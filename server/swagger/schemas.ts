@@ -1,5 +1,7 @@
 import { APP_NAME_PATTERN } from '../../src/app-name';
 import { MAX_IDLE_TIMEOUT, ON_SCHEDULE, START_MODES } from '../../src/app-record';
+import { DB_CONN_TYPES } from '../../src/database-options';
+import { PREFLIGHT_CHECKS } from '../../src/preflight';
 import { APP_STATES } from '../../src/app-state';
 import { APP_EVENT_TYPES } from '../../src/events';
 import { AWAKE_REASONS } from '../../src/policies/idle';
@@ -42,15 +44,41 @@ const changeable = {
     type: 'object',
     description: 'Where its data is, and settings of its own. Secrets never stand here.',
     properties: {
-      dbConnType: { type: 'string', enum: ['new_database'], default: 'new_database' },
+      dbConnType: {
+        type: 'string',
+        enum: [...DB_CONN_TYPES],
+        default: 'new_database',
+        description:
+          'new_database: a database beside the main one. new_schema: a schema in a database on that server. new_connection: a database on another PostgreSQL server.',
+      },
       database: {
         type: 'object',
-        properties: { database: text('Name of its database. Generated from its name when not given.') },
+        properties: {
+          database: text('Name of its database; by default its ID, or with new_schema the main database.'),
+          schema: text('new_schema: name of its schema, by default its ID. new_connection: a schema in the database.'),
+          host: text('new_connection: host name, address, or folder of a socket.'),
+          port: { type: 'integer', default: 5432, minimum: 1, maximum: 65535 },
+          username: text('new_connection: the database role.'),
+          password: { type: 'string', format: 'password', writeOnly: true },
+          ssl: {
+            description: 'new_connection: true, false, or how the certificate is checked.',
+            oneOf: [
+              { type: 'boolean' },
+              { type: 'object', properties: { rejectUnauthorized: { type: 'boolean' }, ca: text('PEM.') } },
+            ],
+          },
+        },
       },
       lang: text('At create: the language that it is installed in, such as en-US; by default that of INIT_APP_LANG.'),
     },
     additionalProperties: true,
   },
+};
+
+const adopt = {
+  type: 'boolean',
+  default: false,
+  description: 'Take in the application of NocoBase that the database holds, as it is.',
 };
 
 const actor = {
@@ -219,6 +247,30 @@ export const schemas = {
       name: { type: 'string', pattern: APP_NAME_PATTERN.source, description: 'Its ID; reserved words are refused.' },
       ...changeable,
       admin: administrator("Its first administrator. By default the caller's own account, with the same password."),
+      adopt,
+    },
+  },
+  DatabaseQuestion: {
+    type: 'object',
+    properties: { name: text('Its ID.'), displayName: changeable.displayName, options: changeable.options, adopt },
+  },
+  DatabaseAnswer: {
+    type: 'object',
+    properties: {
+      ok: { type: 'boolean', description: 'Whether it could be created so.' },
+      checks: {
+        type: 'array',
+        items: {
+          type: 'object',
+          properties: {
+            check: { type: 'string', enum: [...PREFLIGHT_CHECKS] },
+            ok: { type: 'boolean' },
+            code: text('A code of the documented table.'),
+            message: text('What stands against it.'),
+            advice: text('What to do about it.'),
+          },
+        },
+      },
     },
   },
   ApplicationClone: {

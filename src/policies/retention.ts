@@ -1,8 +1,12 @@
 import type { AppRecord } from '../app-record';
 
-/** When a removed application is purged (epoch milliseconds), at the earliest; undefined for one that is not removed. */
-export function purgeAt({ removedAt }: AppRecord, retentionMs: number): number | undefined {
-  return removedAt === undefined ? undefined : Date.parse(removedAt) + retentionMs;
+/**
+ * When a removed application is purged (epoch milliseconds), at the earliest: at once where that was said at its
+ * removal. Undefined for one that is not removed.
+ */
+export function purgeAt({ removedAt, removal }: AppRecord, retentionMs: number): number | undefined {
+  if (removedAt === undefined) return undefined;
+  return Date.parse(removedAt) + (removal?.purge ? 0 : retentionMs);
 }
 
 /** The names of the removed applications whose time is over, the longest removed first. */

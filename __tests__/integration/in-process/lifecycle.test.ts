@@ -102,6 +102,28 @@ describeWithPostgres('the life of an application', () => {
     expect((await types(crm))[0]).toBe('started');
   });
 
+  it.each(['restart', 'stop'] as const)(
+    'serves who waited for it before %s was said, and does not wait for him',
+    async (word) => {
+      const lost: unknown[] = [];
+      const note = (error: unknown) => void lost.push(error);
+      process.on('unhandledRejection', note);
+      try {
+        await app.post(`/api/applications:start?filterByTk=${crm}&wait=true`);
+        await runner(crm)?.stop('sleep');
+        const visitor = visit(crm);
+        await app.until('it boots', () => Promise.resolve(runner(crm)?.state !== 'asleep'));
+        const said = app.post(`/api/applications:${word}?filterByTk=${crm}&wait=true`);
+        expect((await visitor).status).toBe(200);
+        expect((await said).status).toBe(200);
+        expect((await visit(crm)).status).toBe(word === 'stop' ? 503 : 200);
+        expect(lost).toEqual([]);
+      } finally {
+        process.off('unhandledRejection', note);
+      }
+    },
+  );
+
   it('is told page by page, and also after its end', async () => {
     await app.post(`/api/applications:stop?filterByTk=${crm}&wait=true`);
     const { meta } = await timeline(crm);

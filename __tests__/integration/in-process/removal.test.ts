@@ -4,11 +4,13 @@ import { mkdir, writeFile } from 'node:fs/promises';
 import path from 'node:path';
 import { storagePathJoin } from '@nocobase/utils';
 import { AppError } from '../../../src/errors';
+import { currentOptionsFactory } from '../../../server/core';
 import { foldersOf } from '../../../server/recycle-bin';
 import { describeWithPostgres, InProcessApp, OURS, SMALL } from '../../helpers/in-process-app';
 import type { Answer } from '../../helpers/test-host';
 
-const WEEK = 7 * 86_400_000;
+const DAY = 86_400_000;
+const WEEK = 7 * DAY;
 
 /** What is removed can be restored for a while, is out of reach meanwhile, and is purged afterwards. */
 describeWithPostgres('a removed application', () => {
@@ -90,6 +92,35 @@ describeWithPostgres('a removed application', () => {
     await act('purge', name);
   });
 
+  it('stays so when the main application starts anew in the middle of the removal', async () => {
+    const name = await made();
+    const leave = app.service.runner(name)?.lease(true, () => leave?.());
+    const removing = act('destroy', name);
+    await app.until('it drains', () => Promise.resolve(app.service.runner(name) === undefined));
+    await app.service.activate();
+    expect(codeOf(await app.post('/api/applications:create', { name }))).toEqual([409, 'APP_NAME_REMOVED']);
+    leave?.();
+    expect(data(await removing)).toMatchObject({ name, databaseDropped: false });
+    expect(await listed('removed=true')).toContain(name);
+    await act('purge', name);
+  });
+
+  it('keeps the options of its instance, which may still be in the making', async () => {
+    const name = await made();
+    const options = () => JSON.stringify(currentOptionsFactory(app.supervisor)(name, app.service.mainApp(), {}));
+    const before = options();
+    await act('destroy', name);
+    expect(options()).toBe(before);
+    await act('purge', name);
+  });
+
+  it('comes up by itself where it is eager', async () => {
+    const name = await made({ startMode: 'eager' });
+    await act('destroy', name);
+    await act('restore', name);
+    await app.until('it runs', () => Promise.resolve(app.service.runner(name)?.state === 'running'));
+  });
+
   it('is purged with its database and files when that was said, and keeps both when not', async () => {
     const [kept, dropped] = [await made(), await made()];
     await act('destroy', kept);
@@ -114,6 +145,41 @@ describeWithPostgres('a removed application', () => {
     expect([await databaseIsThere(young), await databaseIsThere(old)]).toEqual([true, false]);
     expect(await listed('removed=true')).toEqual([young]);
     await act('purge', young);
+  });
+
+  it('is not purged when it was restored and removed again while others were purged', async () => {
+    const [first, second] = [await made(), await made()];
+    for (const [days, name] of [[9, first] as const, [8, second] as const]) {
+      await act('destroy', name, 'dropDatabase=true');
+      await app.service.writeRow(name, { removedAt: new Date(Date.now() - days * DAY) });
+    }
+    let go: () => void = () => undefined;
+    const gate = new Promise<void>((resolve) => {
+      go = resolve;
+    });
+    const { provisioner } = app.service;
+    const original = provisioner.drop.bind(provisioner);
+    const drop = jest.spyOn(provisioner, 'drop').mockImplementation((record) => gate.then(() => original(record)));
+    const purging = app.service.bin.purgeDue();
+    await act('restore', second);
+    await act('destroy', second, 'dropDatabase=true');
+    go();
+    await purging;
+    drop.mockRestore();
+    expect([await databaseIsThere(first), await databaseIsThere(second)]).toEqual([false, true]);
+    await act('purge', second);
+  });
+
+  it('is purged when the removal is said again whose purge had failed', async () => {
+    const name = await made();
+    const gone = new AppError('APP_DATABASE_UNREACHABLE', { reason: 'ECONNREFUSED' });
+    const drop = jest.spyOn(app.service.provisioner, 'drop').mockRejectedValueOnce(gone);
+    const say = () => act('destroy', name, 'dropDatabase=true&purge=true');
+    expect(codeOf(await say())).toEqual([503, 'APP_DATABASE_UNREACHABLE']);
+    drop.mockRestore();
+    expect(data(await say())).toMatchObject({ databaseDropped: true, removedAt: null });
+    expect(await databaseIsThere(name)).toBe(false);
+    expect(codeOf(await say())).toEqual([404, 'APP_NOT_FOUND']);
   });
 
   it('goes on being removed where its purge was interrupted, and the same call ends it', async () => {

@@ -42,6 +42,16 @@ export class FakeResponse extends EventEmitter {
   body?: string;
   readonly headers: Record<string, string> = {};
 
+  statusMessage = '';
+
+  getHeaderNames(): string[] {
+    return Object.keys(this.headers);
+  }
+
+  removeHeader(name: string): void {
+    delete this.headers[name.toLowerCase()];
+  }
+
   setHeader(name: string, value: string): this {
     this.headers[name.toLowerCase()] = value;
     return this;

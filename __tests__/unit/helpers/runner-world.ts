@@ -173,6 +173,7 @@ export class RunnerWorld {
       record: () => this.record,
       secrets: () => ({}),
       markReady,
+      ownersAccount: () => Promise.resolve(undefined),
       onRunning: (name: string) => void this.running.push(name),
       prepare: () => undefined,
       tell: (event: AppEvent) => void this.events.push(event),

@@ -13,6 +13,11 @@ describe('the time of a removed application', () => {
     expect(purgeAt(removed('a'), 7 * DAY)).toBeUndefined();
   });
 
+  it('ends at once where that was said', () => {
+    const record = { ...removed('a', 1), removal: { purge: true } };
+    expect(dueForPurge([record, removed('b', 1)], 7 * DAY, NOW)).toEqual(['a']);
+  });
+
   it.each<[string, number, string[]]>([
     ['a week', 7, ['oldest', 'old']],
     ['nothing', 0, ['oldest', 'old', 'young', 'now']],

@@ -1,0 +1,59 @@
+import { connect, createServer, type AddressInfo, type Server, type Socket } from 'node:net';
+
+/** A server of the test's own on this machine; `end` closes it with all that is connected. */
+export interface FakeServer {
+  port: number;
+  end(): Promise<void>;
+}
+
+async function listen(onSocket: (socket: Socket) => void): Promise<FakeServer> {
+  const sockets = new Set<Socket>();
+  const server: Server = createServer((socket) => {
+    sockets.add(socket);
+    socket.on('error', () => undefined);
+    socket.once('close', () => sockets.delete(socket));
+    onSocket(socket);
+  });
+  await new Promise<void>((resolve) => server.listen(0, '127.0.0.1', resolve));
+  return {
+    port: (server.address() as AddressInfo).port,
+    end: () => {
+      for (const socket of sockets) socket.destroy();
+      return new Promise((resolve) => server.close(() => resolve()));
+    },
+  };
+}
+
+/** Another address of the same server. */
+export function forwarder(to: { host: string; port: number }): Promise<FakeServer> {
+  return listen((socket) => {
+    const upstream = connect(to.port, to.host);
+    upstream.on('error', () => socket.destroy());
+    upstream.once('close', () => socket.destroy());
+    socket.once('close', () => upstream.destroy());
+    socket.pipe(upstream).pipe(socket);
+  });
+}
+
+/** Takes every connection, and never says a word. */
+export function silentServer(): Promise<FakeServer> {
+  return listen((socket) => socket.resume());
+}
+
+/** Speaks another protocol. */
+export function foreignServer(): Promise<FakeServer> {
+  return listen((socket) => socket.end('HTTP/1.1 400 Bad Request\r\nContent-Length: 0\r\n\r\n'));
+}
+
+/** A PostgreSQL that asks for a password, and accepts none. */
+export function suspiciousServer(): Promise<FakeServer> {
+  const askPassword = Buffer.from([0x52, 0, 0, 0, 8, 0, 0, 0, 3]);
+  const fields = Buffer.from('SFATAL\0C28P01\0Mpassword authentication failed\0\0');
+  const refusal = Buffer.concat([Buffer.from([0x45, 0, 0, 0, fields.length + 4]), fields]);
+  return listen((socket) => {
+    socket.once('data', () => {
+      socket.write(askPassword);
+      socket.once('data', () => socket.end(refusal));
+    });
+  });
+}

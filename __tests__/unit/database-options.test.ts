@@ -1,0 +1,114 @@
+import fc from 'fast-check';
+import { splitOptions } from '../../server/app-options';
+import { checkDatabaseOptions, completeDatabaseOptions, DB_CONN_TYPES } from '../../src/database-options';
+import { AppError } from '../../src/errors';
+
+const refusal = (type: unknown, database: unknown): AppError | undefined => {
+  try {
+    checkDatabaseOptions(type, database);
+    return undefined;
+  } catch (error) {
+    if (!(error instanceof AppError)) throw error;
+    return error;
+  }
+};
+
+const server = { host: 'db.example', port: 5432, username: 'nb', password: 'Planted-4712', database: 'crm' };
+
+describe('checkDatabaseOptions', () => {
+  it.each<[string, Record<string, unknown> | undefined]>([
+    ['new_schema', undefined],
+    ['new_schema', { schema: 'crm', database: 'shared' }],
+    ['new_schema', { schema: 'public', pool: { max: 1 } }],
+    ['new_connection', { host: 'db.example', username: 'nb' }],
+    ['new_connection', { ...server, schema: 'crm', ssl: true, dialect: 'postgres' }],
+    ['new_connection', { ...server, port: '6000', ssl: { rejectUnauthorized: false, ca: '-----' } }],
+    ['new_connection', { ...server, host: '/var/run/postgresql', password: '' }],
+  ])('accepts %s with %p', (type, database) => expect(refusal(type, database)).toBeUndefined());
+
+  it.each(['host', 'port', 'username', 'password', 'dialect', 'ssl', 'url', 'dialectOptions', 'hooks', 'storage'])(
+    'refuses database.%s in a schema',
+    (key) => {
+      const error = refusal('new_schema', { [key]: 'Planted-4712' });
+      expect(error).toMatchObject({ code: 'APP_DATABASE_UNSUPPORTED', status: 400 });
+      expect(error?.message).not.toContain('Planted');
+    },
+  );
+
+  it.each(['', 'Crm', 'a-b', '1a', 'a"b', 'a.b', 'é', 'pg_mine', 'information_schema', 's'.repeat(64), 7, {}, ['a']])(
+    'refuses the schema name %p',
+    (schema) => {
+      for (const type of ['new_schema', 'new_connection']) {
+        expect(refusal(type, type === 'new_schema' ? { schema } : { ...server, schema })).toMatchObject({
+          code: 'APP_DATABASE_SCHEMA_INVALID',
+          status: 400,
+        });
+      }
+    },
+  );
+
+  it.each<[string, object, string]>([
+    ['no host', { host: undefined }, 'APP_OPTIONS_INVALID'],
+    ['a host with a port', { host: 'db.example:5432' }, 'APP_OPTIONS_INVALID'],
+    ['a host that is an address of a page', { host: 'postgres://nb:Planted-4712@db/x' }, 'APP_OPTIONS_INVALID'],
+    ['a host that is an array', { host: ['db'] }, 'APP_OPTIONS_INVALID'],
+    ['port 0', { port: 0 }, 'APP_OPTIONS_INVALID'],
+    ['port 65536', { port: '65536' }, 'APP_OPTIONS_INVALID'],
+    ['a port that is text', { port: '5432;' }, 'APP_OPTIONS_INVALID'],
+    ['no username', { username: undefined }, 'APP_OPTIONS_INVALID'],
+    ['a username with a line end', { username: 'a\nb' }, 'APP_OPTIONS_INVALID'],
+    ['a password that is none', { password: { $ne: '' } }, 'APP_OPTIONS_INVALID'],
+    ['ssl with a private key', { ssl: { key: 'Planted-4712' } }, 'APP_OPTIONS_INVALID'],
+    ['ssl that is text', { ssl: 'require' }, 'APP_OPTIONS_INVALID'],
+    ['MySQL', { dialect: 'mysql' }, 'APP_DATABASE_UNSUPPORTED'],
+    ['a URL', { url: 'postgres://nb:Planted-4712@db/x' }, 'APP_DATABASE_UNSUPPORTED'],
+    ['a driver', { dialectModule: {} }, 'APP_DATABASE_UNSUPPORTED'],
+    ["the server's own database", { database: 'postgres' }, 'APP_DATABASE_NAME_INVALID'],
+  ])('refuses another server with %s', (_case, change, code) => {
+    const error = refusal('new_connection', { ...server, ...change });
+    expect(error).toMatchObject({ code, status: 400 });
+    expect(error?.message).not.toContain('Planted');
+  });
+
+  it('accepts or refuses with 400 whatever it is given', () => {
+    const keys = fc.constantFrom('host', 'port', 'username', 'password', 'database', 'schema', 'ssl', 'dialect', 'url');
+    const values = fc.oneof(
+      fc.string({ unit: 'binary' }),
+      fc.constantFrom<unknown>("'; DROP DATABASE x;--", '../..', 'a"b', null, true, -1, 1e308, [], {}, '\0', 'crm'),
+    );
+    fc.assert(
+      fc.property(fc.constantFrom(...DB_CONN_TYPES), fc.dictionary(keys, values), (type, given) => {
+        for (const database of [given, { ...server, ...given }]) {
+          const error = refusal(type, database);
+          if (error) expect(error.status).toBe(400);
+          else expect(completeDatabaseOptions(type, database, 'crm').dbConnType).toBe(type);
+        }
+      }),
+      { numRuns: 1_000 },
+    );
+  });
+});
+
+describe('what a record says of its database', () => {
+  it.each<[string, Record<string, unknown>, object]>([
+    ['nothing', {}, { dbConnType: 'new_database', database: { database: 'my-app' } }],
+    ['null', { dbConnType: null, database: null }, { dbConnType: 'new_database', database: { database: 'my-app' } }],
+    ['a schema', { dbConnType: 'new_schema' }, { dbConnType: 'new_schema', database: { schema: 'my_app' } }],
+    [
+      'another server',
+      { dbConnType: 'new_connection', database: { host: '[::1]', username: 'nb', port: '6000', password: null } },
+      {
+        dbConnType: 'new_connection',
+        database: { dialect: 'postgres', host: '::1', port: 6000, username: 'nb', database: 'my-app' },
+      },
+    ],
+  ])('is complete when it was given %s', (_case, given, complete) => {
+    expect(splitOptions(given, 'my-app').options).toEqual(complete);
+  });
+
+  it('holds no password', () => {
+    const { options, secrets } = splitOptions({ dbConnType: 'new_connection', database: server }, 'crm');
+    expect(JSON.stringify(options)).not.toContain('Planted');
+    expect(secrets.databasePassword).toBe('Planted-4712');
+  });
+});

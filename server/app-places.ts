@@ -1,0 +1,98 @@
+import type { Application } from '@nocobase/server';
+import { checkCreate, type AppRecord } from '../src/app-record';
+import { AppError, isAppError } from '../src/errors';
+import { splitOptions } from './app-options';
+import type { DatabaseDialect } from './databases/dialect';
+import { addressOf, locationOf, type DatabaseOptions } from './databases/location';
+import { OwnerSearch } from './databases/owner-search';
+import type { MainPlace } from './databases/ownership';
+import { placeOf, type Place } from './databases/place';
+import { postgresDialect } from './databases/postgres';
+import { Preflight, type CheckResult, type Clearance } from './databases/preflight';
+import { DatabaseProvisioner } from './databases/provisioner';
+import type { AppSecrets } from './databases/secrets';
+import type { InstanceOptions } from './instance-options';
+import type { ProcessConnections } from './lifecycle/process-connections';
+import type { AppVersions } from './lifecycle/versions';
+
+interface PlacesHost {
+  connections: ProcessConnections;
+  versions: AppVersions;
+  mainApp(): Application;
+  records(): Iterable<AppRecord>;
+  options: InstanceOptions;
+}
+
+/** Where applications keep their data, as their instances will find it, and what may be done there. */
+export class AppPlaces {
+  readonly provisioner: DatabaseProvisioner;
+  private readonly owners: OwnerSearch;
+  private readonly preflight: Preflight;
+
+  constructor(private readonly host: PlacesHost) {
+    this.owners = new OwnerSearch({
+      main: () => this.server(),
+      records: () => host.records(),
+      reach: (record) => {
+        const options = host.options.database(record);
+        const { dialect } = host.mainApp().db.options;
+        return options.dialect === dialect ? this.counted(locationOf(options).server) : undefined;
+      },
+    });
+    this.preflight = new Preflight({
+      owners: this.owners,
+      compare: (name, stored) => host.versions.compare(name, stored),
+    });
+    this.provisioner = new DatabaseProvisioner({ place: (record) => this.place(record), owners: this.owners });
+  }
+
+  /** Everything that can be told before anything is written. @throws the first thing that stands against it */
+  clear(record: AppRecord, secrets: AppSecrets, adopt: boolean): Promise<Clearance> {
+    return this.preflight.pass(record, this.place(record, secrets), adopt);
+  }
+
+  /** The same for an application that somebody thinks of creating; what is wrong with a value is an answer too. */
+  async examine(values: Record<string, unknown>): Promise<CheckResult[]> {
+    try {
+      const { name, options: given, adopt } = checkCreate({ ...values, displayName: undefined });
+      for (const record of this.host.records()) {
+        if (record.name === name) throw new AppError('APP_NAME_TAKEN', { name });
+      }
+      const { options, secrets } = splitOptions(given, name);
+      const record: AppRecord = { name, startMode: 'lazy', options, provisioning: {} };
+      const { results } = await this.preflight.examine(record, this.place(record, secrets), adopt === true);
+      return [{ check: 'options' }, ...results];
+    } catch (error) {
+      if (isAppError(error)) return [{ check: 'options', error }];
+      throw error;
+    }
+  }
+
+  private place(record: AppRecord, secrets?: AppSecrets): Place {
+    const place = placeOf(record, this.host.options.database(record, secrets), this.server());
+    if (!place.elsewhere) return place;
+    return { ...place, server: this.counted(place.server), inside: this.counted(place.inside) };
+  }
+
+  /** Of the main application's own database, where whole databases can be copied. */
+  dialect(): DatabaseDialect | undefined {
+    return this.host.mainApp().db.options.dialect === postgresDialect.name ? postgresDialect : undefined;
+  }
+
+  /** The main application's own server, over its own database. */
+  server(): MainPlace {
+    const options = this.host.mainApp().db.options as unknown as DatabaseOptions;
+    const { schema } = options;
+    return {
+      ...this.counted(addressOf(options)),
+      schema: typeof schema === 'string' && schema !== '' ? schema : undefined,
+      appsInSchemas: process.env.USE_DB_SCHEMA_IN_SUBAPP === 'true',
+    };
+  }
+
+  /** An address whose connections are counted with those of its server. */
+  private counted<T extends { host?: string; port?: number }>(address: T): T {
+    const { host, port } = address;
+    return { ...address, lend: <R>(work: () => Promise<R>) => this.host.connections.lend(work, { host, port }) };
+  }
+}

@@ -1,0 +1,40 @@
+import type { AppRecord } from '../../src/app-record';
+import type { DatabaseDialect, ServerAddress, TableLayout } from './dialect';
+import { locationOf, type DatabaseOptions } from './location';
+import { recordTarget, type DatabaseTarget, type MainPlace } from './ownership';
+
+/** Where an application's data lies, or is to be made, and how one gets there. */
+export interface Place {
+  target: DatabaseTarget;
+  dialect: DatabaseDialect;
+  /** Over a database that is always there: the main application's, or the server's own on another server. */
+  server: ServerAddress;
+  /** The same server, over the application's own database. */
+  inside: ServerAddress;
+  database: string;
+  /** Set where the application has a schema of its own in a database that others may use. */
+  schema?: string;
+  layout: TableLayout;
+  /** On a server that the caller named. */
+  elsewhere: boolean;
+}
+
+/** As a person calls it. */
+export function placeName({ database, schema }: Pick<Place, 'database' | 'schema'>): string {
+  return schema === undefined ? database : `${database}.${schema}`;
+}
+
+/**
+ * @param options the database options that the application's instance is constructed with
+ * @throws APP_DATABASE_UNSUPPORTED
+ */
+export function placeOf(record: AppRecord, options: DatabaseOptions, main: MainPlace): Place {
+  const { dialect, server: own, layout } = locationOf(options);
+  const target = recordTarget(record, main, dialect.defaultPort);
+  const elsewhere = record.options.dbConnType === 'new_connection';
+  const { host, port, username, password, ssl, lend } = main;
+  const here: ServerAddress = { host, port, username, password, ssl, lend, database: main.database };
+  const server: ServerAddress = elsewhere ? { ...own, database: dialect.maintenanceDatabase } : here;
+  const { database, schema } = target;
+  return { target, dialect, server, inside: { ...server, database }, database, schema, layout, elsewhere };
+}

@@ -1,0 +1,108 @@
+import type { Client } from 'pg';
+import { isAppError } from '../../src/errors';
+import type { DatabaseFinding, ServerAddress, ServerIdentity, Survey } from './dialect';
+import { withClient } from './postgres-connection';
+
+/** NocoBase's own requirement. */
+const NEEDED_VERSION = 10;
+const ENCODING = 'UTF8';
+const SURVEY_TIMEOUT_MS = 5_000;
+
+const OBJECTS = `pg_class c JOIN pg_namespace n ON n.oid = c.relnamespace
+  WHERE c.relkind IN ('r', 'p', 'v', 'm', 'f') AND n.nspname <> 'information_schema' AND n.nspname !~ '^pg_'`;
+
+async function row<T>(client: Client, sql: string, values: unknown[] = []): Promise<T> {
+  return (await client.query<never>(sql, values)).rows[0] as T;
+}
+
+async function identityOf(client: Client): Promise<ServerIdentity> {
+  const { startedAt } = await row<ServerIdentity>(
+    client,
+    `SELECT extract(epoch FROM pg_postmaster_start_time())::text AS "startedAt"`,
+  );
+  try {
+    const { id } = await row<{ id: string }>(client, 'SELECT system_identifier::text AS id FROM pg_control_system()');
+    return { systemId: id, startedAt };
+  } catch {
+    return { startedAt };
+  }
+}
+
+export function identifyPostgres(server: ServerAddress): Promise<ServerIdentity> {
+  return withClient({ ...server, queryTimeoutMs: SURVEY_TIMEOUT_MS }, server.database, identityOf);
+}
+
+/** What any database of a server says of the server. */
+async function surveyServer(client: Client) {
+  const found = await row<{ version: string; number: number; readOnly: boolean; mayCreateDatabases: boolean }>(
+    client,
+    `SELECT current_setting('server_version') AS version, current_setting('server_version_num')::int AS number,
+            pg_is_in_recovery() OR current_setting('transaction_read_only')::boolean AS "readOnly",
+            (SELECT rolcreatedb OR rolsuper FROM pg_roles WHERE rolname = current_user) AS "mayCreateDatabases"`,
+  );
+  const { version, number, readOnly, mayCreateDatabases } = found;
+  return {
+    identity: await identityOf(client),
+    version: { text: version, needed: String(NEEDED_VERSION), sufficient: number >= NEEDED_VERSION * 10_000 },
+    readOnly,
+    mayCreateDatabases,
+  };
+}
+
+async function encodingOf(client: Client, database: string) {
+  const sql = 'SELECT pg_encoding_to_char(encoding) AS name FROM pg_database WHERE datname = $1';
+  const { name } = await row<{ name: string }>(client, sql, [database]);
+  return { name, sufficient: name === ENCODING };
+}
+
+/** What is in the connected database, or in the schema of it. */
+async function contents(client: Client, schema: string | undefined): Promise<DatabaseFinding> {
+  const { there, filled } = await row<{ there: boolean; filled: boolean }>(
+    client,
+    `SELECT $1::text IS NULL OR EXISTS (SELECT 1 FROM pg_namespace WHERE nspname = $1) AS there,
+            EXISTS (SELECT 1 FROM ${OBJECTS} AND ($1::text IS NULL OR n.nspname = $1)) AS filled`,
+    [schema ?? null],
+  );
+  if (!there) return 'absent';
+  return filled ? 'occupied' : 'empty';
+}
+
+async function rights(client: Client, schema: string) {
+  return row<{ mayCreateSchemas: boolean; mayCreateTables: boolean; schemaReserved: boolean }>(
+    client,
+    `SELECT has_database_privilege(current_database(), 'CREATE') AS "mayCreateSchemas",
+            coalesce((SELECT has_schema_privilege(oid, 'CREATE') FROM pg_namespace WHERE nspname = $1),
+                     has_database_privilege(current_database(), 'CREATE')) AS "mayCreateTables",
+            EXISTS (SELECT 1 FROM pg_get_keywords() WHERE word = $1 AND catcode IN ('R', 'T')) AS "schemaReserved"`,
+    [schema],
+  );
+}
+
+/** See `DatabaseDialect.survey`. The database itself is tried first: it says the most, and often it is there. */
+export async function surveyPostgres(server: ServerAddress, database: string, schema?: string): Promise<Survey> {
+  const patient = { ...server, queryTimeoutMs: SURVEY_TIMEOUT_MS };
+  try {
+    return await withClient(patient, database, async (client) => ({
+      ...(await surveyServer(client)),
+      databaseExists: true,
+      encoding: await encodingOf(client, database),
+      finding: await contents(client, schema),
+      ...(await rights(client, schema ?? 'public')),
+    }));
+  } catch (error) {
+    if (!isAppError(error) || error.code !== 'APP_DATABASE_MISSING') throw error;
+  }
+  return withClient(patient, server.database, async (client) => ({
+    ...(await surveyServer(client)),
+    databaseExists: false,
+    encoding: await encodingOf(client, 'template1'),
+    finding: 'absent',
+    mayCreateSchemas: false,
+    mayCreateTables: false,
+    schemaReserved: false,
+  }));
+}
+
+export async function inspectSchema(server: ServerAddress, schema: string): Promise<DatabaseFinding> {
+  return withClient(server, server.database, (client) => contents(client, schema));
+}

@@ -1,0 +1,144 @@
+import type { AppRecord } from '../../src/app-record';
+import { AppError, isAppError } from '../../src/errors';
+import type { PreflightCheck } from '../../src/preflight';
+import type { StoredVersions, UpgradeVerdict } from '../../src/policies/upgrade-plan';
+import type { Survey } from './dialect';
+import type { OwnerSearch } from './owner-search';
+import { placeName, type Place } from './place';
+
+/** How a place that passed is to be used. */
+export interface Clearance {
+  /** It exists already, and is not ours to drop. */
+  exists: boolean;
+  /** It holds an application that is taken in as it is. */
+  adopted: boolean;
+}
+
+export interface CheckResult {
+  check: PreflightCheck;
+  /** Absent where it passed. */
+  error?: AppError;
+}
+
+interface PreflightHost {
+  owners: OwnerSearch;
+  compare(name: string, stored: StoredVersions | undefined): Promise<UpgradeVerdict>;
+}
+
+/**
+ * What can be told of an application's database before anything is written: the same for creating one and for asking.
+ * Back within seconds: every connection and statement has its deadline.
+ */
+export class Preflight {
+  constructor(private readonly host: PreflightHost) {}
+
+  /** @throws the first thing that stands against it */
+  async pass(record: AppRecord, place: Place, adopt: boolean): Promise<Clearance> {
+    const { results, clearance } = await this.examine(record, place, adopt);
+    const failure = results.find(({ error }) => error)?.error;
+    if (failure) throw failure;
+    if (!clearance) throw new Error('a preflight without a result');
+    return clearance;
+  }
+
+  /** Every check that could be made, in order; those that need an answer of the server stay away without one. */
+  async examine(
+    record: AppRecord,
+    place: Place,
+    adopt: boolean,
+  ): Promise<{ results: CheckResult[]; clearance?: Clearance }> {
+    const { owners } = this.host;
+    // Who is in it already needs no server to be asked, and nobody's secrets to be tried.
+    const owner = await attempt(place, 'owner', () => owners.assertFreeByAddress(record, place));
+    if (owner.error) return { results: [owner] };
+    const { survey, results } = await this.ask(place);
+    if (!survey) return { results: [owner, ...results] };
+    // Nobody is in a database that does not exist.
+    const known = survey.databaseExists
+      ? await attempt(place, 'owner', () => owners.assertFreeByIdentity(record, place, survey.identity))
+      : owner;
+    if (known.error) return { results: [known, ...results] };
+    let clearance: Clearance | undefined;
+    const clear = async () => {
+      clearance = await this.clear(record, place, survey, adopt);
+    };
+    results.push(
+      await attempt(place, 'version', () => assertUsableServer(survey)),
+      await attempt(place, 'database', clear),
+      await attempt(place, 'encoding', () => assertEncoding(place, survey)),
+      await attempt(place, 'rights', () => assertRights(place, survey)),
+    );
+    return { results: [known, ...results], clearance };
+  }
+
+  private async ask(place: Place): Promise<{ survey?: Survey; results: CheckResult[] }> {
+    const passed = (...checks: PreflightCheck[]): CheckResult[] => checks.map((check) => ({ check }));
+    try {
+      const survey = await place.dialect.survey(place.server, place.database, place.schema);
+      return { survey, results: passed('server', 'credentials') };
+    } catch (thrown) {
+      const error = explained(place, thrown);
+      if (error.code === 'APP_DATABASE_CREDENTIALS') {
+        return { results: [...passed('server'), { check: 'credentials', error }] };
+      }
+      if (error.code !== 'APP_DATABASE_DENIED') return { results: [{ check: 'server', error }] };
+      return { results: [...passed('server', 'credentials'), { check: 'rights', error }] };
+    }
+  }
+
+  private async clear(record: AppRecord, place: Place, survey: Survey, adopt: boolean): Promise<Clearance> {
+    const database = placeName(place);
+    if (place.schema !== undefined && survey.schemaReserved) {
+      throw new AppError('APP_DATABASE_SCHEMA_INVALID', { schema: place.schema });
+    }
+    if (place.schema !== undefined && !survey.databaseExists) {
+      throw new AppError('APP_DATABASE_ABSENT', { database: place.database });
+    }
+    if (survey.finding !== 'occupied') return { exists: survey.finding === 'empty', adopted: false };
+    const stored = await place.dialect.readVersions(place.inside, place.layout);
+    // An installation that was cut off has tables, and no version yet.
+    if (!stored?.core) throw new AppError('APP_DATABASE_EXISTS', { database });
+    const { state, to } = await this.host.compare(record.name, stored);
+    if (state === 'newer') {
+      throw new AppError('APP_DATABASE_NEWER', { database, stored: stored.core, installed: to });
+    }
+    if (!adopt) throw new AppError('APP_DATABASE_ADOPTABLE', { database, stored: stored.core });
+    return { exists: true, adopted: true };
+  }
+}
+
+function explained({ dialect, database }: Place, error: unknown): AppError {
+  return isAppError(error) ? error : dialect.explain(error, database);
+}
+
+async function attempt(place: Place, check: PreflightCheck, work: () => void | Promise<void>): Promise<CheckResult> {
+  try {
+    await work();
+    return { check };
+  } catch (error) {
+    return { check, error: explained(place, error) };
+  }
+}
+
+function assertUsableServer({ version, readOnly }: Survey): void {
+  const { text, needed, sufficient } = version;
+  if (!sufficient) throw new AppError('APP_DATABASE_VERSION', { version: text, needed });
+  if (readOnly) throw new AppError('APP_DATABASE_UNSUPPORTED', { reason: 'nothing can be written on this server' });
+}
+
+function assertEncoding(place: Place, { encoding, databaseExists }: Survey): void {
+  if (encoding.sufficient) return;
+  const database = databaseExists ? place.database : 'template1';
+  throw new AppError('APP_DATABASE_ENCODING', { database, encoding: encoding.name });
+}
+
+function assertRights({ schema }: Place, survey: Survey): void {
+  const denied = (reason: string) => new AppError('APP_DATABASE_DENIED', { reason });
+  if (!survey.databaseExists) {
+    if (schema === undefined && !survey.mayCreateDatabases) throw denied('the role lacks CREATEDB');
+    return;
+  }
+  // NocoBase asks for its schema to be created at each start, also where it is there.
+  if (schema !== undefined && !survey.mayCreateSchemas) throw denied('the role may not create schemas in the database');
+  if (!survey.mayCreateTables) throw denied('the role may not create tables in the database');
+}

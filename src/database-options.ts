@@ -1,0 +1,127 @@
+import { quotable } from './app-name';
+import { AppError } from './errors';
+import { canonicalHost } from './host-address';
+
+/**
+ * The ways in which an application is connected to its data, in the core's words: a database of its own beside the
+ * main application's, a schema of its own in a database on that server, or a database on a server of its own.
+ */
+export const DB_CONN_TYPES = ['new_database', 'new_schema', 'new_connection'] as const;
+export type DbConnType = (typeof DB_CONN_TYPES)[number];
+
+/** The identifier rule of a database name that we create: what every PostgreSQL accepts without surprises. */
+export const DATABASE_NAME_PATTERN = /^[A-Za-z_][A-Za-z0-9_-]{0,62}$/;
+
+/** Narrower: NocoBase writes the name of a schema without quotes in places. */
+export const SCHEMA_NAME_PATTERN = /^[a-z_][a-z0-9_]{0,62}$/;
+
+const SYSTEM_DATABASES = new Set(['postgres', 'template0', 'template1']);
+
+/** What leads elsewhere in ways that are not compared with where others have their data. */
+const NEVER = [
+  ...['user', 'storage', 'url', 'uri', 'dialectOptions', 'dialectModule', 'dialectModulePath', 'replication'],
+  ...['native', 'socketPath', 'hooks', 'protocol'],
+];
+const OTHER_SERVER = ['host', 'port', 'username', 'password', 'dialect', 'ssl'];
+
+/** Options that a way of connecting does not have. */
+const REFUSED: Record<DbConnType, readonly string[]> = {
+  new_database: [...NEVER, ...OTHER_SERVER, 'schema'],
+  new_schema: [...NEVER, ...OTHER_SERVER],
+  new_connection: NEVER,
+};
+
+const MAX_PASSWORD = 1_024;
+
+const isObject = (value: unknown): value is Record<string, unknown> =>
+  typeof value === 'object' && value !== null && !Array.isArray(value);
+const given = (value: unknown) => value !== undefined && value !== null;
+const invalid = (reason: string) => new AppError('APP_OPTIONS_INVALID', { reason });
+const unsupported = (reason: string) => new AppError('APP_DATABASE_UNSUPPORTED', { reason });
+
+/** Absent means a database of its own. @throws APP_OPTIONS_INVALID, APP_DATABASE_UNSUPPORTED */
+export function checkDbConnType(value: unknown): DbConnType {
+  if (!given(value)) return 'new_database';
+  if (typeof value !== 'string') throw invalid('dbConnType must be text');
+  const type = DB_CONN_TYPES.find((known) => known === value);
+  // Any other way could lead into a database that is not checked to be the application's own.
+  if (!type) throw unsupported(`dbConnType must be one of ${DB_CONN_TYPES.join(', ')}`);
+  return type;
+}
+
+/** @throws APP_OPTIONS_INVALID, APP_DATABASE_UNSUPPORTED, APP_DATABASE_NAME_INVALID */
+export function checkDatabaseOptions(dbConnType: unknown, database: unknown): void {
+  const type = checkDbConnType(dbConnType);
+  if (given(database) && !isObject(database)) throw invalid('database must be an object');
+  const values = isObject(database) ? database : {};
+  const refused = REFUSED[type].find((key) => key in values);
+  if (refused) throw unsupported(`database.${refused} cannot be given with dbConnType "${type}"`);
+  if (given(values.database)) checkDatabaseName(values.database);
+  if (given(values.schema)) checkSchemaName(values.schema);
+  if (type === 'new_connection') checkConnection(values);
+}
+
+function checkDatabaseName(name: unknown): void {
+  if (typeof name !== 'string' || !DATABASE_NAME_PATTERN.test(name) || SYSTEM_DATABASES.has(name.toLowerCase())) {
+    throw new AppError('APP_DATABASE_NAME_INVALID', { database: quotable(name) });
+  }
+}
+
+function checkSchemaName(name: unknown): void {
+  const legal = typeof name === 'string' && SCHEMA_NAME_PATTERN.test(name);
+  if (!legal || name.startsWith('pg_') || name === 'information_schema') {
+    throw new AppError('APP_DATABASE_SCHEMA_INVALID', { schema: quotable(name) });
+  }
+}
+
+function checkConnection(values: Record<string, unknown>): void {
+  const { dialect, host, port, username, password, ssl } = values;
+  if (given(dialect) && dialect !== 'postgres') throw unsupported('another server must be a PostgreSQL');
+  if (typeof host !== 'string' || canonicalHost(host) === undefined) {
+    throw invalid('database.host must be a host name, an address, or the folder of a socket');
+  }
+  if (given(port) && portNumber(port) === undefined) throw invalid('database.port must be a number from 1 to 65535');
+  if (typeof username !== 'string' || !/^[^\p{Cc}]{1,63}$/u.test(username)) {
+    throw invalid('database.username must be text of 1 to 63 characters');
+  }
+  if (given(password) && (typeof password !== 'string' || password.length > MAX_PASSWORD || password.includes('\0'))) {
+    throw invalid('database.password must be text');
+  }
+  if (given(ssl)) checkSsl(ssl);
+}
+
+function checkSsl(ssl: unknown): void {
+  if (typeof ssl === 'boolean') return;
+  const fields = isObject(ssl) ? Object.keys(ssl) : ['?'];
+  const { rejectUnauthorized, ca } = isObject(ssl) ? ssl : {};
+  const known = fields.every((field) => field === 'rejectUnauthorized' || field === 'ca');
+  const typed = ['boolean', 'undefined'].includes(typeof rejectUnauthorized) && (!given(ca) || typeof ca === 'string');
+  if (!known || !typed) throw invalid('database.ssl must be true, false, or {rejectUnauthorized, ca}');
+}
+
+function portNumber(value: unknown): number | undefined {
+  const number = typeof value === 'string' && /^\d{1,5}$/.test(value) ? Number(value) : value;
+  return typeof number === 'number' && Number.isInteger(number) && number >= 1 && number <= 65_535 ? number : undefined;
+}
+
+/**
+ * Checked options with what they leave open written out, so that a record says where its data lies even when the
+ * environment changes; an address in its one spelling. The main application's database, of a schema in it, stays open:
+ * the schema goes along when that is renamed.
+ */
+export function completeDatabaseOptions(
+  dbConnType: unknown,
+  database: unknown,
+  name: string,
+): { dbConnType: DbConnType; database: Record<string, unknown> } {
+  const type = checkDbConnType(dbConnType);
+  const values = Object.fromEntries(Object.entries(isObject(database) ? database : {}).filter(([, v]) => given(v)));
+  if (type === 'new_schema') values.schema ??= name.replaceAll('-', '_');
+  else values.database ??= name;
+  if (type === 'new_connection') {
+    values.dialect = 'postgres';
+    values.host = canonicalHost(String(values.host));
+    values.port = portNumber(values.port) ?? 5432;
+  }
+  return { dbConnType: type, database: values };
+}

@@ -1,0 +1,30 @@
+import type { ErrorCode } from './errors';
+
+/** What is looked at before an application's database is touched, in this order. Documented in `docs/api.md`. */
+export const PREFLIGHT_CHECKS = [
+  ...(['options', 'owner', 'server', 'credentials', 'version', 'database', 'encoding', 'rights'] as const),
+] as const;
+export type PreflightCheck = (typeof PREFLIGHT_CHECKS)[number];
+
+const ANOTHER_PLACE = 'Choose another name or address; nothing else may use this database.';
+const ADDRESS = 'Correct the connection settings, or start the database server.';
+const TAKE_IN = 'Choose another name, or take in what is there with adopt=true if it is an application of yours.';
+
+/** What to do about a check that did not pass. */
+export const PREFLIGHT_ADVICE: Partial<Record<ErrorCode, string>> = {
+  APP_DATABASE_IN_USE: ANOTHER_PLACE,
+  APP_DATABASE_UNREACHABLE: ADDRESS,
+  APP_DATABASE_FAILED: ADDRESS,
+  APP_DATABASE_CREDENTIALS: 'Correct the user name and the password.',
+  APP_DATABASE_DENIED:
+    'Let an administrator of the database server grant the right, or make the empty database himself.',
+  APP_DATABASE_EXISTS: ANOTHER_PLACE,
+  APP_DATABASE_ADOPTABLE: TAKE_IN,
+  APP_DATABASE_NEWER: 'Upgrade this NocoBase, or choose another name.',
+  APP_DATABASE_ABSENT: 'Create the database on that server first, or leave the schema away.',
+  APP_DATABASE_ENCODING: 'Create the database with the encoding UTF8.',
+  APP_DATABASE_VERSION: 'Use a newer database server.',
+};
+
+/** For everything that is wrong with a value as it was given. */
+export const GENERAL_ADVICE = 'Correct the value.';
