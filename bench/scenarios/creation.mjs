@@ -10,9 +10,9 @@ import { ratios } from '../statistics.mjs';
 const MEGABYTES = 100;
 
 /** A table that PostgreSQL cannot compress. */
-const FILLER = `CREATE TABLE filler AS
+const filler = (/** @type {number} */ megabytes) => `CREATE TABLE filler AS
   SELECT n, (SELECT string_agg(md5(random()::text || n || m), '') FROM generate_series(1, 32) m) AS text
-    FROM generate_series(1, ${MEGABYTES * 1_000}) n`;
+    FROM generate_series(1, ${megabytes * 1_000}) n`;
 
 export const creation = {
   question: 'From create to the first 200',
@@ -52,7 +52,8 @@ export const creation = {
       });
 
       const [ours] = contenders;
-      await laboratory.server.sql(FILLER, [], databaseOf('ours', 'first'));
+      const megabytes = laboratory.size(MEGABYTES);
+      await laboratory.server.sql(filler(megabytes), [], databaseOf('ours', 'first'));
       const administrator = await ours.administrator;
       const startedAt = performance.now();
       await administrator.post('applications:clone?filterByTk=first', { name: 'bench_cloned' });
@@ -65,7 +66,7 @@ export const creation = {
           figure('peer', 'until 200, the first one', 'ms', first.peer),
           figure('ours', 'until 200, from a template', 'ms', warm.ours),
           figure('peer', 'until 200', 'ms', warm.peer),
-          figure('ours', `clone of an application with ${MEGABYTES} MB, until 200`, 'ms', [clonedMs]),
+          figure('ours', `clone of an application with ${megabytes} MB, until 200`, 'ms', [clonedMs]),
         ],
         claims: [
           claim('times faster than the peer, without a template', ratios(first.peer, first.ours), 'at least', 1),
