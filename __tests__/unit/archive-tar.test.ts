@@ -53,7 +53,7 @@ describe('an archive', () => {
     rmSync(folder, { recursive: true, force: true });
   });
 
-  async function write(): Promise<string> {
+  async function write(meanwhile = () => undefined as unknown): Promise<string> {
     const parts = Object.entries(content).map(([name, bytes]) => {
       writeFileSync(path.join(folder, name.replace('/', '-')), bytes);
       const part = { name, size: bytes.length, sha256: sha256(bytes) };
@@ -77,6 +77,7 @@ describe('an archive', () => {
       parts,
     };
     const file = path.join(folder, 'it.tar');
+    meanwhile();
     await writeArchive(file, manifest, ({ name }) => path.join(folder, name.replace('/', '-')));
     return file;
   }
@@ -117,6 +118,11 @@ describe('an archive', () => {
     expect(await code()).toBe('APP_ARCHIVE_INVALID');
     writeFileSync(file, whole);
     expect(await code()).toBe('taken');
+  });
+
+  it('is not made of what has changed meanwhile', async () => {
+    const change = () => writeFileSync(path.join(folder, 'database.dump'), 'THE DUMP');
+    await expect(write(change)).rejects.toMatchObject({ code: 'APP_ARCHIVE_STORAGE' });
   });
 
   it('is refused where it is larger than is allowed', async () => {

@@ -51,14 +51,18 @@ export async function writeArchive(
     await handle.writeFile(Buffer.concat([text, Buffer.alloc(padding(text.length))]));
     for (const part of manifest.parts) {
       await handle.writeFile(encodeHeader(part, modifiedAt));
+      const hash = createHash('sha256');
       let written = 0;
       const source = createReadStream(sourceOf(part), { signal, highWaterMark: CHUNK });
       for await (const chunk of source as AsyncIterable<Buffer>) {
+        hash.update(chunk);
         await handle.writeFile(chunk);
         written += chunk.length;
         onProgress?.(chunk.length);
       }
-      if (written !== part.size) throw new AppError('APP_ARCHIVE_STORAGE', { reason: 'a file changed meanwhile' });
+      // An upload may be written over in place.
+      if (written !== part.size || hash.digest('hex') !== part.sha256)
+        throw new AppError('APP_ARCHIVE_STORAGE', { reason: 'a file changed meanwhile' });
       await handle.writeFile(Buffer.alloc(padding(written)));
     }
     await handle.writeFile(END_BLOCKS);

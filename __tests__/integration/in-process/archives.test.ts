@@ -171,6 +171,22 @@ describeWithPostgres('archives of applications', () => {
     }
   });
 
+  it('become an application on a server that the caller names, whose password nobody is shown', async () => {
+    const name = world.app.name('elsewhere');
+    const { port, user: username } = world.app.address;
+    const database = { host: '127.0.0.1', port, username, password: PLANTED };
+    const options = { plugins: USERS, dbConnType: 'new_connection', database };
+    expect(world.outcome(await world.importing(name, { options }))).toEqual([200, undefined]);
+    expect([await world.visit(name), (await world.signIn(name)).status]).toEqual([200, 200]);
+    const rows = await world.app.sql('SELECT * FROM applications WHERE name = $1', [name]);
+    expect(JSON.stringify(rows)).toContain(name);
+    expect(JSON.stringify(rows)).not.toContain(PLANTED);
+    const events = await world.app.sql('SELECT * FROM "applicationEvents"');
+    expect(JSON.stringify(events)).toContain('imported');
+    expect(JSON.stringify(events)).not.toContain(PLANTED);
+    await world.post('destroy', {}, `?filterByTk=${name}&dropDatabase=true&purge=true`);
+  });
+
   it('are refused where they are too large, and forgotten where the client hangs up', async () => {
     const { config } = world.app.service;
     const { archiveMaxBytes } = config;
