@@ -159,6 +159,10 @@ export const ERROR_TABLE = {
       'The database "{database}" cannot be copied, since somebody else is connected to it; close those connections, then try again.',
   },
   APP_CLONE_REFUSED: { status: 409, message: 'The application "{name}" cannot be cloned: {reason}.' },
+  APP_DATABASE_FULL: {
+    status: 503,
+    message: 'The disk of the database server is full; make room there, and try again.',
+  },
   APP_DATABASE_FAILED: { status: 503, message: 'The database refused the operation ({reason}).' },
   APP_DUMP_UNSUPPORTED: {
     status: 400,
