@@ -20,7 +20,7 @@ import { InstanceOptions } from './instance-options';
 import { AppRunner } from './lifecycle/app-runner';
 import { trackBelongings } from './lifecycle/belongings';
 import { BootQueue } from './lifecycle/boot-queue';
-import { ProcessConnections } from './lifecycle/process-connections';
+import { ProcessConnections, type LentServer } from './lifecycle/process-connections';
 import { Sleeper } from './lifecycle/sleeper';
 import { Waker } from './lifecycle/waker';
 import type { FaultFence } from './lifecycle/fault-fence';
@@ -363,7 +363,7 @@ export class AppService implements RunnerHost {
     }
   }
 
-  lend<T>(work: () => Promise<T>, server?: { host?: string; port?: number }): Promise<T> {
+  lend<T>(work: () => Promise<T>, server: LentServer): Promise<T> {
     return this.connections.lend(work, server);
   }
 

@@ -165,7 +165,7 @@ async function install(app: Application, context: BootContext): Promise<void> {
   const cutOff = (await app.isInstalled()) && !(await app.version.get());
   const ours = record.provisioning?.ownershipToken && !record.provisioning.readyAt;
   // Does nothing where a former attempt got to its end; begins anew only in a database that we made and nobody used.
-  const anew = cutOff && ours && !(await provisioner.clearSchema(record));
+  const anew = cutOff && ours && !(await provisioner.clear(record));
   await app.runCommandThrowError('install', ...(anew ? ['--force'] : []));
   onStep('administrator');
   await setAdministrator(app, secrets.admin ?? (await ownersAccount()));
