@@ -11,10 +11,17 @@ export function withJwtSecret(authManager: unknown, secret: string): Record<stri
 
 /** In milliseconds; below the deadline of a boot's step "connect". */
 const CONNECT_TIMEOUT_MS = 12_000;
+/** What the drivers call it. */
+const CONNECT_TIMEOUT_OPTION: Readonly<Record<string, string>> = {
+  postgres: 'connectionTimeoutMillis',
+  mysql: 'connectTimeout',
+};
 
 /** A server that takes a connection and says nothing would hold it, and its place in the pool, for ever. */
-export function withConnectTimeout(dialectOptions: unknown): Record<string, unknown> {
-  return { connectionTimeoutMillis: CONNECT_TIMEOUT_MS, ...(isPlainObject(dialectOptions) ? dialectOptions : {}) };
+export function withConnectTimeout(dialectOptions: unknown, family = ''): Record<string, unknown> | undefined {
+  const given = isPlainObject(dialectOptions) ? dialectOptions : undefined;
+  const option = CONNECT_TIMEOUT_OPTION[family];
+  return option === undefined ? given : { [option]: CONNECT_TIMEOUT_MS, ...given };
 }
 
 /**

@@ -2,7 +2,7 @@ import type { Application } from '@nocobase/server';
 import { checkCreate, type AppRecord } from '../src/app-record';
 import { AppError, isAppError } from '../src/errors';
 import { splitOptions } from './app-options';
-import type { DatabaseDialect } from './databases/dialect';
+import type { DatabaseDialect, ServerAddress } from './databases/dialect';
 import { addressOf, locationOf, type DatabaseOptions } from './databases/location';
 import { OwnerSearch } from './databases/owner-search';
 import type { MainPlace } from './databases/ownership';
@@ -34,9 +34,8 @@ export class AppPlaces {
       main: () => this.server(),
       records: () => host.records(),
       reach: (record) => {
-        const options = host.options.database(record);
-        const { dialect } = host.mainApp().db.options;
-        return options.dialect === dialect ? this.counted(locationOf(options).server) : undefined;
+        const { dialect, server } = locationOf(host.options.database(record));
+        return this.counted(server, dialect.name);
       },
     });
     this.preflight = new Preflight({
@@ -72,7 +71,8 @@ export class AppPlaces {
   place(record: AppRecord, secrets?: AppSecrets): Place {
     const place = placeOf(record, this.host.options.database(record, secrets), this.server());
     if (!place.elsewhere) return place;
-    return { ...place, server: this.counted(place.server), inside: this.counted(place.inside) };
+    const counted = (address: ServerAddress) => this.counted(address, place.dialect.name);
+    return { ...place, server: counted(place.server), inside: counted(place.inside) };
   }
 
   /** Of the main application's own database, where whole databases can be copied. */
@@ -84,16 +84,18 @@ export class AppPlaces {
   server(): MainPlace {
     const options = this.host.mainApp().db.options as unknown as DatabaseOptions;
     const { schema } = options;
+    const dialect = String(options.dialect);
     return {
-      ...this.counted(addressOf(options)),
+      ...this.counted(addressOf(options), dialect),
+      dialect,
       schema: typeof schema === 'string' && schema !== '' ? schema : undefined,
       appsInSchemas: process.env.USE_DB_SCHEMA_IN_SUBAPP === 'true',
     };
   }
 
   /** An address whose connections are counted with those of its server. */
-  private counted<T extends { host?: string; port?: number }>(address: T): T {
+  private counted(address: ServerAddress, dialect: string): ServerAddress {
     const { host, port } = address;
-    return { ...address, lend: <R>(work: () => Promise<R>) => this.host.connections.lend(work, { host, port }) };
+    return { ...address, lend: (work) => this.host.connections.lend(work, { host, port, dialect }) };
   }
 }

@@ -23,7 +23,7 @@ import { readAccount } from './lifecycle/administrator';
 import { AppRunner } from './lifecycle/app-runner';
 import { trackBelongings } from './lifecycle/belongings';
 import { BootQueue } from './lifecycle/boot-queue';
-import { ProcessConnections } from './lifecycle/process-connections';
+import { ProcessConnections, type LentServer } from './lifecycle/process-connections';
 import { Sleeper } from './lifecycle/sleeper';
 import { Waker } from './lifecycle/waker';
 import type { FaultFence } from './lifecycle/fault-fence';
@@ -385,7 +385,7 @@ export class AppService implements RunnerHost {
     }
   }
 
-  lend<T>(work: () => Promise<T>, server?: { host?: string; port?: number }): Promise<T> {
+  lend<T>(work: () => Promise<T>, server: LentServer): Promise<T> {
     return this.connections.lend(work, server);
   }
 

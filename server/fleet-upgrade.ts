@@ -6,6 +6,7 @@ import { upgradeOrder, type UpgradeState, type UpgradeVerdict, type VersionChang
 import type { SupervisorConfig } from './config';
 import { locationOf, type DatabaseOptions } from './databases/location';
 import type { AppRunner } from './lifecycle/app-runner';
+import type { LentServer } from './lifecycle/process-connections';
 import { assertNotNewer, type AppVersions } from './lifecycle/versions';
 
 /** What the upgrade of many needs of the service around it. */
@@ -18,7 +19,7 @@ export interface FleetHost {
   /** The database options that an instance would be constructed with. */
   databaseOptions(record: AppRecord): DatabaseOptions;
   /** Counts one database connection for as long as the work takes. */
-  lend<T>(work: () => Promise<T>, server?: { host?: string; port?: number }): Promise<T>;
+  lend<T>(work: () => Promise<T>, server: LentServer): Promise<T>;
   /** Told of each application before its upgrade begins; must not throw. */
   onUpgrading(name: string): void;
 }
@@ -296,7 +297,9 @@ async function readVerdict(host: FleetHost, record: AppRecord): Promise<UpgradeV
   const { versions } = host;
   if (!isMade(record)) return versions.compare(record.name, undefined);
   const { dialect, server, layout } = locationOf(host.databaseOptions(record));
-  const counted = { ...server, lend: <T>(work: () => Promise<T>) => host.lend(work, server) };
+  const { host: name, port } = server;
+  const lent = { dialect: dialect.name, host: name, port };
+  const counted = { ...server, lend: <T>(work: () => Promise<T>) => host.lend(work, lent) };
   return versions.compare(record.name, await dialect.readVersions(counted, layout));
 }
 

@@ -2,9 +2,11 @@ import type { Application, AppSupervisor } from '@nocobase/server';
 import { lodash } from '@nocobase/utils';
 import type { PoolOptions } from 'sequelize';
 import type { AppRecord } from '../src/app-record';
+import { databaseKind } from '../src/database-dialects';
 import { withConnectTimeout, withJwtSecret } from './app-options';
 import { currentOptionsFactory } from './core';
 import type { DatabaseOptions } from './databases/location';
+import { tlsOption } from './databases/mysql-connection';
 import type { AppSecrets } from './databases/secrets';
 import type { ProcessConnections } from './lifecycle/process-connections';
 import type { Registry } from './registry';
@@ -67,7 +69,8 @@ export class InstanceOptions {
     const database = options.database as Record<string, unknown>;
     this.place(database, record);
     database.pool = this.host.connections.poolOptions(record.options.database?.pool as PoolOptions | undefined);
-    if (database.dialect === 'postgres') database.dialectOptions = withConnectTimeout(database.dialectOptions);
+    const dialect = String(database.dialect);
+    database.dialectOptions = withConnectTimeout(database.dialectOptions, databaseKind(dialect)?.family);
     if (secrets.databasePassword !== undefined) database.password = secrets.databasePassword;
     if (secrets.jwtSecret) options.authManager = withJwtSecret(options.authManager, secrets.jwtSecret);
     return options;
@@ -88,7 +91,10 @@ export class InstanceOptions {
       // Nothing of the main application's way to its own server: neither its password nor its certificates go there.
       for (const key of ['password', 'dialectOptions', 'replication', 'url', 'uri', 'ssl']) delete database[key];
       database.schema = own.schema;
-      if (own.ssl !== undefined) database.dialectOptions = { ssl: own.ssl };
+      const ssl = databaseKind(own.dialect)?.family === 'mysql' ? tlsOption(own.ssl) : own.ssl;
+      if (ssl !== undefined) database.dialectOptions = { ssl };
+      // Both are the main application's, and may be of another kind.
+      if (!databaseKind(own.dialect)?.schemas) delete database.schema;
     }
   }
 }

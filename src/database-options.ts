@@ -1,5 +1,6 @@
 import { quotable } from './app-name';
 import { AppError } from './errors';
+import { databaseKind } from './database-dialects';
 import { canonicalHost } from './host-address';
 
 /**
@@ -9,13 +10,15 @@ import { canonicalHost } from './host-address';
 export const DB_CONN_TYPES = ['new_database', 'new_schema', 'new_connection'] as const;
 export type DbConnType = (typeof DB_CONN_TYPES)[number];
 
-/** The identifier rule of a database name that we create: what every PostgreSQL accepts without surprises. */
+/** The identifier rule of a database name that we create: what every server accepts without surprises. */
 export const DATABASE_NAME_PATTERN = /^[A-Za-z_][A-Za-z0-9_-]{0,62}$/;
 
 /** Narrower: NocoBase writes the name of a schema without quotes in places. */
 export const SCHEMA_NAME_PATTERN = /^[a-z_][a-z0-9_]{0,62}$/;
 
-const SYSTEM_DATABASES = new Set(['postgres', 'template0', 'template1']);
+const SYSTEM_DATABASES = new Set([
+  ...['postgres', 'template0', 'template1', 'mysql', 'information_schema', 'performance_schema', 'sys'],
+]);
 
 /** What leads elsewhere in ways that are not compared with where others have their data. */
 const NEVER = [
@@ -76,10 +79,13 @@ function checkSchemaName(name: unknown): void {
 
 function checkConnection(values: Record<string, unknown>): void {
   const { dialect, host, port, username, password, ssl } = values;
-  if (given(dialect) && dialect !== 'postgres') throw unsupported('another server must be a PostgreSQL');
+  const kind = databaseKind(dialect);
+  if (!kind) throw unsupported('another server must be of the dialect postgres, mysql or mariadb');
+  if (!kind.schemas && given(values.schema)) throw unsupported('MySQL and MariaDB have no schemas; use a database');
   if (typeof host !== 'string' || canonicalHost(host) === undefined) {
     throw invalid('database.host must be a host name, an address, or the folder of a socket');
   }
+  if (host.startsWith('/') && !kind.schemas) throw unsupported('MySQL and MariaDB are reached by a host and a port');
   if (given(port) && portNumber(port) === undefined) throw invalid('database.port must be a number from 1 to 65535');
   if (typeof username !== 'string' || !/^[^\p{Cc}]{1,63}$/u.test(username)) {
     throw invalid('database.username must be text of 1 to 63 characters');
@@ -119,9 +125,9 @@ export function completeDatabaseOptions(
   if (type === 'new_schema') values.schema ??= name.replaceAll('-', '_');
   else values.database ??= name;
   if (type === 'new_connection') {
-    values.dialect = 'postgres';
+    values.dialect ??= 'postgres';
     values.host = canonicalHost(String(values.host));
-    values.port = portNumber(values.port) ?? 5432;
+    values.port = portNumber(values.port) ?? databaseKind(values.dialect)?.port;
   }
   return { dbConnType: type, database: values };
 }

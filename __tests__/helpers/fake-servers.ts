@@ -35,6 +35,24 @@ export function forwarder(to: { host: string; port: number }): Promise<FakeServe
   });
 }
 
+/** Another address of the same server, over a line that breaks when so many pieces have gone to the server. */
+export function breakingForwarder(to: { host: string; port: number }, pieces: number): Promise<FakeServer> {
+  return listen((socket) => {
+    const upstream = connect(to.port, to.host);
+    let left = pieces;
+    upstream.on('error', () => socket.destroy());
+    upstream.once('close', () => socket.destroy());
+    socket.once('close', () => upstream.destroy());
+    upstream.pipe(socket);
+    socket.on('data', (piece) => {
+      left -= 1;
+      if (left >= 0) upstream.write(piece);
+      // The server gets to know what it was told, and nobody hears of it.
+      if (left <= 0) upstream.end(() => socket.destroy());
+    });
+  });
+}
+
 /** Takes every connection, and never says a word. */
 export function silentServer(): Promise<FakeServer> {
   return listen((socket) => socket.resume());

@@ -22,6 +22,8 @@ describe('checkDatabaseOptions', () => {
     ['new_schema', { schema: 'public', pool: { max: 1 } }],
     ['new_connection', { host: 'db.example', username: 'nb' }],
     ['new_connection', { ...server, schema: 'crm', ssl: true, dialect: 'postgres' }],
+    ['new_connection', { ...server, dialect: 'mysql' }],
+    ['new_connection', { ...server, dialect: 'mariadb', port: 3306, ssl: true }],
     ['new_connection', { ...server, port: '6000', ssl: { rejectUnauthorized: false, ca: '-----' } }],
     ['new_connection', { ...server, host: '/var/run/postgresql', password: '' }],
   ])('accepts %s with %p', (type, database) => expect(refusal(type, database)).toBeUndefined());
@@ -60,7 +62,12 @@ describe('checkDatabaseOptions', () => {
     ['a password that is none', { password: { $ne: '' } }, 'APP_OPTIONS_INVALID'],
     ['ssl with a private key', { ssl: { key: 'Planted-4712' } }, 'APP_OPTIONS_INVALID'],
     ['ssl that is text', { ssl: 'require' }, 'APP_OPTIONS_INVALID'],
-    ['MySQL', { dialect: 'mysql' }, 'APP_DATABASE_UNSUPPORTED'],
+    ['SQLite', { dialect: 'sqlite' }, 'APP_DATABASE_UNSUPPORTED'],
+    ['a kind that is no name', { dialect: ['mysql'] }, 'APP_DATABASE_UNSUPPORTED'],
+    ['a word that every object knows', { dialect: 'constructor' }, 'APP_DATABASE_UNSUPPORTED'],
+    ['a schema in MySQL', { dialect: 'mysql', schema: 'crm' }, 'APP_DATABASE_UNSUPPORTED'],
+    ["MariaDB's socket", { dialect: 'mariadb', host: '/run/mysqld' }, 'APP_DATABASE_UNSUPPORTED'],
+    ["MySQL's own database", { dialect: 'mysql', database: 'mysql' }, 'APP_DATABASE_NAME_INVALID'],
     ['a URL', { url: 'postgres://nb:Planted-4712@db/x' }, 'APP_DATABASE_UNSUPPORTED'],
     ['a driver', { dialectModule: {} }, 'APP_DATABASE_UNSUPPORTED'],
     ["the server's own database", { database: 'postgres' }, 'APP_DATABASE_NAME_INVALID'],
@@ -100,6 +107,14 @@ describe('what a record says of its database', () => {
       {
         dbConnType: 'new_connection',
         database: { dialect: 'postgres', host: '::1', port: 6000, username: 'nb', database: 'my-app' },
+      },
+    ],
+    [
+      'a MariaDB',
+      { dbConnType: 'new_connection', database: { dialect: 'mariadb', host: 'db', username: 'nb' } },
+      {
+        dbConnType: 'new_connection',
+        database: { dialect: 'mariadb', host: 'db', port: 3306, username: 'nb', database: 'my-app' },
       },
     ],
   ])('is complete when it was given %s', (_case, given, complete) => {

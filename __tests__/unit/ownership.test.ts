@@ -2,13 +2,12 @@ import fc from 'fast-check';
 import { findOtherUser, mainTarget, recordTarget, type MainPlace } from '../../server/databases/ownership';
 import { recordFromRow, type AppRecord } from '../../src/app-record';
 
-const PORT = 5432;
 const server: MainPlace = { host: 'db.example', port: 5432, username: 'nb', database: 'nocobase' };
 
 const record = (name: string, options: Record<string, unknown> = {}): AppRecord => recordFromRow({ name, options });
 const own = (name: string, database = name) => record(name, { dbConnType: 'new_database', database: { database } });
 const user = (self: AppRecord, others: AppRecord[], main = server) =>
-  findOtherUser(recordTarget(self, main, PORT), self.name, [self, ...others], main, PORT);
+  findOtherUser(recordTarget(self, main), self.name, [self, ...others], main);
 
 describe('recordTarget', () => {
   it.each<[string, Record<string, unknown>, object]>([
@@ -31,18 +30,18 @@ describe('recordTarget', () => {
     ['a URL that is none', { database: { uri: 'nowhere' } }, { server: 'url:nowhere', database: '' }],
     ['a name that is none', { database: { database: 7 } }, { server: 'db.example:5432', database: 'crm' }],
   ])('reads of options with %s where the data lies', (_case, options, target) => {
-    expect(recordTarget(record('crm', options), server, PORT)).toEqual(target);
+    expect(recordTarget(record('crm', options), server)).toEqual(target);
   });
 
   it('takes rows that say nothing for schemas, where NocoBase was told so', () => {
     const main = { ...server, appsInSchemas: true };
     const target = { server: 'db.example:5432', database: 'nocobase', schema: 'crm' };
-    expect(recordTarget(record('crm'), main, PORT)).toEqual(target);
-    expect(recordTarget(own('crm'), main, PORT)).toEqual({ server: 'db.example:5432', database: 'crm' });
+    expect(recordTarget(record('crm'), main)).toEqual(target);
+    expect(recordTarget(own('crm'), main)).toEqual({ server: 'db.example:5432', database: 'crm' });
   });
 
   it('keeps the case of a database, which PostgreSQL tells apart', () => {
-    expect(recordTarget(own('crm', 'CRM'), server, PORT).database).toBe('CRM');
+    expect(recordTarget(own('crm', 'CRM'), server).database).toBe('CRM');
   });
 });
 
@@ -97,7 +96,7 @@ describe('findOtherUser', () => {
       database: { host, port: 5432, database: 'crm' },
     });
     expect(user(own('crm'), [connected], local)).toBe('erp');
-    expect(mainTarget({ ...server, host }, PORT).server).toBe('localhost:5432');
+    expect(mainTarget({ ...server, host }).server).toBe('localhost:5432');
   });
 
   it('never counts an application as another user of its own database', () => {
@@ -115,7 +114,7 @@ describe('findOtherUser', () => {
       fc.property(databases, (names) => {
         const records = names.map((database, index) => own(`app${index}`, database));
         for (const self of records) {
-          const found = findOtherUser(recordTarget(self, server, PORT), self.name, records, server, PORT);
+          const found = findOtherUser(recordTarget(self, server), self.name, records, server);
           const sharing = records.filter(
             (other) => other !== self && other.options.database?.database === self.options.database?.database,
           );

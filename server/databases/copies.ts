@@ -17,7 +17,7 @@ import {
 import type { StoredVersions } from '../../src/policies/upgrade-plan';
 import type { DatabaseDialect, ServerAddress } from './dialect';
 import { locationOf, type DatabaseLocation, type DatabaseOptions } from './location';
-import { recordTarget, serverKey, type MainPlace } from './ownership';
+import { mainTarget, recordTarget, type MainPlace } from './ownership';
 import {
   copyPostgresDatabase,
   dropPostgresDraft,
@@ -25,8 +25,6 @@ import {
   readPostgresOwner,
   withPostgresTemplates,
 } from './postgres-copy';
-
-const POSTGRES_PORT = 5432;
 
 /** What copies need of the process around them. */
 export interface CopiesHost {
@@ -185,7 +183,7 @@ export class DatabaseCopies {
     if (!this.hasOwnDatabase(source)) {
       throw refused("only applications with a database of their own on the main application's PostgreSQL are cloned");
     }
-    const { database } = recordTarget(source, this.host.places.server(), POSTGRES_PORT);
+    const { database } = recordTarget(source, this.host.places.server());
     if (!(await mayCopyPostgresDatabase(this.host.places.server(), database))) {
       throw refused('its database is missing, or belongs to another database role');
     }
@@ -199,7 +197,7 @@ export class DatabaseCopies {
     const place = this.placeOf(record);
     if (!place) throw new AppError('APP_CLONE_REFUSED', { name: source.name, reason: 'the copy has no database' });
     const { database, token } = place;
-    const target = recordTarget(source, this.host.places.server(), POSTGRES_PORT);
+    const target = recordTarget(source, this.host.places.server());
     await copyPostgresDatabase(this.host.places.server(), {
       ...{ source: target.database, database, token, deadlineMs: this.host.config.bootTimeoutMs },
     });
@@ -223,8 +221,8 @@ export class DatabaseCopies {
     const { dbConnType } = record.options;
     if (dbConnType && dbConnType !== 'new_database') return false;
     const server = this.host.places.server();
-    const target = recordTarget(record, server, POSTGRES_PORT);
-    return target.server === serverKey(server.host, server.port, POSTGRES_PORT) && target.database !== server.database;
+    const target = recordTarget(record, server);
+    return target.server === mainTarget(server).server && target.database !== server.database;
   }
 
   private get schema(): string {

@@ -25,12 +25,12 @@ export interface TableLayout {
 
 export type DatabaseFinding = 'absent' | 'empty' | 'occupied';
 
-/** Who a server is, however it is addressed. */
+/** Who a server is, however it is addressed: by one of the two. */
 export interface ServerIdentity {
   /** Kept for life, also by physical copies; not every role may read it. */
   systemId?: string;
-  /** When the server process was started, to the microsecond. */
-  startedAt: string;
+  /** When the server process was started, to the microsecond; where a server tells it so exactly. */
+  startedAt?: string;
 }
 
 /** Everything that a server says of a place where an application is to be made. */
@@ -68,10 +68,15 @@ export interface SchemaKeeper {
  * seconds: no retries, a connection deadline, a statement deadline.
  */
 export interface DatabaseDialect {
+  /** In NocoBase's own words: `DB_DIALECT`. */
   readonly name: string;
+  /** Dialects of one family speak to the same servers. */
+  readonly family: string;
   readonly defaultPort: number;
   /** A database that every server has, and that one connects to where the application's own does not exist yet. */
   readonly maintenanceDatabase: string;
+  /** What a role needs to create databases, as its server calls it. */
+  readonly creationRight: string;
   /** Undefined where a database has no schemas. */
   readonly schemas?: SchemaKeeper;
   /** Everything that preflight needs to know, over two connections at most. Writes nothing. */
@@ -81,13 +86,16 @@ export interface DatabaseDialect {
   assertMayCreate(server: ServerAddress): Promise<void>;
   inspect(server: ServerAddress, database: string): Promise<DatabaseFinding>;
   /**
-   * Creates the database, marked with the token, so that no unmarked one ever carries its name. True when it was
-   * created, false when it was there already with this mark. May be repeated after any interruption.
+   * Creates the database, marked with the token, so that none that could be taken for a stranger's ever carries its
+   * name. True when it was created, false when it was there already with this mark. May be repeated after any
+   * interruption.
    * @throws APP_DATABASE_EXISTS when somebody else's is there
    */
   create(server: ServerAddress, database: string, token: string): Promise<boolean>;
   /** Whether the database carries the mark that `create` left. */
   isOwned(server: ServerAddress, database: string, token: string): Promise<boolean>;
+  /** Only where the mark lies among the tables: empties the database, and leaves the mark. @throws APP_DATABASE_NOT_OWNED */
+  clear?(server: ServerAddress, database: string, token: string): Promise<void>;
   /**
    * Closes what is connected to the database and drops it when it carries the mark; also what an interrupted `create`
    * with the token left.

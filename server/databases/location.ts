@@ -1,5 +1,6 @@
 import { AppError } from '../../src/errors';
 import type { DatabaseDialect, ServerAddress, TableLayout } from './dialect';
+import { mariadbDialect, mysqlDialect } from './mysql';
 import { postgresDialect } from './postgres';
 
 /** The part of an instance's database options that says where its data lies; the rest is Sequelize's and the core's. */
@@ -29,16 +30,31 @@ export function addressOf(options: DatabaseOptions): ServerAddress {
   };
 }
 
+const DIALECTS = [postgresDialect, mysqlDialect, mariadbDialect];
+
+/** @throws APP_DATABASE_UNSUPPORTED */
+export function dialectOf({ dialect }: DatabaseOptions): DatabaseDialect {
+  const known = DIALECTS.find(({ name }) => name === dialect);
+  if (known) return known;
+  const reason =
+    dialect === 'sqlite'
+      ? 'with SQLite a database is a file, which no other process may have open; use PostgreSQL, MySQL or MariaDB'
+      : 'only PostgreSQL, MySQL and MariaDB are';
+  throw new AppError('APP_DATABASE_UNSUPPORTED', { reason });
+}
+
 /** @throws APP_DATABASE_UNSUPPORTED when this is no server that we can ask without an instance */
 export function locationOf(options: DatabaseOptions): DatabaseLocation {
-  const { dialect, url, uri } = options;
-  if (dialect !== postgresDialect.name || url !== undefined || uri !== undefined) {
-    throw new AppError('APP_DATABASE_UNSUPPORTED', { reason: 'only PostgreSQL can be asked without booting' });
+  const dialect = dialectOf(options);
+  if (options.url !== undefined || options.uri !== undefined) {
+    throw new AppError('APP_DATABASE_UNSUPPORTED', {
+      reason: 'an address as one text cannot be asked without booting',
+    });
   }
   const layout = {
     schema: text(options.schema) ?? 'public',
     tablePrefix: text(options.tablePrefix) ?? '',
     underscored: options.underscored === true,
   };
-  return { dialect: postgresDialect, server: addressOf(options), layout };
+  return { dialect, server: addressOf(options), layout };
 }

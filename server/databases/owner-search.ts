@@ -8,10 +8,10 @@ interface SearchHost {
   main(): MainPlace;
   records(): Iterable<AppRecord>;
   /**
-   * How the data of a registered application is reached; undefined on a server of another kind.
+   * How the data of a registered application is reached, on a server of the family that is asked about.
    * @throws when its options or secrets cannot be read
    */
-  reach(record: AppRecord): ServerAddress | undefined;
+  reach(record: AppRecord): ServerAddress;
 }
 
 /** Finds out whose a place is, however its server is addressed. */
@@ -20,13 +20,7 @@ export class OwnerSearch {
 
   /** As far as the addresses tell; asks nobody. @throws APP_DATABASE_IN_USE */
   assertFreeByAddress(record: AppRecord, place: Place): void {
-    const owner = findOtherUser(
-      place.target,
-      record.name,
-      this.host.records(),
-      this.host.main(),
-      place.dialect.defaultPort,
-    );
+    const owner = findOtherUser(place.target, record.name, this.host.records(), this.host.main());
     if (owner !== undefined) throw new AppError('APP_DATABASE_IN_USE', { database: placeName(place), owner });
   }
 
@@ -36,10 +30,10 @@ export class OwnerSearch {
    * @throws APP_DATABASE_IN_USE
    */
   async assertFreeByIdentity(record: AppRecord, place: Place, identity: ServerIdentity): Promise<void> {
-    const { target, dialect } = place;
+    const { target } = place;
     const main = this.host.main();
     const asked = new Map<string, Promise<boolean>>();
-    const users = [...namesakes(target, record.name, this.host.records(), main, dialect.defaultPort)];
+    const users = [...namesakes(target, record.name, this.host.records(), main)];
     const others = users.filter((user) => user.target.server !== target.server);
     const found = await Promise.all(
       others.map(async (user) => {
@@ -56,7 +50,7 @@ export class OwnerSearch {
   private async isSame({ dialect }: Place, identity: ServerIdentity, other?: AppRecord): Promise<boolean> {
     try {
       const address = other ? this.host.reach(other) : this.host.main();
-      return address !== undefined && isSameServer(identity, await dialect.identify(address));
+      return isSameServer(identity, await dialect.identify(address));
     } catch {
       return true;
     }

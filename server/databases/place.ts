@@ -1,6 +1,7 @@
 import type { AppRecord } from '../../src/app-record';
 import type { DatabaseDialect, ServerAddress, TableLayout } from './dialect';
 import { locationOf, type DatabaseOptions } from './location';
+import { noSchemas } from './mysql-inspect';
 import { recordTarget, type DatabaseTarget, type MainPlace } from './ownership';
 
 /** Where an application's data lies, or is to be made, and how one gets there. */
@@ -30,7 +31,8 @@ export function placeName({ database, schema }: Pick<Place, 'database' | 'schema
  */
 export function placeOf(record: AppRecord, options: DatabaseOptions, main: MainPlace): Place {
   const { dialect, server: own, layout } = locationOf(options);
-  const target = recordTarget(record, main, dialect.defaultPort);
+  const target = recordTarget(record, main);
+  if (record.options.dbConnType === 'new_schema' && !dialect.schemas) throw noSchemas();
   const elsewhere = record.options.dbConnType === 'new_connection';
   const { host, port, username, password, ssl, lend } = main;
   const here: ServerAddress = { host, port, username, password, ssl, lend, database: main.database };

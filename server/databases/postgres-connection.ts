@@ -1,6 +1,7 @@
 import { Client, type ClientConfig } from 'pg';
 import { AppError, isAppError } from '../../src/errors';
 import type { ServerAddress } from './dialect';
+import { chainOf } from './error-chain';
 
 const CONNECT_TIMEOUT_MS = 5_000;
 const QUERY_TIMEOUT_MS = 60_000;
@@ -11,15 +12,6 @@ const UNREACHABLE = new Set([
   ...['ENOENT', '57P01', '57P02', '57P03', '08000', '08001', '08003', '08004', '08006'],
 ]);
 const CREDENTIALS = new Set(['28000', '28P01']);
-
-/** The error, and what it was caused by. */
-function* chainOf(error: unknown): Generator<object> {
-  for (let at: unknown = error, depth = 0; at && typeof at === 'object' && depth < 5; depth += 1) {
-    yield at;
-    const { parent, original, cause, errors } = at as Record<string, unknown>;
-    at = parent ?? original ?? cause ?? (Array.isArray(errors) ? errors[0] : undefined);
-  }
-}
 
 export function codeOf(error: unknown): string {
   for (const { code } of chainOf(error) as Iterable<{ code?: unknown }>) if (typeof code === 'string') return code;
@@ -78,9 +70,4 @@ async function connected<T>(server: ServerAddress, database: string, use: (clien
   } finally {
     await client.end().catch(() => undefined);
   }
-}
-
-/** The comment of what we made. */
-export function marker(token: string): string {
-  return `nocobase-plugin-app-supervisor:${token}`;
 }

@@ -9,7 +9,8 @@ import {
 } from '../../src/policies/template-plan';
 import type { ServerAddress } from './dialect';
 import { commentOf, draftName, dropIfThere } from './postgres';
-import { marker, withClient } from './postgres-connection';
+import { marker } from './mark';
+import { withClient } from './postgres-connection';
 
 /**
  * Copies of whole databases on one PostgreSQL server. PostgreSQL copies a database to which nobody is connected, and

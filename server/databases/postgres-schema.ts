@@ -1,7 +1,8 @@
 import type { Client } from 'pg';
 import { AppError } from '../../src/errors';
 import type { SchemaKeeper } from './dialect';
-import { marker, withClient } from './postgres-connection';
+import { marker } from './mark';
+import { withClient } from './postgres-connection';
 import { inspectSchema } from './postgres-inspect';
 
 /** How long a table of the schema that somebody uses is waited for. */

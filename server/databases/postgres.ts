@@ -1,7 +1,8 @@
 import type { Client } from 'pg';
 import { AppError, isAppError } from '../../src/errors';
 import type { StoredPlugin } from '../../src/policies/upgrade-plan';
-import { codeOf, explainPostgresError, marker, withClient } from './postgres-connection';
+import { marker } from './mark';
+import { codeOf, explainPostgresError, withClient } from './postgres-connection';
 import { identifyPostgres, surveyPostgres } from './postgres-inspect';
 import { postgresSchemas } from './postgres-schema';
 import type { DatabaseDialect, DatabaseFinding, TableLayout } from './dialect';
@@ -50,8 +51,10 @@ function versionTables(client: Client, { schema, tablePrefix, underscored }: Tab
 /** PostgreSQL: a database is marked as ours by its comment. */
 export const postgresDialect: DatabaseDialect = {
   name: 'postgres',
+  family: 'postgres',
   defaultPort: 5432,
   maintenanceDatabase: 'postgres',
+  creationRight: 'CREATEDB',
   schemas: postgresSchemas,
   survey: surveyPostgres,
   identify: identifyPostgres,

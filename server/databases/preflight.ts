@@ -132,10 +132,10 @@ function assertEncoding(place: Place, { encoding, databaseExists }: Survey): voi
   throw new AppError('APP_DATABASE_ENCODING', { database, encoding: encoding.name });
 }
 
-function assertRights({ schema }: Place, survey: Survey): void {
+function assertRights({ schema, dialect }: Place, survey: Survey): void {
   const denied = (reason: string) => new AppError('APP_DATABASE_DENIED', { reason });
   if (!survey.databaseExists) {
-    if (schema === undefined && !survey.mayCreateDatabases) throw denied('the role lacks CREATEDB');
+    if (schema === undefined && !survey.mayCreateDatabases) throw denied(`the role lacks ${dialect.creationRight}`);
     return;
   }
   // NocoBase asks for its schema to be created at each start, also where it is there.

@@ -65,15 +65,19 @@ export class DatabaseProvisioner {
 
   /**
    * Takes back the tables of an installation that was cut off, where NocoBase's own way of beginning anew would drop
-   * those of other schemas. False where the application has a database of its own.
+   * those of other schemas, or our mark. False where it would drop nothing but the application's own.
    */
-  async clearSchema(record: AppRecord): Promise<boolean> {
+  async clear(record: AppRecord): Promise<boolean> {
     const token = record.provisioning?.ownershipToken;
     const place = this.host.place(record);
-    if (place.schema === undefined) return false;
+    const { dialect, server, database } = place;
+    if (place.schema === undefined && !dialect.clear) return false;
     if (!token) throw new AppError('APP_DATABASE_NOT_OWNED', { database: placeName(place) });
-    await schemasOf(place).drop(place.inside, place.schema, token);
-    await schemasOf(place).create(place.inside, place.schema, token);
+    if (place.schema === undefined) await dialect.clear?.(server, database, token);
+    else {
+      await schemasOf(place).drop(place.inside, place.schema, token);
+      await schemasOf(place).create(place.inside, place.schema, token);
+    }
     return true;
   }
 

@@ -164,7 +164,7 @@ export async function installTables(app: Application, { onStep, record, provisio
   const cutOff = (await app.isInstalled()) && !(await app.version.get());
   const ours = record.provisioning?.ownershipToken && !record.provisioning.readyAt;
   // Does nothing where a former attempt got to its end; begins anew only in a database that we made and nobody used.
-  const anew = cutOff && ours && !(await provisioner.clearSchema(record));
+  const anew = cutOff && ours && !(await provisioner.clear(record));
   await app.runCommandThrowError('install', ...(anew ? ['--force'] : []));
 }
 

@@ -1,6 +1,7 @@
 import type Database from '@nocobase/database';
 import type { Application } from '@nocobase/server';
 import type { PoolOptions } from 'sequelize';
+import { databaseKind } from '../../src/database-dialects';
 import { automaticLimit } from '../../src/policies/connection-share';
 import type { SupervisorConfig } from '../config';
 import { connectionManagerOf, onEachDatabase, releaseFromDriver } from '../core';
@@ -32,6 +33,13 @@ export interface ConnectionsSnapshot {
   otherServers: ({ server: string } & BudgetSnapshot)[];
   /** Connections of data sources that were added in applications, main included: not limited, only shown. */
   external: { application: string; dataSource: string; inUse: number; max: number }[];
+}
+
+/** A server that is spoken to without an instance; by its dialect in NocoBase's words. */
+export interface LentServer {
+  dialect: string;
+  host?: string;
+  port?: number;
 }
 
 /** One budget a database server for everything that this process opens; the main application's share is set aside. */
@@ -99,13 +107,15 @@ export class ProcessConnections {
   }
 
   /**
-   * Runs a piece of work that needs one connection to a server: the main application's, or another PostgreSQL.
+   * Runs a piece of work that needs one connection to a server: the main application's, or another one.
    * @throws APP_DATABASE_BUSY
    */
-  async lend<T>(work: () => Promise<T>, server?: { host?: string; port?: number }): Promise<T> {
+  async lend<T>(work: () => Promise<T>, server?: LentServer): Promise<T> {
     if (!isCounted(this.mainApp().db)) return await work();
     const holder: Holder = { name: PROVISIONING, claim: 1, giveBack: () => undefined };
-    const budget = this.knownBudget(server ? postgresKey(server.host, server.port) : keyOf(this.mainApp().db));
+    const budget = this.knownBudget(
+      server ? keyOfServer(server.dialect, server.host, server.port) : keyOf(this.mainApp().db),
+    );
     // A server on which no application has connections: there is nobody to share with.
     if (!budget) return await work();
     const permit = await budget.take(holder, this.config.connectionTimeoutMs);
@@ -159,12 +169,12 @@ function isCounted(db: Database): boolean {
 
 function keyOf(db: Database): string {
   const { host, port } = connectionManagerOf(db).sequelize.config;
-  const dialect = db.sequelize.getDialect();
-  return dialect === 'postgres' ? postgresKey(host, port) : `${dialect}://${serverKey(host, port, 3306)}`;
+  return keyOfServer(db.sequelize.getDialect(), host, port);
 }
 
-function postgresKey(host: unknown, port: unknown): string {
-  return `postgres://${serverKey(host, port, 5432)}`;
+function keyOfServer(dialect: string, host: unknown, port: unknown): string {
+  const { family, port: usual } = databaseKind(dialect) ?? { family: dialect, port: 0 };
+  return `${family}://${serverKey(host, port, usual)}`;
 }
 
 function externalConnections(app: Application): ConnectionsSnapshot['external'] {

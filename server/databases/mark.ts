@@ -1,0 +1,4 @@
+/** The comment of what we made. */
+export function marker(token: string): string {
+  return `nocobase-plugin-app-supervisor:${token}`;
+}
