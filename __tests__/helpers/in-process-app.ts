@@ -439,7 +439,14 @@ export class InProcessApp {
     client.on('error', () => undefined);
     await client.connect();
     try {
-      return (await client.query(text, values)).rows as T[];
+      for (let attempt = 1; ; attempt += 1) {
+        try {
+          return (await client.query(text, values)).rows as T[];
+        } catch (error) {
+          // Of rights and roles, which all databases of a server have in common, one statement at a time wins.
+          if (attempt === 5 || !/^tuple concurrently/.test((error as Error).message)) throw error;
+        }
+      }
     } finally {
       await client.end();
     }

@@ -1,6 +1,7 @@
 import { createRequire } from 'node:module';
 import type { Socket } from 'node:net';
 import type { Connection, ConnectionOptions, RowDataPacket } from 'mysql2/promise';
+import { quotable } from '../../src/app-name';
 import { AppError, isAppError } from '../../src/errors';
 import type { ServerAddress } from './dialect';
 import { chainOf } from './error-chain';
@@ -58,8 +59,9 @@ export function explainMysqlError(error: unknown, database = ''): AppError {
   return new AppError('APP_DATABASE_FAILED', { reason }, error);
 }
 
-/** A name within a statement, whatever it is. */
+/** A name within a statement, whatever it is. @throws APP_DATABASE_NAME_INVALID for what would end the statement */
 export function quoted(name: string): string {
+  if (name.includes('\0')) throw new AppError('APP_DATABASE_NAME_INVALID', { database: quotable(name) });
   return `\`${name.replaceAll('`', '``')}\``;
 }
 
@@ -110,7 +112,7 @@ export function assertDriver(dialect: 'mysql' | 'mariadb'): void {
 /** `true` is the driver's way of verifying, which it wants as an object. */
 export function tlsOption(ssl: unknown): ConnectionOptions['ssl'] {
   if (ssl === true) return { rejectUnauthorized: true };
-  return typeof ssl === 'object' && ssl !== null ? (ssl) : undefined;
+  return typeof ssl === 'object' && ssl !== null ? (ssl as ConnectionOptions['ssl']) : undefined;
 }
 
 /** Runs a piece of work over a connection of its own. @throws an `AppError` */
