@@ -1,7 +1,8 @@
 import { randomBytes } from 'node:crypto';
 import fc from 'fast-check';
 import { databaseKind } from '../../../src/database-dialects';
-import { AppError, isAppError } from '../../../src/errors';
+import type { AppError} from '../../../src/errors';
+import { isAppError } from '../../../src/errors';
 import type { ServerAddress } from '../../../server/databases/dialect';
 import { isSameServer } from '../../../server/databases/ownership';
 import { databasesOf, knownServers, quotedName, runSql, type KnownServer } from '../../helpers/database-servers';
