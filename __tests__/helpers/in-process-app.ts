@@ -18,6 +18,7 @@ import packageJson from '../../package.json';
 import { activeLocalAdapter } from '../../server/adapters/local';
 import type { AppService } from '../../server/app-service';
 import PluginAppSupervisor from '../../server/plugin';
+import { databasesOf, quotedName, runSql, type KnownServer } from './database-servers';
 import type { Answer } from './test-host';
 
 const ROOT = path.resolve(__dirname, '..', '..');
@@ -77,6 +78,18 @@ function findServer(): ServerEnvironment {
 
 let serverEnvironment: ServerEnvironment | undefined;
 
+function environmentOf({ dialect, address, missing }: KnownServer): ServerEnvironment {
+  const { host, port, username, password } = address;
+  const env = {
+    DB_DIALECT: dialect.name,
+    DB_HOST: host,
+    DB_PORT: String(port),
+    DB_USER: username,
+    DB_PASSWORD: password,
+  };
+  return { env, missing };
+}
+
 /** `describe`, skipped with the reason in its name where nobody can give a PostgreSQL. */
 export function describeWithPostgres(name: string, tests: () => void): void {
   serverEnvironment ??= findServer();
@@ -88,7 +101,7 @@ export function describeWithPostgres(name: string, tests: () => void): void {
 // ---- the pieces of host/ that are used ------------------------------------------------------------------------------
 
 interface OpenedDatabase {
-  address: { host: string; port: number; user?: string; password?: string; database: string };
+  address: { dialect: string; host: string; port: number; user?: string; password?: string; database: string };
   env: Record<string, string>;
 }
 
@@ -194,6 +207,8 @@ export interface StartOptions {
   /** Whether actions ask who may do them. */
   acl?: boolean;
   env?: Record<string, string | undefined>;
+  /** The main application's database server, instead of the PostgreSQL that is looked for. */
+  server?: KnownServer;
   /** Called when the main application is constructed, and not installed yet. */
   beforeStart?: (main: Application) => void;
 }
@@ -232,6 +247,7 @@ export class InProcessApp {
   /** A process in which no application was constructed yet. */
   static async prepare(options: StartOptions = {}): Promise<InProcessApp> {
     const prepared = new InProcessApp();
+    prepared.options = options;
     try {
       await prepared.takePlace(options);
     } catch (error) {
@@ -256,6 +272,11 @@ export class InProcessApp {
     return service;
   }
 
+  /** Where the main application is on another kind of server than PostgreSQL. */
+  private get known(): KnownServer | undefined {
+    return this.options.server?.dialect.family === 'postgres' ? undefined : this.options.server;
+  }
+
   get storage(): string {
     return path.join(this.folder, 'storage');
   }
@@ -275,9 +296,11 @@ export class InProcessApp {
     this.releases = new Releases();
     const data = await DataDirectory.open(this.folder, silent);
     this.releases.add(() => data.close());
-    serverEnvironment ??= findServer();
-    const env: Record<string, string | undefined> = { ...process.env, ...serverEnvironment.env };
-    if (serverEnvironment.missing) throw new Error(serverEnvironment.missing);
+    const { env: named, missing } = options.server
+      ? environmentOf(options.server)
+      : (serverEnvironment ??= findServer());
+    const env: Record<string, string | undefined> = { ...process.env, ...named };
+    if (missing) throw new Error(missing);
     const where = { env, database: this.name('nocobase'), report: silent, releases: this.releases };
     this.database = await openDatabase(data, where);
     this.releases.add(() => this.dropDatabases());
@@ -346,7 +369,8 @@ export class InProcessApp {
 
   private async dropDatabases(): Promise<void> {
     for (const name of await this.databases()) {
-      await this.sql(`DROP DATABASE IF EXISTS "${name.replaceAll('"', '""')}" WITH (FORCE)`, [], 'postgres');
+      if (this.known) await runSql(this.known, `DROP DATABASE IF EXISTS ${quotedName(this.known, name)}`);
+      else await this.sql(`DROP DATABASE IF EXISTS "${name.replaceAll('"', '""')}" WITH (FORCE)`, [], 'postgres');
     }
   }
 
@@ -421,6 +445,7 @@ export class InProcessApp {
   // ---- what lies behind ---------------------------------------------------------------------------------------------
 
   async sql<T = Row>(text: string, values: unknown[] = [], database = this.database.address.database): Promise<T[]> {
+    if (this.known) return runSql<T>(this.known, text, database);
     const { host, port, user, password } = this.database.address;
     const client = new Client({ host, port, user, password, database, connectionTimeoutMillis: 5_000 });
     client.on('error', () => undefined);
@@ -439,6 +464,7 @@ export class InProcessApp {
 
   /** Databases of this NocoBase and of its applications. */
   async databases(): Promise<string[]> {
+    if (this.known) return databasesOf(this.known, this.prefix);
     const rows = await this.sql<{ datname: string }>(
       'SELECT datname FROM pg_database WHERE starts_with(datname, $1) ORDER BY 1',
       [this.prefix],
@@ -449,6 +475,11 @@ export class InProcessApp {
 
   /** The databases to which there is a connection, one entry each. */
   async connections(): Promise<string[]> {
+    if (this.known) {
+      const sql = 'SELECT DB AS datname FROM information_schema.PROCESSLIST WHERE DB IS NOT NULL';
+      const found = await runSql<{ datname: string }>(this.known, sql);
+      return found.map(({ datname }) => datname).filter((name) => name.startsWith(this.prefix));
+    }
     const rows = await this.sql<{ datname: string }>(
       'SELECT datname FROM pg_stat_activity WHERE starts_with(datname, $1)',
       [this.prefix],

@@ -40,16 +40,24 @@ function conformance(server: KnownServer): void {
   const isPostgres = dialect.family === 'postgres';
   let count = 0;
   const fresh = () => `${prefix}_${(count += 1)}`;
-  const newToken = () => randomBytes(16).toString('hex');
+  const newToken = () => `${prefix}${randomBytes(11).toString('hex')}`;
   const sql = <T>(text: string, database?: string) => runSql<T>(server, text, database);
   const quoted = (name: string) => quotedName(server, name);
   const left = async () => [
     ...(await databasesOf(server, prefix)),
-    ...(isPostgres ? await databasesOf(server, 'app_supervisor_draft_') : []),
+    ...(isPostgres ? await databasesOf(server, `app_supervisor_draft_${prefix}`) : []),
   ];
   const limited: ServerAddress = { ...address, username: `${prefix}_nb`, password: PLANTED };
   const account = isPostgres ? quoted(`${prefix}_nb`) : `'${prefix}_nb'@'%'`;
   const at = (port: number): ServerAddress => ({ ...address, port });
+
+  /** The server goes on with what it was told last. */
+  const quiet = async () => {
+    const busy = isPostgres
+      ? `SELECT 1 FROM pg_stat_activity WHERE query ~ '(CREATE|ALTER|DROP|COMMENT ON) DATABASE' AND state = 'active' AND pid <> pg_backend_pid()`
+      : `SELECT 1 FROM information_schema.PROCESSLIST WHERE INFO LIKE '%DATABASE%' AND ID <> CONNECTION_ID()`;
+    await until(async () => expect(await sql(busy)).toEqual([]));
+  };
 
   beforeAll(async () => {
     if (isPostgres) await sql(`CREATE ROLE ${account} LOGIN PASSWORD '${PLANTED}'`);
@@ -128,6 +136,7 @@ function conformance(server: KnownServer): void {
           (error: unknown) => isAppError(error) && error.code !== 'APP_DATABASE_UNREACHABLE' && error,
         );
         await broken.end();
+        await quiet();
         whole = first === true;
         expect([true, false]).toContain(first);
         if (afterwards === 'create') {
@@ -157,6 +166,7 @@ function conformance(server: KnownServer): void {
         () => false,
       );
       await broken.end();
+      await quiet();
       // What is left is ours as before, or it is gone.
       await until(async () => {
         await dialect.drop(address, name, token);
@@ -310,9 +320,8 @@ function conformance(server: KnownServer): void {
     );
     const syntax = /42601|PARSE_ERROR|unknown error/;
     await fc.assert(
-      fc.asyncProperty(wild, wild, async (end, token) => {
-        const name = `${prefix}${end}`;
-        const before = await databasesOf(server, '');
+      fc.asyncProperty(wild, wild, async (end, secret) => {
+        const [name, token] = [`${prefix}${end}`, `${prefix}${secret}`];
         for (const work of [
           () => dialect.inspect(address, name),
           () => dialect.isOwned(address, name, token),
@@ -327,9 +336,8 @@ function conformance(server: KnownServer): void {
           if (error !== undefined && !isAppError(error)) throw error;
           if (error) expect(error.message).not.toMatch(syntax);
         }
-        const added = (await databasesOf(server, '')).filter((found) => !before.includes(found));
         // A token of whatever may not be legible again; ours are hexadecimal.
-        for (const found of added) await sql(`DROP DATABASE ${quoted(found)}`);
+        for (const found of await left()) await sql(`DROP DATABASE ${quoted(found)}`);
       }),
       { numRuns: 40 },
     );
