@@ -1,5 +1,4 @@
 import { temporaryFolder } from './in-process-environment';
-import { spawnSync } from 'node:child_process';
 import { randomBytes } from 'node:crypto';
 import type { Server } from 'node:http';
 import type { AddressInfo } from 'node:net';
@@ -18,10 +17,13 @@ import packageJson from '../../package.json';
 import { activeLocalAdapter } from '../../server/adapters/local';
 import type { AppService } from '../../server/app-service';
 import PluginAppSupervisor from '../../server/plugin';
+import { environmentOf, postgresServer } from './server-environment';
+import { databasesOf, quotedName, runSql, type KnownServer } from './database-servers';
 import type { Answer } from './test-host';
 
 const ROOT = path.resolve(__dirname, '..', '..');
-const HOST_MODULES = path.join(ROOT, 'host', 'node_modules');
+
+export { describeWithPostgres } from './server-environment';
 
 export const OURS = 'nocobase-plugin-app-supervisor';
 export const PEER = 'multi-app-manager';
@@ -29,66 +31,10 @@ export const PEER = 'multi-app-manager';
 /** A package that lies on the disk of NocoBase, enabled or not: its `staticImport` runs when the process starts. */
 export type OnDisk = typeof OURS | typeof PEER;
 
-// ---- the database server --------------------------------------------------------------------------------------------
-
-interface ServerEnvironment {
-  /** The variables that name a server; none where the embedded one is to be used. */
-  env: Record<string, string | undefined>;
-  /** Why there is none, in words. */
-  missing?: string;
-}
-
-/** What `pg` says of a server, asked in a process of its own, so that the tests can be declared without waiting. */
-function unreachable(env: Record<string, string | undefined>): string | undefined {
-  const script = `
-    const { Client } = require('pg');
-    const { DB_HOST: host, DB_PORT: port, DB_USER: user, DB_PASSWORD: password } = process.env;
-    const client = new Client({ host, port: Number(port || 5432), user, password, database: 'postgres', connectionTimeoutMillis: 3000 });
-    client.on('error', () => {});
-    client.connect()
-      .then(() => client.query('SELECT rolcreatedb OR rolsuper AS ok FROM pg_roles WHERE rolname = current_user'))
-      .then(({ rows }) => { if (!rows[0].ok) throw new Error('the role may not create databases'); return client.end(); })
-      .then(() => process.exit(0), (error) => { process.stderr.write(error.message || error.code); process.exit(1); });`;
-  const found = spawnSync(process.execPath, ['-e', script], {
-    env: { ...process.env, ...env, NODE_PATH: HOST_MODULES },
-    encoding: 'utf8',
-    timeout: 10_000,
-  });
-  return found.status === 0 ? undefined : found.stderr.trim() || 'no answer';
-}
-
-/** The PostgreSQL that the environment names, else the one that is usually there, else the host's embedded one. */
-function findServer(): ServerEnvironment {
-  const { DB_DIALECT, DB_HOST, DB_PORT } = process.env;
-  if (DB_DIALECT && DB_DIALECT !== 'postgres') {
-    return {
-      env: {},
-      missing: `the environment names a database of the kind "${DB_DIALECT}", and these need PostgreSQL`,
-    };
-  }
-  if (DB_HOST) {
-    const reason = unreachable({});
-    const missing = reason && `the PostgreSQL on ${DB_HOST}:${DB_PORT ?? 5432} cannot be used: ${reason}`;
-    return { env: { DB_DIALECT: 'postgres' }, missing };
-  }
-  const usual = { DB_DIALECT: 'postgres', DB_HOST: '127.0.0.1', DB_PORT: '5432', DB_USER: 'postgres', DB_PASSWORD: '' };
-  return { env: unreachable(usual) === undefined ? usual : {} };
-}
-
-let serverEnvironment: ServerEnvironment | undefined;
-
-/** `describe`, skipped with the reason in its name where nobody can give a PostgreSQL. */
-export function describeWithPostgres(name: string, tests: () => void): void {
-  serverEnvironment ??= findServer();
-  const { missing } = serverEnvironment;
-  if (missing) describe.skip(`${name} (skipped: ${missing})`, tests);
-  else describe(name, tests);
-}
-
 // ---- the pieces of host/ that are used ------------------------------------------------------------------------------
 
 interface OpenedDatabase {
-  address: { host: string; port: number; user?: string; password?: string; database: string };
+  address: { dialect: string; host: string; port: number; user?: string; password?: string; database: string };
   env: Record<string, string>;
 }
 
@@ -194,6 +140,8 @@ export interface StartOptions {
   /** Whether actions ask who may do them. */
   acl?: boolean;
   env?: Record<string, string | undefined>;
+  /** The main application's database server, instead of the PostgreSQL that is looked for. */
+  server?: KnownServer;
   /** Called when the main application is constructed, and not installed yet. */
   beforeStart?: (main: Application) => void;
 }
@@ -232,6 +180,7 @@ export class InProcessApp {
   /** A process in which no application was constructed yet. */
   static async prepare(options: StartOptions = {}): Promise<InProcessApp> {
     const prepared = new InProcessApp();
+    prepared.options = options;
     try {
       await prepared.takePlace(options);
     } catch (error) {
@@ -256,6 +205,11 @@ export class InProcessApp {
     return service;
   }
 
+  /** Where the main application is on another kind of server than PostgreSQL. */
+  private get known(): KnownServer | undefined {
+    return this.options.server?.dialect.family === 'postgres' ? undefined : this.options.server;
+  }
+
   get storage(): string {
     return path.join(this.folder, 'storage');
   }
@@ -275,9 +229,9 @@ export class InProcessApp {
     this.releases = new Releases();
     const data = await DataDirectory.open(this.folder, silent);
     this.releases.add(() => data.close());
-    serverEnvironment ??= findServer();
-    const env: Record<string, string | undefined> = { ...process.env, ...serverEnvironment.env };
-    if (serverEnvironment.missing) throw new Error(serverEnvironment.missing);
+    const { env: named, missing } = options.server ? environmentOf(options.server) : postgresServer();
+    const env: Record<string, string | undefined> = { ...process.env, ...named };
+    if (missing) throw new Error(missing);
     const where = { env, database: this.name('nocobase'), report: silent, releases: this.releases };
     this.database = await openDatabase(data, where);
     this.releases.add(() => this.dropDatabases());
@@ -358,8 +312,10 @@ export class InProcessApp {
   }
 
   private async dropDatabases(): Promise<void> {
-    for (const name of [...(await this.templates()), ...(await this.databases())]) {
-      await this.sql(`DROP DATABASE IF EXISTS "${name.replaceAll('"', '""')}" WITH (FORCE)`, [], 'postgres');
+    const templates = this.known ? [] : await this.templates();
+    for (const name of [...templates, ...(await this.databases())]) {
+      if (this.known) await runSql(this.known, `DROP DATABASE IF EXISTS ${quotedName(this.known, name)}`);
+      else await this.sql(`DROP DATABASE IF EXISTS "${name.replaceAll('"', '""')}" WITH (FORCE)`, [], 'postgres');
     }
   }
 
@@ -434,6 +390,7 @@ export class InProcessApp {
   // ---- what lies behind ---------------------------------------------------------------------------------------------
 
   async sql<T = Row>(text: string, values: unknown[] = [], database = this.database.address.database): Promise<T[]> {
+    if (this.known) return runSql<T>(this.known, text, database);
     const { host, port, user, password } = this.database.address;
     const client = new Client({ host, port, user, password, database, connectionTimeoutMillis: 5_000 });
     client.on('error', () => undefined);
@@ -459,6 +416,7 @@ export class InProcessApp {
 
   /** Databases of this NocoBase and of its applications. */
   async databases(): Promise<string[]> {
+    if (this.known) return databasesOf(this.known, this.prefix);
     const rows = await this.sql<{ datname: string }>(
       'SELECT datname FROM pg_database WHERE starts_with(datname, $1) ORDER BY 1',
       [this.prefix],
@@ -469,6 +427,11 @@ export class InProcessApp {
 
   /** The databases to which there is a connection, one entry each. */
   async connections(): Promise<string[]> {
+    if (this.known) {
+      const sql = 'SELECT DB AS datname FROM information_schema.PROCESSLIST WHERE DB IS NOT NULL';
+      const found = await runSql<{ datname: string }>(this.known, sql);
+      return found.map(({ datname }) => datname).filter((name) => name.startsWith(this.prefix));
+    }
     const rows = await this.sql<{ datname: string }>(
       'SELECT datname FROM pg_stat_activity WHERE starts_with(datname, $1)',
       [this.prefix],

@@ -14,7 +14,7 @@ const STATEMENT_TIMEOUT_MS = 60_000;
 /** Of the driver, of Node, and of the server. https://dev.mysql.com/doc/mysql-errors/8.4/en/server-error-reference.html */
 const UNREACHABLE = new Set([
   ...['ECONNREFUSED', 'ECONNRESET', 'ENOTFOUND', 'EAI_AGAIN', 'ETIMEDOUT', 'EHOSTUNREACH', 'ENETUNREACH', 'EPIPE'],
-  ...['ENOENT', 'PROTOCOL_CONNECTION_LOST', 'PROTOCOL_SEQUENCE_TIMEOUT', 'PROTOCOL_UNEXPECTED_PACKET'],
+  ...['ENOENT', 'PROTOCOL_CONNECTION_LOST', 'PROTOCOL_UNEXPECTED_PACKET'],
   ...['ER_SERVER_SHUTDOWN', 'ER_SOCKET_UNEXPECTED_CLOSE', 'ER_CONNECTION_TIMEOUT', 'ER_CONNECTION_ALREADY_CLOSED'],
   ...['ER_HOST_IS_BLOCKED', 'ER_HANDSHAKE_ERROR', 'HANDSHAKE_NO_SSL_SUPPORT', 'HANDSHAKE_SSL_ERROR'],
   ...['ER_SERVER_NOT_SUPPORT_SSL', 'ER_SECURE_TRANSPORT_REQUIRED', 'UNEXPECTED_ANSWER'],
@@ -74,7 +74,7 @@ export class MysqlSession {
 
   /** Values go beside the statement, never into it. */
   async rows<T>(sql: string, values: (string | number)[] = []): Promise<T[]> {
-    const [rows] = await this.connection.execute<RowDataPacket[]>({ sql, timeout: this.timeout }, values);
+    const [rows] = await within(this.timeout, this.connection.execute<RowDataPacket[]>(sql, values));
     return rows as T[];
   }
 
@@ -84,7 +84,7 @@ export class MysqlSession {
 
   /** What cannot be prepared. */
   async run(sql: string): Promise<RowDataPacket[]> {
-    const [rows] = await this.connection.query<RowDataPacket[]>({ sql, timeout: this.timeout });
+    const [rows] = await within(this.timeout, this.connection.query<RowDataPacket[]>(sql));
     return rows;
   }
 }
@@ -160,21 +160,25 @@ async function dial(server: ServerAddress, database: string): Promise<Connection
     connectTimeout: CONNECT_TIMEOUT_MS,
     charset: 'utf8mb4',
   });
-  let timer: NodeJS.Timeout | undefined;
-  const late = new Promise<never>((_resolve, reject) => {
-    timer = setTimeout(
-      () => reject(Object.assign(new Error('no answer'), { code: 'ETIMEDOUT' })),
-      CONNECT_TIMEOUT_MS + 500,
-    );
-  });
   try {
-    const connection = await Promise.race([opening, late]);
+    const connection = await within(CONNECT_TIMEOUT_MS + 500, opening);
     // One that breaks while no statement runs is an event; without a listener it would end the process.
     connection.on('error', () => undefined);
     return connection;
   } catch (error) {
     opening.then(hangUp, () => undefined);
     throw error;
+  }
+}
+
+/** The driver's own deadline of a statement outlives its connection, and keeps the process from ending. */
+async function within<T>(ms: number, work: Promise<T>): Promise<T> {
+  let timer: NodeJS.Timeout | undefined;
+  const late = new Promise<never>((_resolve, reject) => {
+    timer = setTimeout(() => reject(Object.assign(new Error('no answer'), { code: 'ETIMEDOUT' })), ms);
+  });
+  try {
+    return await Promise.race([work, late]);
   } finally {
     clearTimeout(timer);
   }
