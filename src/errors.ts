@@ -117,7 +117,7 @@ export const ERROR_TABLE = {
   },
   APP_DATABASE_ENCODING: {
     status: 422,
-    message: 'The database "{database}" is encoded in {encoding}; NocoBase needs one that is encoded in UTF8.',
+    message: 'The database "{database}" is encoded in {encoding}; NocoBase needs one that is encoded in {needed}.',
   },
   APP_DATABASE_VERSION: {
     status: 422,

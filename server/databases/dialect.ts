@@ -77,6 +77,8 @@ export interface DatabaseDialect {
   readonly maintenanceDatabase: string;
   /** What a role needs to create databases, as its server calls it. */
   readonly creationRight: string;
+  /** Of characters, as its server calls what NocoBase needs. */
+  readonly encoding: string;
   /** Undefined where a database has no schemas. */
   readonly schemas?: SchemaKeeper;
   /** Everything that preflight needs to know, over two connections at most. Writes nothing. */

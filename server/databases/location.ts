@@ -38,8 +38,8 @@ export function dialectOf({ dialect }: DatabaseOptions): DatabaseDialect {
   if (known) return known;
   const reason =
     dialect === 'sqlite'
-      ? 'with SQLite a database is a file, which no other process may have open; use PostgreSQL, MySQL or MariaDB'
-      : 'only PostgreSQL, MySQL and MariaDB are';
+      ? 'NocoBase comes without SQLite; applications need PostgreSQL, MySQL or MariaDB'
+      : 'applications need PostgreSQL, MySQL or MariaDB';
   throw new AppError('APP_DATABASE_UNSUPPORTED', { reason });
 }
 

@@ -112,7 +112,7 @@ export function assertDriver(dialect: 'mysql' | 'mariadb'): void {
 /** `true` is the driver's way of verifying, which it wants as an object. */
 export function tlsOption(ssl: unknown): ConnectionOptions['ssl'] {
   if (ssl === true) return { rejectUnauthorized: true };
-  return typeof ssl === 'object' && ssl !== null ? (ssl) : undefined;
+  return typeof ssl === 'object' && ssl !== null ? ssl : undefined;
 }
 
 /** Runs a piece of work over a connection of its own. @throws an `AppError` */

@@ -8,7 +8,7 @@ export const MAINTENANCE = 'information_schema';
 /** Our table in a database that we made. */
 export const MARK_TABLE = 'app_supervisor_mark';
 const SURVEY_TIMEOUT_MS = 5_000;
-const ENCODING = 'utf8mb4';
+export const ENCODING = 'utf8mb4';
 /** NocoBase's own requirements. */
 const NEEDED = { MariaDB: '10.9', MySQL: '8.0.17' };
 

@@ -6,6 +6,7 @@ import { explainMysqlError, mysqlCodeOf, quoted, withSession, type MysqlSession 
 import { grants, mayMakeDatabases } from './mysql-grants';
 import {
   contentsOf,
+  ENCODING,
   findDatabase,
   identifyMysql,
   inspectMysql,
@@ -16,12 +17,12 @@ import {
 } from './mysql-inspect';
 import { marker } from './mark';
 
-const ENCODING = 'utf8mb4';
 /**
  * The collation of a database that is in the making, or being dropped. It is part of the statement that creates it, and
  * an empty database of a stranger's does not sort as ancient Romans did.
  */
 const DRAFT_COLLATION = 'utf8mb4_roman_ci';
+const CREATION_RIGHT = 'CREATE, ALTER or DROP';
 /** How long a table that somebody uses is waited for, and another process that makes or drops the same database. */
 const LOCK_TIMEOUT_S = 10;
 
@@ -132,7 +133,8 @@ function dialectNamed(name: 'mysql' | 'mariadb'): DatabaseDialect {
     family: 'mysql',
     defaultPort: 3306,
     maintenanceDatabase: MAINTENANCE,
-    creationRight: 'CREATE, ALTER or DROP',
+    creationRight: CREATION_RIGHT,
+    encoding: ENCODING,
     survey: (server, database, schema) => surveyMysql(name, server, database, schema),
     identify: identifyMysql,
     inspect: inspectMysql,
@@ -143,7 +145,7 @@ function dialectNamed(name: 'mysql' | 'mariadb'): DatabaseDialect {
       await withSession(server, MAINTENANCE, async (session) => {
         const { version = '' } = (await session.row<{ version: string }>('SELECT VERSION() AS version')) ?? {};
         if (mayMakeDatabases(await grants(session, '', /mariadb/i.test(version)))) return;
-        throw new AppError('APP_DATABASE_DENIED', { reason: 'the role lacks CREATE, ALTER or DROP' });
+        throw new AppError('APP_DATABASE_DENIED', { reason: `the role lacks ${CREATION_RIGHT}` });
       });
     },
 

@@ -5,7 +5,7 @@ import { withClient } from './postgres-connection';
 
 /** NocoBase's own requirement. */
 const NEEDED_VERSION = 10;
-const ENCODING = 'UTF8';
+export const ENCODING = 'UTF8';
 const SURVEY_TIMEOUT_MS = 5_000;
 
 const OBJECTS = `pg_class c JOIN pg_namespace n ON n.oid = c.relnamespace

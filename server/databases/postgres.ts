@@ -3,7 +3,7 @@ import { AppError, isAppError } from '../../src/errors';
 import type { StoredPlugin } from '../../src/policies/upgrade-plan';
 import { marker } from './mark';
 import { codeOf, explainPostgresError, withClient } from './postgres-connection';
-import { identifyPostgres, surveyPostgres } from './postgres-inspect';
+import { ENCODING, identifyPostgres, surveyPostgres } from './postgres-inspect';
 import { postgresSchemas } from './postgres-schema';
 import type { DatabaseDialect, DatabaseFinding, TableLayout } from './dialect';
 
@@ -55,6 +55,7 @@ export const postgresDialect: DatabaseDialect = {
   defaultPort: 5432,
   maintenanceDatabase: 'postgres',
   creationRight: 'CREATEDB',
+  encoding: ENCODING,
   schemas: postgresSchemas,
   survey: surveyPostgres,
   identify: identifyPostgres,

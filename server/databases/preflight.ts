@@ -129,7 +129,7 @@ function assertUsableServer({ version, readOnly }: Survey): void {
 function assertEncoding(place: Place, { encoding, databaseExists }: Survey): void {
   if (encoding.sufficient) return;
   const database = databaseExists ? place.database : 'template1';
-  throw new AppError('APP_DATABASE_ENCODING', { database, encoding: encoding.name });
+  throw new AppError('APP_DATABASE_ENCODING', { database, encoding: encoding.name, needed: place.dialect.encoding });
 }
 
 function assertRights({ schema, dialect }: Place, survey: Survey): void {

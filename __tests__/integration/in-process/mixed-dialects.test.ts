@@ -1,7 +1,8 @@
 import '../../helpers/in-process-environment';
 import { databasesOf, knownServers, runSql, type KnownServer } from '../../helpers/database-servers';
+import { Plugin } from '@nocobase/server';
 import { forwarder } from '../../helpers/fake-servers';
-import { InProcessApp, OURS, SMALL } from '../../helpers/in-process-app';
+import { InProcessApp, OURS, providePlugin, SMALL } from '../../helpers/in-process-app';
 
 /** Applications on every kind of database server, under a main application on every other kind. */
 
@@ -11,6 +12,15 @@ const USERS = [
 ];
 const PLANTED = 'Planted-4712';
 
+let mayInstall = true;
+
+/** Its installation gets to its tables, and no further. */
+class HalfWay extends Plugin {
+  override install(): Promise<void> {
+    return mayInstall ? Promise.resolve() : Promise.reject(new Error('it does not want to'));
+  }
+}
+
 const servers = knownServers();
 
 function life(main: KnownServer): void {
@@ -18,6 +28,7 @@ function life(main: KnownServer): void {
   const there = servers.filter(({ missing }) => !missing);
 
   beforeAll(async () => {
+    providePlugin('half-way', HalfWay);
     app = await InProcessApp.start({ plugins: [...new Set([...SMALL, ...USERS]), OURS], server: main });
   });
 
@@ -83,6 +94,59 @@ function life(main: KnownServer): void {
       undefined,
     ]);
     expect(await databasesOf(server, app.prefix)).toEqual(before);
+  });
+
+  it('begins an installation anew that was cut off, and it is ours to drop', async () => {
+    for (const server of there) {
+      const name = app.name(`half_${server.dialect.name}`);
+      const options = { ...onServer(server), plugins: ['error-handler', 'half-way'] };
+      mayInstall = false;
+      expect((await post('create', { name, options }, '?wait=true')).status).toBe(503);
+      mayInstall = true;
+      expect((await post('start', {}, `?filterByTk=${name}&wait=true`)).status).toBe(200);
+      expect(await visit(name)).toBe(200);
+      expect(outcome(await post('destroy', {}, `?filterByTk=${name}&dropDatabase=true&purge=true`))).toEqual([
+        200,
+        undefined,
+      ]);
+      expect(await databasesOf(server, name)).toEqual([]);
+    }
+  });
+
+  it('says that a database is gone', async () => {
+    for (const server of there) {
+      const name = app.name(`gone_${server.dialect.name}`);
+      const options = { ...onServer(server), plugins: USERS };
+      expect(outcome(await post('create', { name, options }, '?wait=true'))).toEqual([200, undefined]);
+      await app.service.runner(name)?.stop('sleep');
+      await runSql(server, `DROP DATABASE ${name}`);
+      const answer = await app.get('/api/pm:listEnabled', { 'X-App': name });
+      expect(outcome(answer)).toEqual([503, 'APP_DATABASE_MISSING']);
+      expect(JSON.stringify(answer.body)).not.toContain(server.address.host);
+      await post('destroy', {}, `?filterByTk=${name}&purge=true`);
+    }
+  });
+
+  it('ends an instance whose statement does not', async () => {
+    for (const server of there) {
+      const name = app.name(`stuck_${server.dialect.name}`);
+      const options = { ...onServer(server), plugins: USERS };
+      expect(outcome(await post('create', { name, options }, '?wait=true'))).toEqual([200, undefined]);
+      const instance = await app.supervisor.getApp(name);
+      const sleep = server.dialect.family === 'postgres' ? 'SELECT pg_sleep(100)' : 'SELECT SLEEP(100)';
+      const stuck = instance.db.sequelize.query(sleep).then(
+        () => 'done',
+        () => 'cut',
+      );
+      await app.service.runner(name)?.stop('sleep');
+      expect(await stuck).toBe('cut');
+      const { holders = {} } = app.service.connections.snapshot([])?.applications ?? {};
+      expect(holders[name]?.inUse ?? 0).toBe(0);
+      expect(outcome(await post('destroy', {}, `?filterByTk=${name}&dropDatabase=true&purge=true`))).toEqual([
+        200,
+        undefined,
+      ]);
+    }
   });
 
   it('survives a restart of the process', async () => {
