@@ -1,5 +1,6 @@
 import { APP_NAME_PATTERN } from '../../src/app-name';
 import { MAX_IDLE_TIMEOUT, ON_SCHEDULE, START_MODES } from '../../src/app-record';
+import { DATABASE_KINDS } from '../../src/database-dialects';
 import { DB_CONN_TYPES } from '../../src/database-options';
 import { PREFLIGHT_CHECKS } from '../../src/preflight';
 import { APP_STATES } from '../../src/app-state';
@@ -49,7 +50,7 @@ const changeable = {
         enum: [...DB_CONN_TYPES],
         default: 'new_database',
         description:
-          'new_database: a database beside the main one. new_schema: a schema in a database on that server. new_connection: a database on another PostgreSQL server.',
+          'new_database: a database beside the main one. new_schema: a schema in a database on that server. new_connection: a database on another server, of the dialect postgres, mysql or mariadb.',
       },
       database: {
         type: 'object',
@@ -57,7 +58,8 @@ const changeable = {
           database: text('Name of its database; by default its ID, or with new_schema the main database.'),
           schema: text('new_schema: name of its schema, by default its ID. new_connection: a schema in the database.'),
           host: text('new_connection: host name, address, or folder of a socket.'),
-          port: { type: 'integer', default: 5432, minimum: 1, maximum: 65535 },
+          dialect: { type: 'string', enum: Object.keys(DATABASE_KINDS), default: 'postgres' },
+          port: { type: 'integer', description: 'By default 5432 or 3306.', minimum: 1, maximum: 65535 },
           username: text('new_connection: the database role.'),
           password: { type: 'string', format: 'password', writeOnly: true },
           ssl: {
