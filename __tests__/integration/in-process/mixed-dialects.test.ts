@@ -121,25 +121,26 @@ function life(main: KnownServer): void {
       await app.service.runner(name)?.stop('sleep');
       await runSql(server, `DROP DATABASE ${name}`);
       const answer = await app.get('/api/pm:listEnabled', { 'X-App': name });
-      expect(outcome(answer)).toEqual([503, 'APP_DATABASE_MISSING']);
-      expect(JSON.stringify(answer.body)).not.toContain(server.address.host);
+      expect([answer.status, answer.text]).toEqual([503, expect.stringContaining('APP_DATABASE_MISSING')]);
+      expect(answer.text).not.toContain(server.address.host);
       await post('destroy', {}, `?filterByTk=${name}&purge=true`);
     }
   });
 
   it('ends an instance whose statement does not', async () => {
+    // It takes its time, and is the same under every other main application.
+    if (main !== there[0]) return;
     for (const server of there) {
       const name = app.name(`stuck_${server.dialect.name}`);
       const options = { ...onServer(server), plugins: USERS };
       expect(outcome(await post('create', { name, options }, '?wait=true'))).toEqual([200, undefined]);
       const instance = await app.supervisor.getApp(name);
       const sleep = server.dialect.family === 'postgres' ? 'SELECT pg_sleep(100)' : 'SELECT SLEEP(100)';
-      const stuck = instance.db.sequelize.query(sleep).then(
-        () => 'done',
-        () => 'cut',
-      );
-      await app.service.runner(name)?.stop('sleep');
-      expect(await stuck).toBe('cut');
+      const began = Date.now();
+      // A `SLEEP` that is killed is no error.
+      const stuck = instance.db.sequelize.query(sleep).catch(() => undefined);
+      await Promise.all([app.service.runner(name)?.stop('sleep'), stuck]);
+      expect(Date.now() - began).toBeLessThan(60_000);
       const { holders = {} } = app.service.connections.snapshot([])?.applications ?? {};
       expect(holders[name]?.inUse ?? 0).toBe(0);
       expect(outcome(await post('destroy', {}, `?filterByTk=${name}&dropDatabase=true&purge=true`))).toEqual([
