@@ -17,7 +17,9 @@ describe('the end of the process', () => {
   const [one, two, three] = [`one-${run}`, `two-${run}`, `three-${run}`];
 
   beforeAll(async () => {
-    host = await TestHost.start({ env: { APP_SUPERVISOR_SHUTDOWN_TIMEOUT: '25', LOGGER_LEVEL: 'info' } });
+    // A copy would be made before anybody could interrupt it.
+    const env = { APP_SUPERVISOR_SHUTDOWN_TIMEOUT: '25', APP_SUPERVISOR_TEMPLATES: 'off', LOGGER_LEVEL: 'info' };
+    host = await TestHost.start({ env });
     await placeFaultyPlugin(host.host.storageDir);
     for (const name of [one, two]) expect((await host.create({ name })).status).toBe(200);
     await host.host.restart();
