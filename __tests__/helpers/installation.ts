@@ -72,6 +72,8 @@ export async function installInto(dataDir: string): Promise<boolean> {
   const folder = await made();
   if (!(await exists(path.join(folder, 'postgres')))) return false;
   await run('cp', ['-a', `${folder}/.`, dataDir]);
+  // What was logged while it was made is nothing that the host has to say.
+  for (const logs of ['logs', 'storage/logs']) await rm(path.join(dataDir, logs), { recursive: true, force: true });
   // A port of its own: two copies that start together would both find the noted one free.
   const file = path.join(dataDir, 'host.json');
   const memory = JSON.parse(await readFile(file, 'utf8')) as Memory;
