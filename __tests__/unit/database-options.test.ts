@@ -70,6 +70,8 @@ describe('checkDatabaseOptions', () => {
     ["MySQL's own database", { dialect: 'mysql', database: 'mysql' }, 'APP_DATABASE_NAME_INVALID'],
     ['a URL', { url: 'postgres://nb:Planted-4712@db/x' }, 'APP_DATABASE_UNSUPPORTED'],
     ['a driver', { dialectModule: {} }, 'APP_DATABASE_UNSUPPORTED'],
+    ['a name of our templates', { database: 'app_supervisor_template_1_crm' }, 'APP_DATABASE_NAME_INVALID'],
+    ['a name of our drafts', { database: 'App_Supervisor_draft_crm' }, 'APP_DATABASE_NAME_INVALID'],
     ["the server's own database", { database: 'postgres' }, 'APP_DATABASE_NAME_INVALID'],
   ])('refuses another server with %s', (_case, change, code) => {
     const error = refusal('new_connection', { ...server, ...change });
@@ -119,6 +121,18 @@ describe('what a record says of its database', () => {
     ],
   ])('is complete when it was given %s', (_case, given, complete) => {
     expect(splitOptions(given, 'my-app').options).toEqual(complete);
+  });
+
+  it('is no database that we would take for a template of ours', () => {
+    const code = (name: string, type?: string) => {
+      try {
+        return completeDatabaseOptions(type, undefined, name).dbConnType;
+      } catch (error) {
+        return (error as AppError).code;
+      }
+    };
+    expect(code('app_supervisor_template_1_crm')).toBe('APP_DATABASE_NAME_INVALID');
+    expect(code('app_supervisor_crm', 'new_schema')).toBe('new_schema');
   });
 
   it('holds no password', () => {

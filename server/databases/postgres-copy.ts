@@ -138,10 +138,11 @@ async function listTemplates(client: Client): Promise<{ found: FoundTemplate[]; 
             starts_with(datname, $1) AND pg_has_role(datdba, 'USAGE') AS ours FROM pg_database`,
     [TEMPLATE_PREFIX],
   );
-  const ours = databases.rows.filter((row) => row.ours);
-  const found = ours.map(({ name, comment }): FoundTemplate => {
+  const found = databases.rows.flatMap(({ name, comment, ours }): FoundTemplate[] => {
     const mark = readMark(comment);
-    return mark ? { name, mark } : { name };
+    // A half-built one has no comment; what has another one is somebody's, whatever its name.
+    if (!ours || (comment !== null && !mark)) return [];
+    return [mark ? { name, mark } : { name }];
   });
   return { found, oids: new Set(databases.rows.map(({ oid }) => oid)) };
 }
