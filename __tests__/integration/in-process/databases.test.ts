@@ -264,6 +264,27 @@ describeWithPostgres('the database of an application', () => {
     else await app.sql(`DROP DATABASE "${name}"`, [], 'postgres');
   });
 
+  it('is given to one of two who ask for it at once, also where it is taken in', async () => {
+    const [kept, empty] = [app.name('kept_for_one'), app.name('empty_for_one')];
+    await create({ name: kept, options: { plugins } });
+    await purge(kept);
+    await app.sql(`CREATE DATABASE "${empty}"`, [], 'postgres');
+    for (const database of [kept, empty]) {
+      const names = ['first', 'second'].map((end) => `${database}_${end}`);
+      const values = { adopt: true, options: { plugins, database: { database } } };
+      const answers = await Promise.all(names.map((name) => create({ ...values, name })));
+      const first = answers.findIndex(({ status }) => status === 200);
+      const [winner, other] = [names[first] ?? '', names[1 - first] ?? ''];
+      expect(answers.map(outcome)[1 - first]).toEqual([409, 'APP_DATABASE_IN_USE']);
+      expect([await visit(winner), await visit(other)]).toEqual([200, 404]);
+      // Who was refused claims nothing any more.
+      expect(outcome(await create({ ...values, name: other }))).toEqual([409, 'APP_DATABASE_IN_USE']);
+      expect(outcome(await purge(winner))).toEqual([200, undefined]);
+      await app.sql(`DROP DATABASE "${database}" WITH (FORCE)`, [], 'postgres');
+    }
+    expect([...app.service.claims.all()]).toEqual([]);
+  });
+
   // ---- what the server says -----------------------------------------------------------------------------------------
 
   it('is refused to a role without the rights, in words', async () => {
