@@ -16,6 +16,7 @@ import type { Clearance } from './databases/preflight';
 import { generateSecret, type AppSecrets } from './databases/secrets';
 import type { AppRunner } from './lifecycle/app-runner';
 import { hashPassword, readAccount } from './lifecycle/administrator';
+import { missingKey } from './lifecycle/field-key';
 import { COLLECTION } from './registry';
 
 /** What a row about to be written looks like to the hooks: a Sequelize model instance. */
@@ -60,6 +61,7 @@ export class Registrar {
       importToken,
     );
     secrets.jwtSecret ??= generateSecret();
+    if (cloneOf !== undefined) await missingKey(cloneOf, input.name);
     // A clone keeps the users of its original.
     if (!cloneOf || input.admin) secrets.admin = await this.firstAdministrator(input.admin, context);
     const record: AppRecord = { name: input.name, startMode: input.startMode, options, provisioning: {} };

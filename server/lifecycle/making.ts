@@ -1,9 +1,7 @@
-import { chmod, copyFile, mkdir } from 'node:fs/promises';
-import path from 'node:path';
-import { storagePathJoin } from '@nocobase/utils';
 import type { Application } from '@nocobase/server';
 import { connect, construct, installTables, makeOwn, type BootContext } from './boot';
 import { emptyIssued, setAdministrator } from './administrator';
+import { copyKey } from './field-key';
 import { discard } from './instance-end';
 
 /**
@@ -23,22 +21,6 @@ export async function copyApplication(context: BootContext): Promise<void> {
     await copyKey(original.name, record.name);
     await copies.fromApplication(original, record);
   });
-}
-
-/** The key with which fields of the application are encrypted: without it, nobody could read them in the copy. */
-async function copyKey(source: string, name: string): Promise<void> {
-  const folder = storagePathJoin('apps', path.basename(name));
-  // Where NocoBase keeps it, and where older versions did.
-  for (const former of ['apps', 'environment-variables']) {
-    try {
-      await mkdir(folder, { recursive: true });
-      await copyFile(storagePathJoin(former, path.basename(source), 'aes_key.dat'), path.join(folder, 'aes_key.dat'));
-      await chmod(path.join(folder, 'aes_key.dat'), 0o600);
-      return;
-    } catch (error) {
-      if ((error as NodeJS.ErrnoException).code !== 'ENOENT') throw error;
-    }
-  }
 }
 
 /**

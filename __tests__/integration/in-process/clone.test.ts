@@ -76,6 +76,21 @@ describeWithPostgres('the clone of an application', () => {
     expect(readFileSync(keyFile(name))).toEqual(readFileSync(keyFile(source)));
   });
 
+  it('does not take the place of a key by which data that was kept is read', async () => {
+    const name = fresh();
+    mkdirSync(path.dirname(keyFile(name)), { recursive: true });
+    writeFileSync(keyFile(name), Buffer.alloc(32, 9));
+    const before = await app.databases();
+    expect(codeOf(await clone({ name }))).toEqual([409, 'APP_CLONE_REFUSED']);
+    expect(readFileSync(keyFile(name))).toEqual(Buffer.alloc(32, 9));
+    expect([await app.databases(), app.service.registry.find(name)]).toEqual([before, undefined]);
+    // One that was cut off is nobody's.
+    writeFileSync(keyFile(name), Buffer.alloc(5));
+    expect(codeOf(await clone({ name }))).toEqual([200, undefined]);
+    expect(readFileSync(keyFile(name))).toEqual(readFileSync(keyFile(source)));
+    await app.service.bin.remove(name, { dropDatabase: true, purge: true });
+  });
+
   it('has the data of one that sleeps, and which sleeps on', async () => {
     await app.supervisor.removeApp(source);
     const name = fresh();
