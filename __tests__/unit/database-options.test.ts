@@ -1,5 +1,5 @@
 import fc from 'fast-check';
-import { splitOptions } from '../../server/app-options';
+import { redact, splitOptions } from '../../server/app-options';
 import { checkDatabaseOptions, completeDatabaseOptions, DB_CONN_TYPES } from '../../src/database-options';
 import { AppError } from '../../src/errors';
 
@@ -140,4 +140,17 @@ describe('what a record says of its database', () => {
     expect(JSON.stringify(options)).not.toContain('Planted');
     expect(secrets.databasePassword).toBe('Planted-4712');
   });
+});
+
+describe('what is said of options', () => {
+  it.each<[string, object, object]>([
+    ['a password, however deep', { a: [{ password: 'Planted' }], b: 1 }, { a: [{}], b: 1 }],
+    ['an address with a password', { url: 'postgres://nb:Planted/@:4712@db/x', port: 1 }, { port: 1 }],
+    ['such an address in a list', { slaves: ['mysql://:Planted@db', 'db'] }, { slaves: ['db'] }],
+    [
+      'nothing else',
+      { site: 'https://example.test/a@b', mail: 'a:b@c' },
+      { site: 'https://example.test/a@b', mail: 'a:b@c' },
+    ],
+  ])('leaves out %s', (_what, options, said) => expect(redact(options)).toEqual(said));
 });

@@ -1,4 +1,6 @@
 import '../../helpers/in-process-environment';
+import { readdirSync, readFileSync } from 'node:fs';
+import path from 'node:path';
 import { Plugin } from '@nocobase/server';
 import fc from 'fast-check';
 import { foreignServer, forwarder, silentServer, suspiciousServer, type FakeServer } from '../../helpers/fake-servers';
@@ -213,6 +215,19 @@ describeWithPostgres('the database of an application', () => {
       }
       expect(await traces()).toEqual(before);
     });
+  });
+
+  it('is no address as one text, whose password nobody repeats and no log holds', async () => {
+    const planted = 'Planted-4713';
+    for (const key of ['url', 'host']) {
+      const options = elsewhere({ [key]: `postgres://nb:${planted}@127.0.0.1:5432/crm` });
+      const answer = await create({ name: app.name('by_url'), options });
+      expect([answer.status, JSON.stringify(answer.body).includes(planted)]).toEqual([400, false]);
+    }
+    const logs = path.join(app.storage, 'logs');
+    const files = (readdirSync(logs, { recursive: true }) as string[]).filter((file) => file.endsWith('.log'));
+    expect(files.length).toBeGreaterThan(0);
+    expect(files.filter((file) => readFileSync(path.join(logs, file), 'utf8').includes(planted))).toEqual([]);
   });
 
   it("is another application's as well by another address", async () => {
