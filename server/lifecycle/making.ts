@@ -9,7 +9,7 @@ import { discard } from './instance-end';
  * queue: the other application may need a place in it to come to an end. May be repeated after any failure.
  */
 export async function copyApplication(context: BootContext): Promise<void> {
-  const { onStep, record, copies, note, whileDown } = context;
+  const { onStep, record, copies, note, whileDown, assertCurrent } = context;
   const source = record.provisioning?.cloneOf;
   if (source === undefined) return;
   if (await copies.isInstalled(record)) return;
@@ -19,7 +19,7 @@ export async function copyApplication(context: BootContext): Promise<void> {
     onStep('copy');
     // First: where the database is there, everything is.
     await copyKey(original.name, record.name);
-    await copies.fromApplication(original, record);
+    await copies.fromApplication(original, record, assertCurrent);
   });
 }
 
@@ -28,14 +28,14 @@ export async function copyApplication(context: BootContext): Promise<void> {
  * how far a former attempt came is asked of the database itself.
  */
 export async function makeApplication(context: BootContext): Promise<void> {
-  const { record, copies, onStep, note } = context;
+  const { record, copies, onStep, note, assertCurrent } = context;
   const { cloneOf, from } = record.provisioning ?? {};
   if (cloneOf !== undefined) return withInstance(context, (app) => makeCloneOwn(app, context));
   if (!copies.usesTemplates(record)) return install(context, (app) => finish(app, context, false));
   onStep('copy');
   const there = await copies.isInstalled(record);
   if (!there) await note({ step: 'tables', from: 'template' });
-  const copied = there ? from === 'template' : await copies.fromTemplate(record);
+  const copied = there ? from === 'template' : await copies.fromTemplate(record, assertCurrent);
   if (!there && !copied) {
     await install(context);
     // Before anything of this application's own is in it.
