@@ -93,13 +93,14 @@ export async function connect(app: Application, context: BootContext): Promise<v
  * Brings an installed application up by the shortest path: no installation, no migration when its stored versions are
  * those of this process (FACTS-server 1.3). An application that is not installed yet is made first, one that is behind
  * is upgraded first, each in an instance of its own: what was loaded before is stale afterwards.
+ * @param connected an instance to go on with, into which nothing is loaded yet
  * @throws APP_VERSION_NEWER
  */
-export async function bootApplication(context: BootContext): Promise<Application> {
+export async function bootApplication(context: BootContext, connected?: Application): Promise<Application> {
   const { supervisor, versions, onStep } = context;
-  const app = construct(context);
+  const app = connected ?? construct(context);
   try {
-    await connect(app, context);
+    if (!connected) await connect(app, context);
     onStep('check');
     const verdict = await versions.compareInstance(app);
     assertNotNewer(app.name, verdict);

@@ -11,7 +11,8 @@ type Row = Record<string, unknown>;
 
 const ADMIN = { email: 'first@example.test', username: 'first', nickname: 'The First', password: 'Planted-4712' };
 const TEMPLATE_STEPS = ['queue', 'copy', 'construct', 'connect', 'administrator'];
-const BOOT_STEPS = ['construct', 'connect', 'check', 'load', 'start'];
+/** In the instance that wrote the administrator. */
+const BOOT_STEPS = ['check', 'load', 'start'];
 const INSTALL_STEPS = [
   ...['queue', 'copy', 'construct', 'database', 'connect', 'install', 'template'],
   ...['construct', 'connect', 'administrator'],
