@@ -3,6 +3,7 @@ import type { AppRecord, Provisioning } from '../../src/app-record';
 import { AppError, isAppError } from '../../src/errors';
 import type { AppSecrets } from '../databases/secrets';
 import type { DatabaseCopies } from '../databases/copies';
+import { isDiskFull } from '../databases/error-chain';
 import type { DatabaseProvisioner } from '../databases/provisioner';
 import type { UpgradeVerdict } from '../../src/policies/upgrade-plan';
 import { setAdministrator } from './administrator';
@@ -182,6 +183,8 @@ export async function makeOwn(app: Application, context: BootContext, { copied }
 /** What went wrong in a boot as one of our errors; a stack or a driver's message never reaches a caller. */
 export function explainBootError(error: unknown, name: string, step: BootStep): AppError {
   if (isAppError(error)) return error;
+  // Whatever statement of NocoBase or of a plugin it was that found no room.
+  if (isDiskFull(error)) return new AppError('APP_DATABASE_FULL', {}, error);
   return new AppError('APP_BOOT_FAILED', { name, step, reason: publicReason(error) }, error);
 }
 
