@@ -50,11 +50,8 @@ export function cutAt(step: string, from: { prototype: { enter(step: string): vo
   });
 }
 
-/**
- * Holds what a copy of one of these databases must wait for, until the copy's connection is ended by the server, as when
- * it is shut down or its network breaks.
- */
-export async function breakNextCopy(app: InProcessApp, ...databases: string[]): Promise<() => Promise<void>> {
+/** A connection that keeps every copy of these databases waiting for as long as it lasts. */
+export async function holdDatabase(app: InProcessApp, ...databases: string[]): Promise<Client> {
   const { host, port, user, password } = app.address;
   const holder = new Client({ host, port, user, password, database: 'postgres' });
   await holder.connect();
@@ -69,6 +66,15 @@ export async function breakNextCopy(app: InProcessApp, ...databases: string[]): 
     // Its lock keeps the copy waiting.
     await holder.query(`COMMENT ON DATABASE ${holder.escapeIdentifier(database)} IS ${same}`);
   }
+  return holder;
+}
+
+/**
+ * Holds what a copy of one of these databases must wait for, until the copy's connection is ended by the server, as when
+ * it is shut down or its network breaks.
+ */
+export async function breakNextCopy(app: InProcessApp, ...databases: string[]): Promise<() => Promise<void>> {
+  const holder = await holdDatabase(app, ...databases);
   return async () => {
     try {
       await app.until('the copy has begun, and was broken', async () => {
