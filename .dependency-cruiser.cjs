@@ -15,7 +15,7 @@ const FLOORS = [
   ['archives/'],
   ['app-view.ts', 'recycle-bin.ts', 'fleet-upgrade.ts', 'fault-desk.ts', 'app-places.ts'],
   ['instance-options.ts'],
-  ['registry.ts', 'app-options.ts', 'enabled-mark.ts', 'error-answers.ts', 'timeline.ts', 'actor.ts'],
+  ['registry.ts', 'claims.ts', 'app-options.ts', 'enabled-mark.ts', 'error-answers.ts', 'timeline.ts', 'actor.ts'],
   ['lifecycle/'],
   ['databases/', 'environments/', 'sso/'],
   ['metrics/'],

@@ -53,12 +53,18 @@ export function splitOptions(
 }
 
 const SECRET_KEY = /secret|password|passwd|token|private.?key|credential/i;
+/** An address as one text, with user and password. */
+const ADDRESS_WITH_PASSWORD = /:\/\/[^\s/:]*:\S*@/;
 
 /** A value for callers and logs: nothing that looks like a secret, however deep, also in rows that other plugins wrote. */
 export function redact(value: unknown): unknown {
-  if (Array.isArray(value)) return value.map(redact);
+  if (Array.isArray(value)) return value.filter((item) => !isSecret('', item)).map(redact);
   if (!isPlainObject(value)) return value;
   return Object.fromEntries(
-    Object.entries(value).flatMap(([key, inner]) => (SECRET_KEY.test(key) ? [] : [[key, redact(inner)]])),
+    Object.entries(value).flatMap(([key, inner]) => (isSecret(key, inner) ? [] : [[key, redact(inner)]])),
   );
+}
+
+function isSecret(key: string, value: unknown): boolean {
+  return SECRET_KEY.test(key) || (typeof value === 'string' && ADDRESS_WITH_PASSWORD.test(value));
 }

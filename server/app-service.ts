@@ -10,6 +10,7 @@ import { viewOf, type AppView } from './app-view';
 import { readConfig, type SupervisorConfig } from './config';
 import { AppPlaces } from './app-places';
 import { Archives } from './archives/archives';
+import { Claims } from './claims';
 import { answerErrors } from './error-answers';
 import { forgetGatewayLogger, readPackageVersion } from './core';
 import { DatabaseCopies } from './databases/copies';
@@ -53,6 +54,7 @@ export interface Accepted {
  */
 export class AppService implements RunnerHost {
   readonly registry = new Registry();
+  readonly claims = new Claims();
   readonly config: SupervisorConfig;
   readonly queue: BootQueue;
   readonly timeline = new Timeline(() => this.mainApp());
@@ -95,7 +97,7 @@ export class AppService implements RunnerHost {
       versions: this.versions,
       options: this.instanceOptions,
       mainApp: () => this.mainApp(),
-      records: () => this.registry.everyone(),
+      records: () => [...this.registry.everyone(), ...this.claims.all()],
     });
     this.provisioner = this.places.provisioner;
     this.copies = new DatabaseCopies(this);

@@ -83,7 +83,7 @@ export class DatabaseCopies {
   }
 
   /** Gives the application a database from a template; false where there is none that fits, or it could not be copied. */
-  async fromTemplate(record: AppRecord): Promise<boolean> {
+  async fromTemplate(record: AppRecord, assertCurrent: () => void): Promise<boolean> {
     const place = this.placeOf(record);
     if (!this.host.config.templates || !place) return false;
     const { database, token } = place;
@@ -91,7 +91,7 @@ export class DatabaseCopies {
       const source = await this.nameFor(record, place);
       return await copyPostgresDatabase(this.host.places.server(), {
         ...{ source, database, token, deadlineMs: this.host.config.bootTimeoutMs },
-        wanted: (mark) => this.isHere(mark),
+        ...{ wanted: (mark) => this.isHere(mark), assertCurrent },
       });
     } catch (error) {
       this.log('warn', `application "${record.name}" is installed, not copied: ${reasonOf(error)}`);
@@ -193,13 +193,13 @@ export class DatabaseCopies {
    * Gives an application the data of another one, to whose database nobody is connected meanwhile. May be repeated.
    * @throws APP_DATABASE_SOURCE_BUSY
    */
-  async fromApplication(source: AppRecord, record: AppRecord): Promise<void> {
+  async fromApplication(source: AppRecord, record: AppRecord, assertCurrent: () => void): Promise<void> {
     const place = this.placeOf(record);
     if (!place) throw new AppError('APP_CLONE_REFUSED', { name: source.name, reason: 'the copy has no database' });
     const { database, token } = place;
     const target = recordTarget(source, this.host.places.server());
     await copyPostgresDatabase(this.host.places.server(), {
-      ...{ source: target.database, database, token, deadlineMs: this.host.config.bootTimeoutMs },
+      ...{ source: target.database, database, token, deadlineMs: this.host.config.bootTimeoutMs, assertCurrent },
     });
   }
 

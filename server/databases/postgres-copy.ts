@@ -37,6 +37,8 @@ export interface CopyOrder {
   deadlineMs: number;
   /** Of a template: whether it is to be copied, by its mark. Without it, the source is copied as it is. */
   wanted?: (mark: TemplateMark) => Promise<boolean>;
+  /** Asked when it is copied, which takes its time: throws where nobody waits for it any more. */
+  assertCurrent: () => void;
 }
 
 /**
@@ -46,7 +48,7 @@ export interface CopyOrder {
  * @throws APP_DATABASE_EXISTS, APP_DATABASE_SOURCE_BUSY
  */
 export function copyPostgresDatabase(server: ServerAddress, order: CopyOrder): Promise<boolean> {
-  const { source, database, token, deadlineMs, wanted } = order;
+  const { source, database, token, deadlineMs, wanted, assertCurrent } = order;
   const work = async (client: Client) => {
     await limitStatements(client, deadlineMs);
     const there = await commentOf(client, database);
@@ -61,6 +63,12 @@ export function copyPostgresDatabase(server: ServerAddress, order: CopyOrder): P
     // An attempt that was cut off; nobody can tell of what it is a copy.
     await dropDraft(client, token);
     await createFrom(client, source, draft);
+    try {
+      assertCurrent();
+    } catch (error) {
+      await dropIfThere(client, draft);
+      throw error;
+    }
     const name = client.escapeIdentifier(draft);
     await client.query(`COMMENT ON DATABASE ${name} IS ${client.escapeLiteral(marker(token))}`);
     await client.query(`ALTER DATABASE ${name} RENAME TO ${client.escapeIdentifier(database)}`);
@@ -138,10 +146,11 @@ async function listTemplates(client: Client): Promise<{ found: FoundTemplate[]; 
             starts_with(datname, $1) AND pg_has_role(datdba, 'USAGE') AS ours FROM pg_database`,
     [TEMPLATE_PREFIX],
   );
-  const ours = databases.rows.filter((row) => row.ours);
-  const found = ours.map(({ name, comment }): FoundTemplate => {
+  const found = databases.rows.flatMap(({ name, comment, ours }): FoundTemplate[] => {
     const mark = readMark(comment);
-    return mark ? { name, mark } : { name };
+    // A half-built one has no comment; what has another one is somebody's, whatever its name.
+    if (!ours || (comment !== null && !mark)) return [];
+    return [mark ? { name, mark } : { name }];
   });
   return { found, oids: new Set(databases.rows.map(({ oid }) => oid)) };
 }

@@ -94,6 +94,7 @@ export class BootAttempts {
       secrets: host.secrets(record),
       connectionTimeoutMs: host.config.connectionTimeoutMs,
       versions: host.versions,
+      assertCurrent,
       onStep: (step) => {
         assertCurrent();
         this.step = step;

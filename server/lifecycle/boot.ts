@@ -47,7 +47,9 @@ export interface BootContext {
   note: (progress: Partial<Provisioning>) => Promise<void>;
   /** Takes another application down for as long as the work takes; see `AppRunner.whileDown`. */
   whileDown: <T>(name: string, work: (record: AppRecord) => Promise<T>) => Promise<T>;
-  /** Told before each step. */
+  /** @throws APP_BOOT_TIMEOUT when this attempt was given up, and goes on all the same */
+  assertCurrent: () => void;
+  /** Told before each step; asks `assertCurrent`. */
   onStep: (step: BootStep) => void;
   /** Called with each constructed instance before anything is loaded into it, or connected. */
   prepare: (app: Application) => void;

@@ -255,6 +255,33 @@ describeWithPostgres('archives of applications', () => {
     await world.app.sql(`DROP DATABASE "${world.app.name('there')}"`);
   });
 
+  it('have their name and their database for themselves before anybody sees them', async () => {
+    const name = world.app.name('alone');
+    const { provisioner } = world.app.service;
+    const original = provisioner.create.bind(provisioner);
+    const refused: unknown[][] = [];
+    const created = jest.spyOn(provisioner, 'create').mockImplementationOnce(async (record) => {
+      await original(record);
+      // What the archive holds is not in it yet.
+      const into = { plugins: ['error-handler'], database: { database: name } };
+      refused.push(
+        world.outcome(await world.post('create', { name: world.app.name('guest'), options: into })),
+        world.outcome(await world.post('create', { name })),
+        world.outcome(await world.importing(name)),
+      );
+    });
+    expect(world.outcome(await world.importing(name))).toEqual([200, undefined]);
+    created.mockRestore();
+    expect(refused).toEqual([
+      [409, 'APP_DATABASE_IN_USE'],
+      [409, 'APP_NAME_TAKEN'],
+      [409, 'APP_NAME_TAKEN'],
+    ]);
+    expect((await world.signIn(name)).status).toBe(200);
+    expect([...world.app.service.claims.all()]).toEqual([]);
+    await world.post('destroy', {}, `?filterByTk=${name}&purge=true&dropDatabase=true`);
+  });
+
   it('says which program is missing, or too old', async () => {
     const tools = path.join(world.app.storage, 'tools');
     mkdirSync(tools);

@@ -76,6 +76,80 @@ describeWithPostgres('the clone of an application', () => {
     expect(readFileSync(keyFile(name))).toEqual(readFileSync(keyFile(source)));
   });
 
+  it('leaves no database behind when its making was given up, and it was removed, before it was copied', async () => {
+    const name = fresh();
+    const before = await app.databases();
+    const { config } = app.service;
+    const { bootTimeoutMs } = config;
+    let mark: string | undefined;
+    const { host, port, user, password } = app.address;
+    const holder = new Client({ host, port, user, password, database: 'postgres' });
+    await holder.connect();
+    const copying = async () =>
+      (
+        await app.sql(
+          `SELECT 1 FROM pg_stat_activity WHERE query LIKE 'CREATE DATABASE%' AND position($1 IN query) > 0
+        AND state = 'active'`,
+          [source],
+        )
+      ).length > 0;
+    try {
+      // The copy waits for this one's lock.
+      await holder.query('BEGIN');
+      await holder.query(
+        `COMMENT ON DATABASE "${source}" IS ${holder.escapeLiteral(
+          String(
+            (
+              await app.sql<{ c: string }>(
+                "SELECT shobj_description(oid, 'pg_database') AS c FROM pg_database WHERE datname = $1",
+                [source],
+              )
+            )[0]?.c,
+          ),
+        )}`,
+      );
+      config.bootTimeoutMs = 2_000;
+      // Most of its time passes before its turn has come.
+      let free: () => void = () => undefined;
+      const busy = new Promise<void>((resolve) => {
+        free = resolve;
+      });
+      const occupied = app.service.runner(source)?.whileDown(() => busy);
+      expect((await clone({ name }, '')).status).toBe(200);
+      setTimeout(free, 1_200);
+      await occupied;
+      await app.until('it is copied', copying);
+      await app.until('it is given up', () => Promise.resolve(state(name) === 'failed'));
+      expect(await copying()).toBe(true);
+      mark = app.service.registry.get(name)?.provisioning?.ownershipToken;
+      await app.service.bin.remove(name, { purge: true });
+    } finally {
+      config.bootTimeoutMs = bootTimeoutMs;
+      await holder.end();
+    }
+    await app.until('the copy has ended', async () => !(await copying()));
+    await app.until('nothing is left', async () => {
+      const draft = await app.sql('SELECT 1 FROM pg_database WHERE datname = $1', [`app_supervisor_draft_${mark}`]);
+      return draft.length === 0;
+    });
+    expect(await app.databases()).toEqual(before);
+  });
+
+  it('does not take the place of a key by which data that was kept is read', async () => {
+    const name = fresh();
+    mkdirSync(path.dirname(keyFile(name)), { recursive: true });
+    writeFileSync(keyFile(name), Buffer.alloc(32, 9));
+    const before = await app.databases();
+    expect(codeOf(await clone({ name }))).toEqual([409, 'APP_CLONE_REFUSED']);
+    expect(readFileSync(keyFile(name))).toEqual(Buffer.alloc(32, 9));
+    expect([await app.databases(), app.service.registry.find(name)]).toEqual([before, undefined]);
+    // One that was cut off is nobody's.
+    writeFileSync(keyFile(name), Buffer.alloc(5));
+    expect(codeOf(await clone({ name }))).toEqual([200, undefined]);
+    expect(readFileSync(keyFile(name))).toEqual(readFileSync(keyFile(source)));
+    await app.service.bin.remove(name, { dropDatabase: true, purge: true });
+  });
+
   it('has the data of one that sleeps, and which sleeps on', async () => {
     await app.supervisor.removeApp(source);
     const name = fresh();

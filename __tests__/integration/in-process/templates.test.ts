@@ -321,6 +321,27 @@ describeWithPostgres('template databases', () => {
     expect(after.data.journey.outcome).toBe('running');
   });
 
+  it('are told from a database of somebody who chose such a name', async () => {
+    // As of a main application that is gone.
+    const [name, half] = [
+      `app_supervisor_template_4000000000_${app.prefix}`,
+      `app_supervisor_template_4000000001_${app.prefix}`,
+    ];
+    try {
+      for (const database of [name, half]) await app.sql(`CREATE DATABASE "${database}"`, [], 'postgres');
+      await app.sql(`COMMENT ON DATABASE "${name}" IS 'nocobase-plugin-app-supervisor:of an application'`);
+      await app.service.copies.sweepTemplates();
+      expect(await present([name, half])).toEqual([name]);
+    } finally {
+      for (const database of [name, half]) await app.sql(`DROP DATABASE IF EXISTS "${database}"`, [], 'postgres');
+    }
+    const taken = await app.post('/api/applications:create', { name: 'app_supervisor_template_1' });
+    expect([taken.status, JSON.stringify(taken.body)]).toEqual([
+      400,
+      expect.stringMatching(/APP_DATABASE_NAME_INVALID/),
+    ]);
+  });
+
   it('are dropped when the main application starts with other versions', async () => {
     await make();
     const [template = ''] = await app.templates();
