@@ -2,7 +2,7 @@ import type { Socket } from 'node:net';
 import { Client, type ClientConfig } from 'pg';
 import { AppError, isAppError } from '../../src/errors';
 import type { ServerAddress } from './dialect';
-import { chainOf } from './error-chain';
+import { chainOf, isDiskFull } from './error-chain';
 
 const CONNECT_TIMEOUT_MS = 5_000;
 const QUERY_TIMEOUT_MS = 60_000;
@@ -31,7 +31,7 @@ export function explainPostgresError(error: unknown, database = ''): AppError {
     return new AppError('APP_DATABASE_UNREACHABLE', { reason: code }, error);
   if (code === '3D000') return new AppError('APP_DATABASE_MISSING', { database }, error);
   if (code === '42P04') return new AppError('APP_DATABASE_EXISTS', { database }, error);
-  if (code === '53100') return new AppError('APP_DATABASE_FULL', {}, error);
+  if (isDiskFull(error)) return new AppError('APP_DATABASE_FULL', {}, error);
   if (code === '42501') return new AppError('APP_DATABASE_DENIED', { reason: 'permission denied' }, error);
   return new AppError('APP_DATABASE_FAILED', { reason: code ? `SQLSTATE ${code}` : 'unknown error' }, error);
 }

@@ -8,7 +8,7 @@ import {
   type TemplateOwner,
 } from '../../src/policies/template-plan';
 import type { ServerAddress } from './dialect';
-import { commentOf, draftName, dropIfThere } from './postgres';
+import { commentOf, draftName, dropDraft, dropIfThere } from './postgres';
 import { marker } from './mark';
 import { withClient } from './postgres-connection';
 
@@ -61,7 +61,7 @@ export function copyPostgresDatabase(server: ServerAddress, order: CopyOrder): P
     }
     const draft = draftName(token);
     // An attempt that was cut off; nobody can tell of what it is a copy.
-    await dropIfThere(client, draft);
+    await dropDraft(client, token);
     await createFrom(client, source, draft);
     try {
       assertCurrent();
@@ -88,7 +88,7 @@ async function createFrom(client: Client, source: string, database: string): Pro
 }
 
 export function dropPostgresDraft(server: ServerAddress, token: string): Promise<void> {
-  return withClient(server, server.database, (client) => dropIfThere(client, draftName(token)));
+  return withClient(server, server.database, (client) => dropDraft(client, token));
 }
 
 /** Whether this role may copy the database. */

@@ -452,17 +452,19 @@ export class AppRunner {
 
   private async bring(as: 'booting' | 'creating', { context, known, assertCurrent, boot }: Attempt): Promise<void> {
     const { host, name } = this;
+    let made: Application | undefined;
     if (as === 'creating') {
-      await makeApplication(context(known));
+      made = await makeApplication(context(known));
       assertCurrent();
       await host.markReady(name);
       assertCurrent();
       if (known.startMode === 'manual') {
+        await discard(host.supervisor, made, { quiet: true });
         this.enter('stopped', { reason: 'manual' });
         return;
       }
     }
-    await boot(host.record(name) ?? known);
+    await boot(host.record(name) ?? known, made);
     this.failure = undefined;
     this.enter('running', {});
     host.onRunning(name);

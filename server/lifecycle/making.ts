@@ -26,12 +26,16 @@ export async function copyApplication(context: BootContext): Promise<void> {
 /**
  * Makes an application: its database with its tables, and what is its own in them. May be repeated after any failure:
  * how far a former attempt came is asked of the database itself.
+ * @returns a connected instance into which nothing is loaded, to go on with
  */
-export async function makeApplication(context: BootContext): Promise<void> {
+export async function makeApplication(context: BootContext): Promise<Application> {
   const { record, copies, onStep, note, assertCurrent } = context;
   const { cloneOf, from } = record.provisioning ?? {};
   if (cloneOf !== undefined) return withInstance(context, (app) => makeCloneOwn(app, context));
-  if (!copies.usesTemplates(record)) return install(context, (app) => finish(app, context, false));
+  if (!copies.usesTemplates(record)) {
+    await install(context);
+    return withInstance(context, (app) => finish(app, context, false));
+  }
   onStep('copy');
   const there = await copies.isInstalled(record);
   if (!there) await note({ step: 'tables', from: 'template' });
@@ -42,11 +46,10 @@ export async function makeApplication(context: BootContext): Promise<void> {
     onStep('template');
     await copies.leaveTemplate(record);
   }
-  await withInstance(context, (app) => finish(app, context, copied));
+  return withInstance(context, (app) => finish(app, context, copied));
 }
 
-/** @param also done in the instance that has installed */
-async function install(context: BootContext, also?: (app: Application) => Promise<void>): Promise<void> {
+async function install(context: BootContext): Promise<void> {
   const { supervisor, record, onStep, note, mainApp } = context;
   await note({ step: 'tables', from: 'install' });
   const app = construct(context);
@@ -56,7 +59,6 @@ async function install(context: BootContext, also?: (app: Application) => Promis
     await connect(app, context);
     await installTables(app, context);
     mainApp.log.info(`application "${record.name}" is installed`, { module: 'app-supervisor' });
-    await also?.(app);
   } finally {
     await discard(supervisor, app);
   }
@@ -75,13 +77,15 @@ async function makeCloneOwn(app: Application, { secrets, onStep, note }: BootCon
   if (secrets.admin) await setAdministrator(app, secrets.admin);
 }
 
-/** A connected instance, into which nothing is loaded. */
-async function withInstance(context: BootContext, work: (app: Application) => Promise<void>): Promise<void> {
+/** Does the work in a connected instance into which nothing is loaded, and leaves it there. */
+async function withInstance(context: BootContext, work: (app: Application) => Promise<void>): Promise<Application> {
   const app = construct(context);
   try {
     await connect(app, context);
     await work(app);
-  } finally {
+    return app;
+  } catch (error) {
     await discard(context.supervisor, app);
+    throw error;
   }
 }

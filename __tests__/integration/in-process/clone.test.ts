@@ -58,7 +58,7 @@ describeWithPostgres('the clone of an application', () => {
     expect(await count('ledger', name)).toBe(1000);
     expect(await stepsOf(app, name)).toEqual([
       ...['queue', 'copy', 'queue', 'construct', 'connect', 'administrator'],
-      ...['construct', 'connect', 'check', 'load', 'start'],
+      ...['check', 'load', 'start'],
     ]);
     const [row] = await app.sql<{ provisioning: object; options: object }>(
       'SELECT provisioning, options FROM applications WHERE name = $1',
