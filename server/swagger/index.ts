@@ -56,12 +56,17 @@ export default {
           query('pageSize', { type: 'integer', default: 20 }, 'Applications on a page.'),
           query('filter', { type: 'string' }, 'Filter, as JSON.'),
           query('removed', { type: 'boolean', default: false }, 'Those that were removed, and can be restored.'),
+          query('search', { type: 'string' }, 'In the ID, the name and the domain.'),
+          query('state', { type: 'string' }, 'One state, or several with commas; the parameter may be repeated, too.'),
           query('sort', { type: 'string' }, 'Fields to sort by; a leading "-" turns the order round.'),
         ],
         responses: {
           200: answer('One page of applications.', {
             type: 'object',
-            properties: { data: { type: 'array', items: ref('Application') }, meta: ref('ListMeta') },
+            properties: {
+              data: { type: 'array', items: ref('Application') },
+              meta: { allOf: [ref('ListMeta'), { type: 'object', properties: { states: ref('StateCounts') } }] },
+            },
           }),
           ...denied,
         },
