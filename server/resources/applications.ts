@@ -8,7 +8,19 @@ import { translate } from '../error-answers';
 import type { Registrar } from '../registrar';
 import { COLLECTION } from '../registry';
 import { actorOf } from '../actor';
-import { concealSecrets, flag, given, pick, refuseUnlessActive, show, target, targets, type Handler } from './call';
+import { several, withEach } from './bulk';
+import {
+  concealSecrets,
+  flag,
+  given,
+  nameTargets,
+  pick,
+  refuseUnlessActive,
+  show,
+  target,
+  targets,
+  type Handler,
+} from './call';
 
 export const CREATABLE_FIELDS = [
   ...['name', 'displayName', 'cname', 'icon', 'pinned', 'startMode', 'options', 'admin', 'adopt'],
@@ -16,6 +28,8 @@ export const CREATABLE_FIELDS = [
 ];
 /** What may be said of a clone; the rest is as in its original. */
 const CLONED_FIELDS = ['name', 'displayName', 'cname', 'startMode', 'admin'];
+/** How many are removed at a time: each may wait for requests in flight, and drop a database. */
+const REMOVALS = 8;
 const CLOSED_ACTIONS = ['updateOrCreate', 'firstOrCreate', 'query', 'add', 'set', 'remove', 'toggle'];
 
 /** What a clone is created with: what the caller says, else what the original has. */
@@ -46,18 +60,26 @@ function explainWriteError(error: unknown, values: Record<string, unknown>): unk
 export function defineApplications(app: Application, service: AppService, registrar: Registrar): void {
   const repository = () => app.db.getRepository(COLLECTION);
   app.resourceManager.use(concealSecrets as never, { before: 'auth' });
+  app.resourceManager.use(nameTargets as never, { before: 'auth' });
 
   const everyName = () => [...service.registry.all()].map(({ name }) => name).sort();
 
   /** Accepted work goes on by itself; `wait=true` answers with its end. */
   const perform = (accept: (name: string, by: Actor) => Promise<Accepted>): Handler => {
     return async (ctx, next) => {
-      const name = target(ctx);
-      if (!service.registry.has(name)) throw new AppError('APP_NOT_FOUND', { name });
-      const { done } = await accept(name, actorOf(ctx.state.currentUser));
-      if (flag(ctx.action.params.wait)) await done;
-      else done.catch((error: unknown) => app.log.warn(String(error), { module: 'app-supervisor', application: name }));
-      ctx.body = await show(app, service, name);
+      const wait = flag(ctx.action.params.wait);
+      const by = actorOf(ctx.state.currentUser);
+      const act = async (name: string) => {
+        if (!service.registry.has(name)) throw new AppError('APP_NOT_FOUND', { name });
+        const { done } = await accept(name, by);
+        const report = { module: 'app-supervisor', application: name };
+        if (wait) await done;
+        else done.catch((error: unknown) => app.log.warn(String(error), report));
+        return show(app, service, name);
+      };
+      const names = several(ctx);
+      // All at once: what is under way at a time is bounded by what carries it out.
+      ctx.body = names ? await withEach(app, ctx, names, names.length, act) : await act(target(ctx));
       await next();
     };
   };
@@ -131,11 +153,16 @@ export function defineApplications(app: Application, service: AppService, regist
     },
 
     destroy: async (ctx, next) => {
-      const name = target(ctx);
       const values = isPlainObject(ctx.action.params.values) ? ctx.action.params.values : {};
       const asked = (option: 'dropDatabase' | 'purge') => flag(ctx.action.params[option] ?? values[option]);
-      const by = actorOf(ctx.state.currentUser);
-      ctx.body = await service.bin.remove(name, { dropDatabase: asked('dropDatabase'), purge: asked('purge'), by });
+      const removal = {
+        dropDatabase: asked('dropDatabase'),
+        purge: asked('purge'),
+        by: actorOf(ctx.state.currentUser),
+      };
+      const names = several(ctx);
+      const remove = (name: string) => service.bin.remove(name, removal);
+      ctx.body = names ? await withEach(app, ctx, names, REMOVALS, remove) : await remove(target(ctx));
       await next();
     },
 

@@ -43,6 +43,18 @@ export async function concealSecrets(ctx: Context, next: () => Promise<void>): P
   await next();
 }
 
+/** NocoBase lets nobody destroy without a filter; what the body names is one. */
+export async function nameTargets(ctx: Context, next: () => Promise<void>): Promise<void> {
+  const { action } = ctx;
+  if (action?.resourceName === COLLECTION && action.actionName === 'destroy') {
+    const { filterByTk, values } = action.params as { filterByTk?: unknown; values?: unknown };
+    if (filterByTk === undefined && isPlainObject(values) && 'names' in values) {
+      action.params.filterByTk = Array.isArray(values.names) ? values.names : [values.names];
+    }
+  }
+  await next();
+}
+
 /** The one application that an action is for. @throws APP_NOT_FOUND */
 export function target(ctx: Context): string {
   const key = ctx.action.params.filterByTk;

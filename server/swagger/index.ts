@@ -20,14 +20,26 @@ const withEvents = {
   allOf: [ref('Application'), { type: 'object', properties: { events: { type: 'array', items: ref('Event') } } }],
 };
 
+/** Of one application, or of several at once. */
+const oneOrMany = {
+  ...query('filterByTk', { oneOf: [{ type: 'string' }, names] }, 'An ID, or a list of at most 200.'),
+  required: false,
+};
+const manyNames = { content: json({ type: 'object', properties: { names } }) };
+
 /** start, stop, restart: they answer with the application as it then is. */
 const operation = (summary: string) => ({
   post: {
     tags,
     summary,
-    parameters: [filterByTk, wait],
+    parameters: [oneOrMany, wait],
+    requestBody: manyNames,
     responses: {
-      200: answer('Accepted, or done with wait=true.', data(ref('Application'))),
+      200: answer(
+        'Accepted, or done with wait=true; of a list, what has become of each.',
+        data({ oneOf: [ref('Application'), ref('BulkResults')] }),
+      ),
+      400: error('More than 200 IDs, or none.'),
       409: error('It is being removed.'),
       503: error('With wait=true: it failed, and why.'),
       ...denied,
@@ -171,9 +183,14 @@ export default {
         tags,
         summary: 'Remove an application',
         description: 'It is out of reach at once, and can be restored until it is purged.',
-        parameters: [filterByTk, dropDatabase, purge],
+        parameters: [oneOrMany, dropDatabase, purge],
+        requestBody: manyNames,
         responses: {
-          200: answer('Removed, or purged.', data(ref('Removed'))),
+          200: answer(
+            'Removed, or purged; of a list, what has become of each.',
+            data({ oneOf: [ref('Removed'), ref('BulkResults')] }),
+          ),
+          400: error('More than 200 IDs, or none.'),
           409: error('dropDatabase=true, and the database is not ours to drop; nothing was removed.'),
           ...denied,
           ...unknown,

@@ -436,6 +436,24 @@ export const schemas = {
       },
     },
   },
+  BulkResults: {
+    type: 'object',
+    properties: {
+      results: {
+        type: 'array',
+        items: {
+          type: 'object',
+          properties: {
+            name: text('Its ID.'),
+            ok: { type: 'boolean' },
+            application: { type: 'object', description: 'What a call for this one alone answers; where it is ok.' },
+            code: text('A code of the documented table, where it is not.'),
+            message: text('What went wrong and what to do.'),
+          },
+        },
+      },
+    },
+  },
   StateCounts: {
     type: 'object',
     description: 'How many of all that match the search are in which state; removed ones do not count.',
