@@ -56,8 +56,13 @@ async function dumpDatabase({ place, tools, job, work, timeoutMs }: ExportOrder)
   const written = pipeline(output, createWriteStream(work.file(DATABASE_PART), { flags: 'wx', mode: 0o600 }));
   // Whoever fails first is told of; the other one ends with it.
   written.catch((error: Error) => output.destroy(error));
-  await tools.dump(place, output, { timeoutMs, signal: job.signal, folder: work.folder });
-  await written;
+  try {
+    await tools.dump(place, output, { timeoutMs, signal: job.signal, folder: work.folder });
+    await written;
+  } finally {
+    // Where the dump did not begin, nobody else closes the file.
+    output.destroy();
+  }
   return { name: DATABASE_PART, size, sha256: hash.digest('hex') };
 }
 
