@@ -180,22 +180,46 @@ describeWithPostgres('the clone of an application', () => {
     expect([await app.databases(), await app.sql('SELECT name FROM applications ORDER BY 1')]).toEqual(before);
   });
 
-  it('fails with a reason while others are connected to the original, and is taken up afterwards', async () => {
-    const { host, port, user, password } = app.address;
-    const other = new Client({ host, port, user, password, database: source });
-    await other.connect();
-    const name = fresh();
-    try {
+  describe('while others are connected to the original', () => {
+    const paths = process.env.PATH;
+    let other: Client;
+
+    beforeEach(async () => {
+      const { host, port, user, password } = app.address;
+      other = new Client({ host, port, user, password, database: source });
+      await other.connect();
+    });
+    afterEach(async () => {
+      process.env.PATH = paths;
+      await other.end().catch(() => undefined);
+    });
+
+    it('has its data as of one moment, by the programs of PostgreSQL', async () => {
+      // Nothing of what is not committed.
+      await other.query('BEGIN');
+      await other.query('INSERT INTO ledger SELECT * FROM ledger LIMIT 1');
+      const name = fresh();
+      const answer = await clone({ name });
+      expect([answer.status, state(name)]).toEqual([200, 'running']);
+      expect(await count('ledger', name)).toBe(1000);
+      expect(await signIn(app, name, ADMIN.username, ADMIN.password)).toEqual(expect.any(String));
+      expect((await whoIs(app, source, token)).status).toBe(200);
+      await app.service.bin.remove(name, { dropDatabase: true, purge: true });
+      expect(await app.databases()).not.toContain(name);
+    });
+
+    it('fails with a reason where these programs are missing, and is taken up afterwards', async () => {
+      process.env.PATH = '/nowhere';
+      const name = fresh();
       const answer = await clone({ name });
       expect(codeOf(answer)).toEqual([503, 'APP_DATABASE_SOURCE_BUSY']);
-    } finally {
       await other.end();
-    }
-    expect((await whoIs(app, source, token)).status).toBe(200);
-    await (
-      await app.service.start(name)
-    ).done;
-    expect(await count('ledger', name)).toBe(1000);
+      expect((await whoIs(app, source, token)).status).toBe(200);
+      await (
+        await app.service.start(name)
+      ).done;
+      expect(await count('ledger', name)).toBe(1000);
+    });
   });
 
   it('fails when the database breaks in the middle; the original comes back, and the clone is taken up', async () => {
