@@ -40,6 +40,23 @@ export const observationSchemas = {
       journey,
     },
   },
+  Log: {
+    type: 'object',
+    properties: {
+      available: { type: 'boolean', description: 'False where NocoBase writes no log files.' },
+      rows: {
+        type: 'array',
+        items: {
+          type: 'object',
+          properties: {
+            at: { ...time('When; null where that cannot be read.'), nullable: true },
+            level: { type: 'string', enum: ['trace', 'debug', 'info', 'warn', 'error'] },
+            message: text('What happened, without what looks like a secret.'),
+          },
+        },
+      },
+    },
+  },
   BulkResults: {
     type: 'object',
     properties: {
@@ -117,6 +134,21 @@ export const observationPaths = {
       parameters: [filterByTk],
       responses: {
         200: answer('What is known of it; null stands for what cannot be known.', data(refTo('Details'))),
+        ...denied,
+        ...unknown,
+      },
+    },
+  },
+  '/applications:logs': {
+    get: {
+      tags,
+      summary: 'The end of the log of an application, newest last',
+      parameters: [
+        filterByTk,
+        query('lines', { type: 'integer', default: 200, maximum: 1000 }, 'How many entries at most.'),
+      ],
+      responses: {
+        200: answer('Its latest entries, without secrets.', data(refTo('Log'))),
         ...denied,
         ...unknown,
       },
