@@ -29,6 +29,7 @@ import { Sleeper } from './lifecycle/sleeper';
 import { Waker } from './lifecycle/waker';
 import type { FaultFence } from './lifecycle/fault-fence';
 import { HeapWatch } from './metrics/heap-watch';
+import { RecentBoots } from './metrics/recent-boots';
 import { FastStart } from './lifecycle/fast-start/fast-start';
 import type { RunnerHost } from './lifecycle/runner-host';
 import { AppVersions } from './lifecycle/versions';
@@ -60,6 +61,7 @@ export class AppService implements RunnerHost {
   readonly queue: BootQueue;
   readonly timeline = new Timeline(() => this.mainApp());
   readonly visits = new Visits(() => this.mainApp());
+  readonly boots = new RecentBoots();
   readonly heap = new HeapWatch(() => [...this.runners.values()].filter(({ state }) => state === 'running').length);
   readonly places: AppPlaces;
   readonly provisioner: DatabaseProvisioner;
@@ -278,6 +280,7 @@ export class AppService implements RunnerHost {
   }
 
   tell(event: AppEvent): void {
+    this.boots.note(event);
     // The main application's connections are nobody else's work.
     this.fence.outside(() => this.timeline.tell(event));
   }

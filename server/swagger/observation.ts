@@ -3,6 +3,8 @@ import { answer, data, denied, filterByTk, query, tags, unknown } from './pieces
 import { ref } from './schemas';
 import { address, databasePlace, journey, text, time } from './shapes';
 
+const limit = { type: 'integer', nullable: true, description: 'Null for none.' };
+
 const refTo = (name: keyof typeof observationSchemas) => ({ $ref: `#/components/schemas/${name}` });
 
 export const observationSchemas = {
@@ -57,6 +59,50 @@ export const observationSchemas = {
       },
     },
   },
+  SupervisorMetrics: {
+    type: 'object',
+    properties: {
+      at: time('When it was read.'),
+      applications: {
+        type: 'object',
+        properties: { total: { type: 'integer' }, states: { $ref: '#/components/schemas/StateCounts' } },
+      },
+      running: { type: 'object', properties: { count: { type: 'integer' }, limit } },
+      memory: {
+        type: 'object',
+        description: 'In bytes; the limit is that of rss.',
+        properties: { heapUsed: { type: 'integer' }, rss: { type: 'integer' }, limit },
+      },
+      connections: {
+        type: 'object',
+        nullable: true,
+        description: "To the main application's database server.",
+        properties: { used: { type: 'integer' }, limit: { type: 'integer' } },
+      },
+      queue: {
+        type: 'object',
+        properties: {
+          waiting: { type: 'integer', description: 'Boots that wait for a place.' },
+          booting: { type: 'integer', description: 'Boots that have one.' },
+          concurrency: { type: 'integer', description: 'How many places there are.' },
+        },
+      },
+      boots: {
+        type: 'array',
+        description: 'That ended in the last hour, at most 500, the earliest first.',
+        items: {
+          type: 'object',
+          properties: {
+            at: time('When it began.'),
+            application: text('Its ID.'),
+            kind: { type: 'string', enum: ['wake', 'making'] },
+            ms: { type: 'integer' },
+            outcome: { type: 'string', enum: ['running', 'stopped', 'failed'] },
+          },
+        },
+      },
+    },
+  },
   BulkResults: {
     type: 'object',
     properties: {
@@ -82,6 +128,7 @@ export const observationSchemas = {
   },
 };
 
+export const supervisorMetrics = refTo('SupervisorMetrics');
 export const bulkResults = refTo('BulkResults');
 
 const withEvents = {
