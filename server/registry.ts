@@ -17,6 +17,9 @@ export class Registry implements AppLookup {
   private domains = new Map<string, string>();
   private changes = 0;
 
+  /** @param onChange must not throw */
+  constructor(private readonly onChange: () => void = () => undefined) {}
+
   /** Another number after each change of names or domains. */
   get version(): number {
     return this.changes;
@@ -59,6 +62,7 @@ export class Registry implements AppLookup {
   put(record: AppRecord): void {
     this.delete(record.name);
     this.changes += 1;
+    this.onChange();
     if (record.removedAt !== undefined) {
       this.bin.set(record.name, record);
       return;
@@ -70,6 +74,7 @@ export class Registry implements AppLookup {
   delete(name: string): void {
     this.bin.delete(name);
     const record = this.records.get(name);
+    this.onChange();
     if (!record) return;
     this.changes += 1;
     this.records.delete(name);
