@@ -91,7 +91,9 @@ export class Registry implements AppLookup {
 
   /** Replaces everything by what the table holds; readers see the old or the new whole. */
   async load(mainApp: Application): Promise<void> {
-    const rows = (await mainApp.db.getModel(COLLECTION).findAll({ raw: true })) as unknown as Row[];
+    // Pictures stay in the table.
+    const attributes = { exclude: ['iconImage'] };
+    const rows = (await mainApp.db.getModel(COLLECTION).findAll({ raw: true, attributes })) as unknown as Row[];
     const fresh = new Registry();
     for (const row of rows) fresh.put(recordFromRow(withParsedJson(row)));
     this.changes += 1;

@@ -8,16 +8,26 @@ const collect = runInNewContext('gc') as () => void;
 const MB = 2 ** 20;
 
 describe('the watch over the heap', () => {
-  const held: unknown[] = [];
-  let running = 0;
-  let looks = 0;
+  let [running, heapUsed, looks] = [0, 0, 0];
   const watch = new HeapWatch(() => {
     looks += 1;
     return running;
   });
 
+  beforeAll(() => {
+    // What else is in this heap is nobody's business here.
+    const real = process.memoryUsage();
+    jest.spyOn(process, 'memoryUsage').mockImplementation((() => ({ ...real, heapUsed })) as never);
+  });
+
+  afterAll(() => {
+    watch.stop();
+    jest.restoreAllMocks();
+  });
+
   /** Node tells of a collection a moment later. */
-  const collectAndLook = async () => {
+  const collectWith = async (applications: number, bytes: number) => {
+    [running, heapUsed] = [applications, bytes];
     const before = looks;
     collect();
     for (let waited = 0; looks === before && waited < 5_000; waited += 20) {
@@ -26,24 +36,17 @@ describe('the watch over the heap', () => {
     expect(looks).toBeGreaterThan(before);
   };
 
-  afterEach(() => watch.stop());
-
-  it('tells what one application takes, once it was seen with and without', async () => {
+  it('looks after each full collection, and tells what one application takes', async () => {
     watch.start();
-    await collectAndLook();
+    await collectWith(0, 250 * MB);
     expect(watch.share).toBeNull();
-    for (running = 0; running < 4; running += 1) {
-      held.push(Array.from({ length: MB / 2 }, (_, index) => ({ index })));
-    }
-    await collectAndLook();
-    // Half a million objects each, of more than 20 bytes.
-    expect(watch.share).toBeGreaterThan(10 * MB);
-    expect(watch.share).toBeLessThan(60 * MB);
+    await collectWith(4, 274 * MB);
+    expect(watch.share).toBe(6 * MB);
   });
 
   it('looks no longer when it is over', async () => {
+    watch.stop();
     const before = looks;
-    held.length = 0;
     collect();
     await new Promise((resolve) => setTimeout(resolve, 100));
     expect(looks).toBe(before);
