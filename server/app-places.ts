@@ -1,11 +1,12 @@
 import type { Application } from '@nocobase/server';
 import { checkCreate, type AppRecord } from '../src/app-record';
+import type { DatabasePlace } from '../src/database-options';
 import { AppError, isAppError } from '../src/errors';
 import { splitOptions } from './app-options';
 import type { DatabaseDialect, ServerAddress } from './databases/dialect';
 import { addressOf, locationOf, type DatabaseOptions } from './databases/location';
 import { OwnerSearch } from './databases/owner-search';
-import type { MainPlace } from './databases/ownership';
+import { recordTarget, type MainPlace } from './databases/ownership';
 import { placeOf, type Place } from './databases/place';
 import { postgresDialect } from './databases/postgres';
 import { Preflight, type CheckResult, type Clearance } from './databases/preflight';
@@ -73,6 +74,21 @@ export class AppPlaces {
     if (!place.elsewhere) return place;
     const counted = (address: ServerAddress) => this.counted(address, place.dialect.name);
     return { ...place, server: counted(place.server), inside: counted(place.inside) };
+  }
+
+  /** What may be shown of it, told without asking a server or opening a secret. */
+  summary(record: AppRecord): DatabasePlace {
+    const main = this.server();
+    const { database, schema } = recordTarget(record, main);
+    const { dbConnType, database: own = {} } = record.options;
+    const { host, dialect } = own;
+    return {
+      dialect: typeof dialect === 'string' ? dialect : String(main.dialect),
+      type: dbConnType ?? (main.appsInSchemas ? 'new_schema' : 'new_database'),
+      ...(dbConnType === 'new_connection' && typeof host === 'string' && { host }),
+      database,
+      ...(schema !== undefined && { schema }),
+    };
   }
 
   /** Of the main application's own database, where whole databases can be copied. */

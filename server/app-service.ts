@@ -6,7 +6,8 @@ import { APP_STATES, type AppCondition, type AppState } from '../src/app-state';
 import { DB_CONN_TYPES } from '../src/database-options';
 import { AppError } from '../src/errors';
 import { SYSTEM, type Actor, type AppEvent } from '../src/events';
-import { viewOf, type AppView } from './app-view';
+import { AppDescriptions } from './app-descriptions';
+import type { AppView } from './app-view';
 import { readConfig, type SupervisorConfig } from './config';
 import { AppPlaces } from './app-places';
 import { Archives } from './archives/archives';
@@ -34,6 +35,7 @@ import { AppVersions } from './lifecycle/versions';
 import { RecycleBin } from './recycle-bin';
 import { COLLECTION, Registry } from './registry';
 import { Timeline } from './timeline';
+import { Visits } from './visits';
 
 /**
  * - `off`: the plugin is not enabled; other adapters rule.
@@ -58,6 +60,7 @@ export class AppService implements RunnerHost {
   readonly config: SupervisorConfig;
   readonly queue: BootQueue;
   readonly timeline = new Timeline(() => this.mainApp());
+  readonly visits = new Visits(() => this.mainApp());
   readonly places: AppPlaces;
   readonly provisioner: DatabaseProvisioner;
   readonly copies: DatabaseCopies;
@@ -69,6 +72,7 @@ export class AppService implements RunnerHost {
   readonly versions = new AppVersions(() => this.mainApp().getPackageVersion(), readPackageVersion);
   readonly upgrades = new FleetUpgrade(this);
   readonly bin = new RecycleBin(this);
+  readonly descriptions = new AppDescriptions(this);
   readonly archives: Archives;
   readonly secretBox: SecretBox;
   private readonly runningListeners = new Set<(name: string) => void>();
@@ -170,6 +174,7 @@ export class AppService implements RunnerHost {
         .catch((error: unknown) => mainApp.log.warn(String(error), { module: 'app-supervisor' }));
       void this.copies.sweepTemplates();
       this.sleeper.start();
+      this.visits.start();
       this.waker.start();
       this.bin.start();
       this.archives.start();
@@ -181,6 +186,7 @@ export class AppService implements RunnerHost {
   /** Keeps out of the way, and says why. */
   standAside(obstacle: AppError | undefined): void {
     this.sleeper.stop();
+    this.visits.stop();
     this.waker.stop();
     this.bin.stop();
     this.archives.stop();
@@ -284,6 +290,11 @@ export class AppService implements RunnerHost {
     this.fastStart.prepare(app, this.mainApp());
   }
 
+  onChange(name: string, state?: AppState): void {
+    // What is not on its way up or at work rests, and is written down.
+    if (state === 'asleep' || state === 'stopped') this.fence.outside(() => void this.visits.flush(name));
+  }
+
   onRunning(name: string): void {
     this.fence.outside(() => this.sleeper.limitsMayBePassed());
     for (const listener of this.runningListeners) listener(name);
@@ -303,23 +314,14 @@ export class AppService implements RunnerHost {
     if (!record) return undefined;
     let runner = this.runners.get(name);
     if (!runner) {
-      runner = new AppRunner(name, this, this.restingState(record));
+      runner = new AppRunner(name, this, this.descriptions.restingState(record));
       this.runners.set(name, runner);
     }
     return runner;
   }
 
-  /** What an application is while nothing of it is in memory. */
-  private restingState(record: AppRecord): AppState {
-    return record.stoppedAt || (record.startMode === 'manual' && isMade(record)) ? 'stopped' : 'asleep';
-  }
-
-  /** A record without a runner is not given one just for being looked at. */
   describe(name: string): AppCondition | undefined {
-    const record = this.registry.get(name);
-    if (!record) return undefined;
-    const condition = this.runners.get(name)?.describe() ?? { state: this.restingState(record), since: 0 };
-    return { ...condition, faults: this.faults.summary(name) };
+    return this.descriptions.condition(name);
   }
 
   statusOf(state: AppState): AppStatus {
@@ -328,26 +330,11 @@ export class AppService implements RunnerHost {
 
   /** A row as callers see it. */
   view(row: Record<string, unknown>): AppView {
-    const name = String(row.name);
-    const record = this.registry.find(name);
-    const ownSecret = record !== undefined && this.hasOwnSecret(record);
-    return viewOf(row, {
-      record,
-      condition: this.describe(name),
-      ownSecret,
-      awakeBecause: this.sleeper.awakeBecause(name),
-      lastActiveAt: this.runners.get(name)?.lastActiveAt,
-      purgeAt: record && this.bin.purgeTime(record),
-    });
+    return this.descriptions.view(row);
   }
 
-  private hasOwnSecret(record: AppRecord): boolean {
-    try {
-      return this.secrets(record).jwtSecret !== undefined;
-    } catch {
-      // It has secrets, though they cannot be read here.
-      return true;
-    }
+  faultsOf(name: string): AppCondition['faults'] {
+    return this.faults.summary(name);
   }
 
   // ---- the operator's actions ---------------------------------------------------------------------------------
@@ -391,6 +378,11 @@ export class AppService implements RunnerHost {
     return this.connections.lend(work, server);
   }
 
+  /** Writes down what is kept in memory for a moment. */
+  async flush(): Promise<void> {
+    await Promise.all([this.timeline.flush(), this.visits.flush()]);
+  }
+
   onUpgrading(name: string): void {
     this.mainApp().setMaintainingMessage(`upgrading application ${name}...`);
   }
@@ -404,7 +396,7 @@ export class AppService implements RunnerHost {
     // From here on there is nobody who could be woken.
     this.registry.clear();
     await Promise.all([...this.runners.values()].map((runner) => runner.stop('shutdown')));
-    await this.timeline.flush();
+    await this.flush();
     this.standAside(undefined);
   }
 
@@ -435,6 +427,7 @@ export class AppService implements RunnerHost {
   async forget(name: string): Promise<void> {
     this.registry.delete(name);
     await this.release(name);
+    if (!this.registry.find(name)) this.visits.forget(name);
   }
 
   /** What the process holds of an application that is no longer in the registry. */

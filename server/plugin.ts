@@ -9,6 +9,7 @@ import { Registrar } from './registrar';
 import { bindCollection } from './registration';
 import { defineApplications } from './resources/applications';
 import { defineArchives } from './resources/archives';
+import { defineObservation } from './resources/observation';
 import { defineSupervisor, refuseApplications } from './resources/supervisor';
 import { closeDoors, joinSelectors, openDoors, welcomeAnew } from './routing/doors';
 
@@ -62,12 +63,13 @@ export class PluginAppSupervisor extends Plugin {
     const registrar = new Registrar(service);
     bindCollection(app, service, registrar);
     defineApplications(app, service, registrar);
+    defineObservation(app, service);
     defineArchives(app, service, registrar);
     // NocoBase awaits what these return, though their types do not say so.
     /* eslint-disable @typescript-eslint/no-misused-promises */
     app.on('afterStart', () => this.activate(service));
     app.on('afterUpgrade', () => service.upgradeEager());
-    app.on('beforeStop', () => service.timeline.flush());
+    app.on('beforeStop', () => service.flush());
     /* eslint-enable @typescript-eslint/no-misused-promises */
   }
 

@@ -150,7 +150,16 @@ export class Registrar {
     const before = this.service.registry.find(String(row.previous('name') ?? row.get('name')));
     if (!before) return;
     // What only the service writes, past these hooks.
-    for (const field of ['provisioning', 'secrets', 'stoppedAt', 'nextDueAt', 'removedAt', 'removal', 'status']) {
+    for (const field of [
+      'provisioning',
+      'secrets',
+      'stoppedAt',
+      'nextDueAt',
+      'lastVisitedAt',
+      'removedAt',
+      'removal',
+      'status',
+    ]) {
       if (row.changed(field)) row.set(field, row.previous(field));
     }
     const given: Record<string, unknown> = { name: givenName };

@@ -63,6 +63,8 @@ export interface AppRecord {
   onSchedule?: OnSchedule;
   /** ISO time at which the first of its own work is due, as far as it is known; it is woken in time for it. */
   nextDueAt?: string;
+  /** ISO time of the last visitor's request that is written down. */
+  lastVisitedAt?: string;
   /** ISO time of its removal; from then on it is out of reach, until it is restored. */
   removedAt?: string;
   /** What was said at its removal. */
@@ -317,6 +319,7 @@ export function recordFromRow(row: Record<string, unknown>): AppRecord {
     keepAwake: row.keepAwake === true || row.keepAwake === 1,
     onSchedule: ON_SCHEDULE.find((choice) => choice === row.onSchedule),
     nextDueAt: iso(row.nextDueAt),
+    lastVisitedAt: iso(row.lastVisitedAt),
     removedAt: iso(row.removedAt),
     removal: isPlainObject(row.removal) ? row.removal : undefined,
     options,

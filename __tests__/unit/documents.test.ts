@@ -88,7 +88,9 @@ describe('documents', () => {
   });
 
   it('describe every action in swagger and in the API document', () => {
-    const code = ['applications', 'archives'].map((file) => read(`server/resources/${file}.ts`)).join('\n');
+    const code = ['applications', 'observation', 'archives']
+      .map((file) => read(`server/resources/${file}.ts`))
+      .join('\n');
     const actions = namesIn(code, /^ {4}(\w+): (?:async \(ctx|perform\()/gm);
     expect(actions).toEqual(expect.arrayContaining(['list', 'create', 'start', 'export', 'import']));
     const paths = Object.keys((swagger as { paths: object }).paths).sort();

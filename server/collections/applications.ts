@@ -28,6 +28,7 @@ export default defineCollection({
     { type: 'boolean', name: 'keepAwake' },
     { type: 'string', name: 'onSchedule' },
     { type: 'date', name: 'nextDueAt' },
+    { type: 'date', name: 'lastVisitedAt' },
     { type: 'date', name: 'removedAt' },
     { type: 'json', name: 'removal', hidden: true },
     { type: 'json', name: 'provisioning', hidden: true },

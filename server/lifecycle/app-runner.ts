@@ -487,6 +487,7 @@ export class AppRunner {
     if (before === 'running') this.history = afterRunning(this.history, since, this.host.config.quarantine, now);
     const lastError = state === 'running' ? undefined : this.condition.lastError;
     this.condition = { lastError, journey, ...details, state, since: before === state ? since : now };
+    this.host.onChange(this.name, state);
   }
 
   private tell(

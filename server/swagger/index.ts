@@ -20,14 +20,26 @@ const withEvents = {
   allOf: [ref('Application'), { type: 'object', properties: { events: { type: 'array', items: ref('Event') } } }],
 };
 
+/** Of one application, or of several at once. */
+const oneOrMany = {
+  ...query('filterByTk', { oneOf: [{ type: 'string' }, names] }, 'An ID, or a list of at most 200.'),
+  required: false,
+};
+const manyNames = { content: json({ type: 'object', properties: { names } }) };
+
 /** start, stop, restart: they answer with the application as it then is. */
 const operation = (summary: string) => ({
   post: {
     tags,
     summary,
-    parameters: [filterByTk, wait],
+    parameters: [oneOrMany, wait],
+    requestBody: manyNames,
     responses: {
-      200: answer('Accepted, or done with wait=true.', data(ref('Application'))),
+      200: answer(
+        'Accepted, or done with wait=true; of a list, what has become of each.',
+        data({ oneOf: [ref('Application'), ref('BulkResults')] }),
+      ),
+      400: error('More than 200 IDs, or none.'),
       409: error('It is being removed.'),
       503: error('With wait=true: it failed, and why.'),
       ...denied,
@@ -56,12 +68,17 @@ export default {
           query('pageSize', { type: 'integer', default: 20 }, 'Applications on a page.'),
           query('filter', { type: 'string' }, 'Filter, as JSON.'),
           query('removed', { type: 'boolean', default: false }, 'Those that were removed, and can be restored.'),
+          query('search', { type: 'string' }, 'In the ID, the name and the domain.'),
+          query('state', { type: 'string' }, 'One state, or several with commas; the parameter may be repeated, too.'),
           query('sort', { type: 'string' }, 'Fields to sort by; a leading "-" turns the order round.'),
         ],
         responses: {
           200: answer('One page of applications.', {
             type: 'object',
-            properties: { data: { type: 'array', items: ref('Application') }, meta: ref('ListMeta') },
+            properties: {
+              data: { type: 'array', items: ref('Application') },
+              meta: { allOf: [ref('ListMeta'), { type: 'object', properties: { states: ref('StateCounts') } }] },
+            },
           }),
           ...denied,
         },
@@ -166,9 +183,14 @@ export default {
         tags,
         summary: 'Remove an application',
         description: 'It is out of reach at once, and can be restored until it is purged.',
-        parameters: [filterByTk, dropDatabase, purge],
+        parameters: [oneOrMany, dropDatabase, purge],
+        requestBody: manyNames,
         responses: {
-          200: answer('Removed, or purged.', data(ref('Removed'))),
+          200: answer(
+            'Removed, or purged; of a list, what has become of each.',
+            data({ oneOf: [ref('Removed'), ref('BulkResults')] }),
+          ),
+          400: error('More than 200 IDs, or none.'),
           409: error('dropDatabase=true, and the database is not ours to drop; nothing was removed.'),
           ...denied,
           ...unknown,

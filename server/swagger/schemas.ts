@@ -144,6 +144,31 @@ const budget = {
   },
 };
 
+const address = {
+  type: 'object',
+  description: 'Where it is reached.',
+  properties: {
+    path: text("Under the main application's address."),
+    hosts: {
+      type: 'array',
+      items: { type: 'string' },
+      description: 'Hosts of its own: its custom domain, and one below each base domain.',
+    },
+  },
+};
+
+const databasePlace = {
+  type: 'object',
+  description: 'Where it keeps its data.',
+  properties: {
+    dialect: text("In NocoBase's words."),
+    type: { type: 'string', enum: [...DB_CONN_TYPES], description: 'How it is connected to its data.' },
+    host: text('Of a server that was named for it.'),
+    database: text('Name of the database.'),
+    schema: text('Name of the schema, where it has one.'),
+  },
+};
+
 const administrator = (description: string) => ({
   type: 'object',
   description,
@@ -214,6 +239,9 @@ export const schemas = {
         description: 'Why it is not put to sleep; empty when it will be, null when it does not run.',
       },
       lastActiveAt: time('When it was last used, since the process started.'),
+      lastVisitedAt: time("The last visitor's request, across restarts; null when it was never visited."),
+      address,
+      databasePlace,
       removedAt: time('When it was removed; null while it is not.'),
       purgeAt: time('When a removed one is purged, and can no longer be restored.'),
       nextDueAt: time('When the first of its own work is due, as far as it is known.'),
@@ -407,6 +435,29 @@ export const schemas = {
         $ref: '#/components/schemas/UpgradeRun',
       },
     },
+  },
+  BulkResults: {
+    type: 'object',
+    properties: {
+      results: {
+        type: 'array',
+        items: {
+          type: 'object',
+          properties: {
+            name: text('Its ID.'),
+            ok: { type: 'boolean' },
+            application: { type: 'object', description: 'What a call for this one alone answers; where it is ok.' },
+            code: text('A code of the documented table, where it is not.'),
+            message: text('What went wrong and what to do.'),
+          },
+        },
+      },
+    },
+  },
+  StateCounts: {
+    type: 'object',
+    description: 'How many of all that match the search are in which state; removed ones do not count.',
+    properties: Object.fromEntries(Object.keys(APP_STATES).map((state) => [state, { type: 'integer' }])),
   },
   ListMeta: {
     type: 'object',
