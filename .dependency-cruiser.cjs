@@ -13,6 +13,7 @@ const FLOORS = [
   ['registrar.ts'],
   ['app-service.ts'],
   ['archives/'],
+  ['app-details.ts'],
   ['app-descriptions.ts'],
   ['app-view.ts', 'recycle-bin.ts', 'fleet-upgrade.ts', 'fault-desk.ts', 'app-places.ts', 'visits.ts'],
   ['instance-options.ts'],

@@ -12,9 +12,12 @@ import { postgresDialect } from './databases/postgres';
 import { Preflight, type CheckResult, type Clearance } from './databases/preflight';
 import { DatabaseProvisioner } from './databases/provisioner';
 import type { AppSecrets } from './databases/secrets';
+import { withDeadline } from './lifecycle/deadline';
 import type { InstanceOptions } from './instance-options';
 import type { ProcessConnections } from './lifecycle/process-connections';
 import type { AppVersions } from './lifecycle/versions';
+
+const MEASURE_DEADLINE_MS = 5_000;
 
 interface PlacesHost {
   connections: ProcessConnections;
@@ -89,6 +92,24 @@ export class AppPlaces {
       database,
       ...(schema !== undefined && { schema }),
     };
+  }
+
+  /**
+   * How many bytes its data takes, asked of the server without waking anybody; null where that cannot be known within
+   * a few seconds.
+   */
+  async size(record: AppRecord): Promise<number | null> {
+    try {
+      const { dialect, server, database, schema } = this.place(record);
+      const bytes = await withDeadline(
+        dialect.measure(server, database, schema),
+        MEASURE_DEADLINE_MS,
+        () => new AppError('APP_DATABASE_UNREACHABLE', { reason: 'no answer' }),
+      );
+      return bytes ?? null;
+    } catch {
+      return null;
+    }
   }
 
   /** Of the main application's own database, where whole databases can be copied. */

@@ -29,6 +29,7 @@ import { ProcessConnections, type LentServer } from './lifecycle/process-connect
 import { Sleeper } from './lifecycle/sleeper';
 import { Waker } from './lifecycle/waker';
 import type { FaultFence } from './lifecycle/fault-fence';
+import { HeapWatch } from './metrics/heap-watch';
 import { FastStart } from './lifecycle/fast-start/fast-start';
 import type { RunnerHost } from './lifecycle/runner-host';
 import { AppVersions } from './lifecycle/versions';
@@ -61,6 +62,7 @@ export class AppService implements RunnerHost {
   readonly queue: BootQueue;
   readonly timeline = new Timeline(() => this.mainApp());
   readonly visits = new Visits(() => this.mainApp());
+  readonly heap = new HeapWatch(() => [...this.runners.values()].filter(({ state }) => state === 'running').length);
   readonly places: AppPlaces;
   readonly provisioner: DatabaseProvisioner;
   readonly copies: DatabaseCopies;
@@ -175,6 +177,7 @@ export class AppService implements RunnerHost {
       void this.copies.sweepTemplates();
       this.sleeper.start();
       this.visits.start();
+      this.heap.start();
       this.waker.start();
       this.bin.start();
       this.archives.start();
@@ -187,6 +190,7 @@ export class AppService implements RunnerHost {
   standAside(obstacle: AppError | undefined): void {
     this.sleeper.stop();
     this.visits.stop();
+    this.heap.stop();
     this.waker.stop();
     this.bin.stop();
     this.archives.stop();

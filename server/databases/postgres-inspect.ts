@@ -7,6 +7,7 @@ import { withClient } from './postgres-connection';
 const NEEDED_VERSION = 10;
 export const ENCODING = 'UTF8';
 const SURVEY_TIMEOUT_MS = 5_000;
+const MEASURE_TIMEOUT_MS = 3_000;
 
 const OBJECTS = `pg_class c JOIN pg_namespace n ON n.oid = c.relnamespace
   WHERE c.relkind IN ('r', 'p', 'v', 'm', 'f') AND n.nspname <> 'information_schema' AND n.nspname !~ '^pg_'`;
@@ -105,4 +106,29 @@ export async function surveyPostgres(server: ServerAddress, database: string, sc
 
 export async function inspectSchema(server: ServerAddress, schema: string): Promise<DatabaseFinding> {
   return withClient(server, server.database, (client) => contents(client, schema));
+}
+
+/** See `DatabaseDialect.measure`. */
+export async function measurePostgres(
+  server: ServerAddress,
+  database: string,
+  schema?: string,
+): Promise<number | undefined> {
+  const patient = { ...server, queryTimeoutMs: MEASURE_TIMEOUT_MS };
+  const found = await withClient(patient, schema === undefined ? server.database : database, (client) =>
+    schema === undefined
+      ? row<{ bytes: string } | undefined>(
+          client,
+          'SELECT pg_database_size(oid)::text AS bytes FROM pg_database WHERE datname = $1',
+          [database],
+        )
+      : row<{ bytes: string } | undefined>(
+          client,
+          `SELECT coalesce(sum(pg_total_relation_size(c.oid)), 0)::text AS bytes
+             FROM pg_namespace n LEFT JOIN pg_class c ON c.relnamespace = n.oid AND c.relkind IN ('r', 'm')
+            WHERE n.nspname = $1 GROUP BY n.oid`,
+          [schema],
+        ),
+  );
+  return found && Number(found.bytes);
 }

@@ -1,6 +1,7 @@
 import type { Application } from '@nocobase/server';
 import { APP_STATES, type AppState } from '../../src/app-state';
 import { AppError } from '../../src/errors';
+import { readDetails } from '../app-details';
 import type { AppService } from '../app-service';
 import { COLLECTION } from '../registry';
 import { EVENTS_KEPT } from '../timeline';
@@ -73,6 +74,11 @@ export function defineObservation(app: Application, service: AppService): void {
         service.timeline.list(name, EVENTS_SHOWN),
       ]);
       ctx.body = { ...application, events: events.rows };
+      await next();
+    },
+
+    details: async (ctx, next) => {
+      ctx.body = await readDetails(service, target(ctx));
       await next();
     },
 

@@ -1,6 +1,7 @@
 import { version } from '../../package.json';
 import { archivePaths, archiveSchemas } from './archives';
 import { answer, data, denied, error, filterByTk, json, query, tags, unknown, wait } from './pieces';
+import { bulkResults, observationPaths, observationSchemas } from './observation';
 import { ref, schemas } from './schemas';
 
 const names = { type: 'array', items: { type: 'string' } };
@@ -15,10 +16,6 @@ const purge = query(
   { type: 'boolean', default: false },
   'At once and for good, without a time in which it could be restored.',
 );
-
-const withEvents = {
-  allOf: [ref('Application'), { type: 'object', properties: { events: { type: 'array', items: ref('Event') } } }],
-};
 
 /** Of one application, or of several at once. */
 const oneOrMany = {
@@ -37,7 +34,7 @@ const operation = (summary: string) => ({
     responses: {
       200: answer(
         'Accepted, or done with wait=true; of a list, what has become of each.',
-        data({ oneOf: [ref('Application'), ref('BulkResults')] }),
+        data({ oneOf: [ref('Application'), bulkResults] }),
       ),
       400: error('More than 200 IDs, or none.'),
       409: error('It is being removed.'),
@@ -59,61 +56,7 @@ export default {
     { name: 'appSupervisor', description: 'The supervisor itself' },
   ],
   paths: {
-    '/applications:list': {
-      get: {
-        tags,
-        summary: 'List applications',
-        parameters: [
-          query('page', { type: 'integer', default: 1 }, 'Page, from 1.'),
-          query('pageSize', { type: 'integer', default: 20 }, 'Applications on a page.'),
-          query('filter', { type: 'string' }, 'Filter, as JSON.'),
-          query('removed', { type: 'boolean', default: false }, 'Those that were removed, and can be restored.'),
-          query('search', { type: 'string' }, 'In the ID, the name and the domain.'),
-          query('state', { type: 'string' }, 'One state, or several with commas; the parameter may be repeated, too.'),
-          query('sort', { type: 'string' }, 'Fields to sort by; a leading "-" turns the order round.'),
-        ],
-        responses: {
-          200: answer('One page of applications.', {
-            type: 'object',
-            properties: {
-              data: { type: 'array', items: ref('Application') },
-              meta: { allOf: [ref('ListMeta'), { type: 'object', properties: { states: ref('StateCounts') } }] },
-            },
-          }),
-          ...denied,
-        },
-      },
-    },
-    '/applications:get': {
-      get: {
-        tags,
-        summary: 'Get one application',
-        parameters: [filterByTk],
-        responses: {
-          200: answer('The application, with its latest events.', data(withEvents)),
-          ...denied,
-          ...unknown,
-        },
-      },
-    },
-    '/applications:events': {
-      get: {
-        tags,
-        summary: 'The timeline of an application, newest first, also after its removal',
-        parameters: [
-          filterByTk,
-          query('page', { type: 'integer', default: 1 }, 'Page, from 1.'),
-          query('pageSize', { type: 'integer', default: 20 }, 'Events on a page.'),
-        ],
-        responses: {
-          200: answer('One page of events.', {
-            type: 'object',
-            properties: { data: { type: 'array', items: ref('Event') }, meta: ref('ListMeta') },
-          }),
-          ...denied,
-        },
-      },
-    },
+    ...observationPaths,
     '/applications:create': {
       post: {
         tags,
@@ -188,7 +131,7 @@ export default {
         responses: {
           200: answer(
             'Removed, or purged; of a list, what has become of each.',
-            data({ oneOf: [ref('Removed'), ref('BulkResults')] }),
+            data({ oneOf: [ref('Removed'), bulkResults] }),
           ),
           400: error('More than 200 IDs, or none.'),
           409: error('dropDatabase=true, and the database is not ours to drop; nothing was removed.'),
@@ -271,5 +214,5 @@ export default {
       },
     },
   },
-  components: { schemas: { ...schemas, ...archiveSchemas } },
+  components: { schemas: { ...schemas, ...observationSchemas, ...archiveSchemas } },
 };

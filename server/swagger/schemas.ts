@@ -4,13 +4,10 @@ import { DATABASE_KINDS } from '../../src/database-dialects';
 import { DB_CONN_TYPES } from '../../src/database-options';
 import { PREFLIGHT_CHECKS } from '../../src/preflight';
 import { APP_STATES } from '../../src/app-state';
-import { APP_EVENT_TYPES } from '../../src/events';
 import { AWAKE_REASONS } from '../../src/policies/idle';
+import { address, budget, databasePlace, event, journey, text, time } from './shapes';
 
 export const ref = (name: keyof typeof schemas) => ({ $ref: `#/components/schemas/${name}` });
-
-const text = (description: string) => ({ type: 'string', description });
-const time = (description: string) => ({ type: 'string', format: 'date-time', description });
 
 const startMode = {
   type: 'string',
@@ -81,92 +78,6 @@ const adopt = {
   type: 'boolean',
   default: false,
   description: 'Take in the application of NocoBase that the database holds, as it is.',
-};
-
-const actor = {
-  type: 'object',
-  description: 'Who or what made it happen.',
-  properties: {
-    kind: { type: 'string', enum: ['user', 'visitor', 'schedule', 'system'] },
-    id: { type: 'string', description: 'Of a user.' },
-    name: text('Of a user.'),
-    via: { type: 'string', enum: ['request', 'page', 'socket'], description: 'Of a visitor.' },
-  },
-};
-
-const journey = {
-  type: 'object',
-  nullable: true,
-  description: 'How it came up, or how far it came; times in milliseconds.',
-  properties: {
-    kind: { type: 'string', enum: ['wake', 'making', 'upgrade'] },
-    by: actor,
-    startedAt: { type: 'integer', description: 'Epoch milliseconds.' },
-    ms: { type: 'integer' },
-    outcome: { type: 'string', enum: ['pending', 'running', 'stopped', 'failed'] },
-    code: text('Of a failed one: a code of the documented table.'),
-    steps: {
-      type: 'array',
-      items: {
-        type: 'object',
-        properties: { step: text('Name of the step.'), at: { type: 'integer' }, ms: { type: 'integer' } },
-      },
-    },
-  },
-};
-
-const event = {
-  type: 'object',
-  properties: {
-    type: { type: 'string', enum: Object.keys(APP_EVENT_TYPES) },
-    at: time('When.'),
-    by: actor,
-    reason: text('Why.'),
-    message: text('What went wrong.'),
-    journey,
-  },
-};
-
-const budget = {
-  type: 'object',
-  properties: {
-    limit: { type: 'integer', description: 'How many there may be at most.' },
-    inUse: { type: 'integer', description: 'How many are open.' },
-    waiting: { type: 'integer', description: 'How many are waited for.' },
-    holders: {
-      type: 'object',
-      description: 'By application.',
-      additionalProperties: {
-        type: 'object',
-        properties: { inUse: { type: 'integer' }, waiting: { type: 'integer' } },
-      },
-    },
-  },
-};
-
-const address = {
-  type: 'object',
-  description: 'Where it is reached.',
-  properties: {
-    path: text("Under the main application's address."),
-    hosts: {
-      type: 'array',
-      items: { type: 'string' },
-      description: 'Hosts of its own: its custom domain, and one below each base domain.',
-    },
-  },
-};
-
-const databasePlace = {
-  type: 'object',
-  description: 'Where it keeps its data.',
-  properties: {
-    dialect: text("In NocoBase's words."),
-    type: { type: 'string', enum: [...DB_CONN_TYPES], description: 'How it is connected to its data.' },
-    host: text('Of a server that was named for it.'),
-    database: text('Name of the database.'),
-    schema: text('Name of the schema, where it has one.'),
-  },
 };
 
 const administrator = (description: string) => ({
@@ -435,29 +346,6 @@ export const schemas = {
         $ref: '#/components/schemas/UpgradeRun',
       },
     },
-  },
-  BulkResults: {
-    type: 'object',
-    properties: {
-      results: {
-        type: 'array',
-        items: {
-          type: 'object',
-          properties: {
-            name: text('Its ID.'),
-            ok: { type: 'boolean' },
-            application: { type: 'object', description: 'What a call for this one alone answers; where it is ok.' },
-            code: text('A code of the documented table, where it is not.'),
-            message: text('What went wrong and what to do.'),
-          },
-        },
-      },
-    },
-  },
-  StateCounts: {
-    type: 'object',
-    description: 'How many of all that match the search are in which state; removed ones do not count.',
-    properties: Object.fromEntries(Object.keys(APP_STATES).map((state) => [state, { type: 'integer' }])),
   },
   ListMeta: {
     type: 'object',

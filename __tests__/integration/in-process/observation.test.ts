@@ -98,6 +98,46 @@ describeWithPostgres('looking at applications', () => {
       expect((await stored(crm))?.lastVisitedAt).toEqual(before);
     });
 
+    it('looks at one closely, without waking it', async () => {
+      await app.service.runner(crm)?.stop('sleep');
+      const details = async (name: string) => (await app.get(`/api/applications:details?filterByTk=${name}`)).body.data;
+      const { requests } = (await details(crm)).traffic as { requests: number };
+      const found = await details(crm);
+      const installed = app.main.getPackageVersion();
+      expect(found).toMatchObject({
+        name: crm,
+        version: { core: installed, installedCore: installed },
+        database: { dialect: 'postgres', type: 'new_database', database: crm, bytes: expect.any(Number) },
+        memory: { estimateBytes: null },
+        address: { path: `/apps/${crm}/` },
+        journey: { kind: 'wake', outcome: 'running' },
+      });
+      const [size] = await app.sql<{ bytes: string }>('SELECT pg_database_size($1)::text AS bytes', [crm]);
+      expect(Math.abs(found.database.bytes - Number(size?.bytes))).toBeLessThan(1_000_000);
+      expect(app.service.describe(crm)?.state).toBe('asleep');
+      for (let count = 0; count < 3; count += 1) expect((await visit(crm)).status).toBe(200);
+      await app.get('/api/__health_check', { 'X-App': crm });
+      expect((await details(crm)).traffic.requests).toBe(requests + 3);
+      expect(found).toMatchObject({ lastVisitedAt: expect.any(String), traffic: { since: expect.any(String) } });
+
+      const inSchema = await details(erp);
+      expect(inSchema.database).toMatchObject({ type: 'new_schema', schema: erp });
+      expect(inSchema.database.bytes).toBeGreaterThan(50_000);
+      expect(inSchema.database.bytes).toBeLessThan(found.database.bytes);
+      expect((await app.get('/api/applications:details?filterByTk=nobody')).status).toBe(404);
+    });
+
+    it('says what it can of one whose database is gone', async () => {
+      await app.service.runner(crm)?.stop('sleep');
+      await app.sql(`ALTER DATABASE "${crm}" RENAME TO "${crm}_away"`, [], 'postgres');
+      try {
+        const { status, body } = await app.get(`/api/applications:details?filterByTk=${crm}`);
+        expect([status, body.data.database.bytes, body.data.version.core]).toEqual([200, null, null]);
+      } finally {
+        await app.sql(`ALTER DATABASE "${crm}_away" RENAME TO "${crm}"`, [], 'postgres');
+      }
+    });
+
     it('remembers it across the end of the process', async () => {
       expect((await visit(crm)).status).toBe(200);
       const shown = (await list()).rows.find(({ name }) => name === crm)?.lastVisitedAt;
