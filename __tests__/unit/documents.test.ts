@@ -94,7 +94,9 @@ describe('documents', () => {
     const actions = namesIn(code, /^ {4}(\w+): (?:async \(ctx|perform\()/gm);
     expect(actions).toEqual(expect.arrayContaining(['list', 'create', 'start', 'export', 'import']));
     const paths = Object.keys((swagger as { paths: object }).paths).sort();
-    expect(paths).toEqual([...actions.map((action) => `/applications:${action}`), '/appSupervisor:info'].sort());
+    expect(paths).toEqual(
+      [...actions.map((action) => `/applications:${action}`), '/appSupervisor:entries', '/appSupervisor:info'].sort(),
+    );
     const checks = namesIn(read('docs/api.md'), /^\| `(\w+)` +\| (?:the values|whether)/gm);
     expect(checks).toEqual([...PREFLIGHT_CHECKS].sort());
     for (const action of actions) expect(read('docs/api.md')).toContain(`\`${action}\``);
