@@ -47,8 +47,9 @@ describe('entries', () => {
     return { Authorization: `Bearer ${body.data.token as string}` };
   };
   const entries = async (place: string, headers: Record<string, string>, app = 'main') => {
-    const answer = await host.get(`/api/appSupervisor:entries?place=${place}`, { ...headers, 'X-App': app });
-    return { ...answer, entries: (answer.body.data ?? []) as Entry[] };
+    const url = `/api/appSupervisor:entries?place=${place}`;
+    const { status, body } = await host.get(url, { ...headers, 'X-App': app });
+    return { status, body, entries: (body.data ?? []) as Entry[] };
   };
   const names = async (place: string, headers: Record<string, string>, app?: string) =>
     (await entries(place, headers, app)).entries.map(({ name }) => name);
