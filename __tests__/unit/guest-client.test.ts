@@ -28,7 +28,7 @@ function guest(active: boolean) {
 async function answer(
   action: [resourceName: string, actionName: string],
   body: unknown,
-  { active = true, ns = undefined } = {},
+  { active = true, ns }: { active?: boolean; ns?: unknown } = {},
 ) {
   const ctx = {
     action: { resourceName: action[0], actionName: action[1] },
