@@ -4,6 +4,8 @@ import http from 'node:http';
 import path from 'node:path';
 import request from 'supertest';
 import { ArchiveWorld, GREETING, PLANTED, sha256, USERS, type Job } from '../../helpers/archive-world';
+import { JourneyLog } from '../../../server/lifecycle/journey';
+import { cutAt } from '../../helpers/people';
 import { describeWithPostgres } from '../../helpers/in-process-app';
 
 /** An application is taken to an archive, and another one is made from it: nobody else is touched. */
@@ -279,6 +281,18 @@ describeWithPostgres('archives of applications', () => {
     ]);
     expect((await world.signIn(name)).status).toBe(200);
     expect([...world.app.service.claims.all()]).toEqual([]);
+    await world.post('destroy', {}, `?filterByTk=${name}&purge=true&dropDatabase=true`);
+  });
+
+  it('are made of nothing that is not finished, and whose administrator has a well-known password', async () => {
+    const name = world.app.name('unfinished');
+    cutAt('administrator', JourneyLog);
+    await world.post('create', world.values(name), '?wait=true');
+    jest.restoreAllMocks();
+    expect(world.outcome(await world.post('export', {}, `?filterByTk=${name}&wait=true`))).toEqual([
+      409,
+      'APP_ARCHIVE_UNFIT',
+    ]);
     await world.post('destroy', {}, `?filterByTk=${name}&purge=true&dropDatabase=true`);
   });
 
