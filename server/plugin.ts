@@ -48,6 +48,7 @@ export class PluginAppSupervisor extends Plugin {
     const { app } = this;
     if (app.name !== 'main') return;
     app.acl.registerSnippet({ name: 'pm.app-supervisor', actions: ['applications:*', 'appSupervisor:*'] });
+    app.acl.allow('appSupervisor', 'entries', 'loggedIn');
     defineSupervisor(app, () => ({ version, service: this.service, obstacle: this.obstacle }));
     answerErrors(app, () => app);
     const { service } = this;
