@@ -1,11 +1,8 @@
 import type { Client } from 'pg';
 import type { ArchivedFile } from '../../src/archive-manifest';
-import type { LocalStorage, RenamedFile } from './dump-tools';
+import { LOCAL_STORAGE, plainFile, type LocalStorage, type RenamedFile } from './dump-tools';
 import type { Place } from './place';
 import { withClient } from './postgres-connection';
-
-/** The type of NocoBase's storages that keep files on the disk. */
-const LOCAL = 'local';
 
 interface FileTable {
   name: string;
@@ -41,7 +38,7 @@ async function localStorages(client: Client, place: Place): Promise<LocalStorage
   if (!there.rowCount) return [];
   const { rows } = await client.query<{ id: string; root: string | null }>(
     `SELECT id::text, options::jsonb ->> 'documentRoot' AS root FROM ${qualified(client, place, table)} WHERE type = $1`,
-    [LOCAL],
+    [LOCAL_STORAGE],
   );
   return rows.map(({ id, root }) => (root ? { id, documentRoot: root } : { id }));
 }
@@ -61,12 +58,7 @@ export async function readPostgresFiles(place: Place): Promise<{ storages: Local
           [ids],
         );
         for (const row of rows) {
-          // NocoBase itself takes a leading slash for nothing.
-          const file = {
-            storageId: row.storage,
-            path: (row.path ?? '').replace(/^\/+|\/+$/g, ''),
-            filename: row.filename,
-          };
+          const file = plainFile(row.storage, row.path, row.filename);
           files.set(JSON.stringify(file), file);
         }
       }
@@ -85,7 +77,7 @@ export async function movePostgresFiles(place: Place, renamed: readonly RenamedF
     // A folder of the other machine means nothing here, and might be anybody's.
     await client.query(
       `UPDATE ${table} SET options = (options::jsonb - 'documentRoot')::json WHERE type = $1 AND options IS NOT NULL`,
-      [LOCAL],
+      [LOCAL_STORAGE],
     );
     for (const { name, storageColumn, hasUrl } of renamed.length ? await fileTables(client, place) : []) {
       const storage = client.escapeIdentifier(storageColumn);
