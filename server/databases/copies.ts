@@ -17,6 +17,7 @@ import {
 import type { StoredVersions } from '../../src/policies/upgrade-plan';
 import type { DatabaseDialect, ServerAddress } from './dialect';
 import { locationOf, type DatabaseLocation, type DatabaseOptions } from './location';
+import type { ApplicationFiles } from './dump-tools';
 import { mainTarget, recordTarget, type MainPlace } from './ownership';
 import {
   copyPostgresDatabase,
@@ -25,6 +26,7 @@ import {
   readPostgresOwner,
   withPostgresTemplates,
 } from './postgres-copy';
+import { readPostgresFiles } from './postgres-files';
 
 /** What copies need of the process around them. */
 export interface CopiesHost {
@@ -201,6 +203,12 @@ export class DatabaseCopies {
     await copyPostgresDatabase(this.host.places.server(), {
       ...{ source: target.database, database, token, deadlineMs: this.host.config.bootTimeoutMs, assertCurrent },
     });
+  }
+
+  /** What its rows say of its uploaded files, while it is down. */
+  filesOf(source: AppRecord): Promise<ApplicationFiles> {
+    const location = locationOf(this.host.databaseOptions(source));
+    return readPostgresFiles({ inside: this.counted(location), layout: location.layout });
   }
 
   // ---- pieces -------------------------------------------------------------------------------------------------------
