@@ -17,9 +17,10 @@ export interface LocalStorage {
   documentRoot?: string;
 }
 
-/** A file that was given another name. */
-export interface RenamedFile extends ArchivedFile {
-  newFilename: string;
+/** The application's local storages, and the files that its rows name there. Empty where no plugin keeps files. */
+export interface ApplicationFiles {
+  storages: LocalStorage[];
+  files: ArchivedFile[];
 }
 
 /**
@@ -38,8 +39,7 @@ export interface DumpTools {
   assertCanRestore(from: ArchivedDatabase): Promise<void>;
   /** Fills an empty database that nobody else uses: all of the dump or nothing, in the schema that the place names. */
   restore(place: Place, from: ArchivedDatabase, input: Readable, run: ToolRun): Promise<void>;
-  /** The application's local storages, and the files that its rows name there. Empty where no plugin keeps files. */
-  readFiles(place: Place): Promise<{ storages: LocalStorage[]; files: ArchivedFile[] }>;
-  /** Makes the rows say where the files lie here: in NocoBase's own folder, some under another name. */
-  moveFiles(place: Place, renamed: readonly RenamedFile[]): Promise<void>;
+  readFiles(place: Place): Promise<ApplicationFiles>;
+  /** Makes the rows say where the files lie here. @param moved the folder that a storage's folder has become */
+  moveFiles(place: Place, moved: (storageId: string, folder: string) => string): Promise<void>;
 }
