@@ -1,7 +1,7 @@
 import { version } from '../../package.json';
 import { archivePaths, archiveSchemas } from './archives';
 import { answer, data, denied, error, filterByTk, json, query, tags, unknown, wait } from './pieces';
-import { bulkResults, observationPaths, observationSchemas } from './observation';
+import { bulkResults, observationPaths, observationSchemas, supervisorMetrics } from './observation';
 import { ref, schemas } from './schemas';
 
 const names = { type: 'array', items: { type: 'string' } };
@@ -211,6 +211,17 @@ export default {
         tags: ['appSupervisor'],
         summary: 'Whether the supervisor works in this process, and if not, why',
         responses: { 200: answer('Its state.', data(ref('SupervisorInfo'))), ...denied },
+      },
+    },
+    '/appSupervisor:metrics': {
+      get: {
+        tags: ['appSupervisor'],
+        summary: 'What the supervisor holds at this moment, and the boots of the last hour',
+        responses: {
+          200: answer('The figures of this process.', data(supervisorMetrics)),
+          503: error('Applications are not managed here.'),
+          ...denied,
+        },
       },
     },
   },
