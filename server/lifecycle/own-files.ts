@@ -91,7 +91,8 @@ export async function separateFiles({ db }: Application, record: AppRecord, shar
   const own = ownUploads(record);
   if (!own) return;
   const tables = new RawTables(db);
-  const [storages, rows] = await Promise.all([localStorages(tables), fileRows(tables, FILE_FIELDS)]);
+  const storages = await localStorages(tables);
+  const rows = await fileRows(tables, FILE_FIELDS);
   const files: ArchivedFile[] = [];
   for (const { storageId, path, filename } of rows) {
     if (typeof filename === 'string') files.push({ storageId: String(storageId), path: plainPath(path), filename });
@@ -106,6 +107,7 @@ export async function nameOwnFiles({ db }: Application, record: AppRecord): Prom
   if (!own) return;
   const tables = new RawTables(db);
   // Of each folder once: there may be any number of files.
-  const [storages, rows] = await Promise.all([localStorages(tables), fileRows(tables, ['storageId', 'path'])]);
+  const storages = await localStorages(tables);
+  const rows = await fileRows(tables, ['storageId', 'path']);
   await moveRows(tables, own, storages, rows);
 }
