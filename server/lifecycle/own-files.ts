@@ -2,7 +2,7 @@ import type { Application } from '@nocobase/server';
 import type { AppRecord } from '../../src/app-record';
 import type { ArchivedFile } from '../../src/archive-manifest';
 import type { LocalStorage } from '../databases/dump-tools';
-import { RawTables } from './raw-tables';
+import { RawTables, type TableName } from './raw-tables';
 import {
   COMMON_ROOT,
   COMMON_URL,
@@ -22,8 +22,26 @@ interface StorageRow extends LocalStorage {
   options: Record<string, unknown>;
 }
 
+/** What a table of files says of where one lies. */
+interface FileRow {
+  table: TableName;
+  storageId: unknown;
+  path: unknown;
+  filename?: unknown;
+}
+
 /** Columns by which a table of files is known: NocoBase's template for them is not written into the database. */
 const FILE_FIELDS = ['storageId', 'path', 'filename'];
+
+async function fileRows(tables: RawTables, fields: readonly string[]): Promise<FileRow[]> {
+  const found: FileRow[] = [];
+  for (const table of await tables.having(FILE_FIELDS)) {
+    for (const { storageId, path, filename } of await tables.distinct(table, fields)) {
+      found.push({ table, storageId, path, filename });
+    }
+  }
+  return found;
+}
 
 async function localStorages(tables: RawTables): Promise<StorageRow[]> {
   if (!(await tables.has('storages'))) return [];
@@ -42,14 +60,18 @@ async function localStorages(tables: RawTables): Promise<StorageRow[]> {
 }
 
 /** The rows name the files where `ownPath` puts them, and new uploads go there. May be repeated. */
-async function moveRows(tables: RawTables, own: string, storages: readonly StorageRow[]): Promise<void> {
+async function moveRows(
+  tables: RawTables,
+  own: string,
+  storages: readonly StorageRow[],
+  rows: readonly FileRow[],
+): Promise<void> {
   const local = new Set(storages.map(({ id }) => id));
-  for (const table of await tables.having(FILE_FIELDS)) {
-    for (const { storageId, path } of await tables.distinct(table, ['storageId', 'path'])) {
-      if (!local.has(String(storageId))) continue;
-      const moved = ownPath(own, String(storageId), plainPath(path));
-      if (moved !== path) await tables.update(table, { path: moved }, { storageId, path });
-    }
+  const folders = new Map(rows.map((row) => [JSON.stringify([row.table.tableName, row.storageId, row.path]), row]));
+  for (const { table, storageId, path } of folders.values()) {
+    if (!local.has(String(storageId))) continue;
+    const moved = ownPath(own, String(storageId), plainPath(path));
+    if (moved !== path) await tables.update(table, { path: moved }, { storageId, path });
   }
   // Last: by these it is known where the files were.
   for (const { key, id, path, options, documentRoot } of storages) {
@@ -70,16 +92,13 @@ export async function separateFiles({ db }: Application, record: AppRecord, shar
   if (!own) return;
   const tables = new RawTables(db);
   const storages = await localStorages(tables);
-  if (!storages.length) return;
+  const rows = await fileRows(tables, FILE_FIELDS);
   const files: ArchivedFile[] = [];
-  for (const table of await tables.having(FILE_FIELDS)) {
-    for (const { storageId, path, filename } of await tables.distinct(table, FILE_FIELDS)) {
-      if (typeof filename !== 'string') continue;
-      files.push({ storageId: String(storageId), path: plainPath(path), filename });
-    }
+  for (const { storageId, path, filename } of rows) {
+    if (typeof filename === 'string') files.push({ storageId: String(storageId), path: plainPath(path), filename });
   }
   await takeFiles(own, { storages, files }, shared ? 'copy' : 'move');
-  await moveRows(tables, own, storages);
+  await moveRows(tables, own, storages, rows);
 }
 
 /** The rows of a clone name its own files, which are there already, and no longer the original's. May be repeated. */
@@ -87,6 +106,8 @@ export async function nameOwnFiles({ db }: Application, record: AppRecord): Prom
   const own = ownUploads(record);
   if (!own) return;
   const tables = new RawTables(db);
+  // Of each folder once: there may be any number of files.
   const storages = await localStorages(tables);
-  if (storages.length) await moveRows(tables, own, storages);
+  const rows = await fileRows(tables, ['storageId', 'path']);
+  await moveRows(tables, own, storages, rows);
 }

@@ -14,6 +14,19 @@ interface QueryGenerator {
   quoteIdentifier(name: string): string;
 }
 
+const TABLES = `
+  SELECT c.table_name AS name FROM information_schema.columns c
+    JOIN information_schema.tables t ON t.table_schema = c.table_schema AND t.table_name = c.table_name
+   WHERE c.table_schema = :schema AND t.table_type = 'BASE TABLE' AND c.column_name IN (:columns)
+   GROUP BY c.table_name HAVING count(*) = :count ORDER BY 1`;
+
+/** Tells the same, ten times faster. */
+const TABLES_OF_POSTGRES = `
+  SELECT c.relname AS name FROM pg_class c
+    JOIN pg_namespace n ON n.oid = c.relnamespace JOIN pg_attribute a ON a.attrelid = c.oid
+   WHERE n.nspname = :schema AND c.relkind IN ('r', 'p') AND a.attname IN (:columns)
+   GROUP BY c.relname HAVING count(*) = :count ORDER BY 1`;
+
 /**
  * Tables of an instance in which nothing is loaded, by the names of NocoBase's collections and fields. Nothing of the
  * collections is in force: no hook, no default, no validation.
@@ -58,23 +71,13 @@ export class RawTables {
 
   /** The tables that have all of these fields. */
   async having(fields: readonly string[]): Promise<TableName[]> {
-    const { schema, database } = this.db.options as { schema?: string; database?: string };
+    const { dialect, schema, database } = this.db.options as { dialect?: string; schema?: string; database?: string };
     const columns = fields.map((field) => this.cased(field));
-    const rows = await this.db.sequelize.query<{ name: string }>(
-      `SELECT c.table_name AS name FROM information_schema.columns c
-         JOIN information_schema.tables t ON t.table_schema = c.table_schema AND t.table_name = c.table_name
-        WHERE c.table_schema = :schema AND t.table_type = 'BASE TABLE' AND c.column_name IN (:columns)
-        GROUP BY c.table_name HAVING count(*) = :count ORDER BY 1`,
-      {
-        type: QueryTypes.SELECT,
-        replacements: { schema: schema ?? (this.isPostgres ? 'public' : database), columns, count: columns.length },
-      },
-    );
+    const postgres = dialect === 'postgres';
+    const replacements = { schema: schema ?? (postgres ? 'public' : database), columns, count: columns.length };
+    const sql = postgres ? TABLES_OF_POSTGRES : TABLES;
+    const rows = await this.db.sequelize.query<{ name: string }>(sql, { type: QueryTypes.SELECT, replacements });
     return rows.map(({ name }) => (schema ? { tableName: name, schema } : { tableName: name }));
-  }
-
-  private get isPostgres(): boolean {
-    return this.db.options.dialect === 'postgres';
   }
 
   private async select(verb: string, collection: string | TableName, fields: readonly string[]): Promise<Values[]> {
