@@ -19,6 +19,7 @@ const FLOORS = [
   ['instance-options.ts'],
   [
     'registry.ts',
+    'claims.ts',
     'app-options.ts',
     'enabled-mark.ts',
     'error-answers.ts',

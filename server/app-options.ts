@@ -53,20 +53,22 @@ export function splitOptions(
 }
 
 const SECRET_KEY = /secret|password|passwd|token|private.?key|credential/i;
+/** An address as one text, with user and password. */
+const ADDRESS_WITH_PASSWORD = /:\/\/[^\s/:]*:\S*@/;
 
 /** A value for callers and logs: nothing that looks like a secret, however deep, also in rows that other plugins wrote. */
 export function redact(value: unknown): unknown {
-  if (Array.isArray(value)) return value.map(redact);
+  if (Array.isArray(value)) return value.filter((item) => !isSecret('', item)).map(redact);
   if (!isPlainObject(value)) return value;
   return Object.fromEntries(
-    Object.entries(value).flatMap(([key, inner]) => (SECRET_KEY.test(key) ? [] : [[key, redact(inner)]])),
+    Object.entries(value).flatMap(([key, inner]) => (isSecret(key, inner) ? [] : [[key, redact(inner)]])),
   );
 }
 
 const SECRET_WORDS = 'passwords?|passwd|pwd|secret|token|api[-_]?key|private[-_]?key|credentials?|authorization';
 const SECRET_PATTERNS: readonly [RegExp, string][] = [
-  // An address with a user in it.
-  [/(\w+:\/\/)[^\s/@]*@/g, '$1…@'],
+  // An address with a user in it; some passwords hold a slash.
+  [/(\w+:\/\/)(?:[^\s/:@]*:\S*|[^\s/@]*)@/g, '$1…@'],
   [/\beyJ[\w-]+\.[\w-]+\.[\w-]*/g, '…'],
   [/\b(Bearer|Basic)\s+[\w.~+/=-]+/gi, '$1 …'],
   [new RegExp(`((?:${SECRET_WORDS})["']?\\s*[=:]\\s*)(?:"[^"]*"|'[^']*'|[^\\s"',;&})]+)`, 'gi'), '$1…'],
@@ -78,4 +80,8 @@ export function redactText(text: string, secrets: readonly string[]): string {
   for (const secret of secrets) clean = clean.replaceAll(secret, '…');
   for (const [pattern, replacement] of SECRET_PATTERNS) clean = clean.replace(pattern, replacement);
   return clean;
+}
+
+function isSecret(key: string, value: unknown): boolean {
+  return SECRET_KEY.test(key) || (typeof value === 'string' && ADDRESS_WITH_PASSWORD.test(value));
 }

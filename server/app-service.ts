@@ -13,6 +13,7 @@ import { CHANGED, ChangeNudge } from './change-nudge';
 import { readConfig, type SupervisorConfig } from './config';
 import { AppPlaces } from './app-places';
 import { Archives } from './archives/archives';
+import { Claims } from './claims';
 import { answerErrors } from './error-answers';
 import { forgetGatewayLogger, readPackageVersion, tellPages } from './core';
 import { DatabaseCopies } from './databases/copies';
@@ -61,6 +62,7 @@ export class AppService implements RunnerHost {
   readonly registry = new Registry(() => this.changed());
   private readonly nudge = new ChangeNudge(() => tellPages(this.supervisor.apps.main, CHANGED));
   readonly rows = new AppRows(this);
+  readonly claims = new Claims();
   readonly config: SupervisorConfig;
   readonly queue: BootQueue;
   readonly timeline = new Timeline(() => this.mainApp());
@@ -107,7 +109,7 @@ export class AppService implements RunnerHost {
       versions: this.versions,
       options: this.instanceOptions,
       mainApp: () => this.mainApp(),
-      records: () => this.registry.everyone(),
+      records: () => [...this.registry.everyone(), ...this.claims.all()],
     });
     this.provisioner = this.places.provisioner;
     this.copies = new DatabaseCopies(this);

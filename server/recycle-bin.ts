@@ -108,10 +108,18 @@ export class RecycleBin {
     });
   }
 
-  /** As it was before its removal: what an operator had stopped stays so. @throws APP_NOT_FOUND, APP_NOT_REMOVED */
+  /**
+   * As it was before its removal: what an operator had stopped stays so.
+   * @throws APP_NOT_FOUND, APP_NOT_REMOVED, APP_REMOVING where a purge has dropped the database already
+   */
   async restore(name: string, by: Actor = SYSTEM): Promise<void> {
     this.mustBeRemoved(name);
     await this.alone(name, async () => {
+      const removed = this.mustBeRemoved(name);
+      const { dropDatabase, purge } = removed.removal ?? {};
+      if (purge && dropDatabase && (await this.host.provisioner.isGone(removed))) {
+        throw new AppError('APP_REMOVING', { name });
+      }
       await this.host.writeRow(name, { removedAt: null, removal: null });
       this.host.tell({ application: name, type: 'restored', at: Date.now(), by });
       const record = this.host.registry.get(name);
@@ -151,6 +159,8 @@ export class RecycleBin {
     const { host } = this;
     const { name } = record;
     const dropped = record.removal?.dropDatabase === true;
+    // From here on there may be nothing to restore: a process that is killed meanwhile ends it at its next start.
+    await host.writeRow(name, { removal: { ...record.removal, purge: true } });
     const database = host.provisioner.databaseOf(record);
     if (dropped) {
       await host.provisioner.drop(record);

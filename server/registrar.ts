@@ -12,9 +12,11 @@ import { AppError } from '../src/errors';
 import { actorOf } from './actor';
 import { splitOptions } from './app-options';
 import type { AppService } from './app-service';
+import type { Clearance } from './databases/preflight';
 import { generateSecret, type AppSecrets } from './databases/secrets';
 import type { AppRunner } from './lifecycle/app-runner';
 import { hashPassword, readAccount } from './lifecycle/administrator';
+import { missingKey } from './lifecycle/field-key';
 import { COLLECTION } from './registry';
 
 /** What a row about to be written looks like to the hooks: a Sequelize model instance. */
@@ -46,29 +48,48 @@ export class Registrar {
 
   constructor(private readonly service: AppService) {}
 
-  /** Checks a row about to be created and completes it: options without secrets, the secrets sealed. */
-  async prepareCreate(row: RowModel, context: WriteContext): Promise<void> {
+  /**
+   * Checks a row about to be created and completes it: options without secrets, the secrets sealed.
+   * @returns gives back the name and the place; for when the row is registered, or was not written
+   */
+  async prepareCreate(row: RowModel, context: WriteContext): Promise<() => void> {
     const values = row.get() as Record<string, unknown>;
     if (!values.name) row.set('name', this.freeName(values.displayName));
-    const { input, options, secrets } = this.examine({
-      ...values,
-      name: row.get('name'),
-      admin: row.get('admin'),
-      adopt: row.get('adopt'),
-    });
+    const { cloneOf, importToken } = context;
+    const { input, options, secrets } = this.examine(
+      { ...values, name: row.get('name'), admin: row.get('admin'), adopt: row.get('adopt') },
+      importToken,
+    );
     secrets.jwtSecret ??= generateSecret();
-    const { cloneOf } = context;
+    if (cloneOf !== undefined) await missingKey(cloneOf, input.name);
     // A clone keeps the users of its original.
     if (!cloneOf || input.admin) secrets.admin = await this.firstAdministrator(input.admin, context);
     const record: AppRecord = { name: input.name, startMode: input.startMode, options, provisioning: {} };
-    const { exists, adopted } = await this.service.places.clear(record, secrets, input.adopt === true);
-    if (exists && cloneOf) {
-      throw new AppError('APP_DATABASE_EXISTS', { database: this.service.provisioner.databaseOf(record) });
+    // An import has claimed both for itself.
+    const claim = { ...record, secrets: this.service.secretBox.seal(input.name, secrets) };
+    const release = importToken === undefined ? this.service.claims.take(claim) : () => undefined;
+    try {
+      const clearance = await this.service.places.clear(record, secrets, input.adopt === true);
+      if (clearance.exists && cloneOf) {
+        throw new AppError('APP_DATABASE_EXISTS', { database: this.service.provisioner.databaseOf(record) });
+      }
+      this.complete(row, { input, options, secrets }, clearance, context);
+    } catch (error) {
+      release();
+      throw error;
     }
+    return release;
+  }
+
+  private complete(
+    row: RowModel,
+    { input, options, secrets }: ReturnType<Registrar['examine']>,
+    { exists, adopted }: Clearance,
+    { cloneOf, importToken }: WriteContext,
+  ): void {
     // What is taken in is made already, and has its administrator.
     if (adopted) delete secrets.admin;
     const readyAt = new Date().toISOString();
-    const { importToken } = context;
     const made = { ownershipToken: randomUUID(), ...(cloneOf && { cloneOf }) };
     const taken = { readyAt, ...(importToken === undefined ? {} : { ownershipToken: importToken }) };
     const provisioning = adopted ? taken : exists ? {} : made;
@@ -87,8 +108,12 @@ export class Registrar {
   }
 
   /** What a caller gives at create, checked, with names that are free. @throws what is wrong with it */
-  examine(values: Record<string, unknown>) {
+  examine(values: Record<string, unknown>, importToken?: string) {
     const input = checkCreate(values);
+    const claim = this.service.claims.find(input.name);
+    if (claim && claim.provisioning?.ownershipToken !== importToken) {
+      throw new AppError('APP_NAME_TAKEN', { name: input.name });
+    }
     this.assertFree(input.name, input.cname);
     return { input, ...splitOptions(input.options, input.name) };
   }

@@ -32,12 +32,15 @@ function afterCommit(options: WriteOptions, callback: () => unknown): unknown {
 }
 
 /** Sequelize tells of the one end of a transaction only. */
-function afterRollback({ transaction }: WriteOptions, callback: () => Promise<void>): void {
+function afterRollback({ transaction }: WriteOptions, callback: () => void | Promise<void>): void {
   if (!transaction) return;
   const rollback = transaction.rollback.bind(transaction);
   transaction.rollback = async () => {
-    await rollback();
-    await callback();
+    try {
+      await rollback();
+    } finally {
+      await callback();
+    }
   };
 }
 
@@ -51,7 +54,11 @@ export function bindCollection(app: Application, service: AppService, registrar:
 
   db.on(`${COLLECTION}.beforeCreate`, async (row: RowModel, options: WriteOptions) => {
     if (!service.active) return;
-    await registrar.prepareCreate(row, writeContext(options));
+    const release = await registrar.prepareCreate(row, writeContext(options));
+    if (!options.transaction) return release();
+    afterRollback(options, release);
+    // What else happens after the commit registers it first.
+    afterCommit(options, () => void setImmediate(release));
   });
 
   db.on(`${COLLECTION}.afterCreateWithAssociations`, async (row: RowModel, options: WriteOptions) => {

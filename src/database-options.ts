@@ -31,6 +31,9 @@ const SYSTEM_DATABASES = new Set([
   ...['postgres', 'template0', 'template1', 'mysql', 'information_schema', 'performance_schema', 'sys'],
 ]);
 
+/** Of databases that we make and drop by their names: drafts and templates. */
+const OWN_PREFIX = 'app_supervisor_';
+
 /** What leads elsewhere in ways that are not compared with where others have their data. */
 const NEVER = [
   ...['user', 'storage', 'url', 'uri', 'dialectOptions', 'dialectModule', 'dialectModulePath', 'replication'],
@@ -76,7 +79,8 @@ export function checkDatabaseOptions(dbConnType: unknown, database: unknown): vo
 }
 
 function checkDatabaseName(name: unknown): void {
-  if (typeof name !== 'string' || !DATABASE_NAME_PATTERN.test(name) || SYSTEM_DATABASES.has(name.toLowerCase())) {
+  const legal = typeof name === 'string' && DATABASE_NAME_PATTERN.test(name);
+  if (!legal || SYSTEM_DATABASES.has(name.toLowerCase()) || name.toLowerCase().startsWith(OWN_PREFIX)) {
     throw new AppError('APP_DATABASE_NAME_INVALID', { database: quotable(name) });
   }
 }
@@ -125,6 +129,7 @@ function portNumber(value: unknown): number | undefined {
  * Checked options with what they leave open written out, so that a record says where its data lies even when the
  * environment changes; an address in its one spelling. The main application's database, of a schema in it, stays open:
  * the schema goes along when that is renamed.
+ * @throws APP_DATABASE_NAME_INVALID
  */
 export function completeDatabaseOptions(
   dbConnType: unknown,
@@ -134,7 +139,11 @@ export function completeDatabaseOptions(
   const type = checkDbConnType(dbConnType);
   const values = Object.fromEntries(Object.entries(isObject(database) ? database : {}).filter(([, v]) => given(v)));
   if (type === 'new_schema') values.schema ??= name.replaceAll('-', '_');
-  else values.database ??= name;
+  else {
+    values.database ??= name;
+    // The application's name, too: other rules hold for that.
+    checkDatabaseName(values.database);
+  }
   if (type === 'new_connection') {
     values.dialect ??= 'postgres';
     values.host = canonicalHost(String(values.host));

@@ -86,7 +86,7 @@ export const ERROR_TABLE = {
   APP_DATABASE_NAME_INVALID: {
     status: 400,
     message:
-      'The database name "{database}" is not allowed: use 1 to 63 letters, digits, "-" or "_", starting with a letter or "_".',
+      'The database name "{database}" is not allowed: use 1 to 63 letters, digits, "-" or "_", starting with a letter or "_", but not "app_supervisor_".',
   },
   APP_DATABASE_IN_USE: {
     status: 409,

@@ -50,32 +50,40 @@ export function cutAt(step: string, from: { prototype: { enter(step: string): vo
   });
 }
 
-/**
- * Holds what a copy of this database must wait for, until the copy's connection is ended by the server, as when it is
- * shut down or its network breaks.
- */
-export async function breakNextCopy(app: InProcessApp, database: string): Promise<() => Promise<void>> {
+/** A connection that keeps every copy of these databases waiting for as long as it lasts. */
+export async function holdDatabase(app: InProcessApp, ...databases: string[]): Promise<Client> {
   const { host, port, user, password } = app.address;
   const holder = new Client({ host, port, user, password, database: 'postgres' });
   await holder.connect();
   await holder.query('BEGIN');
-  const comment = await holder.query<{ comment: string | null }>(
-    `SELECT shobj_description(oid, 'pg_database') AS comment FROM pg_database WHERE datname = $1`,
-    [database],
-  );
-  const text = comment.rows[0]?.comment;
-  const same = text === null || text === undefined ? 'NULL' : holder.escapeLiteral(text);
-  // Its lock keeps the copy waiting.
-  await holder.query(`COMMENT ON DATABASE ${holder.escapeIdentifier(database)} IS ${same}`);
+  for (const database of databases) {
+    const comment = await holder.query<{ comment: string | null }>(
+      `SELECT shobj_description(oid, 'pg_database') AS comment FROM pg_database WHERE datname = $1`,
+      [database],
+    );
+    const text = comment.rows[0]?.comment;
+    const same = text === null || text === undefined ? 'NULL' : holder.escapeLiteral(text);
+    // Its lock keeps the copy waiting.
+    await holder.query(`COMMENT ON DATABASE ${holder.escapeIdentifier(database)} IS ${same}`);
+  }
+  return holder;
+}
+
+/**
+ * Holds what a copy of one of these databases must wait for, until the copy's connection is ended by the server, as when
+ * it is shut down or its network breaks.
+ */
+export async function breakNextCopy(app: InProcessApp, ...databases: string[]): Promise<() => Promise<void>> {
+  const holder = await holdDatabase(app, ...databases);
   return async () => {
     try {
       await app.until('the copy has begun, and was broken', async () => {
         // Within a transaction the server goes on showing who was there at the first look.
         await holder.query('SELECT pg_stat_clear_snapshot()');
         const ended = await holder.query(
-          `SELECT pg_terminate_backend(pid) FROM pg_stat_activity
-            WHERE query LIKE 'CREATE DATABASE%' AND position($1 IN query) > 0 AND wait_event_type = 'Lock'`,
-          [database],
+          `SELECT pg_terminate_backend(pid) FROM pg_stat_activity, unnest($1::text[]) AS wanted
+            WHERE query LIKE 'CREATE DATABASE%' AND position(wanted IN query) > 0 AND wait_event_type = 'Lock'`,
+          [databases],
         );
         return ended.rows.length > 0;
       });

@@ -1,5 +1,5 @@
 import fc from 'fast-check';
-import { splitOptions } from '../../server/app-options';
+import { redact, splitOptions } from '../../server/app-options';
 import { checkDatabaseOptions, completeDatabaseOptions, DB_CONN_TYPES } from '../../src/database-options';
 import { AppError } from '../../src/errors';
 
@@ -70,6 +70,8 @@ describe('checkDatabaseOptions', () => {
     ["MySQL's own database", { dialect: 'mysql', database: 'mysql' }, 'APP_DATABASE_NAME_INVALID'],
     ['a URL', { url: 'postgres://nb:Planted-4712@db/x' }, 'APP_DATABASE_UNSUPPORTED'],
     ['a driver', { dialectModule: {} }, 'APP_DATABASE_UNSUPPORTED'],
+    ['a name of our templates', { database: 'app_supervisor_template_1_crm' }, 'APP_DATABASE_NAME_INVALID'],
+    ['a name of our drafts', { database: 'App_Supervisor_draft_crm' }, 'APP_DATABASE_NAME_INVALID'],
     ["the server's own database", { database: 'postgres' }, 'APP_DATABASE_NAME_INVALID'],
   ])('refuses another server with %s', (_case, change, code) => {
     const error = refusal('new_connection', { ...server, ...change });
@@ -121,9 +123,34 @@ describe('what a record says of its database', () => {
     expect(splitOptions(given, 'my-app').options).toEqual(complete);
   });
 
+  it('is no database that we would take for a template of ours', () => {
+    const code = (name: string, type?: string) => {
+      try {
+        return completeDatabaseOptions(type, undefined, name).dbConnType;
+      } catch (error) {
+        return (error as AppError).code;
+      }
+    };
+    expect(code('app_supervisor_template_1_crm')).toBe('APP_DATABASE_NAME_INVALID');
+    expect(code('app_supervisor_crm', 'new_schema')).toBe('new_schema');
+  });
+
   it('holds no password', () => {
     const { options, secrets } = splitOptions({ dbConnType: 'new_connection', database: server }, 'crm');
     expect(JSON.stringify(options)).not.toContain('Planted');
     expect(secrets.databasePassword).toBe('Planted-4712');
   });
+});
+
+describe('what is said of options', () => {
+  it.each<[string, object, object]>([
+    ['a password, however deep', { a: [{ password: 'Planted' }], b: 1 }, { a: [{}], b: 1 }],
+    ['an address with a password', { url: 'postgres://nb:Planted/@:4712@db/x', port: 1 }, { port: 1 }],
+    ['such an address in a list', { slaves: ['mysql://:Planted@db', 'db'] }, { slaves: ['db'] }],
+    [
+      'nothing else',
+      { site: 'https://example.test/a@b', mail: 'a:b@c' },
+      { site: 'https://example.test/a@b', mail: 'a:b@c' },
+    ],
+  ])('leaves out %s', (_what, options, said) => expect(redact(options)).toEqual(said));
 });

@@ -22,7 +22,8 @@ describe('an error of MySQL, MariaDB or their drivers', () => {
     ['no TLS', { code: 'HANDSHAKE_NO_SSL_SUPPORT' }, 'APP_DATABASE_UNREACHABLE'],
     ['an unknown certificate', { code: 'DEPTH_ZERO_SELF_SIGNED_CERT' }, 'APP_DATABASE_UNREACHABLE'],
     ['too many connections', { code: 'ER_CON_COUNT_ERROR', errno: 1040 }, 'APP_DATABASE_FAILED'],
-    ['a full disk', { code: 'ER_DISK_FULL', errno: 1021 }, 'APP_DATABASE_FAILED'],
+    ['a full disk', { code: 'ER_DISK_FULL', errno: 1021 }, 'APP_DATABASE_FULL'],
+    ['a table space that cannot grow', { code: 'ER_RECORD_FILE_FULL', errno: 1114 }, 'APP_DATABASE_FULL'],
     ['a server that is read only', { code: 'ER_OPTION_PREVENTS_STATEMENT', errno: 1290 }, 'APP_DATABASE_FAILED'],
     ['nothing', {}, 'APP_DATABASE_FAILED'],
   ])('is told in our words: %s', (_case, fields, code) => {
@@ -35,7 +36,7 @@ describe('an error of MySQL, MariaDB or their drivers', () => {
   });
 
   it('says which of them it was, and nothing of what a server may say', () => {
-    expect(explainMysqlError({ code: 'ER_DISK_FULL' }).message).toContain('ER_DISK_FULL');
+    expect(explainMysqlError({ code: 'ER_CON_COUNT_ERROR' }).message).toContain('ER_CON_COUNT_ERROR');
     fc.assert(
       fc.property(fc.anything(), fc.string(), (thrown, code) => {
         expect(isAppError(explainMysqlError(thrown))).toBe(true);

@@ -5,6 +5,7 @@ import type { AppRecord, CreateInput } from '../../src/app-record';
 import { AppError } from '../../src/errors';
 import { SYSTEM, type Actor, type AppEvent } from '../../src/events';
 import type { AppPlaces } from '../app-places';
+import type { Claims } from '../claims';
 import type { SupervisorConfig } from '../config';
 import { ProgramFailure } from '../databases/child-program';
 import { dumpToolsOf } from '../databases/dump-dialects';
@@ -23,6 +24,7 @@ export interface ArchivesHost {
   config: SupervisorConfig;
   supervisor: Pick<AppSupervisor, 'logger'>;
   registry: Registry;
+  claims: Claims;
   places: AppPlaces;
   versions: AppVersions;
   secretBox: SecretBox;
@@ -141,10 +143,12 @@ export class Archives {
     const record = { ...plain, secrets: host.secretBox.seal(name, wish.secrets) };
     const place = host.places.place(record);
     await examineImport(this.importHost, archive.manifest, name, place);
-    const { exists } = await host.places.clear(record, wish.secrets, false);
-    // What we did not make we could not take back.
-    if (exists) throw new AppError('APP_DATABASE_EXISTS', { database: place.database });
-    return this.begin('import', name, wish.by ?? SYSTEM, async (job) => {
+    const clear = async () => {
+      const { exists } = await host.places.clear(record, wish.secrets, false);
+      // What we did not make we could not take back.
+      if (exists) throw new AppError('APP_DATABASE_EXISTS', { database: place.database });
+    };
+    const work = async (job: ArchiveJob) => {
       job.archive = archiveName;
       const timeoutMs = host.config.archiveTimeoutMs;
       await this.inWorkFolder(async (work) => {
@@ -156,7 +160,24 @@ export class Archives {
         await host.mainApp().db.getRepository(COLLECTION).create({ values, context });
       });
       this.tell(job, 'imported');
+    };
+    return this.claimed(record, async () => {
+      await clear();
+      return this.begin('import', name, wish.by ?? SYSTEM, work);
     });
+  }
+
+  /** Until its row is written, or all of it is taken back, its name looks free to others, and its database empty. */
+  private async claimed(record: AppRecord, begin: () => Promise<ArchiveJob>): Promise<ArchiveJob> {
+    const release = this.host.claims.take(record);
+    try {
+      const job = await begin();
+      void job.done.then(release);
+      return job;
+    } catch (error) {
+      release();
+      throw error;
+    }
   }
 
   private get importHost() {

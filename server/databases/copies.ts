@@ -1,6 +1,6 @@
 import { createHash } from 'node:crypto';
 import { isMade, type AppRecord } from '../../src/app-record';
-import { AppError, isAppError } from '../../src/errors';
+import { AppError, isAppError, type ErrorCode } from '../../src/errors';
 import {
   canonical,
   installedEnvironment,
@@ -15,9 +15,11 @@ import {
   type TemplateOwner,
 } from '../../src/policies/template-plan';
 import type { StoredVersions } from '../../src/policies/upgrade-plan';
+import { copyConnected } from './connected-copy';
 import type { DatabaseDialect, ServerAddress } from './dialect';
 import { locationOf, type DatabaseLocation, type DatabaseOptions } from './location';
 import { mainTarget, recordTarget, type MainPlace } from './ownership';
+import type { Place as DatabasePlace } from './place';
 import {
   copyPostgresDatabase,
   dropPostgresDraft,
@@ -30,12 +32,21 @@ import {
 export interface CopiesHost {
   /** Whether new applications may come from templates, and how long a copy may take, as a part of a making. */
   config: { templates: boolean; bootTimeoutMs: number };
-  places: { dialect(): DatabaseDialect | undefined; server(): MainPlace };
+  places: {
+    dialect(): DatabaseDialect | undefined;
+    server(): MainPlace;
+    place(record: AppRecord): DatabasePlace;
+  };
   versions: { installedCore: string; isExactly(stored: StoredVersions): Promise<boolean> };
   supervisor: { logger: Record<'info' | 'warn', (message: string, details: object) => unknown> };
   mainApp(): { db: { options: object } };
   databaseOptions(record: AppRecord): DatabaseOptions;
 }
+
+/** Without these programs, PostgreSQL's own way of copying is the only one. */
+const NO_PROGRAM: ReadonlySet<ErrorCode> = new Set<ErrorCode>([
+  ...(['APP_DUMP_TOOL_MISSING', 'APP_DUMP_TOOL_OLD', 'APP_DUMP_UNSUPPORTED'] as const),
+]);
 
 /** A database of its own on the main application's server, marked as ours; anything else is installed, not copied. */
 interface Place {
@@ -83,7 +94,7 @@ export class DatabaseCopies {
   }
 
   /** Gives the application a database from a template; false where there is none that fits, or it could not be copied. */
-  async fromTemplate(record: AppRecord): Promise<boolean> {
+  async fromTemplate(record: AppRecord, assertCurrent: () => void): Promise<boolean> {
     const place = this.placeOf(record);
     if (!this.host.config.templates || !place) return false;
     const { database, token } = place;
@@ -91,7 +102,7 @@ export class DatabaseCopies {
       const source = await this.nameFor(record, place);
       return await copyPostgresDatabase(this.host.places.server(), {
         ...{ source, database, token, deadlineMs: this.host.config.bootTimeoutMs },
-        wanted: (mark) => this.isHere(mark),
+        ...{ wanted: (mark) => this.isHere(mark), assertCurrent },
       });
     } catch (error) {
       this.log('warn', `application "${record.name}" is installed, not copied: ${reasonOf(error)}`);
@@ -193,14 +204,29 @@ export class DatabaseCopies {
    * Gives an application the data of another one, to whose database nobody is connected meanwhile. May be repeated.
    * @throws APP_DATABASE_SOURCE_BUSY
    */
-  async fromApplication(source: AppRecord, record: AppRecord): Promise<void> {
+  async fromApplication(source: AppRecord, record: AppRecord, assertCurrent: () => void): Promise<void> {
     const place = this.placeOf(record);
     if (!place) throw new AppError('APP_CLONE_REFUSED', { name: source.name, reason: 'the copy has no database' });
     const { database, token } = place;
     const target = recordTarget(source, this.host.places.server());
+    const deadlineMs = this.host.config.bootTimeoutMs;
     await copyPostgresDatabase(this.host.places.server(), {
-      ...{ source: target.database, database, token, deadlineMs: this.host.config.bootTimeoutMs },
+      ...{ source: target.database, database, token, deadlineMs, assertCurrent },
+      fill: (draft) => this.fillConnected(source, record, draft),
     });
+  }
+
+  /** @throws APP_DATABASE_SOURCE_BUSY where the programs for it are missing or too old */
+  private async fillConnected(source: AppRecord, record: AppRecord, draft: string): Promise<void> {
+    const [from, to] = [this.host.places.place(source), this.host.places.place(record)];
+    try {
+      const target = { ...to, database: draft, inside: { ...to.inside, database: draft } };
+      await copyConnected(from, target, this.host.config.bootTimeoutMs);
+    } catch (error) {
+      if (!isAppError(error) || !NO_PROGRAM.has(error.code)) throw error;
+      throw new AppError('APP_DATABASE_SOURCE_BUSY', { database: from.database }, error);
+    }
+    this.log('info', `"${record.name}" was copied from "${source.name}" while others were connected to it`);
   }
 
   // ---- pieces -------------------------------------------------------------------------------------------------------

@@ -6,3 +6,18 @@ export function* chainOf(error: unknown): Generator<object> {
     at = parent ?? original ?? cause ?? (Array.isArray(errors) ? errors[0] : undefined);
   }
 }
+
+/**
+ * PostgreSQL's SQLSTATE, MySQL's names and numbers (the second: a table space that cannot grow).
+ * https://www.postgresql.org/docs/current/errcodes-appendix.html,
+ * https://dev.mysql.com/doc/mysql-errors/8.4/en/server-error-reference.html
+ */
+const DISK_FULL = new Set<unknown>(['53100', 'ER_DISK_FULL', 'ER_RECORD_FILE_FULL', 1021, 1114]);
+
+/** Whether the database server says that its disk is full, in whatever words. */
+export function isDiskFull(error: unknown): boolean {
+  for (const { code, errno } of chainOf(error) as Iterable<{ code?: unknown; errno?: unknown }>) {
+    if (DISK_FULL.has(code) || DISK_FULL.has(errno)) return true;
+  }
+  return false;
+}

@@ -4,7 +4,7 @@ import type { Connection, ConnectionOptions, RowDataPacket } from 'mysql2/promis
 import { quotable } from '../../src/app-name';
 import { AppError, isAppError } from '../../src/errors';
 import type { ServerAddress } from './dialect';
-import { chainOf } from './error-chain';
+import { chainOf, isDiskFull } from './error-chain';
 
 const load = createRequire(__filename);
 
@@ -54,6 +54,7 @@ export function explainMysqlError(error: unknown, database = ''): AppError {
     return new AppError('APP_DATABASE_UNREACHABLE', { reason: code }, error);
   if (code === 'ER_BAD_DB_ERROR') return new AppError('APP_DATABASE_MISSING', { database }, error);
   if (code === 'ER_DB_CREATE_EXISTS') return new AppError('APP_DATABASE_EXISTS', { database }, error);
+  if (isDiskFull(error)) return new AppError('APP_DATABASE_FULL', {}, error);
   if (DENIED.has(code)) return new AppError('APP_DATABASE_DENIED', { reason: 'access denied' }, error);
   const reason = /^[A-Z][A-Z0-9_]{2,60}$/.test(code) ? code : 'unknown error';
   return new AppError('APP_DATABASE_FAILED', { reason }, error);

@@ -8,7 +8,7 @@ import {
   type TemplateOwner,
 } from '../../src/policies/template-plan';
 import type { ServerAddress } from './dialect';
-import { commentOf, draftName, dropIfThere } from './postgres';
+import { commentOf, draftName, dropDraft, dropIfThere } from './postgres';
 import { marker } from './mark';
 import { withClient } from './postgres-connection';
 
@@ -37,6 +37,10 @@ export interface CopyOrder {
   deadlineMs: number;
   /** Of a template: whether it is to be copied, by its mark. Without it, the source is copied as it is. */
   wanted?: (mark: TemplateMark) => Promise<boolean>;
+  /** Fills an empty database where the source cannot be copied, since somebody is connected to it. */
+  fill?: (draft: string) => Promise<void>;
+  /** Asked when it is copied, which takes its time: throws where nobody waits for it any more. */
+  assertCurrent: () => void;
 }
 
 /**
@@ -46,7 +50,7 @@ export interface CopyOrder {
  * @throws APP_DATABASE_EXISTS, APP_DATABASE_SOURCE_BUSY
  */
 export function copyPostgresDatabase(server: ServerAddress, order: CopyOrder): Promise<boolean> {
-  const { source, database, token, deadlineMs, wanted } = order;
+  const { source, database, token, deadlineMs, wanted, fill, assertCurrent } = order;
   const work = async (client: Client) => {
     await limitStatements(client, deadlineMs);
     const there = await commentOf(client, database);
@@ -59,8 +63,18 @@ export function copyPostgresDatabase(server: ServerAddress, order: CopyOrder): P
     }
     const draft = draftName(token);
     // An attempt that was cut off; nobody can tell of what it is a copy.
-    await dropIfThere(client, draft);
-    await createFrom(client, source, draft);
+    await dropDraft(client, token);
+    try {
+      await createFrom(client, source, draft).catch(async (error: unknown) => {
+        if (!fill || (error as { code?: unknown }).code !== 'APP_DATABASE_SOURCE_BUSY') throw error;
+        await createFrom(client, 'template0', draft);
+        await fill(draft);
+      });
+      assertCurrent();
+    } catch (error) {
+      await dropIfThere(client, draft);
+      throw error;
+    }
     const name = client.escapeIdentifier(draft);
     await client.query(`COMMENT ON DATABASE ${name} IS ${client.escapeLiteral(marker(token))}`);
     await client.query(`ALTER DATABASE ${name} RENAME TO ${client.escapeIdentifier(database)}`);
@@ -80,7 +94,7 @@ async function createFrom(client: Client, source: string, database: string): Pro
 }
 
 export function dropPostgresDraft(server: ServerAddress, token: string): Promise<void> {
-  return withClient(server, server.database, (client) => dropIfThere(client, draftName(token)));
+  return withClient(server, server.database, (client) => dropDraft(client, token));
 }
 
 /** Whether this role may copy the database. */
@@ -138,10 +152,11 @@ async function listTemplates(client: Client): Promise<{ found: FoundTemplate[]; 
             starts_with(datname, $1) AND pg_has_role(datdba, 'USAGE') AS ours FROM pg_database`,
     [TEMPLATE_PREFIX],
   );
-  const ours = databases.rows.filter((row) => row.ours);
-  const found = ours.map(({ name, comment }): FoundTemplate => {
+  const found = databases.rows.flatMap(({ name, comment, ours }): FoundTemplate[] => {
     const mark = readMark(comment);
-    return mark ? { name, mark } : { name };
+    // A half-built one has no comment; what has another one is somebody's, whatever its name.
+    if (!ours || (comment !== null && !mark)) return [];
+    return [mark ? { name, mark } : { name }];
   });
   return { found, oids: new Set(databases.rows.map(({ oid }) => oid)) };
 }

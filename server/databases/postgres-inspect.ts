@@ -1,5 +1,5 @@
 import type { Client } from 'pg';
-import { isAppError } from '../../src/errors';
+import { AppError, isAppError } from '../../src/errors';
 import type { DatabaseFinding, ServerAddress, ServerIdentity, Survey } from './dialect';
 import { withClient } from './postgres-connection';
 
@@ -79,17 +79,27 @@ async function rights(client: Client, schema: string) {
   );
 }
 
+/** A pooler may call a database by a name of its own; whose it is, nobody could tell by that. */
+async function assertNoAlias(client: Client, database: string): Promise<void> {
+  const { name } = await row<{ name: string }>(client, 'SELECT current_database() AS name');
+  if (name === database) return;
+  throw new AppError('APP_DATABASE_UNSUPPORTED', { reason: 'the server knows this database by another name' });
+}
+
 /** See `DatabaseDialect.survey`. The database itself is tried first: it says the most, and often it is there. */
 export async function surveyPostgres(server: ServerAddress, database: string, schema?: string): Promise<Survey> {
   const patient = { ...server, queryTimeoutMs: SURVEY_TIMEOUT_MS };
   try {
-    return await withClient(patient, database, async (client) => ({
-      ...(await surveyServer(client)),
-      databaseExists: true,
-      encoding: await encodingOf(client, database),
-      finding: await contents(client, schema),
-      ...(await rights(client, schema ?? 'public')),
-    }));
+    return await withClient(patient, database, async (client) => {
+      await assertNoAlias(client, database);
+      return {
+        ...(await surveyServer(client)),
+        databaseExists: true,
+        encoding: await encodingOf(client, database),
+        finding: await contents(client, schema),
+        ...(await rights(client, schema ?? 'public')),
+      };
+    });
   } catch (error) {
     if (!isAppError(error) || error.code !== 'APP_DATABASE_MISSING') throw error;
   }

@@ -25,6 +25,31 @@ export async function dropIfThere(client: Client, database: string): Promise<voi
   await client.query(`DROP DATABASE IF EXISTS ${name}`);
 }
 
+/** How long the server may take to end a statement that it was told to end. */
+const END_MS = 5_000;
+
+/**
+ * Ends what the server still does for an attempt whose process was killed: it notices that nobody listens any more only
+ * when the database is made, and would leave it behind after all.
+ */
+export async function endUnfinished(client: Client, token: string): Promise<void> {
+  const running = `FROM pg_stat_activity WHERE pid <> pg_backend_pid() AND usename = current_user
+    AND starts_with(query, 'CREATE DATABASE') AND position($1 IN query) > 0 AND state = 'active'`;
+  const draft = [draftName(token)];
+  const { rowCount } = await client.query(`SELECT pg_terminate_backend(pid) ${running}`, draft);
+  if (!rowCount) return;
+  for (const deadline = Date.now() + END_MS; Date.now() < deadline;) {
+    if (!(await client.query(`SELECT ${running}`, draft)).rowCount) return;
+    await new Promise((resolve) => setTimeout(resolve, 50));
+  }
+}
+
+/** What an attempt has left of a database that never got its name. */
+export async function dropDraft(client: Client, token: string): Promise<void> {
+  await endUnfinished(client, token);
+  await dropIfThere(client, draftName(token));
+}
+
 export async function commentOf(client: Client, database: string): Promise<string | null | undefined> {
   const found = await client.query<{ comment: string | null }>(
     `SELECT shobj_description(oid, 'pg_database') AS comment FROM pg_database WHERE datname = $1`,
@@ -101,6 +126,7 @@ export const postgresDialect: DatabaseDialect = {
       if (there !== undefined) throw new AppError('APP_DATABASE_EXISTS', { database });
       const draft = draftName(token);
       const name = client.escapeIdentifier(draft);
+      await endUnfinished(client, token);
       // PostgreSQL makes no database within a transaction: an attempt that was cut off may have got this far.
       if ((await commentOf(client, draft)) === undefined) await client.query(`CREATE DATABASE ${name}`);
       await client.query(`COMMENT ON DATABASE ${name} IS ${client.escapeLiteral(marker(token))}`);
@@ -117,7 +143,7 @@ export const postgresDialect: DatabaseDialect = {
     await withClient(server, server.database, async (client) => {
       // Looked at once more: what carries no mark may have come since it was asked for.
       if ((await commentOf(client, database)) === marker(token)) await dropIfThere(client, database);
-      await dropIfThere(client, draftName(token));
+      await dropDraft(client, token);
     });
   },
 

@@ -43,9 +43,7 @@ export class DatabaseProvisioner {
     const place = this.host.place(record);
     const { dialect, server, inside, database, schema } = place;
     this.host.owners.assertFreeByAddress(record, place);
-    const inspected =
-      schema === undefined ? dialect.inspect(server, database) : schemasOf(place).inspect(inside, schema);
-    if ((await inspected) === 'absent') return token;
+    if (await isAbsent(place)) return token;
     const owned =
       schema === undefined
         ? await dialect.isOwned(server, database, token)
@@ -53,6 +51,11 @@ export class DatabaseProvisioner {
     if (!owned) throw new AppError('APP_DATABASE_NOT_OWNED', { database: placeName(place) });
     await this.host.owners.assertFreeByIdentity(record, place, await dialect.identify(inside));
     return token;
+  }
+
+  /** Whether there is nothing any more of the database, or schema, that was made for this application. */
+  async isGone(record: AppRecord): Promise<boolean> {
+    return record.provisioning?.ownershipToken !== undefined && (await isAbsent(this.host.place(record)));
   }
 
   /** Drops the application's database, or schema, after checking once more that it may be dropped. */
@@ -99,6 +102,12 @@ export class DatabaseProvisioner {
       return undefined;
     }
   }
+}
+
+async function isAbsent(place: Place): Promise<boolean> {
+  const { dialect, server, inside, database, schema } = place;
+  const found = schema === undefined ? dialect.inspect(server, database) : schemasOf(place).inspect(inside, schema);
+  return (await found) === 'absent';
 }
 
 function nameOf({ name, options }: AppRecord): string {

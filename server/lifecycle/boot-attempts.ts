@@ -1,3 +1,4 @@
+import type { Application } from '@nocobase/server';
 import type { AppRecord } from '../../src/app-record';
 import { AppError, isAppError } from '../../src/errors';
 import { bootApplication, describeForLog, explainBootError, type BootContext, type BootStep } from './boot';
@@ -14,8 +15,11 @@ export interface Attempt {
   known: AppRecord;
   /** @throws APP_BOOT_TIMEOUT when this attempt was given up, and goes on all the same */
   assertCurrent: () => void;
-  /** Brings the application up; what has come up for an attempt that was given up meanwhile, is ended. */
-  boot: (record: AppRecord) => Promise<void>;
+  /**
+   * Brings the application up, in a connected instance where there is one already; what has come up for an attempt that
+   * was given up meanwhile, is ended.
+   */
+  boot: (record: AppRecord, connected?: Application) => Promise<void>;
 }
 
 /**
@@ -90,6 +94,7 @@ export class BootAttempts {
       secrets: host.secrets(record),
       connectionTimeoutMs: host.config.connectionTimeoutMs,
       versions: host.versions,
+      assertCurrent,
       onStep: (step) => {
         assertCurrent();
         this.step = step;
@@ -98,8 +103,8 @@ export class BootAttempts {
       },
       prepare: (app) => host.prepare(app),
     });
-    const boot = async (record: AppRecord) => {
-      const app = await bootApplication(context(record));
+    const boot = async (record: AppRecord, connected?: Application) => {
+      const app = await bootApplication(context(record), connected);
       if (this.current === own) return;
       await discard(host.supervisor, app);
       throw this.timeout();

@@ -3,6 +3,7 @@ import type { AppRecord, Provisioning } from '../../src/app-record';
 import { AppError, isAppError } from '../../src/errors';
 import type { AppSecrets } from '../databases/secrets';
 import type { DatabaseCopies } from '../databases/copies';
+import { isDiskFull } from '../databases/error-chain';
 import type { DatabaseProvisioner } from '../databases/provisioner';
 import type { UpgradeVerdict } from '../../src/policies/upgrade-plan';
 import { setAdministrator } from './administrator';
@@ -46,7 +47,9 @@ export interface BootContext {
   note: (progress: Partial<Provisioning>) => Promise<void>;
   /** Takes another application down for as long as the work takes; see `AppRunner.whileDown`. */
   whileDown: <T>(name: string, work: (record: AppRecord) => Promise<T>) => Promise<T>;
-  /** Told before each step. */
+  /** @throws APP_BOOT_TIMEOUT when this attempt was given up, and goes on all the same */
+  assertCurrent: () => void;
+  /** Told before each step; asks `assertCurrent`. */
   onStep: (step: BootStep) => void;
   /** Called with each constructed instance before anything is loaded into it, or connected. */
   prepare: (app: Application) => void;
@@ -93,13 +96,14 @@ export async function connect(app: Application, context: BootContext): Promise<v
  * Brings an installed application up by the shortest path: no installation, no migration when its stored versions are
  * those of this process (FACTS-server 1.3). An application that is not installed yet is made first, one that is behind
  * is upgraded first, each in an instance of its own: what was loaded before is stale afterwards.
+ * @param connected an instance to go on with, into which nothing is loaded yet
  * @throws APP_VERSION_NEWER
  */
-export async function bootApplication(context: BootContext): Promise<Application> {
+export async function bootApplication(context: BootContext, connected?: Application): Promise<Application> {
   const { supervisor, versions, onStep } = context;
-  const app = construct(context);
+  const app = connected ?? construct(context);
   try {
-    await connect(app, context);
+    if (!connected) await connect(app, context);
     onStep('check');
     const verdict = await versions.compareInstance(app);
     assertNotNewer(app.name, verdict);
@@ -181,6 +185,8 @@ export async function makeOwn(app: Application, context: BootContext, { copied }
 /** What went wrong in a boot as one of our errors; a stack or a driver's message never reaches a caller. */
 export function explainBootError(error: unknown, name: string, step: BootStep): AppError {
   if (isAppError(error)) return error;
+  // Whatever statement of NocoBase or of a plugin it was that found no room.
+  if (isDiskFull(error)) return new AppError('APP_DATABASE_FULL', {}, error);
   return new AppError('APP_BOOT_FAILED', { name, step, reason: publicReason(error) }, error);
 }
 

@@ -1,9 +1,7 @@
-import { chmod, copyFile, mkdir } from 'node:fs/promises';
-import path from 'node:path';
-import { storagePathJoin } from '@nocobase/utils';
 import type { Application } from '@nocobase/server';
 import { connect, construct, installTables, makeOwn, type BootContext } from './boot';
 import { emptyIssued, setAdministrator } from './administrator';
+import { copyKey } from './field-key';
 import { discard } from './instance-end';
 
 /**
@@ -11,7 +9,7 @@ import { discard } from './instance-end';
  * queue: the other application may need a place in it to come to an end. May be repeated after any failure.
  */
 export async function copyApplication(context: BootContext): Promise<void> {
-  const { onStep, record, copies, note, whileDown } = context;
+  const { onStep, record, copies, note, whileDown, assertCurrent } = context;
   const source = record.provisioning?.cloneOf;
   if (source === undefined) return;
   if (await copies.isInstalled(record)) return;
@@ -21,50 +19,37 @@ export async function copyApplication(context: BootContext): Promise<void> {
     onStep('copy');
     // First: where the database is there, everything is.
     await copyKey(original.name, record.name);
-    await copies.fromApplication(original, record);
+    await copies.fromApplication(original, record, assertCurrent);
   });
-}
-
-/** The key with which fields of the application are encrypted: without it, nobody could read them in the copy. */
-async function copyKey(source: string, name: string): Promise<void> {
-  const folder = storagePathJoin('apps', path.basename(name));
-  // Where NocoBase keeps it, and where older versions did.
-  for (const former of ['apps', 'environment-variables']) {
-    try {
-      await mkdir(folder, { recursive: true });
-      await copyFile(storagePathJoin(former, path.basename(source), 'aes_key.dat'), path.join(folder, 'aes_key.dat'));
-      await chmod(path.join(folder, 'aes_key.dat'), 0o600);
-      return;
-    } catch (error) {
-      if ((error as NodeJS.ErrnoException).code !== 'ENOENT') throw error;
-    }
-  }
 }
 
 /**
  * Makes an application: its database with its tables, and what is its own in them. May be repeated after any failure:
  * how far a former attempt came is asked of the database itself.
+ * @returns a connected instance into which nothing is loaded, to go on with
  */
-export async function makeApplication(context: BootContext): Promise<void> {
-  const { record, copies, onStep, note } = context;
+export async function makeApplication(context: BootContext): Promise<Application> {
+  const { record, copies, onStep, note, assertCurrent } = context;
   const { cloneOf, from } = record.provisioning ?? {};
   if (cloneOf !== undefined) return withInstance(context, (app) => makeCloneOwn(app, context));
-  if (!copies.usesTemplates(record)) return install(context, (app) => finish(app, context, false));
+  if (!copies.usesTemplates(record)) {
+    await install(context);
+    return withInstance(context, (app) => finish(app, context, false));
+  }
   onStep('copy');
   const there = await copies.isInstalled(record);
   if (!there) await note({ step: 'tables', from: 'template' });
-  const copied = there ? from === 'template' : await copies.fromTemplate(record);
+  const copied = there ? from === 'template' : await copies.fromTemplate(record, assertCurrent);
   if (!there && !copied) {
     await install(context);
     // Before anything of this application's own is in it.
     onStep('template');
     await copies.leaveTemplate(record);
   }
-  await withInstance(context, (app) => finish(app, context, copied));
+  return withInstance(context, (app) => finish(app, context, copied));
 }
 
-/** @param also done in the instance that has installed */
-async function install(context: BootContext, also?: (app: Application) => Promise<void>): Promise<void> {
+async function install(context: BootContext): Promise<void> {
   const { supervisor, record, onStep, note, mainApp } = context;
   await note({ step: 'tables', from: 'install' });
   const app = construct(context);
@@ -74,7 +59,6 @@ async function install(context: BootContext, also?: (app: Application) => Promis
     await connect(app, context);
     await installTables(app, context);
     mainApp.log.info(`application "${record.name}" is installed`, { module: 'app-supervisor' });
-    await also?.(app);
   } finally {
     await discard(supervisor, app);
   }
@@ -93,13 +77,15 @@ async function makeCloneOwn(app: Application, { secrets, onStep, note }: BootCon
   if (secrets.admin) await setAdministrator(app, secrets.admin);
 }
 
-/** A connected instance, into which nothing is loaded. */
-async function withInstance(context: BootContext, work: (app: Application) => Promise<void>): Promise<void> {
+/** Does the work in a connected instance into which nothing is loaded, and leaves it there. */
+async function withInstance(context: BootContext, work: (app: Application) => Promise<void>): Promise<Application> {
   const app = construct(context);
   try {
     await connect(app, context);
     await work(app);
-  } finally {
+    return app;
+  } catch (error) {
     await discard(context.supervisor, app);
+    throw error;
   }
 }

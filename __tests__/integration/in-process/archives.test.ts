@@ -4,6 +4,8 @@ import http from 'node:http';
 import path from 'node:path';
 import request from 'supertest';
 import { ArchiveWorld, GREETING, PLANTED, sha256, USERS, type Job } from '../../helpers/archive-world';
+import { JourneyLog } from '../../../server/lifecycle/journey';
+import { cutAt } from '../../helpers/people';
 import { describeWithPostgres } from '../../helpers/in-process-app';
 
 /** An application is taken to an archive, and another one is made from it: nobody else is touched. */
@@ -253,6 +255,45 @@ describeWithPostgres('archives of applications', () => {
     await world.app.sql(`CREATE DATABASE "${world.app.name('there')}"`);
     expect(world.outcome(await world.importing(world.app.name('there')))).toEqual([409, 'APP_DATABASE_EXISTS']);
     await world.app.sql(`DROP DATABASE "${world.app.name('there')}"`);
+  });
+
+  it('have their name and their database for themselves before anybody sees them', async () => {
+    const name = world.app.name('alone');
+    const { provisioner } = world.app.service;
+    const original = provisioner.create.bind(provisioner);
+    const refused: unknown[][] = [];
+    const created = jest.spyOn(provisioner, 'create').mockImplementationOnce(async (record) => {
+      await original(record);
+      // What the archive holds is not in it yet.
+      const into = { plugins: ['error-handler'], database: { database: name } };
+      refused.push(
+        world.outcome(await world.post('create', { name: world.app.name('guest'), options: into })),
+        world.outcome(await world.post('create', { name })),
+        world.outcome(await world.importing(name)),
+      );
+    });
+    expect(world.outcome(await world.importing(name))).toEqual([200, undefined]);
+    created.mockRestore();
+    expect(refused).toEqual([
+      [409, 'APP_DATABASE_IN_USE'],
+      [409, 'APP_NAME_TAKEN'],
+      [409, 'APP_NAME_TAKEN'],
+    ]);
+    expect((await world.signIn(name)).status).toBe(200);
+    expect([...world.app.service.claims.all()]).toEqual([]);
+    await world.post('destroy', {}, `?filterByTk=${name}&purge=true&dropDatabase=true`);
+  });
+
+  it('are made of nothing that is not finished, and whose administrator has a well-known password', async () => {
+    const name = world.app.name('unfinished');
+    cutAt('administrator', JourneyLog);
+    await world.post('create', world.values(name), '?wait=true');
+    jest.restoreAllMocks();
+    expect(world.outcome(await world.post('export', {}, `?filterByTk=${name}&wait=true`))).toEqual([
+      409,
+      'APP_ARCHIVE_UNFIT',
+    ]);
+    await world.post('destroy', {}, `?filterByTk=${name}&purge=true&dropDatabase=true`);
   });
 
   it('says which program is missing, or too old', async () => {

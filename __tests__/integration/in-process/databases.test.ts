@@ -1,7 +1,18 @@
 import '../../helpers/in-process-environment';
+import { readdirSync, readFileSync } from 'node:fs';
+import path from 'node:path';
 import { Plugin } from '@nocobase/server';
 import fc from 'fast-check';
-import { foreignServer, forwarder, silentServer, suspiciousServer, type FakeServer } from '../../helpers/fake-servers';
+import { postgresDialect } from '../../../server/databases/postgres';
+import {
+  deafForwarder,
+  foreignServer,
+  forwarder,
+  renamingForwarder,
+  silentServer,
+  suspiciousServer,
+  type FakeServer,
+} from '../../helpers/fake-servers';
 import { describeWithPostgres, InProcessApp, OURS, providePlugin, SMALL } from '../../helpers/in-process-app';
 
 /** Where applications keep their data: three ways of connecting, what is refused before anything is written, adoption. */
@@ -215,6 +226,51 @@ describeWithPostgres('the database of an application', () => {
     });
   });
 
+  it('is no address as one text, whose password nobody repeats and no log holds', async () => {
+    const planted = 'Planted-4713';
+    for (const key of ['url', 'host']) {
+      const options = elsewhere({ [key]: `postgres://nb:${planted}@127.0.0.1:5432/crm` });
+      const answer = await create({ name: app.name('by_url'), options });
+      expect([answer.status, JSON.stringify(answer.body).includes(planted)]).toEqual([400, false]);
+    }
+    const logs = path.join(app.storage, 'logs');
+    const files = (readdirSync(logs, { recursive: true }) as string[]).filter((file) => file.endsWith('.log'));
+    expect(files.length).toBeGreaterThan(0);
+    expect(files.filter((file) => readFileSync(path.join(logs, file), 'utf8').includes(planted))).toEqual([]);
+  });
+
+  it("is no other one by a name that only a pooler's address knows", async () => {
+    const { host, port, user: username, password, database } = app.address;
+    const pooler = await renamingForwarder({ host, port, database }, 'alias');
+    const before = await traces();
+    try {
+      const where = { host: '127.0.0.1', port: pooler.port, username, password, database: 'alias' };
+      for (const more of [{}, { schema: 'guest' }]) {
+        const options = { dbConnType: 'new_connection', plugins, database: { ...where, ...more } };
+        expect(outcome(await create({ name: app.name('by_alias'), options, adopt: true }))).toEqual([
+          400,
+          'APP_DATABASE_UNSUPPORTED',
+        ]);
+      }
+      expect(await traces()).toEqual(before);
+    } finally {
+      await pooler.end();
+    }
+  });
+
+  it('is asked over a connection that ends, whatever its server does', async () => {
+    const { host, port, user: username, password, database } = app.address;
+    const deaf = await deafForwarder({ host, port });
+    try {
+      const started = Date.now();
+      const server = { host: '127.0.0.1', port: deaf.port, username, password, database };
+      expect(await postgresDialect.inspect(server, app.name('nowhere'))).toBe('absent');
+      expect(Date.now() - started).toBeLessThan(5_000);
+    } finally {
+      await deaf.end();
+    }
+  }, 10_000);
+
   it("is another application's as well by another address", async () => {
     const [owner, thief] = [app.name('owner'), app.name('thief')];
     await create({ name: owner, options: { plugins } });
@@ -262,6 +318,27 @@ describeWithPostgres('the database of an application', () => {
     expect(outcome(await purge(name))).toEqual([200, undefined]);
     if ('dbConnType' in way) await app.sql(`DROP SCHEMA "${name}" CASCADE`);
     else await app.sql(`DROP DATABASE "${name}"`, [], 'postgres');
+  });
+
+  it('is given to one of two who ask for it at once, also where it is taken in', async () => {
+    const [kept, empty] = [app.name('kept_for_one'), app.name('empty_for_one')];
+    await create({ name: kept, options: { plugins } });
+    await purge(kept);
+    await app.sql(`CREATE DATABASE "${empty}"`, [], 'postgres');
+    for (const database of [kept, empty]) {
+      const names = ['first', 'second'].map((end) => `${database}_${end}`);
+      const values = { adopt: true, options: { plugins, database: { database } } };
+      const answers = await Promise.all(names.map((name) => create({ ...values, name })));
+      const first = answers.findIndex(({ status }) => status === 200);
+      const [winner, other] = [names[first] ?? '', names[1 - first] ?? ''];
+      expect(answers.map(outcome)[1 - first]).toEqual([409, 'APP_DATABASE_IN_USE']);
+      expect([await visit(winner), await visit(other)]).toEqual([200, 404]);
+      // Who was refused claims nothing any more.
+      expect(outcome(await create({ ...values, name: other }))).toEqual([409, 'APP_DATABASE_IN_USE']);
+      expect(outcome(await purge(winner))).toEqual([200, undefined]);
+      await app.sql(`DROP DATABASE "${database}" WITH (FORCE)`, [], 'postgres');
+    }
+    expect([...app.service.claims.all()]).toEqual([]);
   });
 
   // ---- what the server says -----------------------------------------------------------------------------------------

@@ -51,8 +51,8 @@ describeWithPostgres('the life of an application', () => {
     expect(data[0]).toMatchObject({ type: 'created', by: { kind: 'system' }, journey: { kind: 'making' } });
     const steps = (data[0] as Event).journey?.steps.map(({ step }) => step);
     expect(steps).toEqual([
-      ...['queue', 'construct', 'database', 'connect', 'install', 'administrator'],
-      ...['construct', 'connect', 'check', 'load', 'start'],
+      ...['queue', 'construct', 'database', 'connect', 'install'],
+      ...['construct', 'connect', 'administrator', 'check', 'load', 'start'],
     ]);
   });
 

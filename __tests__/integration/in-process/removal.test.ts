@@ -196,6 +196,37 @@ describeWithPostgres('a removed application', () => {
     expect(await listed('removed=true')).toEqual([]);
   });
 
+  it('is not restored without its database when its purge was cut off after the drop', async () => {
+    const name = await made();
+    await act('destroy', name, 'dropDatabase=true');
+    const cut = () => {
+      throw new Error('cut off');
+    };
+    app.main.db.on('applications.beforeDestroy', cut);
+    expect((await act('purge', name)).status).toBe(500);
+    app.main.db.off('applications.beforeDestroy', cut);
+    expect([await databaseIsThere(name), await listed('removed=true')]).toEqual([false, [name]]);
+    expect(codeOf(await act('restore', name))).toEqual([409, 'APP_REMOVING']);
+    // As at the next start.
+    await app.service.bin.purgeDue();
+    expect([await listed('removed=true'), (await events(name))[0]]).toEqual([
+      [],
+      expect.objectContaining({ reason: 'database-dropped' }),
+    ]);
+  });
+
+  it('is restored when a purge was asked for that could not drop the database', async () => {
+    const name = await made();
+    await act('destroy', name, 'dropDatabase=true');
+    const gone = new AppError('APP_DATABASE_UNREACHABLE', { reason: 'ECONNREFUSED' });
+    const drop = jest.spyOn(app.service.provisioner, 'drop').mockRejectedValueOnce(gone);
+    expect(codeOf(await act('purge', name))).toEqual([503, 'APP_DATABASE_UNREACHABLE']);
+    drop.mockRestore();
+    expect((await act('restore', name)).status).toBe(200);
+    await app.service.bin.purgeDue();
+    expect([await visit(name), await databaseIsThere(name)]).toEqual([200, true]);
+  });
+
   it('is removed by one of two who say so at once', async () => {
     const name = await made();
     const answers = await Promise.all([act('destroy', name), act('destroy', name)]);

@@ -2,7 +2,15 @@ import '../../helpers/in-process-environment';
 import { existsSync } from 'node:fs';
 import path from 'node:path';
 import { describeWithPostgres, InProcessApp, OURS } from '../../helpers/in-process-app';
-import { breakNextCopy, cutAt, MAIN_WITH_PEOPLE, signIn, stepsOf, WITH_PEOPLE } from '../../helpers/people';
+import {
+  breakNextCopy,
+  cutAt,
+  holdDatabase,
+  MAIN_WITH_PEOPLE,
+  signIn,
+  stepsOf,
+  WITH_PEOPLE,
+} from '../../helpers/people';
 import { JourneyLog } from '../../../server/lifecycle/journey';
 
 /** New applications are copies of a template, and are what an installation would have made. */
@@ -11,7 +19,8 @@ type Row = Record<string, unknown>;
 
 const ADMIN = { email: 'first@example.test', username: 'first', nickname: 'The First', password: 'Planted-4712' };
 const TEMPLATE_STEPS = ['queue', 'copy', 'construct', 'connect', 'administrator'];
-const BOOT_STEPS = ['construct', 'connect', 'check', 'load', 'start'];
+/** In the instance that wrote the administrator. */
+const BOOT_STEPS = ['check', 'load', 'start'];
 const INSTALL_STEPS = [
   ...['queue', 'copy', 'construct', 'database', 'connect', 'install', 'template'],
   ...['construct', 'connect', 'administrator'],
@@ -192,10 +201,10 @@ describeWithPostgres('template databases', () => {
     const kind = { plugins: ['error-handler', 'field-sort'] };
     await make(kind);
     const name = fresh();
-    const breaks = await Promise.all((await app.templates()).map((template) => breakNextCopy(app, template)));
+    // Whichever of them is of its kind.
+    const broken = await breakNextCopy(app, ...(await app.templates()));
     await app.create({ name, options: kind }, false);
-    // It waits for one of them, whichever is of its kind; the others have nothing to wait for.
-    await Promise.any(breaks.map((broken) => broken()));
+    await broken();
     await app.service.settled(name);
     expect(await stepsOf(app, name)).toEqual([...INSTALL_STEPS, ...BOOT_STEPS]);
     expect(await present(await drafts())).toEqual([]);
@@ -285,6 +294,23 @@ describeWithPostgres('template databases', () => {
     expect(await present([draft, name])).toEqual([]);
   });
 
+  it('what the server still makes for a process that was killed is not left behind', async () => {
+    await make();
+    const name = fresh();
+    cutAt('copy', JourneyLog);
+    await app.create({ name, options: small }, false);
+    await expect(app.service.settled(name)).rejects.toMatchObject({ code: 'APP_BOOT_FAILED' });
+    const draft = `app_supervisor_draft_${String((await provisioning(name))?.ownershipToken)}`;
+    const [template] = await app.templates();
+    const holder = await holdDatabase(app, template as string);
+    const unfinished = app.sql(`CREATE DATABASE "${draft}" TEMPLATE "${template}"`);
+    unfinished.catch(() => undefined);
+    await app.post(`/api/applications:destroy?filterByTk=${name}&purge=true`);
+    await holder.end();
+    await expect(unfinished).rejects.toMatchObject({ code: '57P01' });
+    expect(await present([draft, name])).toEqual([]);
+  });
+
   it('a making under way shows its steps', async () => {
     const name = fresh();
     await app.create({ name, options: small }, false);
@@ -293,6 +319,27 @@ describeWithPostgres('template databases', () => {
     await app.service.settled(name);
     const { body: after } = await app.get(`/api/applications:get?filterByTk=${name}`);
     expect(after.data.journey.outcome).toBe('running');
+  });
+
+  it('are told from a database of somebody who chose such a name', async () => {
+    // As of a main application that is gone.
+    const [name, half] = [
+      `app_supervisor_template_4000000000_${app.prefix}`,
+      `app_supervisor_template_4000000001_${app.prefix}`,
+    ];
+    try {
+      for (const database of [name, half]) await app.sql(`CREATE DATABASE "${database}"`, [], 'postgres');
+      await app.sql(`COMMENT ON DATABASE "${name}" IS 'nocobase-plugin-app-supervisor:of an application'`);
+      await app.service.copies.sweepTemplates();
+      expect(await present([name, half])).toEqual([name]);
+    } finally {
+      for (const database of [name, half]) await app.sql(`DROP DATABASE IF EXISTS "${database}"`, [], 'postgres');
+    }
+    const taken = await app.post('/api/applications:create', { name: 'app_supervisor_template_1' });
+    expect([taken.status, JSON.stringify(taken.body)]).toEqual([
+      400,
+      expect.stringMatching(/APP_DATABASE_NAME_INVALID/),
+    ]);
   });
 
   it('are dropped when the main application starts with other versions', async () => {
