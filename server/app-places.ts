@@ -1,19 +1,23 @@
 import type { Application } from '@nocobase/server';
 import { checkCreate, type AppRecord } from '../src/app-record';
+import type { DatabasePlace } from '../src/database-options';
 import { AppError, isAppError } from '../src/errors';
 import { splitOptions } from './app-options';
 import type { DatabaseDialect, ServerAddress } from './databases/dialect';
 import { addressOf, locationOf, type DatabaseOptions } from './databases/location';
 import { OwnerSearch } from './databases/owner-search';
-import type { MainPlace } from './databases/ownership';
+import { recordTarget, type MainPlace } from './databases/ownership';
 import { placeOf, type Place } from './databases/place';
 import { postgresDialect } from './databases/postgres';
 import { Preflight, type CheckResult, type Clearance } from './databases/preflight';
 import { DatabaseProvisioner } from './databases/provisioner';
 import type { AppSecrets } from './databases/secrets';
+import { withDeadline } from './lifecycle/deadline';
 import type { InstanceOptions } from './instance-options';
 import type { ProcessConnections } from './lifecycle/process-connections';
 import type { AppVersions } from './lifecycle/versions';
+
+const MEASURE_DEADLINE_MS = 5_000;
 
 interface PlacesHost {
   connections: ProcessConnections;
@@ -73,6 +77,39 @@ export class AppPlaces {
     if (!place.elsewhere) return place;
     const counted = (address: ServerAddress) => this.counted(address, place.dialect.name);
     return { ...place, server: counted(place.server), inside: counted(place.inside) };
+  }
+
+  /** What may be shown of it, told without asking a server or opening a secret. */
+  summary(record: AppRecord): DatabasePlace {
+    const main = this.server();
+    const { database, schema } = recordTarget(record, main);
+    const { dbConnType, database: own = {} } = record.options;
+    const { host, dialect } = own;
+    return {
+      dialect: typeof dialect === 'string' ? dialect : String(main.dialect),
+      type: dbConnType ?? (main.appsInSchemas ? 'new_schema' : 'new_database'),
+      ...(dbConnType === 'new_connection' && typeof host === 'string' && { host }),
+      database,
+      ...(schema !== undefined && { schema }),
+    };
+  }
+
+  /**
+   * How many bytes its data takes, asked of the server without waking anybody; null where that cannot be known within
+   * a few seconds.
+   */
+  async size(record: AppRecord): Promise<number | null> {
+    try {
+      const { dialect, server, database, schema } = this.place(record);
+      const bytes = await withDeadline(
+        dialect.measure(server, database, schema),
+        MEASURE_DEADLINE_MS,
+        () => new AppError('APP_DATABASE_UNREACHABLE', { reason: 'no answer' }),
+      );
+      return bytes ?? null;
+    } catch {
+      return null;
+    }
   }
 
   /** Of the main application's own database, where whole databases can be copied. */

@@ -6,13 +6,16 @@ import { APP_STATES, type AppCondition, type AppState } from '../src/app-state';
 import { DB_CONN_TYPES } from '../src/database-options';
 import { AppError } from '../src/errors';
 import { SYSTEM, type Actor, type AppEvent } from '../src/events';
-import { viewOf, type AppView } from './app-view';
+import { AppDescriptions } from './app-descriptions';
+import { AppRows } from './app-rows';
+import type { AppView } from './app-view';
+import { CHANGED, ChangeNudge } from './change-nudge';
 import { readConfig, type SupervisorConfig } from './config';
 import { AppPlaces } from './app-places';
 import { Archives } from './archives/archives';
 import { Claims } from './claims';
 import { answerErrors } from './error-answers';
-import { forgetGatewayLogger, readPackageVersion } from './core';
+import { forgetGatewayLogger, readPackageVersion, tellPages } from './core';
 import { DatabaseCopies } from './databases/copies';
 import type { DatabaseOptions } from './databases/location';
 import type { DatabaseProvisioner } from './databases/provisioner';
@@ -28,12 +31,15 @@ import { ProcessConnections, type LentServer } from './lifecycle/process-connect
 import { Sleeper } from './lifecycle/sleeper';
 import { Waker } from './lifecycle/waker';
 import type { FaultFence } from './lifecycle/fault-fence';
+import { HeapWatch } from './metrics/heap-watch';
+import { RecentBoots } from './metrics/recent-boots';
 import { FastStart } from './lifecycle/fast-start/fast-start';
 import type { RunnerHost } from './lifecycle/runner-host';
 import { AppVersions } from './lifecycle/versions';
 import { RecycleBin } from './recycle-bin';
-import { COLLECTION, Registry } from './registry';
+import { Registry } from './registry';
 import { Timeline } from './timeline';
+import { Visits } from './visits';
 
 /**
  * - `off`: the plugin is not enabled; other adapters rule.
@@ -53,11 +59,16 @@ export interface Accepted {
  * of the main application, whose instance and database it always asks for anew.
  */
 export class AppService implements RunnerHost {
-  readonly registry = new Registry();
+  readonly registry = new Registry(() => this.changed());
   readonly claims = new Claims();
+  private readonly nudge = new ChangeNudge(() => tellPages(this.supervisor.apps.main, CHANGED));
+  readonly rows = new AppRows(this);
   readonly config: SupervisorConfig;
   readonly queue: BootQueue;
   readonly timeline = new Timeline(() => this.mainApp());
+  readonly visits = new Visits(() => this.mainApp());
+  readonly boots = new RecentBoots();
+  readonly heap = new HeapWatch(() => [...this.runners.values()].filter(({ state }) => state === 'running').length);
   readonly places: AppPlaces;
   readonly provisioner: DatabaseProvisioner;
   readonly copies: DatabaseCopies;
@@ -69,6 +80,7 @@ export class AppService implements RunnerHost {
   readonly versions = new AppVersions(() => this.mainApp().getPackageVersion(), readPackageVersion);
   readonly upgrades = new FleetUpgrade(this);
   readonly bin = new RecycleBin(this);
+  readonly descriptions = new AppDescriptions(this);
   readonly archives: Archives;
   readonly secretBox: SecretBox;
   private readonly runningListeners = new Set<(name: string) => void>();
@@ -170,6 +182,9 @@ export class AppService implements RunnerHost {
         .catch((error: unknown) => mainApp.log.warn(String(error), { module: 'app-supervisor' }));
       void this.copies.sweepTemplates();
       this.sleeper.start();
+      this.visits.start();
+      this.heap.start();
+      this.nudge.open();
       this.waker.start();
       this.bin.start();
       this.archives.start();
@@ -181,6 +196,9 @@ export class AppService implements RunnerHost {
   /** Keeps out of the way, and says why. */
   standAside(obstacle: AppError | undefined): void {
     this.sleeper.stop();
+    this.visits.stop();
+    this.heap.stop();
+    this.nudge.close();
     this.waker.stop();
     this.bin.stop();
     this.archives.stop();
@@ -225,38 +243,28 @@ export class AppService implements RunnerHost {
   }
 
   ownersAccount(name: string): Promise<AppSecrets['admin']> {
-    return this.fence.outside(() => readAccount(this.mainApp(), undefined, this.creations.get(name)));
+    return this.fence.outside(() => readAccount(this.mainApp(), undefined, this.rows.creations.get(name)));
   }
 
-  async markReady(name: string): Promise<void> {
-    // One that is being removed is made all the same: it may be restored.
-    const record = this.registry.find(name);
-    if (!record) return;
-    const { admin: _done, ...secrets } = this.secrets(record);
-    const patch = {
-      provisioning: { ...record.provisioning, step: undefined, readyAt: new Date().toISOString() },
-      secrets: this.secretBox.seal(name, secrets),
-      ...(record.startMode === 'manual' ? { stoppedAt: new Date() } : {}),
-    };
-    // The main application's connections are nobody else's work.
-    await this.fence.outside(() => this.writeRow(name, patch));
+  markReady(name: string): Promise<void> {
+    return this.rows.markReady(name);
   }
 
-  async noteProgress(name: string, progress: Partial<Provisioning>): Promise<void> {
-    const provisioning = { ...this.registry.find(name)?.provisioning, ...progress };
-    await this.fence.outside(() => this.writeRow(name, { provisioning }));
+  noteProgress(name: string, progress: Partial<Provisioning>): Promise<void> {
+    return this.rows.noteProgress(name, progress);
+  }
+
+  noteDue(name: string, at: number | undefined): Promise<void> {
+    return this.rows.noteDue(name, at);
+  }
+
+  writeRow(name: string, patch: Record<string, unknown>): Promise<void> {
+    return this.rows.write(name, patch);
   }
 
   async whileDown<T>(name: string, work: (record: AppRecord) => Promise<T>): Promise<T> {
     const runner = this.mustFind(name);
     return runner.whileDown(() => work(this.registry.get(name) as AppRecord));
-  }
-
-  /** Remembers when an application's own work is due (epoch milliseconds), across restarts; undefined means none. */
-  async noteDue(name: string, at: number | undefined): Promise<void> {
-    const nextDueAt = at === undefined ? undefined : new Date(at).toISOString();
-    const record = this.registry.get(name);
-    if (record && record.nextDueAt !== nextDueAt) await this.writeRow(name, { nextDueAt: nextDueAt ?? null }, true);
   }
 
   /** Whether the database of an application is ours to create; other plugins' kinds of connection are theirs. */
@@ -270,6 +278,8 @@ export class AppService implements RunnerHost {
   }
 
   tell(event: AppEvent): void {
+    this.boots.note(event);
+    this.changed();
     // The main application's connections are nobody else's work.
     this.fence.outside(() => this.timeline.tell(event));
   }
@@ -282,6 +292,17 @@ export class AppService implements RunnerHost {
     trackBelongings(app);
     app.on('afterDestroy', () => forgetGatewayLogger(app.name));
     this.fastStart.prepare(app, this.mainApp());
+  }
+
+  /** Whoever looks at the applications may want to look again. */
+  private changed(): void {
+    this.fence.outside(() => this.nudge.changed());
+  }
+
+  onChange(name: string, state?: AppState): void {
+    this.changed();
+    // What is not on its way up or at work rests, and is written down.
+    if (state === 'asleep' || state === 'stopped') this.fence.outside(() => void this.visits.flush(name));
   }
 
   onRunning(name: string): void {
@@ -303,23 +324,14 @@ export class AppService implements RunnerHost {
     if (!record) return undefined;
     let runner = this.runners.get(name);
     if (!runner) {
-      runner = new AppRunner(name, this, this.restingState(record));
+      runner = new AppRunner(name, this, this.descriptions.restingState(record));
       this.runners.set(name, runner);
     }
     return runner;
   }
 
-  /** What an application is while nothing of it is in memory. */
-  private restingState(record: AppRecord): AppState {
-    return record.stoppedAt || (record.startMode === 'manual' && isMade(record)) ? 'stopped' : 'asleep';
-  }
-
-  /** A record without a runner is not given one just for being looked at. */
   describe(name: string): AppCondition | undefined {
-    const record = this.registry.get(name);
-    if (!record) return undefined;
-    const condition = this.runners.get(name)?.describe() ?? { state: this.restingState(record), since: 0 };
-    return { ...condition, faults: this.faults.summary(name) };
+    return this.descriptions.condition(name);
   }
 
   statusOf(state: AppState): AppStatus {
@@ -328,26 +340,11 @@ export class AppService implements RunnerHost {
 
   /** A row as callers see it. */
   view(row: Record<string, unknown>): AppView {
-    const name = String(row.name);
-    const record = this.registry.find(name);
-    const ownSecret = record !== undefined && this.hasOwnSecret(record);
-    return viewOf(row, {
-      record,
-      condition: this.describe(name),
-      ownSecret,
-      awakeBecause: this.sleeper.awakeBecause(name),
-      lastActiveAt: this.runners.get(name)?.lastActiveAt,
-      purgeAt: record && this.bin.purgeTime(record),
-    });
+    return this.descriptions.view(row);
   }
 
-  private hasOwnSecret(record: AppRecord): boolean {
-    try {
-      return this.secrets(record).jwtSecret !== undefined;
-    } catch {
-      // It has secrets, though they cannot be read here.
-      return true;
-    }
+  faultsOf(name: string): AppCondition['faults'] {
+    return this.faults.summary(name);
   }
 
   // ---- the operator's actions ---------------------------------------------------------------------------------
@@ -391,6 +388,11 @@ export class AppService implements RunnerHost {
     return this.connections.lend(work, server);
   }
 
+  /** Writes down what is kept in memory for a moment. */
+  async flush(): Promise<void> {
+    await Promise.all([this.timeline.flush(), this.visits.flush()]);
+  }
+
   onUpgrading(name: string): void {
     this.mainApp().setMaintainingMessage(`upgrading application ${name}...`);
   }
@@ -404,13 +406,14 @@ export class AppService implements RunnerHost {
     // From here on there is nobody who could be woken.
     this.registry.clear();
     await Promise.all([...this.runners.values()].map((runner) => runner.stop('shutdown')));
-    await this.timeline.flush();
+    await this.flush();
     this.standAside(undefined);
   }
 
   /** The process ends: what waits for its boot does so in vain, what has begun may come to its end. */
   beginEnd(): void {
     this.ending = true;
+    this.nudge.close();
     this.queue.close(new AppError('APP_SHUTTING_DOWN'));
   }
 
@@ -435,6 +438,7 @@ export class AppService implements RunnerHost {
   async forget(name: string): Promise<void> {
     this.registry.delete(name);
     await this.release(name);
+    if (!this.registry.find(name)) this.visits.forget(name);
   }
 
   /** What the process holds of an application that is no longer in the registry. */
@@ -456,29 +460,6 @@ export class AppService implements RunnerHost {
     if (this.bin.isBusy(name)) throw new AppError('APP_REMOVING', { name });
     return runner;
   }
-
-  /**
-   * Writes columns of one row past the hooks, and the same into memory.
-   * @param silent whether the row goes on saying when it was last changed
-   */
-  async writeRow(name: string, patch: Record<string, unknown>, silent = false): Promise<void> {
-    if (!this.registry.find(name)) return;
-    const transaction = this.creations.get(name);
-    await this.mainApp()
-      .db.getModel(COLLECTION)
-      .update(patch, { where: { name }, hooks: false, silent, transaction: transaction as never });
-    const dates: Partial<AppRecord> = {};
-    for (const field of ['stoppedAt', 'nextDueAt', 'removedAt'] as const) {
-      const date = patch[field] as Date | string | null | undefined;
-      if (field in patch) dates[field] = date ? new Date(date).toISOString() : undefined;
-    }
-    // Read again: the row may have been changed or removed while this was written.
-    const latest = this.registry.find(name);
-    if (latest) this.registry.put({ ...latest, ...(patch as Partial<AppRecord>), ...dates });
-  }
-
-  /** Transactions in which rows are being created whose making is waited for: their rows are not visible outside. */
-  readonly creations = new Map<string, unknown>();
 
   databaseOptions(record: AppRecord): DatabaseOptions {
     return this.instanceOptions.database(record);

@@ -3,6 +3,8 @@ import type { AppRecord } from '../src/app-record';
 import type { AwakeReason } from '../src/policies/idle';
 import { APP_STATES, type AppCondition, type AppState } from '../src/app-state';
 import type { Journey } from '../src/events';
+import type { AppAddress } from '../src/app-address';
+import type { DatabasePlace } from '../src/database-options';
 import { redact } from './app-options';
 
 /** An application as callers see it: the row without its secrets, and what is computed. */
@@ -21,6 +23,10 @@ export interface AppView {
   awakeBecause: readonly AwakeReason[] | null;
   /** ISO time at which it was last used; null when it was not since the process started. */
   lastActiveAt: string | null;
+  /** ISO time of the last visitor's request, across restarts; null when it was never visited. */
+  lastVisitedAt: string | null;
+  address: AppAddress;
+  databasePlace: DatabasePlace;
   /** ISO time at which the first of its own work is due, as far as it is known; it is woken in time for it. */
   nextDueAt: string | null;
   /** What it threw where nobody caught it, since the process started; null when it did not. */
@@ -41,12 +47,15 @@ export interface AppKnowledge {
   awakeBecause?: readonly AwakeReason[];
   /** Epoch milliseconds; 0 for never. */
   lastActiveAt?: number;
+  lastVisitedAt: string | null;
+  address: AppAddress;
+  databasePlace: DatabasePlace;
   purgeAt?: string | null;
 }
 
 /** A row as callers see it, with what is known of the application at this moment. */
 export function viewOf(row: Record<string, unknown>, known: AppKnowledge): AppView {
-  const { record, condition, ownSecret, awakeBecause, lastActiveAt, purgeAt } = known;
+  const { record, condition, ownSecret, awakeBecause, lastActiveAt, lastVisitedAt, purgeAt } = known;
   const { secrets: _sealed, provisioning: _made, removal: _said, admin: _admin, adopt: _adopt, ...visible } = row;
   const { state, since, reason, lastError, retryAt, journey, faults }: AppCondition = condition ?? {
     state: record?.removedAt ? 'stopped' : 'asleep',
@@ -63,6 +72,9 @@ export function viewOf(row: Record<string, unknown>, known: AppKnowledge): AppVi
     journey: journey ?? null,
     awakeBecause: awakeBecause ?? null,
     lastActiveAt: lastActiveAt ? iso(lastActiveAt) : null,
+    lastVisitedAt,
+    address: known.address,
+    databasePlace: known.databasePlace,
     nextDueAt: record?.nextDueAt ?? null,
     removedAt: record?.removedAt ?? null,
     purgeAt: purgeAt ?? null,

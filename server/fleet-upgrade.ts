@@ -6,6 +6,7 @@ import { upgradeOrder, type UpgradeState, type UpgradeVerdict, type VersionChang
 import type { SupervisorConfig } from './config';
 import { locationOf, type DatabaseOptions } from './databases/location';
 import type { AppRunner } from './lifecycle/app-runner';
+import { inParallel } from './lifecycle/parallel';
 import type { LentServer } from './lifecycle/process-connections';
 import { assertNotNewer, type AppVersions } from './lifecycle/versions';
 
@@ -307,13 +308,4 @@ function publicError(name: string, error: unknown): AppError {
   return isAppError(error)
     ? error
     : new AppError('APP_BOOT_FAILED', { name, step: 'check', reason: 'see the log' }, error);
-}
-
-/** Does `work` for each, a few at a time, in order. `work` must not reject. */
-async function inParallel<T>(items: readonly T[], width: number, work: (item: T) => Promise<void>): Promise<void> {
-  const rest = items.values();
-  const lane = async () => {
-    for (const item of rest) await work(item);
-  };
-  await Promise.all(Array.from({ length: Math.min(width, items.length) }, lane));
 }

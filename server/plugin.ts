@@ -9,6 +9,8 @@ import { Registrar } from './registrar';
 import { bindCollection } from './registration';
 import { defineApplications } from './resources/applications';
 import { defineArchives } from './resources/archives';
+import { defineObservation } from './resources/observation';
+import { offerPermission, requirePermission } from './resources/permission';
 import { defineSupervisor, refuseApplications } from './resources/supervisor';
 import { closeDoors, joinSelectors, openDoors, welcomeAnew } from './routing/doors';
 
@@ -46,7 +48,9 @@ export class PluginAppSupervisor extends Plugin {
   override async load(): Promise<void> {
     const { app } = this;
     if (app.name !== 'main') return;
-    app.acl.registerSnippet({ name: 'pm.app-supervisor', actions: ['applications:*', 'appSupervisor:*'] });
+    offerPermission(app);
+    // Where the peer rules, the actions are the peer's.
+    if (!this.obstacle || !this.isRefusal(this.obstacle)) requirePermission(app);
     defineSupervisor(app, () => ({ version, service: this.service, obstacle: this.obstacle }));
     answerErrors(app, () => app);
     const { service } = this;
@@ -62,12 +66,13 @@ export class PluginAppSupervisor extends Plugin {
     const registrar = new Registrar(service);
     bindCollection(app, service, registrar);
     defineApplications(app, service, registrar);
+    defineObservation(app, service);
     defineArchives(app, service, registrar);
     // NocoBase awaits what these return, though their types do not say so.
     /* eslint-disable @typescript-eslint/no-misused-promises */
     app.on('afterStart', () => this.activate(service));
     app.on('afterUpgrade', () => service.upgradeEager());
-    app.on('beforeStop', () => service.timeline.flush());
+    app.on('beforeStop', () => service.flush());
     /* eslint-enable @typescript-eslint/no-misused-promises */
   }
 

@@ -10,6 +10,17 @@ import { canonicalHost } from './host-address';
 export const DB_CONN_TYPES = ['new_database', 'new_schema', 'new_connection'] as const;
 export type DbConnType = (typeof DB_CONN_TYPES)[number];
 
+/** Where an application keeps its data, in short and without secrets. */
+export interface DatabasePlace {
+  dialect: string;
+  /** One of `DB_CONN_TYPES`; other plugins may have ways of their own. */
+  type: string;
+  /** Of a server that was named for this application. */
+  host?: string;
+  database: string;
+  schema?: string;
+}
+
 /** The identifier rule of a database name that we create: what every server accepts without surprises. */
 export const DATABASE_NAME_PATTERN = /^[A-Za-z_][A-Za-z0-9_-]{0,62}$/;
 

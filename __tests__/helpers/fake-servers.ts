@@ -53,6 +53,39 @@ export function breakingForwarder(to: { host: string; port: number }, pieces: nu
   });
 }
 
+/** Another address of the same PostgreSQL, as of a pooler that calls one of its databases by a name of its own. */
+export function renamingForwarder(to: { host: string; port: number; database: string }, alias: string) {
+  return listen((socket) => {
+    const upstream = connect(to.port, to.host);
+    upstream.on('error', () => socket.destroy());
+    upstream.once('close', () => socket.destroy());
+    socket.once('close', () => upstream.destroy());
+    upstream.pipe(socket);
+    socket.once('data', (piece) => {
+      const text = piece.subarray(4).toString('latin1');
+      const begin = Buffer.from(text.replace(`\0database\0${alias}\0`, `\0database\0${to.database}\0`), 'latin1');
+      const length = Buffer.alloc(4);
+      length.writeInt32BE(begin.length + 4);
+      upstream.write(Buffer.concat([length, begin]));
+      socket.pipe(upstream);
+    });
+  });
+}
+
+/** Another address of the same PostgreSQL, behind which nobody hears a good-bye, and nobody says one. */
+export function deafForwarder(to: { host: string; port: number }): Promise<FakeServer> {
+  return listen((socket) => {
+    socket.allowHalfOpen = true;
+    const upstream = connect(to.port, to.host);
+    upstream.on('error', () => undefined);
+    upstream.pipe(socket, { end: false });
+    socket.once('close', () => upstream.destroy());
+    socket.on('data', (piece) => {
+      if (piece[0] !== 'X'.charCodeAt(0)) upstream.write(piece);
+    });
+  });
+}
+
 /** Takes every connection, and never says a word. */
 export function silentServer(): Promise<FakeServer> {
   return listen((socket) => socket.resume());

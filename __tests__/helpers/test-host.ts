@@ -67,7 +67,7 @@ export class TestHost {
       startHost(options: object): Promise<RunningHost>;
     };
     const folder = await mkdtemp(path.join(tmpdir(), 'app-supervisor-host-'));
-    const copied = !hostModule && rest.pluginEnabled !== false && (await installInto(folder));
+    const copied = !hostModule && rest.pluginEnabled !== false && !env?.DB_HOST && (await installInto(folder));
     const host = await startHost({
       dataDir: folder,
       database: copied ? DATABASE : `supervisor_test_${randomBytes(5).toString('hex')}`,

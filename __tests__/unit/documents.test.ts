@@ -1,6 +1,7 @@
 import { existsSync, readdirSync, readFileSync } from 'node:fs';
 import path from 'node:path';
 import swagger from '../../server/swagger';
+import { observationSchemas } from '../../server/swagger/observation';
 import { schemas } from '../../server/swagger/schemas';
 import { APP_STATES } from '../../src/app-state';
 import { ERROR_TABLE } from '../../src/errors';
@@ -88,11 +89,15 @@ describe('documents', () => {
   });
 
   it('describe every action in swagger and in the API document', () => {
-    const code = ['applications', 'archives'].map((file) => read(`server/resources/${file}.ts`)).join('\n');
+    const code = ['applications', 'observation', 'archives']
+      .map((file) => read(`server/resources/${file}.ts`))
+      .join('\n');
     const actions = namesIn(code, /^ {4}(\w+): (?:async \(ctx|perform\()/gm);
     expect(actions).toEqual(expect.arrayContaining(['list', 'create', 'start', 'export', 'import']));
     const paths = Object.keys((swagger as { paths: object }).paths).sort();
-    expect(paths).toEqual([...actions.map((action) => `/applications:${action}`), '/appSupervisor:info'].sort());
+    expect(paths).toEqual(
+      [...actions.map((action) => `/applications:${action}`), '/appSupervisor:info', '/appSupervisor:metrics'].sort(),
+    );
     const checks = namesIn(read('docs/api.md'), /^\| `(\w+)` +\| (?:the values|whether)/gm);
     expect(checks).toEqual([...PREFLIGHT_CHECKS].sort());
     for (const action of actions) expect(read('docs/api.md')).toContain(`\`${action}\``);
@@ -105,9 +110,12 @@ describe('documents', () => {
     const info = fieldsOf(read('server/resources/supervisor.ts'), 'ctx.body = {', '};');
     expect(view).toEqual(expect.arrayContaining(['state', 'ownSecret']));
     expect(info).toEqual(expect.arrayContaining(['version', 'state']));
+    const metrics = fieldsOf(read('server/supervisor-metrics.ts'), 'export interface SupervisorMetrics', '\n}');
     const { Application, SupervisorInfo } = schemas;
+    expect(metrics).toEqual(Object.keys(observationSchemas.SupervisorMetrics.properties).sort());
     expect(view.filter((field) => !(field in Application.properties))).toEqual([]);
     expect(info).toEqual(Object.keys(SupervisorInfo.properties).sort());
-    for (const field of [...view, ...info]) expect(read('docs/api.md')).toMatch(new RegExp(`\\b${field}\\b`));
+    for (const field of [...view, ...info, ...metrics])
+      expect(read('docs/api.md')).toMatch(new RegExp(`\\b${field}\\b`));
   });
 });

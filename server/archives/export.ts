@@ -12,14 +12,15 @@ import {
   type ArchiveManifest,
   type ArchivePart,
 } from '../../src/archive-manifest';
-import type { AppRecord } from '../../src/app-record';
+import { isMade, type AppRecord } from '../../src/app-record';
 import { AppError } from '../../src/errors';
 import type { StoredVersions } from '../../src/policies/upgrade-plan';
 import type { DumpTools } from '../databases/dump-tools';
 import type { Place } from '../databases/place';
 import { digestFile, writeArchive } from './archive-file';
 import type { ArchiveJob } from './archive-job';
-import { findKey, findUpload } from './uploads';
+import { findUpload } from '../lifecycle/upload-folders';
+import { findKey } from './uploads';
 import type { WorkFolder } from './work-folder';
 
 export interface ExportOrder {
@@ -32,7 +33,10 @@ export interface ExportOrder {
 }
 
 /** What is known before the work begins: whether it can be done at all. */
-export async function examineExport(tools: DumpTools, { name }: AppRecord, place: Place): Promise<StoredVersions> {
+export async function examineExport(tools: DumpTools, record: AppRecord, place: Place): Promise<StoredVersions> {
+  const { name } = record;
+  // Its first administrator may still have the password that everybody knows.
+  if (!isMade(record)) throw new AppError('APP_ARCHIVE_UNFIT', { reason: `"${name}" is not made yet` });
   const stored = await place.dialect.readVersions(place.inside, place.layout);
   if (!stored?.core) throw new AppError('APP_ARCHIVE_UNFIT', { reason: `"${name}" is not installed yet` });
   await tools.describe(place);
@@ -53,8 +57,13 @@ async function dumpDatabase({ place, tools, job, work, timeoutMs }: ExportOrder)
   const written = pipeline(output, createWriteStream(work.file(DATABASE_PART), { flags: 'wx', mode: 0o600 }));
   // Whoever fails first is told of; the other one ends with it.
   written.catch((error: Error) => output.destroy(error));
-  await tools.dump(place, output, { timeoutMs, signal: job.signal, folder: work.folder });
-  await written;
+  try {
+    await tools.dump(place, output, { timeoutMs, signal: job.signal, folder: work.folder });
+    await written;
+  } finally {
+    // Where the dump did not begin, nobody else closes the file.
+    output.destroy();
+  }
   return { name: DATABASE_PART, size, sha256: hash.digest('hex') };
 }
 

@@ -4,8 +4,9 @@ import { databaseKind } from '../../src/database-dialects';
 import { AppError } from '../../src/errors';
 import type { StoredVersions, UpgradeVerdict } from '../../src/policies/upgrade-plan';
 import type { DatabaseProvisioner } from '../databases/provisioner';
-import type { DumpTools, RenamedFile } from '../databases/dump-tools';
+import type { DumpTools } from '../databases/dump-tools';
 import type { Place } from '../databases/place';
+import { ownPath, ownUploads } from '../lifecycle/upload-folders';
 import type { OpenArchive } from './archive-file';
 import type { ArchiveJob } from './archive-job';
 import { placeKey, placeUpload } from './uploads';
@@ -87,15 +88,14 @@ async function placeFiles({ record, place, tools, archive, job, work }: ImportOr
   const key = manifest.parts.find(({ name }) => name === KEY_PART);
   const source = key && { part: key, source: () => archive.read(key, job.signal) };
   if (!(await placeKey(record.name, manifest.keySha256, source, work))) job.warn('encryption-key');
-  const renamed: RenamedFile[] = [];
+  const own = ownUploads(record);
+  if (!own) throw new Error('an import without a mark of its own');
   for (const part of files) {
     job.signal.throwIfAborted();
-    const newFilename = await placeUpload(part, archive.read(part, job.signal), work);
-    if (newFilename !== part.file.filename) renamed.push({ ...part.file, newFilename });
+    await placeUpload(own, part, archive.read(part, job.signal), work);
     job.advance(part.size);
   }
-  await tools.moveFiles(place, renamed);
-  if (renamed.length) job.warn('renamed-files');
+  await tools.moveFiles(place, (storageId, folder) => ownPath(own, storageId, folder));
   if (manifest.missingFiles) job.warn('missing-files');
 }
 

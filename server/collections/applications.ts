@@ -18,6 +18,9 @@ export default defineCollection({
     { type: 'string', name: 'cname', unique: true },
     { type: 'boolean', name: 'pinned' },
     { type: 'string', name: 'icon' },
+    // A data URI of 64 KB and more: longer than the plain text of MySQL.
+    { type: 'text', name: 'iconImage', length: 'medium' },
+    { type: 'boolean', name: 'hidden' },
     // Written by older plugins only; what callers see is computed.
     { type: 'string', name: 'status', defaultValue: 'pending' },
     { type: 'json', name: 'options' },
@@ -28,6 +31,7 @@ export default defineCollection({
     { type: 'boolean', name: 'keepAwake' },
     { type: 'string', name: 'onSchedule' },
     { type: 'date', name: 'nextDueAt' },
+    { type: 'date', name: 'lastVisitedAt' },
     { type: 'date', name: 'removedAt' },
     { type: 'json', name: 'removal', hidden: true },
     { type: 'json', name: 'provisioning', hidden: true },

@@ -1,6 +1,6 @@
 import { createHash } from 'node:crypto';
 import { isMade, type AppRecord } from '../../src/app-record';
-import { AppError, isAppError } from '../../src/errors';
+import { AppError, isAppError, type ErrorCode } from '../../src/errors';
 import {
   canonical,
   installedEnvironment,
@@ -15,9 +15,12 @@ import {
   type TemplateOwner,
 } from '../../src/policies/template-plan';
 import type { StoredVersions } from '../../src/policies/upgrade-plan';
+import { copyConnected } from './connected-copy';
 import type { DatabaseDialect, ServerAddress } from './dialect';
 import { locationOf, type DatabaseLocation, type DatabaseOptions } from './location';
+import type { ApplicationFiles } from './dump-tools';
 import { mainTarget, recordTarget, type MainPlace } from './ownership';
+import type { Place as DatabasePlace } from './place';
 import {
   copyPostgresDatabase,
   dropPostgresDraft,
@@ -25,17 +28,27 @@ import {
   readPostgresOwner,
   withPostgresTemplates,
 } from './postgres-copy';
+import { readPostgresFiles } from './postgres-files';
 
 /** What copies need of the process around them. */
 export interface CopiesHost {
   /** Whether new applications may come from templates, and how long a copy may take, as a part of a making. */
   config: { templates: boolean; bootTimeoutMs: number };
-  places: { dialect(): DatabaseDialect | undefined; server(): MainPlace };
+  places: {
+    dialect(): DatabaseDialect | undefined;
+    server(): MainPlace;
+    place(record: AppRecord): DatabasePlace;
+  };
   versions: { installedCore: string; isExactly(stored: StoredVersions): Promise<boolean> };
   supervisor: { logger: Record<'info' | 'warn', (message: string, details: object) => unknown> };
   mainApp(): { db: { options: object } };
   databaseOptions(record: AppRecord): DatabaseOptions;
 }
+
+/** Without these programs, PostgreSQL's own way of copying is the only one. */
+const NO_PROGRAM: ReadonlySet<ErrorCode> = new Set<ErrorCode>([
+  ...(['APP_DUMP_TOOL_MISSING', 'APP_DUMP_TOOL_OLD', 'APP_DUMP_UNSUPPORTED'] as const),
+]);
 
 /** A database of its own on the main application's server, marked as ours; anything else is installed, not copied. */
 interface Place {
@@ -198,9 +211,30 @@ export class DatabaseCopies {
     if (!place) throw new AppError('APP_CLONE_REFUSED', { name: source.name, reason: 'the copy has no database' });
     const { database, token } = place;
     const target = recordTarget(source, this.host.places.server());
+    const deadlineMs = this.host.config.bootTimeoutMs;
     await copyPostgresDatabase(this.host.places.server(), {
-      ...{ source: target.database, database, token, deadlineMs: this.host.config.bootTimeoutMs, assertCurrent },
+      ...{ source: target.database, database, token, deadlineMs, assertCurrent },
+      fill: (draft) => this.fillConnected(source, record, draft),
     });
+  }
+
+  /** @throws APP_DATABASE_SOURCE_BUSY where the programs for it are missing or too old */
+  private async fillConnected(source: AppRecord, record: AppRecord, draft: string): Promise<void> {
+    const [from, to] = [this.host.places.place(source), this.host.places.place(record)];
+    try {
+      const target = { ...to, database: draft, inside: { ...to.inside, database: draft } };
+      await copyConnected(from, target, this.host.config.bootTimeoutMs);
+    } catch (error) {
+      if (!isAppError(error) || !NO_PROGRAM.has(error.code)) throw error;
+      throw new AppError('APP_DATABASE_SOURCE_BUSY', { database: from.database }, error);
+    }
+    this.log('info', `"${record.name}" was copied from "${source.name}" while others were connected to it`);
+  }
+
+  /** What its rows say of its uploaded files, while it is down. */
+  filesOf(source: AppRecord): Promise<ApplicationFiles> {
+    const location = locationOf(this.host.databaseOptions(source));
+    return readPostgresFiles({ inside: this.counted(location), layout: location.layout });
   }
 
   // ---- pieces -------------------------------------------------------------------------------------------------------

@@ -105,6 +105,11 @@ export interface DatabaseDialect {
   drop(server: ServerAddress, database: string, token: string): Promise<void>;
   /** The versions that an instance keeps in its tables; undefined when nothing is installed there. One statement. */
   readVersions(server: ServerAddress, layout: TableLayout): Promise<StoredVersions | undefined>;
+  /**
+   * How many bytes the database takes, or the schema in it, with its indexes; undefined where there is none. Answers
+   * within a few seconds.
+   */
+  measure(server: ServerAddress, database: string, schema?: string): Promise<number | undefined>;
   /** An error of the driver as one of ours, without password or address in it. */
   explain(error: unknown, database?: string): AppError;
 }

@@ -203,6 +203,7 @@ export const mysqlDump: DumpTools = {
       throw new AppError('APP_ARCHIVE_UNFIT', { reason });
     }
     await findProgram('client', { maker: here.maker, version: parseEdition(from.tool).version });
+    if (!dump) return;
     const check = new ScriptCheck();
     check.resume();
     await pipeline(dump(), check).catch((error: unknown) => {

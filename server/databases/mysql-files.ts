@@ -1,12 +1,11 @@
 import type { ArchivedFile } from '../../src/archive-manifest';
-import { LOCAL_STORAGE, plainFile, type LocalStorage, type RenamedFile } from './dump-tools';
+import { LOCAL_STORAGE, plainFile, type ApplicationFiles, type LocalStorage } from './dump-tools';
 import { quoted, withSession, type MysqlSession } from './mysql-connection';
 import type { Place } from './place';
 
 interface FileTable {
   name: string;
   storageColumn: string;
-  hasUrl: boolean;
 }
 
 /** See the same of PostgreSQL: tables that hold files are told by their columns. */
@@ -22,7 +21,7 @@ async function fileTables(session: MysqlSession, { database, layout }: Place): P
   for (const { name, field } of rows) tables.set(name, (tables.get(name) ?? new Set()).add(field));
   return [...tables]
     .filter(([, columns]) => ['filename', 'path', storageColumn].every((column) => columns.has(column)))
-    .map(([name, columns]) => ({ name, storageColumn, hasUrl: columns.has('url') }));
+    .map(([name]) => ({ name, storageColumn }));
 }
 
 async function localStorages(session: MysqlSession, { database, layout }: Place): Promise<LocalStorage[]> {
@@ -41,7 +40,7 @@ async function localStorages(session: MysqlSession, { database, layout }: Place)
   return rows.map(({ id, root }) => (root && root !== 'null' ? { id, documentRoot: root } : { id }));
 }
 
-export async function readMysqlFiles(place: Place): Promise<{ storages: LocalStorage[]; files: ArchivedFile[] }> {
+export async function readMysqlFiles(place: Place): Promise<ApplicationFiles> {
   return withSession(place.inside, place.database, async (session) => {
     const storages = await localStorages(session, place);
     const ids = storages.map(({ id }) => id);
@@ -63,27 +62,48 @@ export async function readMysqlFiles(place: Place): Promise<{ storages: LocalSto
   });
 }
 
-export async function moveMysqlFiles(place: Place, renamed: readonly RenamedFile[]): Promise<void> {
+/** Of a storage's folder, or a file's: NocoBase takes slashes around it for nothing; told apart to the byte. */
+const PLAIN = `CAST(TRIM(BOTH '/' FROM COALESCE(path, '')) AS BINARY)`;
+const FOLDER = `TRIM(BOTH '/' FROM COALESCE(path, ''))`;
+
+export async function moveMysqlFiles(
+  place: Place,
+  moved: (storageId: string, folder: string) => string,
+): Promise<void> {
   await withSession(place.inside, place.database, async (session) => {
-    if (!(await localStorages(session, place)).length) return;
+    const ids = (await localStorages(session, place)).map(({ id }) => id);
+    if (!ids.length) return;
     await session.run('START TRANSACTION');
-    // A folder of the other machine means nothing here, and might be anybody's.
-    await session.rows(
-      `UPDATE ${quoted(`${place.layout.tablePrefix}storages`)} SET options = JSON_REMOVE(options, '$.documentRoot')
-        WHERE type = ? AND options IS NOT NULL`,
-      [LOCAL_STORAGE],
-    );
-    for (const { name, storageColumn, hasUrl } of renamed.length ? await fileTables(session, place) : []) {
-      const url = hasUrl ? ', url = REPLACE(url, ?, ?)' : '';
-      for (const { storageId, path, filename, newFilename } of renamed) {
-        await session.rows(
-          `UPDATE ${quoted(name)} SET filename = ?${url}
-            WHERE CAST(filename AS BINARY) = CAST(? AS BINARY) AND CAST(${quoted(storageColumn)} AS CHAR) = ?
-              AND CAST(TRIM(BOTH '/' FROM COALESCE(path, '')) AS BINARY) = CAST(? AS BINARY)`,
-          [newFilename, ...(hasUrl ? [filename, newFilename] : []), filename, storageId, path],
-        );
+    for (const { name, storageColumn } of await fileTables(session, place)) {
+      const storage = `CAST(${quoted(storageColumn)} AS CHAR)`;
+      const rows = await session.rows<{ id: string; folder: string }>(
+        `SELECT MIN(${storage}) AS id, MIN(${FOLDER}) AS folder FROM ${quoted(name)}
+          WHERE ${storage} IN (${ids.map(() => '?').join(', ')}) GROUP BY ${quoted(storageColumn)}, ${PLAIN}`,
+        ids,
+      );
+      for (const { id, folder } of rows) {
+        const sql = `UPDATE ${quoted(name)} SET path = ? WHERE ${storage} = ? AND ${PLAIN} = CAST(? AS BINARY)`;
+        await session.rows(sql, [moved(id, folder), id, folder]);
       }
     }
+    await moveStorages(session, place, moved);
     await session.run('COMMIT');
   });
+}
+
+/** A folder of the other machine means nothing here, and might be anybody's. */
+async function moveStorages(session: MysqlSession, { layout }: Place, moved: (id: string, folder: string) => string) {
+  const table = quoted(`${layout.tablePrefix}storages`);
+  const baseUrl = quoted(layout.underscored ? 'base_url' : 'baseUrl');
+  const rows = await session.rows<{ id: string; folder: string }>(
+    `SELECT CAST(id AS CHAR) AS id, ${FOLDER} AS folder FROM ${table} WHERE type = ?`,
+    [LOCAL_STORAGE],
+  );
+  for (const { id, folder } of rows) {
+    await session.rows(
+      `UPDATE ${table} SET path = ?, ${baseUrl} = ?,
+              options = JSON_SET(COALESCE(options, '{}'), '$.documentRoot', ?) WHERE CAST(id AS CHAR) = ?`,
+      [moved(id, folder), '/storage/uploads', 'storage/uploads', id],
+    );
+  }
 }

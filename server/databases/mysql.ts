@@ -12,6 +12,7 @@ import {
   inspectMysql,
   MAINTENANCE,
   MARK_TABLE,
+  measureMysql,
   surveyMysql,
   type FoundDatabase,
 } from './mysql-inspect';
@@ -137,6 +138,7 @@ function dialectNamed(name: 'mysql' | 'mariadb'): DatabaseDialect {
     encoding: ENCODING,
     survey: (server, database, schema) => surveyMysql(name, server, database, schema),
     identify: identifyMysql,
+    measure: measureMysql,
     inspect: inspectMysql,
     readVersions,
     explain: explainMysqlError,

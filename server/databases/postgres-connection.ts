@@ -1,3 +1,4 @@
+import type { Socket } from 'node:net';
 import { Client, type ClientConfig } from 'pg';
 import { AppError, isAppError } from '../../src/errors';
 import type { ServerAddress } from './dialect';
@@ -5,6 +6,7 @@ import { chainOf, isDiskFull } from './error-chain';
 
 const CONNECT_TIMEOUT_MS = 5_000;
 const QUERY_TIMEOUT_MS = 60_000;
+const GOODBYE_TIMEOUT_MS = 2_000;
 
 /** SQLSTATE and Node error codes, and what they mean to an administrator. https://www.postgresql.org/docs/current/errcodes-appendix.html */
 const UNREACHABLE = new Set([
@@ -68,6 +70,14 @@ async function connected<T>(server: ServerAddress, database: string, use: (clien
   } catch (error) {
     throw explainPostgresError(error, database);
   } finally {
-    await client.end().catch(() => undefined);
+    await hangUp(client);
   }
+}
+
+/** A server that hangs would not hear the good-bye, and the driver waits for its own. Never rejects. */
+async function hangUp(client: Client): Promise<void> {
+  const { stream } = (client as unknown as { connection: { stream: Socket } }).connection;
+  const timer = setTimeout(() => stream.destroy(), GOODBYE_TIMEOUT_MS);
+  await client.end().catch(() => undefined);
+  clearTimeout(timer);
 }

@@ -37,6 +37,8 @@ export interface CopyOrder {
   deadlineMs: number;
   /** Of a template: whether it is to be copied, by its mark. Without it, the source is copied as it is. */
   wanted?: (mark: TemplateMark) => Promise<boolean>;
+  /** Fills an empty database where the source cannot be copied, since somebody is connected to it. */
+  fill?: (draft: string) => Promise<void>;
   /** Asked when it is copied, which takes its time: throws where nobody waits for it any more. */
   assertCurrent: () => void;
 }
@@ -48,7 +50,7 @@ export interface CopyOrder {
  * @throws APP_DATABASE_EXISTS, APP_DATABASE_SOURCE_BUSY
  */
 export function copyPostgresDatabase(server: ServerAddress, order: CopyOrder): Promise<boolean> {
-  const { source, database, token, deadlineMs, wanted, assertCurrent } = order;
+  const { source, database, token, deadlineMs, wanted, fill, assertCurrent } = order;
   const work = async (client: Client) => {
     await limitStatements(client, deadlineMs);
     const there = await commentOf(client, database);
@@ -62,8 +64,12 @@ export function copyPostgresDatabase(server: ServerAddress, order: CopyOrder): P
     const draft = draftName(token);
     // An attempt that was cut off; nobody can tell of what it is a copy.
     await dropDraft(client, token);
-    await createFrom(client, source, draft);
     try {
+      await createFrom(client, source, draft).catch(async (error: unknown) => {
+        if (!fill || (error as { code?: unknown }).code !== 'APP_DATABASE_SOURCE_BUSY') throw error;
+        await createFrom(client, 'template0', draft);
+        await fill(draft);
+      });
       assertCurrent();
     } catch (error) {
       await dropIfThere(client, draft);

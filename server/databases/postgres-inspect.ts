@@ -1,5 +1,5 @@
 import type { Client } from 'pg';
-import { isAppError } from '../../src/errors';
+import { AppError, isAppError } from '../../src/errors';
 import type { DatabaseFinding, ServerAddress, ServerIdentity, Survey } from './dialect';
 import { withClient } from './postgres-connection';
 
@@ -7,6 +7,7 @@ import { withClient } from './postgres-connection';
 const NEEDED_VERSION = 10;
 export const ENCODING = 'UTF8';
 const SURVEY_TIMEOUT_MS = 5_000;
+const MEASURE_TIMEOUT_MS = 3_000;
 
 const OBJECTS = `pg_class c JOIN pg_namespace n ON n.oid = c.relnamespace
   WHERE c.relkind IN ('r', 'p', 'v', 'm', 'f') AND n.nspname <> 'information_schema' AND n.nspname !~ '^pg_'`;
@@ -78,17 +79,27 @@ async function rights(client: Client, schema: string) {
   );
 }
 
+/** A pooler may call a database by a name of its own; whose it is, nobody could tell by that. */
+async function assertNoAlias(client: Client, database: string): Promise<void> {
+  const { name } = await row<{ name: string }>(client, 'SELECT current_database() AS name');
+  if (name === database) return;
+  throw new AppError('APP_DATABASE_UNSUPPORTED', { reason: 'the server knows this database by another name' });
+}
+
 /** See `DatabaseDialect.survey`. The database itself is tried first: it says the most, and often it is there. */
 export async function surveyPostgres(server: ServerAddress, database: string, schema?: string): Promise<Survey> {
   const patient = { ...server, queryTimeoutMs: SURVEY_TIMEOUT_MS };
   try {
-    return await withClient(patient, database, async (client) => ({
-      ...(await surveyServer(client)),
-      databaseExists: true,
-      encoding: await encodingOf(client, database),
-      finding: await contents(client, schema),
-      ...(await rights(client, schema ?? 'public')),
-    }));
+    return await withClient(patient, database, async (client) => {
+      await assertNoAlias(client, database);
+      return {
+        ...(await surveyServer(client)),
+        databaseExists: true,
+        encoding: await encodingOf(client, database),
+        finding: await contents(client, schema),
+        ...(await rights(client, schema ?? 'public')),
+      };
+    });
   } catch (error) {
     if (!isAppError(error) || error.code !== 'APP_DATABASE_MISSING') throw error;
   }
@@ -105,4 +116,29 @@ export async function surveyPostgres(server: ServerAddress, database: string, sc
 
 export async function inspectSchema(server: ServerAddress, schema: string): Promise<DatabaseFinding> {
   return withClient(server, server.database, (client) => contents(client, schema));
+}
+
+/** See `DatabaseDialect.measure`. */
+export async function measurePostgres(
+  server: ServerAddress,
+  database: string,
+  schema?: string,
+): Promise<number | undefined> {
+  const patient = { ...server, queryTimeoutMs: MEASURE_TIMEOUT_MS };
+  const found = await withClient(patient, schema === undefined ? server.database : database, (client) =>
+    schema === undefined
+      ? row<{ bytes: string } | undefined>(
+          client,
+          'SELECT pg_database_size(oid)::text AS bytes FROM pg_database WHERE datname = $1',
+          [database],
+        )
+      : row<{ bytes: string } | undefined>(
+          client,
+          `SELECT coalesce(sum(pg_total_relation_size(c.oid)), 0)::text AS bytes
+             FROM pg_namespace n LEFT JOIN pg_class c ON c.relnamespace = n.oid AND c.relkind IN ('r', 'm')
+            WHERE n.nspname = $1 GROUP BY n.oid`,
+          [schema],
+        ),
+  );
+  return found && Number(found.bytes);
 }

@@ -3,7 +3,7 @@ import { AppError, isAppError } from '../../src/errors';
 import type { StoredPlugin } from '../../src/policies/upgrade-plan';
 import { marker } from './mark';
 import { codeOf, explainPostgresError, withClient } from './postgres-connection';
-import { ENCODING, identifyPostgres, surveyPostgres } from './postgres-inspect';
+import { ENCODING, identifyPostgres, measurePostgres, surveyPostgres } from './postgres-inspect';
 import { postgresSchemas } from './postgres-schema';
 import type { DatabaseDialect, DatabaseFinding, TableLayout } from './dialect';
 
@@ -84,6 +84,7 @@ export const postgresDialect: DatabaseDialect = {
   schemas: postgresSchemas,
   survey: surveyPostgres,
   identify: identifyPostgres,
+  measure: measurePostgres,
 
   async assertMayCreate(server) {
     await withClient(server, server.database, async (client) => {

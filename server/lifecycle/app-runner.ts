@@ -3,11 +3,11 @@ import { isMade } from '../../src/app-record';
 import { isLegalTransition, type AppCondition, type AppState } from '../../src/app-state';
 import { AppError } from '../../src/errors';
 import { SYSTEM, type Actor, type AppEvent } from '../../src/events';
-import { afterFailure, afterRunning, NO_FAILURES } from '../../src/policies/quarantine';
 import type { UpgradeVerdict } from '../../src/policies/upgrade-plan';
 import { upgradeApplication } from './boot';
 import { BootAttempts, isShutdown, type Attempt } from './boot-attempts';
 import type { BootPriority } from './boot-queue';
+import { Failures } from './failures';
 import { Flight, type Cut } from './flight';
 import { discard } from './instance-end';
 import { didUpgrade, JourneyLog } from './journey';
@@ -32,13 +32,12 @@ export class AppRunner {
   private coming?: Promise<void>;
   private underWay?: JourneyLog;
   private promote?: (priority: BootPriority) => void;
-  private history = NO_FAILURES;
+  private readonly failures: Failures;
   private readonly flight = new Flight();
   private readonly attempts: BootAttempts;
   private stops = 0;
   private starts = 0;
   private stopsSaid = 0;
-  private failure?: AppError;
   private announced = false;
   readonly room: WaitingRoom;
 
@@ -49,6 +48,7 @@ export class AppRunner {
   ) {
     this.condition.state = initial;
     this.attempts = new BootAttempts(name, host);
+    this.failures = new Failures(name, () => host.config.quarantine);
     this.room = new WaitingRoom(
       name,
       () => host.config,
@@ -335,11 +335,7 @@ export class AppRunner {
 
   /** The error that visitors get of an application that failed, until it may be tried again. */
   lastFailure(): AppError {
-    const { name, history } = this;
-    const { step } = this.attempts;
-    const last = this.failure ?? new AppError('APP_BOOT_FAILED', { name, step, reason: 'unknown' });
-    if (this.condition.state !== 'quarantined') return last;
-    return new AppError('APP_QUARANTINED', { name, failures: history.counted, step, code: last.code });
+    return this.failures.tell(this.condition.state === 'quarantined', this.attempts.step);
   }
 
   private instance(): Application | undefined {
@@ -424,13 +420,11 @@ export class AppRunner {
 
   /** Backoff, or quarantine when it was one failure too many; nobody else's application is concerned. */
   private async failed(failure: AppError, journey?: JourneyLog): Promise<void> {
-    const { config, supervisor } = this.host;
+    const { supervisor } = this.host;
     const { code, message } = failure;
     if (this.condition.state === 'stopped') return this.failedAtRest(failure, journey);
     const at = Date.now();
-    const { history, verdict } = afterFailure(this.history, code, config.quarantine, at, Math.random());
-    this.history = history;
-    this.failure = failure;
+    const verdict = this.failures.add(failure, at);
     const lastError = { code, message, step: this.attempts.step, at };
     const ended = journey?.end('failed', code);
     const details = { reason: code, lastError, ...(ended && { journey: ended }) };
@@ -465,7 +459,7 @@ export class AppRunner {
       }
     }
     await boot(host.record(name) ?? known, made);
-    this.failure = undefined;
+    this.failures.cameUp();
     this.enter('running', {});
     host.onRunning(name);
   }
@@ -484,9 +478,10 @@ export class AppRunner {
     }
     const { since, journey } = this.condition;
     const now = Date.now();
-    if (before === 'running') this.history = afterRunning(this.history, since, this.host.config.quarantine, now);
+    if (before === 'running') this.failures.ran(since, now);
     const lastError = state === 'running' ? undefined : this.condition.lastError;
     this.condition = { lastError, journey, ...details, state, since: before === state ? since : now };
+    this.host.onChange(this.name, state);
   }
 
   private tell(

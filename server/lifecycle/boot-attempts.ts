@@ -99,6 +99,7 @@ export class BootAttempts {
         assertCurrent();
         this.step = step;
         journey.enter(step);
+        host.onChange(name);
       },
       prepare: (app) => host.prepare(app),
     });

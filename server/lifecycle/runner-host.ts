@@ -1,5 +1,6 @@
 import type { Application, AppSupervisor } from '@nocobase/server';
 import type { AppRecord, Provisioning } from '../../src/app-record';
+import type { AppState } from '../../src/app-state';
 import type { AppEvent } from '../../src/events';
 import type { SupervisorConfig } from '../config';
 import type { DatabaseCopies } from '../databases/copies';
@@ -35,6 +36,8 @@ export interface RunnerHost {
   markReady(name: string): Promise<void>;
   /** Called after a state change; must not throw. */
   onRunning(name: string): void;
+  /** Its state changed, or what is under way of it came to another step; must not throw. */
+  onChange(name: string, state?: AppState): void;
   fence: FaultFence;
   /** Called with each constructed instance, before anything is loaded into it or connected. */
   prepare(app: Application): void;

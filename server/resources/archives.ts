@@ -9,7 +9,8 @@ import type { ArchiveJob } from '../archives/archive-job';
 import type { ImportWish } from '../archives/archives';
 import type { Registrar } from '../registrar';
 import { COLLECTION } from '../registry';
-import { CREATABLE_FIELDS, flag, given, pick, refuseUnlessActive, target, type Handler } from './applications';
+import { CREATABLE_FIELDS } from './applications';
+import { flag, given, pick, refuseUnlessActive, target, type Handler } from './call';
 import { receiveUpload } from './upload';
 
 /** An application from an archive has its users, and its database is made for it. */

@@ -1,8 +1,9 @@
 import type { Context } from '@nocobase/actions';
 import { AppSupervisor, type Application } from '@nocobase/server';
-import type { AppError } from '../../src/errors';
+import { AppError } from '../../src/errors';
 import type { AppService } from '../app-service';
 import { COLLECTION } from '../registry';
+import { readMetrics } from '../supervisor-metrics';
 
 /** The adapters in force and, where they are not ours, why. */
 export interface SupervisorInfo {
@@ -11,7 +12,10 @@ export interface SupervisorInfo {
   obstacle?: AppError;
 }
 
-/** `appSupervisor:info`: whether applications are managed here, and what to do when they are not. */
+/**
+ * `appSupervisor:info`: whether applications are managed here, and what to do when they are not; `appSupervisor:metrics`:
+ * what the process holds at this moment.
+ */
 export function defineSupervisor(app: Application, info: () => SupervisorInfo): void {
   app.resourceManager.define({
     name: 'appSupervisor',
@@ -30,6 +34,13 @@ export function defineSupervisor(app: Application, info: () => SupervisorInfo): 
           applications: service?.registry.size ?? 0,
           connections: (state === 'active' && service?.connections.snapshot(supervisor.getApps())) || null,
         };
+        await next();
+      },
+
+      metrics: async (ctx: Context, next: () => Promise<void>) => {
+        const { service, obstacle } = info();
+        if (obstacle || !service?.active) throw obstacle ?? new AppError('APP_SUPERVISOR_RESTART_REQUIRED');
+        ctx.body = readMetrics(service);
         await next();
       },
     },

@@ -186,9 +186,12 @@ export class FrontDoor {
   private async admit({ req, res, runner, needsApp }: Visit, next: Next): Promise<boolean> {
     if (!runner) return false;
     if (!needsApp) {
-      if (wantsPage(req)) runner.wake('prewarm', { kind: 'visitor', via: 'page' }).catch(() => undefined);
+      if (!wantsPage(req)) return false;
+      this.service.visits.note(runner.name, 0);
+      runner.wake('prewarm', { kind: 'visitor', via: 'page' }).catch(() => undefined);
       return false;
     }
+    this.service.visits.note(runner.name);
     whenOver(
       req,
       res,

@@ -136,6 +136,7 @@ export class SocketDoor {
     if (!runner || SILENT.has(type)) return;
     // A message of the application's own is a use of it.
     runner.touch();
+    this.service.visits.note(tab.app, 0);
     if (runner.state === 'running') return;
     if (tab.kept.length < MAX_KEPT && size <= MAX_KEPT_BYTES) tab.kept.push(message);
     runner.wake('visitor', { kind: 'visitor', via: 'socket' }).catch(() => {

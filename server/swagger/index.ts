@@ -1,6 +1,7 @@
 import { version } from '../../package.json';
 import { archivePaths, archiveSchemas } from './archives';
 import { answer, data, denied, error, filterByTk, json, query, tags, unknown, wait } from './pieces';
+import { bulkResults, observationPaths, observationSchemas, supervisorMetrics } from './observation';
 import { ref, schemas } from './schemas';
 
 const names = { type: 'array', items: { type: 'string' } };
@@ -16,18 +17,26 @@ const purge = query(
   'At once and for good, without a time in which it could be restored.',
 );
 
-const withEvents = {
-  allOf: [ref('Application'), { type: 'object', properties: { events: { type: 'array', items: ref('Event') } } }],
+/** Of one application, or of several at once. */
+const oneOrMany = {
+  ...query('filterByTk', { oneOf: [{ type: 'string' }, names] }, 'An ID, or a list of at most 200.'),
+  required: false,
 };
+const manyNames = { content: json({ type: 'object', properties: { names } }) };
 
 /** start, stop, restart: they answer with the application as it then is. */
 const operation = (summary: string) => ({
   post: {
     tags,
     summary,
-    parameters: [filterByTk, wait],
+    parameters: [oneOrMany, wait],
+    requestBody: manyNames,
     responses: {
-      200: answer('Accepted, or done with wait=true.', data(ref('Application'))),
+      200: answer(
+        'Accepted, or done with wait=true; of a list, what has become of each.',
+        data({ oneOf: [ref('Application'), bulkResults] }),
+      ),
+      400: error('More than 200 IDs, or none.'),
       409: error('It is being removed.'),
       503: error('With wait=true: it failed, and why.'),
       ...denied,
@@ -47,56 +56,7 @@ export default {
     { name: 'appSupervisor', description: 'The supervisor itself' },
   ],
   paths: {
-    '/applications:list': {
-      get: {
-        tags,
-        summary: 'List applications',
-        parameters: [
-          query('page', { type: 'integer', default: 1 }, 'Page, from 1.'),
-          query('pageSize', { type: 'integer', default: 20 }, 'Applications on a page.'),
-          query('filter', { type: 'string' }, 'Filter, as JSON.'),
-          query('removed', { type: 'boolean', default: false }, 'Those that were removed, and can be restored.'),
-          query('sort', { type: 'string' }, 'Fields to sort by; a leading "-" turns the order round.'),
-        ],
-        responses: {
-          200: answer('One page of applications.', {
-            type: 'object',
-            properties: { data: { type: 'array', items: ref('Application') }, meta: ref('ListMeta') },
-          }),
-          ...denied,
-        },
-      },
-    },
-    '/applications:get': {
-      get: {
-        tags,
-        summary: 'Get one application',
-        parameters: [filterByTk],
-        responses: {
-          200: answer('The application, with its latest events.', data(withEvents)),
-          ...denied,
-          ...unknown,
-        },
-      },
-    },
-    '/applications:events': {
-      get: {
-        tags,
-        summary: 'The timeline of an application, newest first, also after its removal',
-        parameters: [
-          filterByTk,
-          query('page', { type: 'integer', default: 1 }, 'Page, from 1.'),
-          query('pageSize', { type: 'integer', default: 20 }, 'Events on a page.'),
-        ],
-        responses: {
-          200: answer('One page of events.', {
-            type: 'object',
-            properties: { data: { type: 'array', items: ref('Event') }, meta: ref('ListMeta') },
-          }),
-          ...denied,
-        },
-      },
-    },
+    ...observationPaths,
     '/applications:create': {
       post: {
         tags,
@@ -166,9 +126,14 @@ export default {
         tags,
         summary: 'Remove an application',
         description: 'It is out of reach at once, and can be restored until it is purged.',
-        parameters: [filterByTk, dropDatabase, purge],
+        parameters: [oneOrMany, dropDatabase, purge],
+        requestBody: manyNames,
         responses: {
-          200: answer('Removed, or purged.', data(ref('Removed'))),
+          200: answer(
+            'Removed, or purged; of a list, what has become of each.',
+            data({ oneOf: [ref('Removed'), bulkResults] }),
+          ),
+          400: error('More than 200 IDs, or none.'),
           409: error('dropDatabase=true, and the database is not ours to drop; nothing was removed.'),
           ...denied,
           ...unknown,
@@ -248,6 +213,17 @@ export default {
         responses: { 200: answer('Its state.', data(ref('SupervisorInfo'))), ...denied },
       },
     },
+    '/appSupervisor:metrics': {
+      get: {
+        tags: ['appSupervisor'],
+        summary: 'What the supervisor holds at this moment, and the boots of the last hour',
+        responses: {
+          200: answer('The figures of this process.', data(supervisorMetrics)),
+          503: error('Applications are not managed here.'),
+          ...denied,
+        },
+      },
+    },
   },
-  components: { schemas: { ...schemas, ...archiveSchemas } },
+  components: { schemas: { ...schemas, ...observationSchemas, ...archiveSchemas } },
 };

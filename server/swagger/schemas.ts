@@ -4,13 +4,11 @@ import { DATABASE_KINDS } from '../../src/database-dialects';
 import { DB_CONN_TYPES } from '../../src/database-options';
 import { PREFLIGHT_CHECKS } from '../../src/preflight';
 import { APP_STATES } from '../../src/app-state';
-import { APP_EVENT_TYPES } from '../../src/events';
+import { ICON_TYPES, MAX_ICON_BYTES } from '../../src/icon-image';
 import { AWAKE_REASONS } from '../../src/policies/idle';
+import { address, budget, databasePlace, event, journey, text, time } from './shapes';
 
 export const ref = (name: keyof typeof schemas) => ({ $ref: `#/components/schemas/${name}` });
-
-const text = (description: string) => ({ type: 'string', description });
-const time = (description: string) => ({ type: 'string', format: 'date-time', description });
 
 const startMode = {
   type: 'string',
@@ -24,6 +22,12 @@ const changeable = {
   displayName: text('What people call it.'),
   cname: text('Custom domain: a host name, unique among all applications.'),
   icon: text('Name of its icon.'),
+  iconImage: {
+    type: 'string',
+    nullable: true,
+    description: `Its icon as a picture: a data URI in base64 of ${ICON_TYPES.join(', ')}, at most ${MAX_ICON_BYTES / 1024} KB.`,
+  },
+  hidden: { type: 'boolean', description: 'Not shown in the block of applications.' },
   pinned: { type: 'boolean', description: 'Shown in the application switcher.' },
   startMode,
   idleTimeout: {
@@ -81,67 +85,6 @@ const adopt = {
   type: 'boolean',
   default: false,
   description: 'Take in the application of NocoBase that the database holds, as it is.',
-};
-
-const actor = {
-  type: 'object',
-  description: 'Who or what made it happen.',
-  properties: {
-    kind: { type: 'string', enum: ['user', 'visitor', 'schedule', 'system'] },
-    id: { type: 'string', description: 'Of a user.' },
-    name: text('Of a user.'),
-    via: { type: 'string', enum: ['request', 'page', 'socket'], description: 'Of a visitor.' },
-  },
-};
-
-const journey = {
-  type: 'object',
-  nullable: true,
-  description: 'How it came up, or how far it came; times in milliseconds.',
-  properties: {
-    kind: { type: 'string', enum: ['wake', 'making', 'upgrade'] },
-    by: actor,
-    startedAt: { type: 'integer', description: 'Epoch milliseconds.' },
-    ms: { type: 'integer' },
-    outcome: { type: 'string', enum: ['pending', 'running', 'stopped', 'failed'] },
-    code: text('Of a failed one: a code of the documented table.'),
-    steps: {
-      type: 'array',
-      items: {
-        type: 'object',
-        properties: { step: text('Name of the step.'), at: { type: 'integer' }, ms: { type: 'integer' } },
-      },
-    },
-  },
-};
-
-const event = {
-  type: 'object',
-  properties: {
-    type: { type: 'string', enum: Object.keys(APP_EVENT_TYPES) },
-    at: time('When.'),
-    by: actor,
-    reason: text('Why.'),
-    message: text('What went wrong.'),
-    journey,
-  },
-};
-
-const budget = {
-  type: 'object',
-  properties: {
-    limit: { type: 'integer', description: 'How many there may be at most.' },
-    inUse: { type: 'integer', description: 'How many are open.' },
-    waiting: { type: 'integer', description: 'How many are waited for.' },
-    holders: {
-      type: 'object',
-      description: 'By application.',
-      additionalProperties: {
-        type: 'object',
-        properties: { inUse: { type: 'integer' }, waiting: { type: 'integer' } },
-      },
-    },
-  },
 };
 
 const administrator = (description: string) => ({
@@ -214,6 +157,9 @@ export const schemas = {
         description: 'Why it is not put to sleep; empty when it will be, null when it does not run.',
       },
       lastActiveAt: time('When it was last used, since the process started.'),
+      lastVisitedAt: time("The last visitor's request, across restarts; null when it was never visited."),
+      address,
+      databasePlace,
       removedAt: time('When it was removed; null while it is not.'),
       purgeAt: time('When a removed one is purged, and can no longer be restored.'),
       nextDueAt: time('When the first of its own work is due, as far as it is known.'),

@@ -1,6 +1,7 @@
 import '../../helpers/in-process-environment';
 import { existsSync, mkdirSync, readFileSync, rmSync, symlinkSync, writeFileSync } from 'node:fs';
 import path from 'node:path';
+import { ownUploads } from '../../../server/lifecycle/upload-folders';
 import { ArchiveWorld, GREETING, PLANTED, sha256, USERS, type Job } from '../../helpers/archive-world';
 import { databasesOf, knownServers, runSql, type KnownServer } from '../../helpers/database-servers';
 
@@ -92,12 +93,31 @@ function moving(main: KnownServer): void {
     const notes = await sql<{ n: number }>('SELECT count(*) AS n FROM notes', name);
     expect(Number(notes[0]?.n)).toBe(500);
 
-    const files = await sql<{ filename: string; url: string | null }>('SELECT filename, url FROM attachments', name);
-    const greeting = files.find(({ filename }) => filename.startsWith('greeting'))?.filename ?? '';
-    // The source's own file was there: it keeps it, and the new one has another name.
-    expect(greeting).toMatch(/^greeting-\w+-[0-9a-f]{12}\.txt$/);
-    expect(readFileSync(path.join(world.uploads(), greeting), 'utf8')).toBe(GREETING);
-    expect(world.allUploads()).toEqual([...before.uploads, ...files.map(({ filename }) => filename)].sort());
+    // The source keeps its files; those of the new one have the same names, in its own folder.
+    const filesOf = async (database: string) => {
+      const rows = await sql<{ file: string }>(
+        "SELECT CONCAT(path, '/', filename) AS file FROM attachments ORDER BY id",
+        database,
+      );
+      return rows.map(({ file }) => file);
+    };
+    const [files, sources] = [await filesOf(name), await filesOf(world.source)];
+    const folder = ownUploads(world.app.service.registry.get(name) as never);
+    expect(files.every((file) => file.startsWith(`${folder}/`))).toBe(true);
+    expect(files.map((file) => path.basename(file))).toEqual(sources.map((file) => path.basename(file)));
+    for (const list of [files, sources]) {
+      const greeting = list.find((file) => path.basename(file).startsWith('greeting')) as string;
+      expect(readFileSync(path.join(world.uploads(), greeting), 'utf8')).toBe(GREETING);
+    }
+    const added = world.allUploads().filter((file) => !before.uploads.includes(file));
+    expect(added.filter((file) => path.extname(file))).toEqual([...files].sort());
+    // New uploads go there, too.
+    const [storage] = await sql<{ path: string; root: string }>(
+      "SELECT path, JSON_UNQUOTE(JSON_EXTRACT(options, '$.documentRoot')) AS root FROM storages",
+      name,
+    );
+    expect(storage?.path.startsWith(`${folder}/`)).toBe(true);
+    expect(storage?.root).toBe('storage/uploads');
     expect(await checksums(world.sibling)).toEqual(before.tables);
     expect(world.outcome(await remove(name))).toEqual([200, undefined]);
     expect(await databasesOf(main, world.app.prefix)).toEqual(before.databases);

@@ -85,30 +85,15 @@ describeWithPostgres('the clone of an application', () => {
     const { host, port, user, password } = app.address;
     const holder = new Client({ host, port, user, password, database: 'postgres' });
     await holder.connect();
-    const copying = async () =>
-      (
-        await app.sql(
-          `SELECT 1 FROM pg_stat_activity WHERE query LIKE 'CREATE DATABASE%' AND position($1 IN query) > 0
-        AND state = 'active'`,
-          [source],
-        )
-      ).length > 0;
+    const copying = async () => {
+      const sql = `SELECT 1 FROM pg_stat_activity WHERE query LIKE 'CREATE DATABASE%' AND position($1 IN query) > 0`;
+      return (await app.sql(`${sql} AND state = 'active'`, [source])).length > 0;
+    };
     try {
       // The copy waits for this one's lock.
       await holder.query('BEGIN');
-      await holder.query(
-        `COMMENT ON DATABASE "${source}" IS ${holder.escapeLiteral(
-          String(
-            (
-              await app.sql<{ c: string }>(
-                "SELECT shobj_description(oid, 'pg_database') AS c FROM pg_database WHERE datname = $1",
-                [source],
-              )
-            )[0]?.c,
-          ),
-        )}`,
-      );
-      config.bootTimeoutMs = 2_000;
+      await holder.query(`COMMENT ON DATABASE "${source}" IS 'not for long'`);
+      config.bootTimeoutMs = 4_000;
       // Most of its time passes before its turn has come.
       let free: () => void = () => undefined;
       const busy = new Promise<void>((resolve) => {
@@ -116,7 +101,7 @@ describeWithPostgres('the clone of an application', () => {
       });
       const occupied = app.service.runner(source)?.whileDown(() => busy);
       expect((await clone({ name }, '')).status).toBe(200);
-      setTimeout(free, 1_200);
+      setTimeout(free, 2_000);
       await occupied;
       await app.until('it is copied', copying);
       await app.until('it is given up', () => Promise.resolve(state(name) === 'failed'));
@@ -195,22 +180,46 @@ describeWithPostgres('the clone of an application', () => {
     expect([await app.databases(), await app.sql('SELECT name FROM applications ORDER BY 1')]).toEqual(before);
   });
 
-  it('fails with a reason while others are connected to the original, and is taken up afterwards', async () => {
-    const { host, port, user, password } = app.address;
-    const other = new Client({ host, port, user, password, database: source });
-    await other.connect();
-    const name = fresh();
-    try {
+  describe('while others are connected to the original', () => {
+    const paths = process.env.PATH;
+    let other: Client;
+
+    beforeEach(async () => {
+      const { host, port, user, password } = app.address;
+      other = new Client({ host, port, user, password, database: source });
+      await other.connect();
+    });
+    afterEach(async () => {
+      process.env.PATH = paths;
+      await other.end().catch(() => undefined);
+    });
+
+    it('has its data as of one moment, by the programs of PostgreSQL', async () => {
+      // Nothing of what is not committed.
+      await other.query('BEGIN');
+      await other.query('INSERT INTO ledger SELECT * FROM ledger LIMIT 1');
+      const name = fresh();
+      const answer = await clone({ name });
+      expect([answer.status, state(name)]).toEqual([200, 'running']);
+      expect(await count('ledger', name)).toBe(1000);
+      expect(await signIn(app, name, ADMIN.username, ADMIN.password)).toEqual(expect.any(String));
+      expect((await whoIs(app, source, token)).status).toBe(200);
+      await app.service.bin.remove(name, { dropDatabase: true, purge: true });
+      expect(await app.databases()).not.toContain(name);
+    });
+
+    it('fails with a reason where these programs are missing, and is taken up afterwards', async () => {
+      process.env.PATH = '/nowhere';
+      const name = fresh();
       const answer = await clone({ name });
       expect(codeOf(answer)).toEqual([503, 'APP_DATABASE_SOURCE_BUSY']);
-    } finally {
       await other.end();
-    }
-    expect((await whoIs(app, source, token)).status).toBe(200);
-    await (
-      await app.service.start(name)
-    ).done;
-    expect(await count('ledger', name)).toBe(1000);
+      expect((await whoIs(app, source, token)).status).toBe(200);
+      await (
+        await app.service.start(name)
+      ).done;
+      expect(await count('ledger', name)).toBe(1000);
+    });
   });
 
   it('fails when the database breaks in the middle; the original comes back, and the clone is taken up', async () => {

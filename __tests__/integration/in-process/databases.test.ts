@@ -3,7 +3,16 @@ import { readdirSync, readFileSync } from 'node:fs';
 import path from 'node:path';
 import { Plugin } from '@nocobase/server';
 import fc from 'fast-check';
-import { foreignServer, forwarder, silentServer, suspiciousServer, type FakeServer } from '../../helpers/fake-servers';
+import { postgresDialect } from '../../../server/databases/postgres';
+import {
+  deafForwarder,
+  foreignServer,
+  forwarder,
+  renamingForwarder,
+  silentServer,
+  suspiciousServer,
+  type FakeServer,
+} from '../../helpers/fake-servers';
 import { describeWithPostgres, InProcessApp, OURS, providePlugin, SMALL } from '../../helpers/in-process-app';
 
 /** Where applications keep their data: three ways of connecting, what is refused before anything is written, adoption. */
@@ -229,6 +238,38 @@ describeWithPostgres('the database of an application', () => {
     expect(files.length).toBeGreaterThan(0);
     expect(files.filter((file) => readFileSync(path.join(logs, file), 'utf8').includes(planted))).toEqual([]);
   });
+
+  it("is no other one by a name that only a pooler's address knows", async () => {
+    const { host, port, user: username, password, database } = app.address;
+    const pooler = await renamingForwarder({ host, port, database }, 'alias');
+    const before = await traces();
+    try {
+      const where = { host: '127.0.0.1', port: pooler.port, username, password, database: 'alias' };
+      for (const more of [{}, { schema: 'guest' }]) {
+        const options = { dbConnType: 'new_connection', plugins, database: { ...where, ...more } };
+        expect(outcome(await create({ name: app.name('by_alias'), options, adopt: true }))).toEqual([
+          400,
+          'APP_DATABASE_UNSUPPORTED',
+        ]);
+      }
+      expect(await traces()).toEqual(before);
+    } finally {
+      await pooler.end();
+    }
+  });
+
+  it('is asked over a connection that ends, whatever its server does', async () => {
+    const { host, port, user: username, password, database } = app.address;
+    const deaf = await deafForwarder({ host, port });
+    try {
+      const started = Date.now();
+      const server = { host: '127.0.0.1', port: deaf.port, username, password, database };
+      expect(await postgresDialect.inspect(server, app.name('nowhere'))).toBe('absent');
+      expect(Date.now() - started).toBeLessThan(5_000);
+    } finally {
+      await deaf.end();
+    }
+  }, 10_000);
 
   it("is another application's as well by another address", async () => {
     const [owner, thief] = [app.name('owner'), app.name('thief')];

@@ -218,6 +218,26 @@ function conformance(server: KnownServer): void {
     await sql(`DROP DATABASE ${quoted(other)}`);
   });
 
+  it('says how large a database is', async () => {
+    const [name, token] = [fresh(), newToken()];
+    expect(await dialect.measure(address, name)).toBeUndefined();
+    await dialect.create(address, name, token);
+    const empty = (await dialect.measure(address, name)) ?? 0;
+    const long = isPostgres ? 'TEXT' : 'LONGTEXT';
+    await sql(`CREATE TABLE one (id INT PRIMARY KEY, content ${long})`, name);
+    // Of what cannot be compressed.
+    for (let id = 0; id < 20; id += 1) {
+      await sql(`INSERT INTO one VALUES (${id}, '${randomBytes(50_000).toString('hex')}')`, name);
+    }
+    await until(async () => expect((await dialect.measure(address, name)) ?? 0).toBeGreaterThan(empty + 1_000_000));
+    if (dialect.schemas) {
+      expect(await dialect.measure(address, name, 'public')).toBeGreaterThan(1_000_000);
+      expect(await dialect.measure(address, name, 'information_schema')).toBeLessThan(1_000_000);
+      expect(await dialect.measure(address, name, 'nobody')).toBeUndefined();
+    }
+    await dialect.drop(address, name, token);
+  });
+
   it('refuses a schema where there are none', async () => {
     if (dialect.schemas) return;
     const error = await refusal(dialect.survey(address, fresh(), 'crm'));

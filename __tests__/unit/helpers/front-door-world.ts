@@ -91,6 +91,7 @@ export function open(phase: ServicePhase = 'active', env: Record<string, string>
     registry: { has: (name: string) => runners.has(name), byDomain: () => undefined },
     runner: jest.fn((name: string) => runners.get(name)),
     mainIsUp: () => up,
+    visits: { note: jest.fn() },
   };
   const door = new FrontDoor(service as unknown as AppService, new Router(service as unknown as AppService));
   const mainStarts = () => {

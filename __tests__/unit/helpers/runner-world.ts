@@ -176,6 +176,7 @@ export class RunnerWorld {
       ownersAccount: () => Promise.resolve(undefined),
       onRunning: (name: string) => void this.running.push(name),
       prepare: () => undefined,
+      onChange: () => undefined,
       tell: (event: AppEvent) => void this.events.push(event),
       fence: this.fence,
     } as unknown as RunnerHost;

@@ -1,0 +1,54 @@
+import { setFlagsFromString } from 'node:v8';
+import { runInNewContext } from 'node:vm';
+import { HeapWatch } from '../../server/metrics/heap-watch';
+
+setFlagsFromString('--expose-gc');
+const collect = runInNewContext('gc') as () => void;
+
+const MB = 2 ** 20;
+
+describe('the watch over the heap', () => {
+  let [running, heapUsed, looks] = [0, 0, 0];
+  const watch = new HeapWatch(() => {
+    looks += 1;
+    return running;
+  });
+
+  beforeAll(() => {
+    // What else is in this heap is nobody's business here.
+    const real = process.memoryUsage();
+    jest.spyOn(process, 'memoryUsage').mockImplementation(() => ({ ...real, heapUsed }));
+  });
+
+  afterAll(() => {
+    watch.stop();
+    jest.restoreAllMocks();
+  });
+
+  /** Node tells of a collection a moment later. */
+  const collectWith = async (applications: number, bytes: number) => {
+    [running, heapUsed] = [applications, bytes];
+    const before = looks;
+    collect();
+    for (let waited = 0; looks === before && waited < 5_000; waited += 20) {
+      await new Promise((resolve) => setTimeout(resolve, 20));
+    }
+    expect(looks).toBeGreaterThan(before);
+  };
+
+  it('looks after each full collection, and tells what one application takes', async () => {
+    watch.start();
+    await collectWith(0, 250 * MB);
+    expect(watch.share).toBeNull();
+    await collectWith(4, 274 * MB);
+    expect(watch.share).toBe(6 * MB);
+  });
+
+  it('looks no longer when it is over', async () => {
+    watch.stop();
+    const before = looks;
+    collect();
+    await new Promise((resolve) => setTimeout(resolve, 100));
+    expect(looks).toBe(before);
+  });
+});

@@ -1,0 +1,34 @@
+import { mkdtemp, rm } from 'node:fs/promises';
+import { tmpdir } from 'node:os';
+import path from 'node:path';
+import { PassThrough } from 'node:stream';
+import type { Place } from './place';
+import { postgresDump } from './postgres-dump';
+
+/**
+ * Fills an empty database with the contents of another one, as they are at one moment, while others go on working
+ * there: from `pg_dump` straight into `pg_restore`. All of it or nothing.
+ * @throws APP_DUMP_TOOL_MISSING, APP_DUMP_TOOL_OLD, APP_DUMP_UNSUPPORTED, APP_DUMP_FAILED, APP_DUMP_TIMEOUT
+ */
+export async function copyConnected(source: Place, target: Place, timeoutMs: number): Promise<void> {
+  const from = { dialect: source.dialect.name, ...(await postgresDump.describe(source)) };
+  await postgresDump.assertCanRestore(target, from);
+  const folder = await mkdtemp(path.join(tmpdir(), 'app-supervisor-copy-'));
+  const ended = new AbortController();
+  const run = { timeoutMs, signal: ended.signal, folder };
+  const between = new PassThrough();
+  try {
+    const [dumped, restored] = await Promise.allSettled(
+      [postgresDump.dump(source, between, run), postgresDump.restore(target, from, between, run)].map((program) =>
+        program.catch((error: unknown) => {
+          // The other one has nothing to go on with; the first failure is the one to tell.
+          ended.abort(error);
+          throw ended.signal.reason;
+        }),
+      ),
+    );
+    for (const end of [dumped, restored]) if (end?.status === 'rejected') throw end.reason;
+  } finally {
+    await rm(folder, { recursive: true, force: true });
+  }
+}

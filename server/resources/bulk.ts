@@ -1,0 +1,52 @@
+import type { Context } from '@nocobase/actions';
+import type { Application } from '@nocobase/server';
+import { isPlainObject } from '../../src/app-record';
+import { AppError, ERROR_TABLE, isAppError, type ErrorCode } from '../../src/errors';
+import { translate } from '../error-answers';
+import { inParallel } from '../lifecycle/parallel';
+import { targets } from './call';
+
+const MAX_NAMES = 200;
+
+/** What has become of one application of several. */
+export type BulkResult =
+  { name: string; ok: true; application: unknown } | { name: string; ok: false; code: ErrorCode; message: string };
+
+/**
+ * The applications of a call that names them as a list, if only of one; undefined for a call that is for one alone.
+ * @throws APP_VALUE_INVALID
+ */
+export function several(ctx: Context): string[] | undefined {
+  const { filterByTk, values } = ctx.action.params as { filterByTk?: unknown; values?: unknown };
+  const named = filterByTk ?? (isPlainObject(values) ? values.names : undefined);
+  if (typeof filterByTk === 'string' || named === undefined || named === null) return undefined;
+  const names = targets(ctx) ?? [];
+  if (names.length > 0 && names.length <= MAX_NAMES) return names;
+  throw new AppError('APP_VALUE_INVALID', { field: 'names', reason: `give 1 to ${MAX_NAMES} IDs` });
+}
+
+/**
+ * Does the same with each of several applications, and tells of each what has become of it; none stops another.
+ * @param width how many at a time
+ * @param act answers with what a call for this one alone would answer
+ */
+export async function withEach(
+  app: Application,
+  ctx: Context,
+  names: readonly string[],
+  width: number,
+  act: (name: string) => Promise<unknown>,
+): Promise<{ results: BulkResult[] }> {
+  const language = (ctx.i18n as { language?: string } | undefined)?.language;
+  const done = new Map<string, BulkResult>();
+  await inParallel(names, width, async (name) => {
+    try {
+      done.set(name, { name, ok: true, application: await act(name) });
+    } catch (thrown) {
+      if (!isAppError(thrown)) app.log.error(String(thrown), { module: 'app-supervisor', application: name });
+      const { code, params } = isAppError(thrown) ? thrown : new AppError('APP_UNEXPECTED');
+      done.set(name, { name, ok: false, code, message: translate(app, ERROR_TABLE[code].message, params, language) });
+    }
+  });
+  return { results: names.flatMap((name) => done.get(name) ?? []) };
+}

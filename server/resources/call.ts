@@ -1,0 +1,103 @@
+import type { Context } from '@nocobase/actions';
+import type { Application } from '@nocobase/server';
+import { isPlainObject } from '../../src/app-record';
+import { AppError } from '../../src/errors';
+import { redact } from '../app-options';
+import type { AppService } from '../app-service';
+import type { AppView } from '../app-view';
+import { COLLECTION } from '../registry';
+
+/** What the actions have in common: reading what a caller gives, and answering with an application. */
+
+export type Handler = (ctx: Context, next: () => Promise<void>) => Promise<void>;
+
+export function flag(value: unknown): boolean {
+  return value === true || value === 'true' || value === '1' || value === 1;
+}
+
+export function positive(value: unknown, fallback: number, max: number): number {
+  const number = Number(value ?? fallback);
+  return Number.isSafeInteger(number) && number > 0 ? Math.min(number, max) : fallback;
+}
+
+export function pick(values: unknown, fields: readonly string[]): Record<string, unknown> {
+  const given = isPlainObject(values) ? values : {};
+  return Object.fromEntries(fields.filter((field) => field in given).map((field) => [field, given[field]]));
+}
+
+const GIVEN = Symbol('values of an application as the caller gave them');
+
+/** The values that the caller gave; what NocoBase holds of them, and logs, is without secrets. */
+export function given(ctx: Context): unknown {
+  const state = ctx.state as Record<symbol, unknown>;
+  return GIVEN in state ? state[GIVEN] : ctx.action.params.values;
+}
+
+/** Before anything else may refuse and log the call: NocoBase writes the values of every action into its request log. */
+export async function concealSecrets(ctx: Context, next: () => Promise<void>): Promise<void> {
+  const { action } = ctx;
+  if (action?.resourceName === COLLECTION && action.params?.values !== undefined) {
+    (ctx.state as Record<symbol, unknown>)[GIVEN] = action.params.values as unknown;
+    const clean = redact(action.params.values);
+    // Nobody needs to read a picture in a log.
+    action.params.values = isPlainObject(clean) && clean.iconImage ? { ...clean, iconImage: '…' } : clean;
+  }
+  await next();
+}
+
+/** NocoBase lets nobody destroy without a filter; what the body names is one. */
+export async function nameTargets(ctx: Context, next: () => Promise<void>): Promise<void> {
+  const { action } = ctx;
+  if (action?.resourceName === COLLECTION && action.actionName === 'destroy') {
+    const { filterByTk, values } = action.params as { filterByTk?: unknown; values?: unknown };
+    if (filterByTk === undefined && isPlainObject(values) && 'names' in values) {
+      action.params.filterByTk = Array.isArray(values.names) ? values.names : [values.names];
+    }
+  }
+  await next();
+}
+
+/** The one application that an action is for. @throws APP_NOT_FOUND */
+export function target(ctx: Context): string {
+  const key = ctx.action.params.filterByTk;
+  if (typeof key === 'string' && key !== '') return key;
+  throw new AppError('APP_NOT_FOUND', { name: typeof key === 'string' ? key : typeof key });
+}
+
+/** A list of words: an array, what a long one becomes in a query, or text with commas. @throws APP_VALUE_INVALID */
+export function texts(value: unknown, field: string): string[] | undefined {
+  if (value === undefined || value === null || value === '') return undefined;
+  const given: unknown[] = Array.isArray(value)
+    ? value
+    : isPlainObject(value)
+      ? Object.values(value)
+      : typeof value === 'string'
+        ? value.split(',').map((item) => item.trim())
+        : [value];
+  const list = given.filter((item): item is string => typeof item === 'string' && item !== '');
+  if (list.length !== given.length) throw new AppError('APP_VALUE_INVALID', { field, reason: 'it must be a list' });
+  return [...new Set(list)];
+}
+
+/** The applications that a call names, one or many; undefined when it names none. @throws APP_VALUE_INVALID */
+export function targets(ctx: Context): string[] | undefined {
+  const { filterByTk, values } = ctx.action.params as { filterByTk?: unknown; values?: unknown };
+  const named = filterByTk ?? (isPlainObject(values) ? values.names : undefined);
+  return texts(typeof named === 'string' && named !== '' ? [named] : named, 'names');
+}
+
+export function refuseUnlessActive(service: AppService, handler: Handler): Handler {
+  return async (ctx, next) => {
+    if (!service.active) throw service.obstacle ?? new AppError('APP_SUPERVISOR_RESTART_REQUIRED');
+    await handler(ctx, next);
+  };
+}
+
+/** The application as it is. @throws APP_NOT_FOUND */
+export async function show(app: Application, service: AppService, name: string): Promise<AppView> {
+  const row = service.registry.has(name)
+    ? ((await app.db.getRepository(COLLECTION).findOne({ filterByTk: name })) as { toJSON(): object } | null)
+    : null;
+  if (!row) throw new AppError('APP_NOT_FOUND', { name });
+  return service.view(row.toJSON() as Record<string, unknown>);
+}

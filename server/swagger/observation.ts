@@ -1,0 +1,222 @@
+import { APP_STATES } from '../../src/app-state';
+import { answer, data, denied, filterByTk, query, tags, unknown } from './pieces';
+import { ref } from './schemas';
+import { address, databasePlace, journey, text, time } from './shapes';
+
+const limit = { type: 'integer', nullable: true, description: 'Null for none.' };
+
+const refTo = (name: keyof typeof observationSchemas) => ({ $ref: `#/components/schemas/${name}` });
+
+export const observationSchemas = {
+  Details: {
+    type: 'object',
+    properties: {
+      name: text('Its ID.'),
+      version: {
+        type: 'object',
+        properties: {
+          core: { type: 'string', nullable: true, description: "NocoBase's version in its database." },
+          installedCore: text("NocoBase's version here."),
+        },
+      },
+      database: {
+        ...databasePlace,
+        properties: { ...databasePlace.properties, bytes: { type: 'integer', nullable: true } },
+      },
+      memory: {
+        type: 'object',
+        properties: {
+          estimateBytes: {
+            type: 'integer',
+            nullable: true,
+            description: 'Its even share in the memory that all running applications take together.',
+          },
+        },
+      },
+      traffic: {
+        type: 'object',
+        properties: { requests: { type: 'integer' }, since: time('Since when they are counted.') },
+      },
+      lastVisitedAt: time("The last visitor's request; null when it was never visited."),
+      address,
+      journey,
+    },
+  },
+  Log: {
+    type: 'object',
+    properties: {
+      available: { type: 'boolean', description: 'False where NocoBase writes no log files.' },
+      rows: {
+        type: 'array',
+        items: {
+          type: 'object',
+          properties: {
+            at: { ...time('When; null where that cannot be read.'), nullable: true },
+            level: { type: 'string', enum: ['trace', 'debug', 'info', 'warn', 'error'] },
+            message: text('What happened, without what looks like a secret.'),
+          },
+        },
+      },
+    },
+  },
+  SupervisorMetrics: {
+    type: 'object',
+    properties: {
+      at: time('When it was read.'),
+      applications: {
+        type: 'object',
+        properties: { total: { type: 'integer' }, states: { $ref: '#/components/schemas/StateCounts' } },
+      },
+      running: { type: 'object', properties: { count: { type: 'integer' }, limit } },
+      memory: {
+        type: 'object',
+        description: 'In bytes; the limit is that of rss.',
+        properties: { heapUsed: { type: 'integer' }, rss: { type: 'integer' }, limit },
+      },
+      connections: {
+        type: 'object',
+        nullable: true,
+        description: "To the main application's database server.",
+        properties: { used: { type: 'integer' }, limit: { type: 'integer' } },
+      },
+      queue: {
+        type: 'object',
+        properties: {
+          waiting: { type: 'integer', description: 'Boots that wait for a place.' },
+          booting: { type: 'integer', description: 'Boots that have one.' },
+          concurrency: { type: 'integer', description: 'How many places there are.' },
+        },
+      },
+      boots: {
+        type: 'array',
+        description: 'That ended in the last hour, at most 500, the earliest first.',
+        items: {
+          type: 'object',
+          properties: {
+            at: time('When it began.'),
+            application: text('Its ID.'),
+            kind: { type: 'string', enum: ['wake', 'making'] },
+            ms: { type: 'integer' },
+            outcome: { type: 'string', enum: ['running', 'stopped', 'failed'] },
+          },
+        },
+      },
+    },
+  },
+  BulkResults: {
+    type: 'object',
+    properties: {
+      results: {
+        type: 'array',
+        items: {
+          type: 'object',
+          properties: {
+            name: text('Its ID.'),
+            ok: { type: 'boolean' },
+            application: { type: 'object', description: 'What a call for this one alone answers; where it is ok.' },
+            code: text('A code of the documented table, where it is not.'),
+            message: text('What went wrong and what to do.'),
+          },
+        },
+      },
+    },
+  },
+  StateCounts: {
+    type: 'object',
+    description: 'How many of all that match the search are in which state; removed ones do not count.',
+    properties: Object.fromEntries(Object.keys(APP_STATES).map((state) => [state, { type: 'integer' }])),
+  },
+};
+
+export const supervisorMetrics = refTo('SupervisorMetrics');
+export const bulkResults = refTo('BulkResults');
+
+const withEvents = {
+  allOf: [ref('Application'), { type: 'object', properties: { events: { type: 'array', items: ref('Event') } } }],
+};
+
+export const observationPaths = {
+  '/applications:list': {
+    get: {
+      tags,
+      summary: 'List applications',
+      parameters: [
+        query('page', { type: 'integer', default: 1 }, 'Page, from 1.'),
+        query('pageSize', { type: 'integer', default: 20 }, 'Applications on a page.'),
+        query('filter', { type: 'string' }, 'Filter, as JSON.'),
+        query('removed', { type: 'boolean', default: false }, 'Those that were removed, and can be restored.'),
+        query('search', { type: 'string' }, 'In the ID, the name and the domain.'),
+        query('state', { type: 'string' }, 'One state, or several with commas; the parameter may be repeated, too.'),
+        query('sort', { type: 'string' }, 'Fields to sort by; a leading "-" turns the order round.'),
+      ],
+      responses: {
+        200: answer('One page of applications.', {
+          type: 'object',
+          properties: {
+            data: { type: 'array', items: ref('Application') },
+            meta: { allOf: [ref('ListMeta'), { type: 'object', properties: { states: refTo('StateCounts') } }] },
+          },
+        }),
+        ...denied,
+      },
+    },
+  },
+  '/applications:get': {
+    get: {
+      tags,
+      summary: 'Get one application',
+      parameters: [filterByTk],
+      responses: {
+        200: answer('The application, with its latest events.', data(withEvents)),
+        ...denied,
+        ...unknown,
+      },
+    },
+  },
+  '/applications:details': {
+    get: {
+      tags,
+      summary: 'One application, looked at closely',
+      description: 'Asks its database server, for some seconds at most; the application is not woken.',
+      parameters: [filterByTk],
+      responses: {
+        200: answer('What is known of it; null stands for what cannot be known.', data(refTo('Details'))),
+        ...denied,
+        ...unknown,
+      },
+    },
+  },
+  '/applications:logs': {
+    get: {
+      tags,
+      summary: 'The end of the log of an application, newest last',
+      parameters: [
+        filterByTk,
+        query('lines', { type: 'integer', default: 200, maximum: 1000 }, 'How many entries at most.'),
+      ],
+      responses: {
+        200: answer('Its latest entries, without secrets.', data(refTo('Log'))),
+        ...denied,
+        ...unknown,
+      },
+    },
+  },
+  '/applications:events': {
+    get: {
+      tags,
+      summary: 'The timeline of an application, newest first, also after its removal',
+      parameters: [
+        filterByTk,
+        query('page', { type: 'integer', default: 1 }, 'Page, from 1.'),
+        query('pageSize', { type: 'integer', default: 20 }, 'Events on a page.'),
+      ],
+      responses: {
+        200: answer('One page of events.', {
+          type: 'object',
+          properties: { data: { type: 'array', items: ref('Event') }, meta: ref('ListMeta') },
+        }),
+        ...denied,
+      },
+    },
+  },
+};

@@ -1,0 +1,93 @@
+import { DB_CONN_TYPES } from '../../src/database-options';
+import { APP_EVENT_TYPES } from '../../src/events';
+
+/** Shapes that several descriptions have in common. */
+
+export const text = (description: string) => ({ type: 'string', description });
+export const time = (description: string) => ({ type: 'string', format: 'date-time', description });
+
+export const actor = {
+  type: 'object',
+  description: 'Who or what made it happen.',
+  properties: {
+    kind: { type: 'string', enum: ['user', 'visitor', 'schedule', 'system'] },
+    id: { type: 'string', description: 'Of a user.' },
+    name: text('Of a user.'),
+    via: { type: 'string', enum: ['request', 'page', 'socket'], description: 'Of a visitor.' },
+  },
+};
+
+export const journey = {
+  type: 'object',
+  nullable: true,
+  description: 'How it came up, or how far it came; times in milliseconds.',
+  properties: {
+    kind: { type: 'string', enum: ['wake', 'making', 'upgrade'] },
+    by: actor,
+    startedAt: { type: 'integer', description: 'Epoch milliseconds.' },
+    ms: { type: 'integer' },
+    outcome: { type: 'string', enum: ['pending', 'running', 'stopped', 'failed'] },
+    code: text('Of a failed one: a code of the documented table.'),
+    steps: {
+      type: 'array',
+      items: {
+        type: 'object',
+        properties: { step: text('Name of the step.'), at: { type: 'integer' }, ms: { type: 'integer' } },
+      },
+    },
+  },
+};
+
+export const event = {
+  type: 'object',
+  properties: {
+    type: { type: 'string', enum: Object.keys(APP_EVENT_TYPES) },
+    at: time('When.'),
+    by: actor,
+    reason: text('Why.'),
+    message: text('What went wrong.'),
+    journey,
+  },
+};
+
+export const budget = {
+  type: 'object',
+  properties: {
+    limit: { type: 'integer', description: 'How many there may be at most.' },
+    inUse: { type: 'integer', description: 'How many are open.' },
+    waiting: { type: 'integer', description: 'How many are waited for.' },
+    holders: {
+      type: 'object',
+      description: 'By application.',
+      additionalProperties: {
+        type: 'object',
+        properties: { inUse: { type: 'integer' }, waiting: { type: 'integer' } },
+      },
+    },
+  },
+};
+
+export const address = {
+  type: 'object',
+  description: 'Where it is reached.',
+  properties: {
+    path: text("Under the main application's address."),
+    hosts: {
+      type: 'array',
+      items: { type: 'string' },
+      description: 'Hosts of its own: its custom domain, and one below each base domain.',
+    },
+  },
+};
+
+export const databasePlace = {
+  type: 'object',
+  description: 'Where it keeps its data.',
+  properties: {
+    dialect: text("In NocoBase's words."),
+    type: { type: 'string', enum: [...DB_CONN_TYPES], description: 'How it is connected to its data.' },
+    host: text('Of a server that was named for it.'),
+    database: text('Name of the database.'),
+    schema: text('Name of the schema, where it has one.'),
+  },
+};
