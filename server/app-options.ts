@@ -68,3 +68,20 @@ export function redact(value: unknown): unknown {
 function isSecret(key: string, value: unknown): boolean {
   return SECRET_KEY.test(key) || (typeof value === 'string' && ADDRESS_WITH_PASSWORD.test(value));
 }
+
+const SECRET_WORDS = 'passwords?|passwd|pwd|secret|token|api[-_]?key|private[-_]?key|credentials?|authorization';
+const SECRET_PATTERNS: readonly [RegExp, string][] = [
+  // An address with a user in it.
+  [/(\w+:\/\/)[^\s/@]*@/g, '$1…@'],
+  [/\beyJ[\w-]+\.[\w-]+\.[\w-]*/g, '…'],
+  [/\b(Bearer|Basic)\s+[\w.~+/=-]+/gi, '$1 …'],
+  [new RegExp(`((?:${SECRET_WORDS})["']?\\s*[=:]\\s*)(?:"[^"]*"|'[^']*'|[^\\s"',;&})]+)`, 'gi'), '$1…'],
+];
+
+/** Text for callers: without these secrets, and without what looks like one. */
+export function redactText(text: string, secrets: readonly string[]): string {
+  let clean = text;
+  for (const secret of secrets) clean = clean.replaceAll(secret, '…');
+  for (const [pattern, replacement] of SECRET_PATTERNS) clean = clean.replace(pattern, replacement);
+  return clean;
+}

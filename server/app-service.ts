@@ -7,13 +7,15 @@ import { DB_CONN_TYPES } from '../src/database-options';
 import { AppError } from '../src/errors';
 import { SYSTEM, type Actor, type AppEvent } from '../src/events';
 import { AppDescriptions } from './app-descriptions';
+import { AppRows } from './app-rows';
 import type { AppView } from './app-view';
+import { CHANGED, ChangeNudge } from './change-nudge';
 import { readConfig, type SupervisorConfig } from './config';
 import { AppPlaces } from './app-places';
 import { Archives } from './archives/archives';
 import { Claims } from './claims';
 import { answerErrors } from './error-answers';
-import { forgetGatewayLogger, readPackageVersion } from './core';
+import { forgetGatewayLogger, readPackageVersion, tellPages } from './core';
 import { DatabaseCopies } from './databases/copies';
 import type { DatabaseOptions } from './databases/location';
 import type { DatabaseProvisioner } from './databases/provisioner';
@@ -31,11 +33,12 @@ import { Sleeper } from './lifecycle/sleeper';
 import { Waker } from './lifecycle/waker';
 import type { FaultFence } from './lifecycle/fault-fence';
 import { HeapWatch } from './metrics/heap-watch';
+import { RecentBoots } from './metrics/recent-boots';
 import { FastStart } from './lifecycle/fast-start/fast-start';
 import type { RunnerHost } from './lifecycle/runner-host';
 import { AppVersions } from './lifecycle/versions';
 import { RecycleBin } from './recycle-bin';
-import { COLLECTION, Registry } from './registry';
+import { Registry } from './registry';
 import { Timeline } from './timeline';
 import { Visits } from './visits';
 
@@ -57,12 +60,15 @@ export interface Accepted {
  * of the main application, whose instance and database it always asks for anew.
  */
 export class AppService implements RunnerHost {
-  readonly registry = new Registry();
+  readonly registry = new Registry(() => this.changed());
   readonly claims = new Claims();
+  private readonly nudge = new ChangeNudge(() => tellPages(this.supervisor.apps.main, CHANGED));
+  readonly rows = new AppRows(this);
   readonly config: SupervisorConfig;
   readonly queue: BootQueue;
   readonly timeline = new Timeline(() => this.mainApp());
   readonly visits = new Visits(() => this.mainApp());
+  readonly boots = new RecentBoots();
   readonly heap = new HeapWatch(() => [...this.runners.values()].filter(({ state }) => state === 'running').length);
   readonly places: AppPlaces;
   readonly provisioner: DatabaseProvisioner;
@@ -179,6 +185,7 @@ export class AppService implements RunnerHost {
       this.sleeper.start();
       this.visits.start();
       this.heap.start();
+      this.nudge.open();
       this.waker.start();
       this.bin.start();
       this.archives.start();
@@ -192,6 +199,7 @@ export class AppService implements RunnerHost {
     this.sleeper.stop();
     this.visits.stop();
     this.heap.stop();
+    this.nudge.close();
     this.waker.stop();
     this.bin.stop();
     this.archives.stop();
@@ -236,38 +244,28 @@ export class AppService implements RunnerHost {
   }
 
   ownersAccount(name: string): Promise<AppSecrets['admin']> {
-    return this.fence.outside(() => readAccount(this.mainApp(), undefined, this.creations.get(name)));
+    return this.fence.outside(() => readAccount(this.mainApp(), undefined, this.rows.creations.get(name)));
   }
 
-  async markReady(name: string): Promise<void> {
-    // One that is being removed is made all the same: it may be restored.
-    const record = this.registry.find(name);
-    if (!record) return;
-    const { admin: _done, ...secrets } = this.secrets(record);
-    const patch = {
-      provisioning: { ...record.provisioning, step: undefined, readyAt: new Date().toISOString() },
-      secrets: this.secretBox.seal(name, secrets),
-      ...(record.startMode === 'manual' ? { stoppedAt: new Date() } : {}),
-    };
-    // The main application's connections are nobody else's work.
-    await this.fence.outside(() => this.writeRow(name, patch));
+  markReady(name: string): Promise<void> {
+    return this.rows.markReady(name);
   }
 
-  async noteProgress(name: string, progress: Partial<Provisioning>): Promise<void> {
-    const provisioning = { ...this.registry.find(name)?.provisioning, ...progress };
-    await this.fence.outside(() => this.writeRow(name, { provisioning }));
+  noteProgress(name: string, progress: Partial<Provisioning>): Promise<void> {
+    return this.rows.noteProgress(name, progress);
+  }
+
+  noteDue(name: string, at: number | undefined): Promise<void> {
+    return this.rows.noteDue(name, at);
+  }
+
+  writeRow(name: string, patch: Record<string, unknown>): Promise<void> {
+    return this.rows.write(name, patch);
   }
 
   async whileDown<T>(name: string, work: (record: AppRecord) => Promise<T>): Promise<T> {
     const runner = this.mustFind(name);
     return runner.whileDown(() => work(this.registry.get(name) as AppRecord));
-  }
-
-  /** Remembers when an application's own work is due (epoch milliseconds), across restarts; undefined means none. */
-  async noteDue(name: string, at: number | undefined): Promise<void> {
-    const nextDueAt = at === undefined ? undefined : new Date(at).toISOString();
-    const record = this.registry.get(name);
-    if (record && record.nextDueAt !== nextDueAt) await this.writeRow(name, { nextDueAt: nextDueAt ?? null }, true);
   }
 
   /** Whether the database of an application is ours to create; other plugins' kinds of connection are theirs. */
@@ -281,6 +279,8 @@ export class AppService implements RunnerHost {
   }
 
   tell(event: AppEvent): void {
+    this.boots.note(event);
+    this.changed();
     // The main application's connections are nobody else's work.
     this.fence.outside(() => this.timeline.tell(event));
   }
@@ -298,7 +298,13 @@ export class AppService implements RunnerHost {
     this.fastStart.prepare(app, this.mainApp());
   }
 
+  /** Whoever looks at the applications may want to look again. */
+  private changed(): void {
+    this.fence.outside(() => this.nudge.changed());
+  }
+
   onChange(name: string, state?: AppState): void {
+    this.changed();
     // What is not on its way up or at work rests, and is written down.
     if (state === 'asleep' || state === 'stopped') this.fence.outside(() => void this.visits.flush(name));
   }
@@ -411,6 +417,7 @@ export class AppService implements RunnerHost {
   /** The process ends: what waits for its boot does so in vain, what has begun may come to its end. */
   beginEnd(): void {
     this.ending = true;
+    this.nudge.close();
     this.queue.close(new AppError('APP_SHUTTING_DOWN'));
   }
 
@@ -457,29 +464,6 @@ export class AppService implements RunnerHost {
     if (this.bin.isBusy(name)) throw new AppError('APP_REMOVING', { name });
     return runner;
   }
-
-  /**
-   * Writes columns of one row past the hooks, and the same into memory.
-   * @param silent whether the row goes on saying when it was last changed
-   */
-  async writeRow(name: string, patch: Record<string, unknown>, silent = false): Promise<void> {
-    if (!this.registry.find(name)) return;
-    const transaction = this.creations.get(name);
-    await this.mainApp()
-      .db.getModel(COLLECTION)
-      .update(patch, { where: { name }, hooks: false, silent, transaction: transaction as never });
-    const dates: Partial<AppRecord> = {};
-    for (const field of ['stoppedAt', 'nextDueAt', 'removedAt'] as const) {
-      const date = patch[field] as Date | string | null | undefined;
-      if (field in patch) dates[field] = date ? new Date(date).toISOString() : undefined;
-    }
-    // Read again: the row may have been changed or removed while this was written.
-    const latest = this.registry.find(name);
-    if (latest) this.registry.put({ ...latest, ...(patch as Partial<AppRecord>), ...dates });
-  }
-
-  /** Transactions in which rows are being created whose making is waited for: their rows are not visible outside. */
-  readonly creations = new Map<string, unknown>();
 
   databaseOptions(record: AppRecord): DatabaseOptions {
     return this.instanceOptions.database(record);

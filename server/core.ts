@@ -72,6 +72,21 @@ export function socketServer(): CoreSocketServer | undefined {
   return (Gateway.getInstance() as unknown as { wsServer?: CoreSocketServer }).wsServer;
 }
 
+/** Sends a message to the open pages of an application, where there are such; never throws. */
+export function tellPages(app: Application | undefined, message: object): void {
+  if (!app) return;
+  const tag = `app#${app.name}`;
+  for (const { tags } of socketServer()?.webSocketClients.values() ?? []) {
+    if (!tags.has(tag)) continue;
+    try {
+      app.emit('ws:sendToCurrentApp', { message });
+    } catch (error) {
+      app.log.warn(String(error), { module: 'app-supervisor' });
+    }
+    return;
+  }
+}
+
 /** A connection as the driver gives it. */
 export interface CoreConnection {
   once?(event: 'end', listener: () => void): unknown;

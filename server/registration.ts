@@ -70,7 +70,7 @@ export function bindCollection(app: Application, service: AppService, registrar:
       });
       return;
     }
-    service.creations.set(name, options.transaction);
+    service.rows.creations.set(name, options.transaction);
     try {
       await registrar.register(row, writeContext(options));
       // It is ready, and yet whoever writes after us in the same transaction may fail.
@@ -79,7 +79,7 @@ export function bindCollection(app: Application, service: AppService, registrar:
       await registrar.unregister(name);
       throw error;
     } finally {
-      service.creations.delete(name);
+      service.rows.creations.delete(name);
     }
   });
 

@@ -17,6 +17,9 @@ export class Registry implements AppLookup {
   private domains = new Map<string, string>();
   private changes = 0;
 
+  /** @param onChange must not throw */
+  constructor(private readonly onChange: () => void = () => undefined) {}
+
   /** Another number after each change of names or domains. */
   get version(): number {
     return this.changes;
@@ -59,6 +62,7 @@ export class Registry implements AppLookup {
   put(record: AppRecord): void {
     this.delete(record.name);
     this.changes += 1;
+    this.onChange();
     if (record.removedAt !== undefined) {
       this.bin.set(record.name, record);
       return;
@@ -70,6 +74,7 @@ export class Registry implements AppLookup {
   delete(name: string): void {
     this.bin.delete(name);
     const record = this.records.get(name);
+    this.onChange();
     if (!record) return;
     this.changes += 1;
     this.records.delete(name);
@@ -86,7 +91,9 @@ export class Registry implements AppLookup {
 
   /** Replaces everything by what the table holds; readers see the old or the new whole. */
   async load(mainApp: Application): Promise<void> {
-    const rows = (await mainApp.db.getModel(COLLECTION).findAll({ raw: true })) as unknown as Row[];
+    // Pictures stay in the table.
+    const attributes = { exclude: ['iconImage'] };
+    const rows = (await mainApp.db.getModel(COLLECTION).findAll({ raw: true, attributes })) as unknown as Row[];
     const fresh = new Registry();
     for (const row of rows) fresh.put(recordFromRow(withParsedJson(row)));
     this.changes += 1;

@@ -2,6 +2,7 @@ import { checkAppName, quotable } from './app-name';
 import { checkDatabaseOptions } from './database-options';
 import { AppError } from './errors';
 import { normalizeDomain } from './host-name';
+import { checkIconImage } from './icon-image';
 import { checkLanguage } from './language';
 
 /** When an application's instance is in memory (DESIGN, "Start modes"). */
@@ -50,7 +51,10 @@ export interface AppRecord {
   displayName?: string;
   cname?: string;
   icon?: string;
+  /** Shown in the application switcher. */
   pinned?: boolean;
+  /** Not shown in the block of applications. */
+  hidden?: boolean;
   sort?: number;
   startMode: StartMode;
   /** ISO time of the operator's Stop; absent when the application may run. */
@@ -89,7 +93,10 @@ export interface CreateInput {
   displayName?: string;
   cname?: string;
   icon?: string;
+  /** A data URI. It stays in the row: records in memory are without. */
+  iconImage?: string;
   pinned?: boolean;
+  hidden?: boolean;
   startMode: StartMode;
   idleTimeout?: number;
   keepAwake?: boolean;
@@ -225,7 +232,9 @@ export function checkCreate(values: Record<string, unknown>): CreateInput {
     displayName: optionalText(values, 'displayName'),
     cname: checkDomain(values.cname),
     icon: optionalText(values, 'icon'),
+    iconImage: checkIconImage(values.iconImage),
     pinned: optionalFlag(values, 'pinned'),
+    hidden: optionalFlag(values, 'hidden'),
     startMode: startMode === undefined || startMode === null ? fallback : checkStartMode(startMode),
     idleTimeout: checkIdleTimeout(values.idleTimeout),
     keepAwake: optionalFlag(values, 'keepAwake'),
@@ -238,7 +247,7 @@ export function checkCreate(values: Record<string, unknown>): CreateInput {
 
 /** The fields that an update may change. */
 export const UPDATABLE_FIELDS = [
-  ...(['displayName', 'cname', 'icon', 'pinned', 'sort', 'startMode', 'options'] as const),
+  ...(['displayName', 'cname', 'icon', 'iconImage', 'pinned', 'hidden', 'sort', 'startMode', 'options'] as const),
   ...(['idleTimeout', 'keepAwake', 'onSchedule'] as const),
 ] as const;
 
@@ -252,7 +261,9 @@ export function checkUpdate(values: Record<string, unknown>, current: AppRecord)
   if ('displayName' in values) changes.displayName = optionalText(values, 'displayName') ?? null;
   if ('icon' in values) changes.icon = optionalText(values, 'icon') ?? null;
   if ('cname' in values) changes.cname = checkDomain(values.cname) ?? null;
+  if ('iconImage' in values) changes.iconImage = checkIconImage(values.iconImage) ?? null;
   if ('pinned' in values) changes.pinned = values.pinned === true;
+  if ('hidden' in values) changes.hidden = optionalFlag(values, 'hidden') ?? false;
   if ('sort' in values) {
     if (typeof values.sort !== 'number' || !Number.isSafeInteger(values.sort)) {
       throw new AppError('APP_VALUE_INVALID', { field: 'sort', reason: 'it must be a whole number' });
@@ -312,6 +323,7 @@ export function recordFromRow(row: Record<string, unknown>): AppRecord {
     cname: text(row.cname),
     icon: text(row.icon),
     pinned: row.pinned === true || row.pinned === 1,
+    hidden: row.hidden === true || row.hidden === 1,
     sort: primitive(row.sort) ? Number(row.sort) : undefined,
     startMode: startMode ?? (options.autoStart === true ? 'eager' : 'lazy'),
     stoppedAt: iso(row.stoppedAt),

@@ -28,6 +28,7 @@ export const ERROR_TABLE = {
   APP_OPTIONS_INVALID: { status: 400, message: 'The options of the application are not valid: {reason}.' },
   APP_ADMIN_INVALID: { status: 400, message: 'The first administrator is not valid: {reason}.' },
   APP_VALUE_INVALID: { status: 400, message: 'The value of "{field}" is not valid: {reason}.' },
+  APP_ICON_INVALID: { status: 400, message: 'The image cannot be used as an icon: {reason}.' },
   APP_UNEXPECTED: { status: 500, message: 'Something went wrong that was not expected; see the log of NocoBase.' },
   APP_REQUEST_INVALID: {
     status: 400,

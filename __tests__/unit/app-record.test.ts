@@ -69,7 +69,7 @@ describe('checkCreate', () => {
     expect(Object.keys(checkCreate(values)).sort()).toEqual(
       [
         ...['admin', 'adopt', 'cname', 'displayName', 'icon', 'name', 'options', 'pinned', 'startMode'],
-        ...['idleTimeout', 'keepAwake', 'onSchedule'],
+        ...['iconImage', 'hidden', 'idleTimeout', 'keepAwake', 'onSchedule'],
       ].sort(),
     );
   });
@@ -327,6 +327,7 @@ describe('recordFromRow', () => {
       cname: 'crm.example.com',
       icon: 'UserOutlined',
       pinned: true,
+      hidden: true,
       sort: 4,
       status: 'pending',
       startMode: 'manual',
@@ -335,6 +336,7 @@ describe('recordFromRow', () => {
       keepAwake: true,
       onSchedule: 'wake-when-due',
       nextDueAt: '2026-11-24T11:00:00.000Z',
+      lastVisitedAt: '2026-11-24T10:30:00.000Z',
       options: { dbConnType: 'new_database' },
       provisioning: { readyAt: '2026-11-24T09:00:00.000Z' },
       secrets: 'v1:x',

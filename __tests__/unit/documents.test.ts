@@ -1,6 +1,7 @@
 import { existsSync, readdirSync, readFileSync } from 'node:fs';
 import path from 'node:path';
 import swagger from '../../server/swagger';
+import { observationSchemas } from '../../server/swagger/observation';
 import { schemas } from '../../server/swagger/schemas';
 import { APP_STATES } from '../../src/app-state';
 import { ERROR_TABLE } from '../../src/errors';
@@ -95,7 +96,10 @@ describe('documents', () => {
     expect(actions).toEqual(expect.arrayContaining(['list', 'create', 'start', 'export', 'import']));
     const paths = Object.keys((swagger as { paths: object }).paths).sort();
     expect(paths).toEqual(
-      [...actions.map((action) => `/applications:${action}`), '/appSupervisor:entries', '/appSupervisor:info'].sort(),
+      [
+        ...actions.map((action) => `/applications:${action}`),
+        ...['entries', 'info', 'metrics'].map((action) => `/appSupervisor:${action}`),
+      ].sort(),
     );
     const checks = namesIn(read('docs/api.md'), /^\| `(\w+)` +\| (?:the values|whether)/gm);
     expect(checks).toEqual([...PREFLIGHT_CHECKS].sort());
@@ -109,9 +113,12 @@ describe('documents', () => {
     const info = fieldsOf(read('server/resources/supervisor.ts'), 'ctx.body = {', '};');
     expect(view).toEqual(expect.arrayContaining(['state', 'ownSecret']));
     expect(info).toEqual(expect.arrayContaining(['version', 'state']));
+    const metrics = fieldsOf(read('server/supervisor-metrics.ts'), 'export interface SupervisorMetrics', '\n}');
     const { Application, SupervisorInfo } = schemas;
+    expect(metrics).toEqual(Object.keys(observationSchemas.SupervisorMetrics.properties).sort());
     expect(view.filter((field) => !(field in Application.properties))).toEqual([]);
     expect(info).toEqual(Object.keys(SupervisorInfo.properties).sort());
-    for (const field of [...view, ...info]) expect(read('docs/api.md')).toMatch(new RegExp(`\\b${field}\\b`));
+    for (const field of [...view, ...info, ...metrics])
+      expect(read('docs/api.md')).toMatch(new RegExp(`\\b${field}\\b`));
   });
 });

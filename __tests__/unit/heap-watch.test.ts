@@ -7,36 +7,48 @@ const collect = runInNewContext('gc') as () => void;
 
 const MB = 2 ** 20;
 
-/** Until the observer has been told of it. */
-const later = () => new Promise((resolve) => setTimeout(resolve, 50));
-
 describe('the watch over the heap', () => {
-  const held: unknown[] = [];
-  let running = 0;
-  const watch = new HeapWatch(() => running);
+  let [running, heapUsed, looks] = [0, 0, 0];
+  const watch = new HeapWatch(() => {
+    looks += 1;
+    return running;
+  });
 
-  afterEach(() => watch.stop());
+  beforeAll(() => {
+    // What else is in this heap is nobody's business here.
+    const real = process.memoryUsage();
+    jest.spyOn(process, 'memoryUsage').mockImplementation((() => ({ ...real, heapUsed })) as never);
+  });
 
-  it('tells what one application takes, once it was seen with and without', async () => {
-    watch.start();
+  afterAll(() => {
+    watch.stop();
+    jest.restoreAllMocks();
+  });
+
+  /** Node tells of a collection a moment later. */
+  const collectWith = async (applications: number, bytes: number) => {
+    [running, heapUsed] = [applications, bytes];
+    const before = looks;
     collect();
-    await later();
-    expect(watch.share).toBeNull();
-    for (running = 0; running < 4; running += 1) {
-      held.push(Array.from({ length: MB / 2 }, (_, index) => ({ index })));
+    for (let waited = 0; looks === before && waited < 5_000; waited += 20) {
+      await new Promise((resolve) => setTimeout(resolve, 20));
     }
-    collect();
-    await later();
-    // Half a million objects each, of more than 20 bytes.
-    expect(watch.share).toBeGreaterThan(10 * MB);
-    expect(watch.share).toBeLessThan(60 * MB);
+    expect(looks).toBeGreaterThan(before);
+  };
+
+  it('looks after each full collection, and tells what one application takes', async () => {
+    watch.start();
+    await collectWith(0, 250 * MB);
+    expect(watch.share).toBeNull();
+    await collectWith(4, 274 * MB);
+    expect(watch.share).toBe(6 * MB);
   });
 
   it('looks no longer when it is over', async () => {
-    const before = watch.share;
-    held.length = 0;
+    watch.stop();
+    const before = looks;
     collect();
-    await later();
-    expect(watch.share).toBe(before);
+    await new Promise((resolve) => setTimeout(resolve, 100));
+    expect(looks).toBe(before);
   });
 });

@@ -18,6 +18,9 @@ export default defineCollection({
     { type: 'string', name: 'cname', unique: true },
     { type: 'boolean', name: 'pinned' },
     { type: 'string', name: 'icon' },
+    // A data URI of 64 KB and more: longer than the plain text of MySQL.
+    { type: 'text', name: 'iconImage', length: 'medium' },
+    { type: 'boolean', name: 'hidden' },
     // Written by older plugins only; what callers see is computed.
     { type: 'string', name: 'status', defaultValue: 'pending' },
     { type: 'json', name: 'options' },

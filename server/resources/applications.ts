@@ -5,7 +5,7 @@ import type { Actor } from '../../src/events';
 import { GENERAL_ADVICE, PREFLIGHT_ADVICE } from '../../src/preflight';
 import type { Accepted, AppService } from '../app-service';
 import { translate } from '../error-answers';
-import type { Registrar } from '../registrar';
+import type { Registrar, RowModel } from '../registrar';
 import { COLLECTION } from '../registry';
 import { actorOf } from '../actor';
 import { several, withEach } from './bulk';
@@ -23,8 +23,8 @@ import {
 } from './call';
 
 export const CREATABLE_FIELDS = [
-  ...['name', 'displayName', 'cname', 'icon', 'pinned', 'startMode', 'options', 'admin', 'adopt'],
-  ...['idleTimeout', 'keepAwake', 'onSchedule'],
+  ...['name', 'displayName', 'cname', 'icon', 'iconImage', 'pinned', 'hidden', 'startMode', 'options'],
+  ...['admin', 'adopt', 'idleTimeout', 'keepAwake', 'onSchedule'],
 ];
 /** What may be said of a clone; the rest is as in its original. */
 const CLONED_FIELDS = ['name', 'displayName', 'cname', 'startMode', 'admin'];
@@ -33,11 +33,11 @@ const REMOVALS = 8;
 const CLOSED_ACTIONS = ['updateOrCreate', 'firstOrCreate', 'query', 'add', 'set', 'remove', 'toggle'];
 
 /** What a clone is created with: what the caller says, else what the original has. */
-function cloneValues(source: AppRecord, named: Record<string, unknown>): Record<string, unknown> {
+function cloneValues(source: AppRecord, iconImage: unknown, named: Record<string, unknown>): Record<string, unknown> {
   const { database, ...options } = source.options;
   const { database: _name, ...settings } = database ?? {};
-  const { icon, startMode, idleTimeout, keepAwake, onSchedule } = source;
-  const inherited = { icon, startMode, idleTimeout, keepAwake, onSchedule };
+  const { icon, hidden, startMode, idleTimeout, keepAwake, onSchedule } = source;
+  const inherited = { icon, iconImage, hidden, startMode, idleTimeout, keepAwake, onSchedule };
   return {
     ...inherited,
     ...named,
@@ -122,7 +122,8 @@ export function defineApplications(app: Application, service: AppService, regist
     clone: async (ctx, next) => {
       const source = service.registry.get(target(ctx));
       if (!source) throw new AppError('APP_NOT_FOUND', { name: target(ctx) });
-      const values = cloneValues(source, pick(given(ctx), CLONED_FIELDS));
+      const row = (await repository().findOne({ filterByTk: source.name, fields: ['iconImage'] })) as RowModel | null;
+      const values = cloneValues(source, row?.get('iconImage'), pick(given(ctx), CLONED_FIELDS));
       if (!values.name) values.name = registrar.freeName(values.displayName ?? source.name);
       checkCreate(values);
       await service.copies.assertCopyable(source);

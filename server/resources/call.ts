@@ -38,7 +38,9 @@ export async function concealSecrets(ctx: Context, next: () => Promise<void>): P
   const { action } = ctx;
   if (action?.resourceName === COLLECTION && action.params?.values !== undefined) {
     (ctx.state as Record<symbol, unknown>)[GIVEN] = action.params.values as unknown;
-    action.params.values = redact(action.params.values);
+    const clean = redact(action.params.values);
+    // Nobody needs to read a picture in a log.
+    action.params.values = isPlainObject(clean) && clean.iconImage ? { ...clean, iconImage: '…' } : clean;
   }
   await next();
 }

@@ -2,6 +2,7 @@ import type { Application } from '@nocobase/server';
 import { APP_STATES, type AppState } from '../../src/app-state';
 import { AppError } from '../../src/errors';
 import { readDetails } from '../app-details';
+import { readLog } from '../app-logs';
 import type { AppService } from '../app-service';
 import { COLLECTION } from '../registry';
 import { EVENTS_KEPT } from '../timeline';
@@ -9,6 +10,8 @@ import { flag, positive, refuseUnlessActive, show, target, texts, type Handler }
 
 const MAX_PAGE_SIZE = 2_000;
 const EVENTS_SHOWN = 20;
+const LINES_SHOWN = 200;
+const LINES_MAX = 1_000;
 
 type Row = Record<string, unknown>;
 
@@ -79,6 +82,14 @@ export function defineObservation(app: Application, service: AppService): void {
 
     details: async (ctx, next) => {
       ctx.body = await readDetails(service, target(ctx));
+      await next();
+    },
+
+    logs: async (ctx, next) => {
+      const log = await readLog(service, target(ctx), positive(ctx.action.params.lines, LINES_SHOWN, LINES_MAX));
+      // NocoBase would take rows for a page of a list.
+      ctx.body = { data: log };
+      ctx.withoutDataWrapping = true;
       await next();
     },
 

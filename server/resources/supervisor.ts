@@ -5,6 +5,7 @@ import { entriesAction } from '../app-entries';
 import type { AppService } from '../app-service';
 import { PACKAGE } from '../error-answers';
 import { COLLECTION } from '../registry';
+import { readMetrics } from '../supervisor-metrics';
 
 /** The adapters in force and, where they are not ours, why. */
 export interface SupervisorInfo {
@@ -13,7 +14,10 @@ export interface SupervisorInfo {
   obstacle?: AppError;
 }
 
-/** `appSupervisor:info`: whether applications are managed here, and what to do when they are not. */
+/**
+ * `appSupervisor:info`: whether applications are managed here, and what to do when they are not; `appSupervisor:metrics`:
+ * what the process holds at this moment.
+ */
 export function defineSupervisor(app: Application, info: () => SupervisorInfo): void {
   app.resourceManager.define({
     name: 'appSupervisor',
@@ -38,6 +42,13 @@ export function defineSupervisor(app: Application, info: () => SupervisorInfo): 
         const { service, obstacle } = info();
         if (!service) throw obstacle ?? new AppError('APP_SUPERVISOR_RESTART_REQUIRED');
         await entriesAction(app, service)(ctx, next);
+      },
+
+      metrics: async (ctx: Context, next: () => Promise<void>) => {
+        const { service, obstacle } = info();
+        if (obstacle || !service?.active) throw obstacle ?? new AppError('APP_SUPERVISOR_RESTART_REQUIRED');
+        ctx.body = readMetrics(service);
+        await next();
       },
     },
   });

@@ -1,7 +1,7 @@
 import { version } from '../../package.json';
 import { archivePaths, archiveSchemas } from './archives';
 import { answer, data, denied, error, filterByTk, json, query, tags, unknown, wait } from './pieces';
-import { bulkResults, observationPaths, observationSchemas } from './observation';
+import { bulkResults, observationPaths, observationSchemas, supervisorMetrics } from './observation';
 import { ref, schemas } from './schemas';
 
 const names = { type: 'array', items: { type: 'string' } };
@@ -228,6 +228,17 @@ export default {
           200: answer('In the order in which they are shown.', data({ type: 'array', items: ref('Entry') })),
           400: error('No such place.'),
           401: error('Nobody is signed in.'),
+        },
+      },
+    },
+    '/appSupervisor:metrics': {
+      get: {
+        tags: ['appSupervisor'],
+        summary: 'What the supervisor holds at this moment, and the boots of the last hour',
+        responses: {
+          200: answer('The figures of this process.', data(supervisorMetrics)),
+          503: error('Applications are not managed here.'),
+          ...denied,
         },
       },
     },

@@ -3,6 +3,8 @@ import { answer, data, denied, filterByTk, query, tags, unknown } from './pieces
 import { ref } from './schemas';
 import { address, databasePlace, journey, text, time } from './shapes';
 
+const limit = { type: 'integer', nullable: true, description: 'Null for none.' };
+
 const refTo = (name: keyof typeof observationSchemas) => ({ $ref: `#/components/schemas/${name}` });
 
 export const observationSchemas = {
@@ -40,6 +42,67 @@ export const observationSchemas = {
       journey,
     },
   },
+  Log: {
+    type: 'object',
+    properties: {
+      available: { type: 'boolean', description: 'False where NocoBase writes no log files.' },
+      rows: {
+        type: 'array',
+        items: {
+          type: 'object',
+          properties: {
+            at: { ...time('When; null where that cannot be read.'), nullable: true },
+            level: { type: 'string', enum: ['trace', 'debug', 'info', 'warn', 'error'] },
+            message: text('What happened, without what looks like a secret.'),
+          },
+        },
+      },
+    },
+  },
+  SupervisorMetrics: {
+    type: 'object',
+    properties: {
+      at: time('When it was read.'),
+      applications: {
+        type: 'object',
+        properties: { total: { type: 'integer' }, states: { $ref: '#/components/schemas/StateCounts' } },
+      },
+      running: { type: 'object', properties: { count: { type: 'integer' }, limit } },
+      memory: {
+        type: 'object',
+        description: 'In bytes; the limit is that of rss.',
+        properties: { heapUsed: { type: 'integer' }, rss: { type: 'integer' }, limit },
+      },
+      connections: {
+        type: 'object',
+        nullable: true,
+        description: "To the main application's database server.",
+        properties: { used: { type: 'integer' }, limit: { type: 'integer' } },
+      },
+      queue: {
+        type: 'object',
+        properties: {
+          waiting: { type: 'integer', description: 'Boots that wait for a place.' },
+          booting: { type: 'integer', description: 'Boots that have one.' },
+          concurrency: { type: 'integer', description: 'How many places there are.' },
+        },
+      },
+      boots: {
+        type: 'array',
+        description: 'That ended in the last hour, at most 500, the earliest first.',
+        items: {
+          type: 'object',
+          properties: {
+            at: time('When it began.'),
+            application: text('Its ID.'),
+            kind: { type: 'string', enum: ['wake', 'making'] },
+            ms: { type: 'integer' },
+            outcome: { type: 'string', enum: ['running', 'stopped', 'failed'] },
+          },
+        },
+      },
+    },
+  },
   BulkResults: {
     type: 'object',
     properties: {
@@ -65,6 +128,7 @@ export const observationSchemas = {
   },
 };
 
+export const supervisorMetrics = refTo('SupervisorMetrics');
 export const bulkResults = refTo('BulkResults');
 
 const withEvents = {
@@ -117,6 +181,21 @@ export const observationPaths = {
       parameters: [filterByTk],
       responses: {
         200: answer('What is known of it; null stands for what cannot be known.', data(refTo('Details'))),
+        ...denied,
+        ...unknown,
+      },
+    },
+  },
+  '/applications:logs': {
+    get: {
+      tags,
+      summary: 'The end of the log of an application, newest last',
+      parameters: [
+        filterByTk,
+        query('lines', { type: 'integer', default: 200, maximum: 1000 }, 'How many entries at most.'),
+      ],
+      responses: {
+        200: answer('Its latest entries, without secrets.', data(refTo('Log'))),
         ...denied,
         ...unknown,
       },

@@ -4,6 +4,7 @@ import { DATABASE_KINDS } from '../../src/database-dialects';
 import { DB_CONN_TYPES } from '../../src/database-options';
 import { PREFLIGHT_CHECKS } from '../../src/preflight';
 import { APP_STATES } from '../../src/app-state';
+import { ICON_TYPES, MAX_ICON_BYTES } from '../../src/icon-image';
 import { AWAKE_REASONS } from '../../src/policies/idle';
 import { address, budget, databasePlace, event, journey, text, time } from './shapes';
 
@@ -21,6 +22,12 @@ const changeable = {
   displayName: text('What people call it.'),
   cname: text('Custom domain: a host name, unique among all applications.'),
   icon: text('Name of its icon.'),
+  iconImage: {
+    type: 'string',
+    nullable: true,
+    description: `Its icon as a picture: a data URI in base64 of ${ICON_TYPES.join(', ')}, at most ${MAX_ICON_BYTES / 1024} KB.`,
+  },
+  hidden: { type: 'boolean', description: 'Not shown in the block of applications.' },
   pinned: { type: 'boolean', description: 'Shown in the application switcher.' },
   startMode,
   idleTimeout: {

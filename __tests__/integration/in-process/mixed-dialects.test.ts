@@ -78,6 +78,14 @@ function life(main: KnownServer): void {
     const made = await post('create', { ...values, admin: { username: 'somebody', password: PLANTED } }, '?wait=true');
     expect(outcome(made)).toEqual([200, undefined]);
     expect(await databasesOf(server, app.prefix)).toContain(name);
+    // A picture of 64 KB fits into the row of every main application, and the size of every database is told.
+    const content = Buffer.concat([Buffer.from('89504e470d0a1a0a', 'hex'), Buffer.alloc(65_528)]).toString('base64');
+    const iconImage = `data:image/png;base64,${content}`;
+    const shown = await post('update', { iconImage }, `?filterByTk=${name}`);
+    expect(shown.body.data?.iconImage).toBe(iconImage);
+    const { database, version } = (await app.get(`/api/applications:details?filterByTk=${name}`)).body.data;
+    expect(database).toMatchObject({ dialect: server.dialect.name, database: name, bytes: expect.any(Number) });
+    expect(version.core).toBe(version.installedCore);
     expect([await visit(name), await signIn(name, PLANTED), await signIn(name, 'another')]).toEqual([200, 200, 401]);
 
     await app.service.runner(name)?.stop('sleep');

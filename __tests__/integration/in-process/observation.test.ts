@@ -146,6 +146,34 @@ describeWithPostgres('looking at applications', () => {
     });
   });
 
+  it('tells what the process holds, and its latest boots', async () => {
+    await app.service.runner(crm)?.stop('sleep');
+    expect((await visit(crm)).status).toBe(200);
+    const { status, body } = await app.get('/api/appSupervisor:metrics');
+    expect(status).toBe(200);
+    expect(body.data).toMatchObject({
+      at: expect.stringMatching(/Z$/),
+      applications: { total: 2, states: { running: 1, stopped: 1, asleep: 0 } },
+      running: { count: 1, limit: null },
+      memory: { heapUsed: expect.any(Number), rss: expect.any(Number), limit: expect.any(Number) },
+      queue: { waiting: 0, booting: 0, concurrency: app.service.config.bootConcurrency },
+    });
+    const { connections, boots } = body.data as {
+      connections: { used: number; limit: number };
+      boots: Record<string, unknown>[];
+    };
+    expect(connections.used).toBeGreaterThan(0);
+    expect(connections.limit).toBeGreaterThan(connections.used);
+    expect(boots.at(-1)).toEqual({
+      at: expect.stringMatching(/Z$/),
+      application: crm,
+      kind: 'wake',
+      ms: expect.any(Number),
+      outcome: 'running',
+    });
+    expect(body.data.memory.limit).toBeGreaterThan(2 ** 25);
+  });
+
   describe('in lists of many', () => {
     beforeAll(async () => {
       const many = Array.from({ length: MANY }, (_, index) => ({
