@@ -13,6 +13,8 @@ const FLOORS = [
   ['registrar.ts'],
   ['app-service.ts'],
   ['archives/'],
+  ['guest-client.ts'],
+  ['app-entries.ts'],
   ['app-details.ts', 'app-logs.ts', 'supervisor-metrics.ts'],
   ['app-descriptions.ts'],
   ['app-view.ts', 'recycle-bin.ts', 'fleet-upgrade.ts', 'fault-desk.ts', 'app-places.ts', 'visits.ts', 'app-rows.ts'],
