@@ -93,6 +93,10 @@ describeInBrowser('block and switcher', () => {
     const name = expect.getState().currentTestName?.replace(/\W+/g, '-').slice(-80);
     await admin.screenshot(`last-of-admin-${name}`);
     await member.screenshot(`last-of-member-${name}`);
+    // Whoever was signed in to an application is not any more.
+    await member.page.evaluate(() => {
+      for (const key of ['NOCOBASE_CRM_LOCALE', 'NOCOBASE_CRM_TOKEN']) localStorage.removeItem(key);
+    });
     for (const visitor of [admin, member]) visitor.forget();
   });
 
@@ -147,7 +151,6 @@ describeInBrowser('block and switcher', () => {
       await enter(member, tab);
       expect(new URL(tab.url()).pathname.startsWith(`${prefix}/apps/crm/admin`)).toBe(true);
       expect(unexpected(member)).toEqual([]);
-      await tab.evaluate(() => localStorage.removeItem('NOCOBASE_CRM_TOKEN'));
       await tab.close();
     });
   });
@@ -219,9 +222,6 @@ describeInBrowser('block and switcher', () => {
       await choice(page, '主应用').waitFor();
       await page.getByRole('tooltip').getByText('当前').waitFor();
       expect([member.errors, member.refusals]).toEqual([[], []]);
-      await page.evaluate(() => {
-        for (const key of ['NOCOBASE_CRM_LOCALE', 'NOCOBASE_CRM_TOKEN']) localStorage.removeItem(key);
-      });
       await page.close();
     });
 
@@ -253,6 +253,7 @@ describeInBrowser('block and switcher', () => {
           await signedIn(page);
           await member.settled();
           expect(await dots(page).count()).toBe(0);
+          if (page !== member.page) await page.close();
         }
         expect([member.errors, member.refusals]).toEqual([[], []]);
       } finally {
