@@ -11,6 +11,7 @@ declare module '@nocobase/client' {
     data?: unknown;
     /** No toast on failure: the caller shows the error itself. */
     skipNotify?: boolean;
+    responseType?: 'blob';
   }
 
   /** An application in the switcher that NocoBase draws. */
@@ -43,6 +44,9 @@ declare module '@nocobase/client' {
     getName(): string | null;
     /** The public path of this client in front of a path of its own. */
     getRouteUrl(path: string): string;
+    /** Messages of the WebSocket come as `ws:message:<type>`. */
+    eventBus: EventTarget;
+    ws: { readonly connected: boolean };
     pluginSettingsManager: {
       add(
         name: string,
@@ -51,6 +55,7 @@ declare module '@nocobase/client' {
           icon?: string;
           sort?: number;
           aclSnippet?: string;
+          /** Stays away where the page only holds tabs. */
           Component?: ComponentType<{ children?: ReactNode }>;
         },
       ): void;
@@ -94,4 +99,10 @@ declare module '@nocobase/client-v2' {
     load(): Promise<void>;
     t(text: string): string;
   }
+}
+
+/** A style sheet is bundled as its text. */
+declare module '*.css' {
+  const text: string;
+  export default text;
 }

@@ -98,7 +98,7 @@ describe('documents', () => {
     expect(paths).toEqual(
       [
         ...actions.map((action) => `/applications:${action}`),
-        ...['entries', 'info', 'metrics'].map((action) => `/appSupervisor:${action}`),
+        ...['/appSupervisor:entries', '/appSupervisor:info', '/appSupervisor:metrics'],
       ].sort(),
     );
     const checks = namesIn(read('docs/api.md'), /^\| `(\w+)` +\| (?:the values|whether)/gm);

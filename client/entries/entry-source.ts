@@ -1,5 +1,5 @@
 import type { AppEntry, EntryPlace } from '../../src/app-entry';
-import type { Request } from '../api';
+import type { Request } from '../api-types';
 import { entryUrl } from './entry-url';
 
 /** An entry with the address that leads there from this page; none where there is none, or where it is not available. */

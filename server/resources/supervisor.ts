@@ -38,17 +38,18 @@ export function defineSupervisor(app: Application, info: () => SupervisorInfo): 
         };
         await next();
       },
-      entries: async (ctx: Context, next: () => Promise<void>) => {
-        const { service, obstacle } = info();
-        if (!service) throw obstacle ?? new AppError('APP_SUPERVISOR_RESTART_REQUIRED');
-        await entriesAction(app, service)(ctx, next);
-      },
 
       metrics: async (ctx: Context, next: () => Promise<void>) => {
         const { service, obstacle } = info();
         if (obstacle || !service?.active) throw obstacle ?? new AppError('APP_SUPERVISOR_RESTART_REQUIRED');
         ctx.body = readMetrics(service);
         await next();
+      },
+
+      entries: async (ctx: Context, next: () => Promise<void>) => {
+        const { service, obstacle } = info();
+        if (!service) throw obstacle ?? new AppError('APP_SUPERVISOR_RESTART_REQUIRED');
+        await entriesAction(app, service)(ctx, next);
       },
     },
   });

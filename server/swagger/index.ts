@@ -213,6 +213,17 @@ export default {
         responses: { 200: answer('Its state.', data(ref('SupervisorInfo'))), ...denied },
       },
     },
+    '/appSupervisor:metrics': {
+      get: {
+        tags: ['appSupervisor'],
+        summary: 'What the supervisor holds at this moment, and the boots of the last hour',
+        responses: {
+          200: answer('The figures of this process.', data(supervisorMetrics)),
+          503: error('Applications are not managed here.'),
+          ...denied,
+        },
+      },
+    },
     '/appSupervisor:entries': {
       get: {
         tags: ['appSupervisor'],
@@ -228,17 +239,6 @@ export default {
           200: answer('In the order in which they are shown.', data({ type: 'array', items: ref('Entry') })),
           400: error('No such place.'),
           401: error('Nobody is signed in.'),
-        },
-      },
-    },
-    '/appSupervisor:metrics': {
-      get: {
-        tags: ['appSupervisor'],
-        summary: 'What the supervisor holds at this moment, and the boots of the last hour',
-        responses: {
-          200: answer('The figures of this process.', data(supervisorMetrics)),
-          503: error('Applications are not managed here.'),
-          ...denied,
         },
       },
     },
