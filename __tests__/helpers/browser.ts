@@ -135,9 +135,9 @@ export class Visitor {
     await page.screenshot({ path: path.join(SCREENSHOTS, `${name}.png`) });
   }
 
-  /** The upper part of a page, for the documents: `docs/screens/<name>.png`, where `DOCUMENT_SCREENS` is set. */
+  /** The upper part of a page, for the documents: `docs/screens/<name>.png`, with `UPDATE_SCREENS=1`. */
   async documentScreen(name: string, page: Page, height: number): Promise<void> {
-    if (!process.env.DOCUMENT_SCREENS) return this.screenshot(name, page);
+    if (process.env.UPDATE_SCREENS !== '1') return this.screenshot(name, page);
     await mkdir(DOCUMENTED_SCREENS, { recursive: true });
     const width = page.viewportSize()?.width ?? 0;
     await page.screenshot({

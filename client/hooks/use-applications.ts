@@ -27,15 +27,15 @@ export function useApplications(address: PageAddress, change: ChangeAddress): Ap
     () => api.list({ page, pageSize, search, sort, states: states ? (states.split(',') as AppState[]) : undefined }),
     [api, page, pageSize, search, sort, states],
   );
-  const { value = NOTHING, error, loading, refresh } = useLoaded(load);
+  const { value, error, loading, refresh } = useLoaded(load);
 
   // The last row of the last page may just have been deleted.
-  const lastPage = Math.max(1, Math.ceil(value.total / pageSize));
+  const lastPage = value ? Math.max(1, Math.ceil(value.total / pageSize)) : Infinity;
   useEffect(() => {
     if (!loading && page > lastPage) change({ page: lastPage }, { replace: true });
   }, [loading, page, lastPage, change]);
 
-  const moving = value.rows.some((row) => MOVING_STATES.has(row.state));
+  const moving = value?.rows.some((row) => MOVING_STATES.has(row.state));
   useFresh(refresh, moving ? MOVING_MS : undefined);
-  return { ...value, loading, error, refresh };
+  return { ...(value ?? NOTHING), loading, error, refresh };
 }
