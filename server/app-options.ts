@@ -71,8 +71,8 @@ function isSecret(key: string, value: unknown): boolean {
 
 const SECRET_WORDS = 'passwords?|passwd|pwd|secret|token|api[-_]?key|private[-_]?key|credentials?|authorization';
 const SECRET_PATTERNS: readonly [RegExp, string][] = [
-  // An address with a user in it.
-  [/(\w+:\/\/)[^\s/@]*@/g, '$1…@'],
+  // An address with a user in it; some passwords hold a slash.
+  [/(\w+:\/\/)(?:[^\s/:@]*:\S*|[^\s/@]*)@/g, '$1…@'],
   [/\beyJ[\w-]+\.[\w-]+\.[\w-]*/g, '…'],
   [/\b(Bearer|Basic)\s+[\w.~+/=-]+/gi, '$1 …'],
   [new RegExp(`((?:${SECRET_WORDS})["']?\\s*[=:]\\s*)(?:"[^"]*"|'[^']*'|[^\\s"',;&})]+)`, 'gi'), '$1…'],

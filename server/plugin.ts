@@ -10,6 +10,7 @@ import { bindCollection } from './registration';
 import { defineApplications } from './resources/applications';
 import { defineArchives } from './resources/archives';
 import { defineObservation } from './resources/observation';
+import { offerPermission, requirePermission } from './resources/permission';
 import { defineSupervisor, refuseApplications } from './resources/supervisor';
 import { closeDoors, joinSelectors, openDoors, welcomeAnew } from './routing/doors';
 
@@ -47,7 +48,9 @@ export class PluginAppSupervisor extends Plugin {
   override async load(): Promise<void> {
     const { app } = this;
     if (app.name !== 'main') return;
-    app.acl.registerSnippet({ name: 'pm.app-supervisor', actions: ['applications:*', 'appSupervisor:*'] });
+    offerPermission(app);
+    // Where the peer rules, the actions are the peer's.
+    if (!this.obstacle || !this.isRefusal(this.obstacle)) requirePermission(app);
     app.acl.allow('appSupervisor', 'entries', 'loggedIn');
     defineSupervisor(app, () => ({ version, service: this.service, obstacle: this.obstacle }));
     answerErrors(app, () => app);

@@ -2,7 +2,7 @@ import { rm } from 'node:fs/promises';
 import path from 'node:path';
 import type { Application, AppSupervisor } from '@nocobase/server';
 import { storagePathJoin } from '@nocobase/utils';
-import type { AppRecord } from '../src/app-record';
+import { isMade, type AppRecord } from '../src/app-record';
 import { AppError } from '../src/errors';
 import { SYSTEM, type Actor, type AppEvent } from '../src/events';
 import { dueForPurge, purgeAt } from '../src/policies/retention';
@@ -10,6 +10,7 @@ import type { SupervisorConfig } from './config';
 import type { DatabaseCopies } from './databases/copies';
 import type { DatabaseProvisioner } from './databases/provisioner';
 import type { AppRunner } from './lifecycle/app-runner';
+import { removeUploads } from './lifecycle/upload-folders';
 import { COLLECTION, type Registry } from './registry';
 
 /** What the bin needs of the process around it. */
@@ -166,11 +167,21 @@ export class RecycleBin {
       await host.provisioner.drop(record);
       // Keys of an application whose data is kept stay with the data: they decrypt it.
       for (const folder of foldersOf(name)) await rm(folder, { recursive: true, force: true });
-    } else await host.copies.dropDraft(record);
+      await removeUploads(record);
+    } else await this.clearBegun(record);
     await host.mainApp().db.getRepository(COLLECTION).destroy({ filterByTk: name });
     const reason = dropped ? 'database-dropped' : 'database-kept';
     host.tell({ application: name, type: 'purged', at: Date.now(), by, reason, message: database });
     return { name, database, databaseDropped: dropped, removedAt: null, purgeAt: null };
+  }
+
+  /** What is there of one whose making came to nothing. */
+  private async clearBegun(record: AppRecord): Promise<void> {
+    const { copies, provisioner } = this.host;
+    await copies.dropDraft(record);
+    if (isMade(record)) return;
+    // Where the database can be asked for nothing, there may be data to which they belong.
+    if (await provisioner.isGone(record).catch(() => false)) await removeUploads(record);
   }
 
   private found(record: AppRecord): Removed {

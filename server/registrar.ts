@@ -17,6 +17,7 @@ import { generateSecret, type AppSecrets } from './databases/secrets';
 import type { AppRunner } from './lifecycle/app-runner';
 import { hashPassword, readAccount } from './lifecycle/administrator';
 import { missingKey } from './lifecycle/field-key';
+import { removeUploads } from './lifecycle/upload-folders';
 import { COLLECTION } from './registry';
 
 /** What a row about to be written looks like to the hooks: a Sequelize model instance. */
@@ -142,7 +143,9 @@ export class Registrar {
   async unregister(name: string): Promise<void> {
     const record = this.service.registry.get(name);
     await this.service.forget(name);
-    if (record?.provisioning?.ownershipToken) await this.service.provisioner.drop(record).catch(() => undefined);
+    if (!record?.provisioning?.ownershipToken) return;
+    const dropped = this.service.provisioner.drop(record);
+    await dropped.then(() => removeUploads(record)).catch(() => undefined);
   }
 
   /** Checks a row about to be updated and puts the cleaned values into it. */

@@ -24,9 +24,6 @@ export interface AppEntry {
   here: boolean;
 }
 
-/** What an entry shows of a record. */
-export type ShownRecord = AppRecord & { hidden?: boolean; iconImage?: string };
-
 /** The main application, among the entries that a sub-application shows. */
 export const MAIN_ENTRY = 'main';
 
@@ -35,7 +32,7 @@ export const MAIN_ENTRY = 'main';
  * everywhere else an application appears only where an operator has pinned it, so that sub-applications learn nothing
  * of one another by themselves.
  */
-export function isOffered(record: ShownRecord, place: EntryPlace, inMain: boolean): boolean {
+export function isOffered(record: AppRecord, place: EntryPlace, inMain: boolean): boolean {
   if (!isMade(record)) return false;
   if (place === 'block' && record.hidden === true) return false;
   return record.pinned === true || (inMain && place === 'block');

@@ -90,12 +90,12 @@ describe.each<Way>([
   const state = async (name: string) => (await host.show(name)).body.data?.state as string | undefined;
   const rows = () => host.sql<{ name: string }>('SELECT name FROM applications ORDER BY 1');
   const roles = () => host.sql<{ rolname: string }>(`SELECT rolname FROM pg_roles WHERE rolname !~ '^pg_' ORDER BY 1`);
-  /** Everything that an application may leave outside of itself, but uploaded files: these stay, docs/api.md says so. */
+  /** Everything that an application may leave outside of itself; what its installation uploads may be a template's. */
   const traces = async () => ({
     rows: (await rows()).map(({ name }) => name),
     databases: await host.databases(),
     roles: await roles(),
-    files: (await host.files()).filter((file) => /^apps\/./.test(file) && !file.startsWith('apps/main')),
+    files: (await host.files()).filter((file) => /^(uploads\/)?apps\/./.test(file) && !file.startsWith('apps/main')),
   });
 
   /** Says something, and the process dies of it. */

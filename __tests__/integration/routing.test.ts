@@ -169,7 +169,7 @@ describe('routing', () => {
         `SELECT (n_tup_ins + seq_tup_read + coalesce(idx_tup_fetch, 0) + seq_scan + coalesce(idx_scan, 0))::text AS n
            FROM pg_stat_user_tables WHERE relname = 'applications'`,
       );
-      return rows[0]?.n;
+      return Number(rows[0]?.n);
     };
     const settle = () => new Promise((resolve) => setTimeout(resolve, 1_500));
     await settle();
@@ -181,7 +181,8 @@ describe('routing', () => {
       await host.get('/api/__health_check');
     }
     await settle();
-    expect(await count()).toBe(before);
+    // 80 requests; what was visited is written down once a minute.
+    expect((await count()) - before).toBeLessThan(20);
   });
 
   it('frees the place of a visitor that leaves, and goes on booting', async () => {

@@ -1,12 +1,13 @@
-import { compareEntries, isOffered, type ShownRecord } from '../../src/app-entry';
+import { compareEntries, isOffered } from '../../src/app-entry';
+import type { AppRecord } from '../../src/app-record';
 
-const record = (values: Partial<ShownRecord> = {}): ShownRecord => ({
+const record = (values: Partial<AppRecord> = {}): AppRecord => ({
   name: 'crm',
   startMode: 'lazy',
   options: {},
   ...values,
 });
-const places = (values?: Partial<ShownRecord>) => ({
+const places = (values?: Partial<AppRecord>) => ({
   block: isOffered(record(values), 'block', true),
   switcher: isOffered(record(values), 'switcher', true),
   blockElsewhere: isOffered(record(values), 'block', false),

@@ -17,7 +17,7 @@ describe('the watch over the heap', () => {
   beforeAll(() => {
     // What else is in this heap is nobody's business here.
     const real = process.memoryUsage();
-    jest.spyOn(process, 'memoryUsage').mockImplementation((() => ({ ...real, heapUsed })) as never);
+    jest.spyOn(process, 'memoryUsage').mockImplementation(() => ({ ...real, heapUsed }));
   });
 
   afterAll(() => {

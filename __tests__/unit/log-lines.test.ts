@@ -57,6 +57,8 @@ describe('the lines of a log', () => {
 describe('text without secrets', () => {
   it.each([
     ['connect to postgres://nb:Planted@db:5432/x failed', 'connect to postgres://…@db:5432/x failed'],
+    ['of mysql://nb:Plan/ted@1@db/x no', 'of mysql://…@db/x no'],
+    ['at https://Planted@git.example/x', 'at https://…@git.example/x'],
     ['password=Planted and more', 'password=… and more'],
     [`{"password":"Planted","user":"nb"}`, `{"password":…,"user":"nb"}`],
     [`DB_PASSWORD = 'Planted 1'`, 'DB_PASSWORD = …'],

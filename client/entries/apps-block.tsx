@@ -23,6 +23,6 @@ export function appsBlock(source: EntrySource): ComponentType {
     if (entries.length === 0) {
       return <Empty image={Empty.PRESENTED_IMAGE_SIMPLE} description={t('There is no application to show.')} />;
     }
-    return <EntryList entries={entries} target={source.target} boxed columnWidth={220} />;
+    return <EntryList entries={entries} target={source.target} boxed columnWidth={260} />;
   };
 }

@@ -21,7 +21,7 @@ export interface JobReport {
   startedAt: string;
   finishedAt: string | null;
   error: { code: string; message: string } | null;
-  /** What is done, and yet should be known: `missing-files`, `renamed-files`, `encryption-key`. */
+  /** What is done, and yet should be known: `missing-files`, `encryption-key`. */
   warnings: string[];
 }
 

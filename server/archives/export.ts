@@ -19,7 +19,8 @@ import type { DumpTools } from '../databases/dump-tools';
 import type { Place } from '../databases/place';
 import { digestFile, writeArchive } from './archive-file';
 import type { ArchiveJob } from './archive-job';
-import { findKey, findUpload } from './uploads';
+import { findUpload } from '../lifecycle/upload-folders';
+import { findKey } from './uploads';
 import type { WorkFolder } from './work-folder';
 
 export interface ExportOrder {

@@ -1,47 +1,16 @@
 import { createHash, randomBytes } from 'node:crypto';
 import { constants, createWriteStream } from 'node:fs';
-import { copyFile, link, lstat, readFile, realpath, rm } from 'node:fs/promises';
+import { copyFile, link, readFile, realpath, rm } from 'node:fs/promises';
 import path from 'node:path';
 import { Transform, type Readable } from 'node:stream';
 import { pipeline } from 'node:stream/promises';
 import { storagePathJoin } from '@nocobase/utils';
-import { isPlainFileName, isPlainPath, type ArchivedFile, type ArchivePart } from '../../src/archive-manifest';
+import type { ArchivedFile, ArchivePart } from '../../src/archive-manifest';
 import { AppError } from '../../src/errors';
+import { isInside, ownPath, uploadsFolder } from '../lifecycle/upload-folders';
 import type { Placed } from './work-folder';
 
-/** Files and keys of applications, where NocoBase keeps them: one folder for the uploads of all. */
-
-const NAME_BYTES = 255;
-const TRIES = 8;
-
-/** The folder of a local storage, found as NocoBase's file manager finds it. */
-export function uploadsFolder(documentRoot?: string): string {
-  const given = documentRoot ?? process.env.LOCAL_STORAGE_DEST;
-  if (!given) return storagePathJoin('uploads');
-  if (path.isAbsolute(given)) return given;
-  const below = /^(?:\.\/)?storage(?:\/|$)(.*)$/.exec(given.replace(/\\/g, '/'))?.[1];
-  return below === undefined ? path.resolve(given) : storagePathJoin(below);
-}
-
-/** The file that a row names; undefined where there is none, or where the row leads out of the storage's folder. */
-export async function findUpload(documentRoot: string | undefined, file: ArchivedFile): Promise<string | undefined> {
-  if (!isPlainPath(file.path) || !isPlainFileName(file.filename)) return undefined;
-  const root = uploadsFolder(documentRoot);
-  const found = path.join(root, file.path, file.filename);
-  try {
-    if (!(await lstat(found)).isFile()) return undefined;
-    return (await isInside(root, path.dirname(found))) ? found : undefined;
-  } catch (error) {
-    if (['ENOENT', 'ENOTDIR'].includes((error as NodeJS.ErrnoException).code ?? '')) return undefined;
-    throw error;
-  }
-}
-
-/** Links followed. */
-async function isInside(root: string, folder: string): Promise<boolean> {
-  const relative = path.relative(await realpath(root), await realpath(folder));
-  return relative === '' || (!relative.startsWith('..') && !path.isAbsolute(relative));
-}
+/** Files and keys of a new application, put where NocoBase keeps them. */
 
 /** Writes a part beside its place, and fails where it is not what was checked. */
 async function writeDraft(draft: string, part: ArchivePart, source: Readable, mode: number): Promise<void> {
@@ -71,42 +40,32 @@ async function occupy(draft: string, place: string): Promise<boolean> {
   }
 }
 
-/** The same name with a random ending, as NocoBase itself gives to uploads, within what a file system takes. */
-function otherName(filename: string): string {
-  const extension = path.extname(filename).slice(0, 32);
-  const ending = `-${randomBytes(6).toString('hex')}${extension}`;
-  let base = path.basename(filename, path.extname(filename));
-  while (Buffer.byteLength(base + ending) > NAME_BYTES) base = base.slice(0, -1);
-  return `${base}${ending}`;
-}
-
 /**
- * Puts an uploaded file into NocoBase's folder, under its own name where that is free, else under another one; nothing
- * that lies there is touched.
- * @returns the name that it got
- * @throws APP_ARCHIVE_INVALID where its folder leads elsewhere
+ * Puts an uploaded file into the new application's own folder.
+ * @param own see `ownUploads`
+ * @throws APP_ARCHIVE_INVALID where that leads elsewhere
  */
-export async function placeUpload(part: ArchivePart & { file: ArchivedFile }, source: Readable, placed: Placed) {
-  const { path: below, filename } = part.file;
+export async function placeUpload(
+  own: string,
+  part: ArchivePart & { file: ArchivedFile },
+  source: Readable,
+  placed: Placed,
+): Promise<void> {
+  const { storageId, path: below, filename } = part.file;
   const root = uploadsFolder();
-  const folder = path.join(root, below);
+  const folder = path.join(root, ownPath(own, storageId, below));
   await placed.makeFolder(folder);
-  if (!(await isInside(root, folder))) {
+  if (!isInside(await realpath(root), await realpath(folder))) {
     source.destroy();
     throw new AppError('APP_ARCHIVE_INVALID', { reason: 'the folder of a file leads elsewhere' });
   }
   const draft = path.join(folder, `.app-import-${randomBytes(8).toString('hex')}`);
-  for (let attempt = 0; attempt < TRIES; attempt += 1) {
-    const name = attempt === 0 ? filename : otherName(filename);
-    const place = path.join(folder, name);
-    await placed.begin(draft, place);
-    if (attempt === 0) await writeDraft(draft, part, source, 0o644);
-    if (!(await occupy(draft, place))) continue;
-    await placed.done(place);
-    await rm(draft, { force: true });
-    return name;
-  }
-  throw new AppError('APP_ARCHIVE_STORAGE', { reason: 'no free name for a file' });
+  const place = path.join(folder, filename);
+  await placed.begin(draft, place);
+  await writeDraft(draft, part, source, 0o644);
+  if (!(await occupy(draft, place))) throw new AppError('APP_ARCHIVE_STORAGE', { reason: 'no free name for a file' });
+  await placed.done(place);
+  await rm(draft, { force: true });
 }
 
 // ---- the key by which an application encrypts fields -----------------------------------------------------------------

@@ -18,6 +18,7 @@ import type { StoredVersions } from '../../src/policies/upgrade-plan';
 import { copyConnected } from './connected-copy';
 import type { DatabaseDialect, ServerAddress } from './dialect';
 import { locationOf, type DatabaseLocation, type DatabaseOptions } from './location';
+import type { ApplicationFiles } from './dump-tools';
 import { mainTarget, recordTarget, type MainPlace } from './ownership';
 import type { Place as DatabasePlace } from './place';
 import {
@@ -27,6 +28,7 @@ import {
   readPostgresOwner,
   withPostgresTemplates,
 } from './postgres-copy';
+import { readPostgresFiles } from './postgres-files';
 
 /** What copies need of the process around them. */
 export interface CopiesHost {
@@ -227,6 +229,12 @@ export class DatabaseCopies {
       throw new AppError('APP_DATABASE_SOURCE_BUSY', { database: from.database }, error);
     }
     this.log('info', `"${record.name}" was copied from "${source.name}" while others were connected to it`);
+  }
+
+  /** What its rows say of its uploaded files, while it is down. */
+  filesOf(source: AppRecord): Promise<ApplicationFiles> {
+    const location = locationOf(this.host.databaseOptions(source));
+    return readPostgresFiles({ inside: this.counted(location), layout: location.layout });
   }
 
   // ---- pieces -------------------------------------------------------------------------------------------------------

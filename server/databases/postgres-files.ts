@@ -1,23 +1,21 @@
 import type { Client } from 'pg';
 import type { ArchivedFile } from '../../src/archive-manifest';
-import type { LocalStorage, RenamedFile } from './dump-tools';
+import { LOCAL_STORAGE, plainFile, type ApplicationFiles, type LocalStorage } from './dump-tools';
 import type { Place } from './place';
 import { withClient } from './postgres-connection';
-
-/** The type of NocoBase's storages that keep files on the disk. */
-const LOCAL = 'local';
 
 interface FileTable {
   name: string;
   storageColumn: string;
-  hasUrl: boolean;
 }
+
+type Tables = Pick<Place, 'inside' | 'layout'>;
 
 /**
  * The tables that hold files: `attachments`, and those of every collection that was made by NocoBase's template for
  * files. They are told by their columns, since the template is not written into the database.
  */
-async function fileTables(client: Client, { layout }: Place): Promise<FileTable[]> {
+async function fileTables(client: Client, { layout }: Tables): Promise<FileTable[]> {
   const storageColumn = layout.underscored ? 'storage_id' : 'storageId';
   const { rows } = await client.query<{ name: string; columns: string[] }>(
     `SELECT c.table_name AS name, array_agg(c.column_name::text) AS columns
@@ -27,26 +25,26 @@ async function fileTables(client: Client, { layout }: Place): Promise<FileTable[
   );
   return rows
     .filter(({ columns }) => ['filename', 'path', storageColumn].every((column) => columns.includes(column)))
-    .map(({ name, columns }) => ({ name, storageColumn, hasUrl: columns.includes('url') }));
+    .map(({ name }) => ({ name, storageColumn }));
 }
 
-function qualified(client: Client, { layout }: Place, table: string): string {
+function qualified(client: Client, { layout }: Tables, table: string): string {
   return `${client.escapeIdentifier(layout.schema)}.${client.escapeIdentifier(table)}`;
 }
 
-async function localStorages(client: Client, place: Place): Promise<LocalStorage[]> {
+async function localStorages(client: Client, place: Tables): Promise<LocalStorage[]> {
   const { schema, tablePrefix } = place.layout;
   const table = `${tablePrefix}storages`;
   const there = await client.query('SELECT 1 FROM pg_tables WHERE schemaname = $1 AND tablename = $2', [schema, table]);
   if (!there.rowCount) return [];
   const { rows } = await client.query<{ id: string; root: string | null }>(
     `SELECT id::text, options::jsonb ->> 'documentRoot' AS root FROM ${qualified(client, place, table)} WHERE type = $1`,
-    [LOCAL],
+    [LOCAL_STORAGE],
   );
   return rows.map(({ id, root }) => (root ? { id, documentRoot: root } : { id }));
 }
 
-export async function readPostgresFiles(place: Place): Promise<{ storages: LocalStorage[]; files: ArchivedFile[] }> {
+export async function readPostgresFiles(place: Tables): Promise<ApplicationFiles> {
   const { inside } = place;
   return withClient(inside, inside.database, async (client) => {
     const storages = await localStorages(client, place);
@@ -61,12 +59,7 @@ export async function readPostgresFiles(place: Place): Promise<{ storages: Local
           [ids],
         );
         for (const row of rows) {
-          // NocoBase itself takes a leading slash for nothing.
-          const file = {
-            storageId: row.storage,
-            path: (row.path ?? '').replace(/^\/+|\/+$/g, ''),
-            filename: row.filename,
-          };
+          const file = plainFile(row.storage, row.path, row.filename);
           files.set(JSON.stringify(file), file);
         }
       }
@@ -75,29 +68,49 @@ export async function readPostgresFiles(place: Place): Promise<{ storages: Local
   });
 }
 
-export async function movePostgresFiles(place: Place, renamed: readonly RenamedFile[]): Promise<void> {
+/** Of a storage's folder, or a file's: NocoBase takes slashes around it for nothing. */
+const PLAIN = `btrim(coalesce(path, ''), '/')`;
+
+export async function movePostgresFiles(
+  place: Place,
+  moved: (storageId: string, folder: string) => string,
+): Promise<void> {
   const { inside } = place;
   await withClient(inside, inside.database, async (client) => {
-    const storages = await localStorages(client, place);
-    if (!storages.length) return;
+    const ids = (await localStorages(client, place)).map(({ id }) => id);
+    if (!ids.length) return;
     await client.query('BEGIN');
-    const table = qualified(client, place, `${place.layout.tablePrefix}storages`);
-    // A folder of the other machine means nothing here, and might be anybody's.
-    await client.query(
-      `UPDATE ${table} SET options = (options::jsonb - 'documentRoot')::json WHERE type = $1 AND options IS NOT NULL`,
-      [LOCAL],
-    );
-    for (const { name, storageColumn, hasUrl } of renamed.length ? await fileTables(client, place) : []) {
-      const storage = client.escapeIdentifier(storageColumn);
-      const url = hasUrl ? ', url = replace(url, $2::text, $1::text)' : '';
-      for (const { storageId, path, filename, newFilename } of renamed) {
-        await client.query(
-          `UPDATE ${qualified(client, place, name)} SET filename = $1::text${url}
-            WHERE filename = $2::text AND ${storage}::text = $3 AND btrim(coalesce(path, ''), '/') = $4`,
-          [newFilename, filename, storageId, path],
-        );
+    for (const { name, storageColumn } of await fileTables(client, place)) {
+      const table = qualified(client, place, name);
+      const storage = `${client.escapeIdentifier(storageColumn)}::text`;
+      const { rows } = await client.query<{ id: string; folder: string }>(
+        `SELECT DISTINCT ${storage} AS id, ${PLAIN} AS folder FROM ${table} WHERE ${storage} = ANY($1)`,
+        [ids],
+      );
+      for (const { id, folder } of rows) {
+        const sql = `UPDATE ${table} SET path = $1 WHERE ${storage} = $2 AND ${PLAIN} = $3`;
+        await client.query(sql, [moved(id, folder), id, folder]);
       }
     }
+    await moveStorages(client, place, moved);
     await client.query('COMMIT');
   });
+}
+
+/** A folder of the other machine means nothing here, and might be anybody's. */
+async function moveStorages(client: Client, place: Place, moved: (id: string, folder: string) => string) {
+  const table = qualified(client, place, `${place.layout.tablePrefix}storages`);
+  const baseUrl = client.escapeIdentifier(place.layout.underscored ? 'base_url' : 'baseUrl');
+  const { rows } = await client.query<{ id: string; folder: string }>(
+    `SELECT id::text, ${PLAIN} AS folder FROM ${table} WHERE type = $1`,
+    [LOCAL_STORAGE],
+  );
+  for (const { id, folder } of rows) {
+    await client.query(
+      `UPDATE ${table} SET path = $1, ${baseUrl} = $2,
+              options = (coalesce(options::jsonb, '{}') || jsonb_build_object('documentRoot', $3::text))::json
+        WHERE id::text = $4`,
+      [moved(id, folder), '/storage/uploads', 'storage/uploads', id],
+    );
+  }
 }

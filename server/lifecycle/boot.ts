@@ -7,7 +7,8 @@ import { isDiskFull } from '../databases/error-chain';
 import type { DatabaseProvisioner } from '../databases/provisioner';
 import type { UpgradeVerdict } from '../../src/policies/upgrade-plan';
 import { setAdministrator } from './administrator';
-import { renewTimes, separateFiles, setLanguage } from './first-contents';
+import { renewTimes, setLanguage } from './first-contents';
+import { separateFiles } from './own-files';
 import { withDeadline } from './deadline';
 import { discard } from './instance-end';
 import { assertNotNewer, type AppVersions } from './versions';
@@ -158,7 +159,7 @@ async function upgrade(app: Application, { onStep, versions, mainApp }: BootCont
 
 async function install(app: Application, context: BootContext): Promise<void> {
   await installTables(app, context);
-  await makeOwn(app, context, { copied: false });
+  await makeOwn(app, context, { copied: false, filesShared: true });
 }
 
 /** May be repeated. */
@@ -172,14 +173,21 @@ export async function installTables(app: Application, { onStep, record, provisio
   await app.runCommandThrowError('install', ...(anew ? ['--force'] : []));
 }
 
-/** What no two applications have in common is written into the tables of one that nobody has used yet. */
-export async function makeOwn(app: Application, context: BootContext, { copied }: { copied: boolean }): Promise<void> {
+/**
+ * What no two applications have in common is written into the tables of one that nobody has used yet.
+ * @param from whether its tables are a copy of others, and whether its files may be somebody else's as well
+ */
+export async function makeOwn(
+  app: Application,
+  context: BootContext,
+  { copied, filesShared }: { copied: boolean; filesShared: boolean },
+): Promise<void> {
   const { secrets, onStep, ownersAccount, record } = context;
   onStep('administrator');
   if (copied) await renewTimes(app);
   await setAdministrator(app, secrets.admin ?? (await ownersAccount()));
   await setLanguage(app, record.options.lang);
-  await separateFiles(app);
+  await separateFiles(app, record, filesShared);
 }
 
 /** What went wrong in a boot as one of our errors; a stack or a driver's message never reaches a caller. */

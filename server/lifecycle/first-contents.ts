@@ -1,7 +1,3 @@
-import { randomBytes } from 'node:crypto';
-import { copyFile } from 'node:fs/promises';
-import path from 'node:path';
-import { storagePathJoin } from '@nocobase/utils';
 import type { Application } from '@nocobase/server';
 import { checkLanguage } from '../../src/language';
 import { RawTables } from './raw-tables';
@@ -40,40 +36,4 @@ export async function setLanguage({ db }: Application, value: unknown): Promise<
     const values = { appLang, enabledLanguages: JSON.stringify([appLang]), updatedAt: new Date() };
     await tables.update('systemSettings', values, { id });
   }
-}
-
-/**
- * The files that the installation laid into the local storage (the logo) are given to this application alone: whoever
- * deletes one deletes it from the disk. The original stays with the template.
- */
-export async function separateFiles({ db, log }: Application): Promise<void> {
-  const tables = new RawTables(db);
-  if (!(await tables.has('attachments')) || !(await tables.has('storages'))) return;
-  const storages = await tables.rows('storages', ['id', 'type', 'options']);
-  const roots = new Map(
-    storages.filter(({ type }) => type === 'local').map((row) => [row.id, documentRoot(row.options)]),
-  );
-  for (const file of await tables.rows('attachments', ['id', 'filename', 'path', 'storageId'])) {
-    const root = roots.get(file.storageId);
-    if (root === undefined || typeof file.filename !== 'string') continue;
-    const folder = path.join(root, typeof file.path === 'string' ? file.path : '');
-    const { name, ext } = path.parse(file.filename);
-    const filename = `${name.replace(/-[a-z0-9]{6}$/, '')}-${randomBytes(3).toString('hex')}${ext}`;
-    try {
-      await copyFile(path.join(folder, file.filename), path.join(folder, filename));
-    } catch (error) {
-      log.warn(`the file ${file.filename} of the installation cannot be copied`, { error: String(error) });
-      continue;
-    }
-    await tables.update('attachments', { filename }, { id: file.id });
-  }
-}
-
-/** As NocoBase's file manager finds it: `storage/…` is below the storage folder, wherever that is. */
-function documentRoot(options: unknown): string {
-  const given = typeof options === 'string' ? (JSON.parse(options) as unknown) : options;
-  const root = (given as { documentRoot?: unknown } | null)?.documentRoot ?? process.env.LOCAL_STORAGE_DEST;
-  if (typeof root !== 'string' || root === '') return storagePathJoin('uploads');
-  const below = /^(?:\.\/)?storage(?:\/|$)(.*)$/.exec(root)?.[1];
-  return below === undefined ? path.resolve(process.cwd(), root) : storagePathJoin(below);
 }

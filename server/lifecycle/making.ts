@@ -3,6 +3,8 @@ import { connect, construct, installTables, makeOwn, type BootContext } from './
 import { emptyIssued, setAdministrator } from './administrator';
 import { copyKey } from './field-key';
 import { discard } from './instance-end';
+import { nameOwnFiles } from './own-files';
+import { ownUploads, takeAnew, unlinkOthers } from './upload-folders';
 
 /**
  * Gives a new application the data of the one that it is a clone of; nothing to do for any other. Outside the boot
@@ -19,6 +21,8 @@ export async function copyApplication(context: BootContext): Promise<void> {
     onStep('copy');
     // First: where the database is there, everything is.
     await copyKey(original.name, record.name);
+    const own = ownUploads(record);
+    if (own) await takeAnew(own, await copies.filesOf(original), assertCurrent);
     await copies.fromApplication(original, record, assertCurrent);
   });
 }
@@ -34,7 +38,7 @@ export async function makeApplication(context: BootContext): Promise<Application
   if (cloneOf !== undefined) return withInstance(context, (app) => makeCloneOwn(app, context));
   if (!copies.usesTemplates(record)) {
     await install(context);
-    return withInstance(context, (app) => finish(app, context, false));
+    return withInstance(context, (app) => finish(app, context, { copied: false, filesShared: false }));
   }
   onStep('copy');
   const there = await copies.isInstalled(record);
@@ -46,7 +50,7 @@ export async function makeApplication(context: BootContext): Promise<Application
     onStep('template');
     await copies.leaveTemplate(record);
   }
-  return withInstance(context, (app) => finish(app, context, copied));
+  return withInstance(context, (app) => finish(app, context, { copied, filesShared: true }));
 }
 
 async function install(context: BootContext): Promise<void> {
@@ -64,17 +68,22 @@ async function install(context: BootContext): Promise<void> {
   }
 }
 
-async function finish(app: Application, context: BootContext, copied: boolean): Promise<void> {
+async function finish(app: Application, context: BootContext, from: Parameters<typeof makeOwn>[2]): Promise<void> {
   await context.note({ step: 'administrator' });
-  await makeOwn(app, context, { copied });
+  await makeOwn(app, context, from);
 }
 
-/** A clone keeps the users of its original, and nothing by which anybody is signed in there. */
-async function makeCloneOwn(app: Application, { secrets, onStep, note }: BootContext): Promise<void> {
+/** A clone keeps the users of its original, and nothing by which anybody is signed in there; its files are its own. */
+async function makeCloneOwn(app: Application, context: BootContext): Promise<void> {
+  const { record, secrets, onStep, note, assertCurrent } = context;
   onStep('administrator');
   await note({ step: 'administrator' });
   await emptyIssued(app);
   if (secrets.admin) await setAdministrator(app, secrets.admin);
+  await nameOwnFiles(app, record);
+  // The original is back by now: its visitors do not wait for what may be gigabytes.
+  const own = ownUploads(record);
+  if (own) await unlinkOthers(own, assertCurrent);
 }
 
 /** Does the work in a connected instance into which nothing is loaded, and leaves it there. */

@@ -33,7 +33,7 @@ export const archiveSchemas = {
       },
       warnings: {
         type: 'array',
-        items: { type: 'string', enum: ['missing-files', 'renamed-files', 'encryption-key'] },
+        items: { type: 'string', enum: ['missing-files', 'encryption-key'] },
       },
     },
   },

@@ -3,6 +3,7 @@ import { existsSync, mkdirSync, readFileSync, statSync, writeFileSync } from 'no
 import http from 'node:http';
 import path from 'node:path';
 import request from 'supertest';
+import { ownUploads } from '../../../server/lifecycle/upload-folders';
 import { ArchiveWorld, GREETING, PLANTED, sha256, USERS, type Job } from '../../helpers/archive-world';
 import { JourneyLog } from '../../../server/lifecycle/journey';
 import { cutAt } from '../../helpers/people';
@@ -77,20 +78,29 @@ describeWithPostgres('archives of applications', () => {
     expect([(await world.signIn(name)).status, (await world.signIn(name, 'another')).status]).toEqual([200, 401]);
     expect(await world.app.sql('SELECT count(*)::int AS n FROM notes', [], name)).toEqual([{ n: 500 }]);
 
-    // The source's own file was there: it keeps it, and the new one has another name.
-    const filesOf = async (database: string) =>
-      (await world.app.sql<{ filename: string }>('SELECT filename FROM attachments ORDER BY id', [], database)).map(
-        ({ filename }) => filename,
-      );
-    const [files, ownFiles] = [await filesOf(name), await filesOf(world.source)];
-    const [file, own] = [files, ownFiles].map((list) => list.find((filename) => filename.startsWith('greeting')));
-    expect(files).toHaveLength(2);
-    expect(file).toMatch(/^greeting-\w+-[0-9a-f]{12}\.txt$/);
-    expect(file).not.toBe(own);
-    for (const filename of [file, own] as string[]) {
-      expect(readFileSync(path.join(world.uploads(), filename), 'utf8')).toBe(GREETING);
+    // The source keeps its files; those of the new one have the same names, in its own folder.
+    const filesOf = async (database: string) => {
+      const sql = `SELECT path || '/' || filename AS file FROM attachments ORDER BY id`;
+      return (await world.app.sql<{ file: string }>(sql, [], database)).map(({ file }) => file);
+    };
+    const [files, sources] = [await filesOf(name), await filesOf(world.source)];
+    const folder = ownUploads(world.app.service.registry.get(name) as never);
+    expect(files.every((file) => file.startsWith(`${folder}/`))).toBe(true);
+    expect(files.map((file) => path.basename(file))).toEqual(sources.map((file) => path.basename(file)));
+    for (const list of [files, sources]) {
+      const greeting = list.find((file) => path.basename(file).startsWith('greeting')) as string;
+      expect(readFileSync(path.join(world.uploads(), greeting), 'utf8')).toBe(GREETING);
     }
-    expect(world.allUploads()).toEqual([...before.main.uploads, ...files].sort());
+    const added = world.allUploads().filter((file) => !before.main.uploads.includes(file));
+    expect(added.filter((file) => path.extname(file))).toEqual([...files].sort());
+    // New uploads go there, too.
+    const [storage] = await world.app.sql<{ path: string; options: object }>(
+      'SELECT path, options FROM storages',
+      [],
+      name,
+    );
+    expect(storage?.path.startsWith(`${folder}/`)).toBe(true);
+    expect(storage?.options).toMatchObject({ documentRoot: 'storage/uploads' });
     expect(await world.tables(world.sibling)).toEqual(before.tables);
     expect(world.work()).toEqual([]);
 
@@ -110,6 +120,7 @@ describeWithPostgres('archives of applications', () => {
     const destroyed = await world.post('destroy', {}, `?filterByTk=${name}&dropDatabase=true&purge=true`);
     expect(world.outcome(destroyed)).toEqual([200, undefined]);
     expect(await world.app.databases()).toEqual(before.main.databases);
+    expect(world.allUploads()).toEqual(before.main.uploads);
     expect([await world.visit(world.source), await world.visit(world.sibling)]).toEqual([200, 200]);
   });
 
@@ -231,7 +242,8 @@ describeWithPostgres('archives of applications', () => {
     world.app.repository.create = create;
     undo.undo = takeBack;
     expect(await world.app.databases()).toContain(name);
-    expect(world.allUploads().length).toBe(before.uploads.length + 2);
+    const added = world.allUploads().filter((file) => !before.uploads.includes(file));
+    expect(added.filter((file) => path.extname(file))).toHaveLength(2);
     expect(world.work()).toHaveLength(1);
     await world.app.restart();
     await world.app.until('it is taken back', () => Promise.resolve(world.work().length === 0));

@@ -1,5 +1,5 @@
 import '../../helpers/in-process-environment';
-import { existsSync } from 'node:fs';
+import { statSync } from 'node:fs';
 import path from 'node:path';
 import { describeWithPostgres, InProcessApp, OURS } from '../../helpers/in-process-app';
 import {
@@ -12,6 +12,7 @@ import {
   WITH_PEOPLE,
 } from '../../helpers/people';
 import { JourneyLog } from '../../../server/lifecycle/journey';
+import { ownUploads } from '../../../server/lifecycle/upload-folders';
 
 /** New applications are copies of a template, and are what an installation would have made. */
 
@@ -62,6 +63,9 @@ describeWithPostgres('template databases', () => {
     (await app.sql<{ provisioning: Row }>('SELECT provisioning FROM applications WHERE name = $1', [name]))[0]
       ?.provisioning;
 
+  /** The folder of its own uploads. */
+  const own = (name: string) => ownUploads(app.service.registry.find(name) as never) as string;
+
   /** All rows of all tables, without what may differ. */
   async function contents(name: string): Promise<Record<string, unknown>> {
     const tables = await app.sql<{ table: string }>(
@@ -72,10 +76,8 @@ describeWithPostgres('template databases', () => {
     const found: Record<string, unknown> = {};
     for (const { table } of tables) {
       const rows = await app.sql<{ row: Row }>(`SELECT to_jsonb(t) AS row FROM "${table}" t`, [], name);
-      const stripped = rows.map(
-        ({ row: { createdAt: _c, updatedAt: _u, password: _p, filename: _f, ...rest } }) => rest,
-      );
-      found[table] = stripped.map((row) => JSON.stringify(row)).sort();
+      const stripped = rows.map(({ row: { createdAt: _c, updatedAt: _u, password: _p, ...rest } }) => rest);
+      found[table] = stripped.map((row) => JSON.stringify(row).replaceAll(own(name), 'its own')).sort();
     }
     found.columns = await app.sql(
       `SELECT table_name, column_name, data_type, column_default, is_nullable FROM information_schema.columns
@@ -137,14 +139,13 @@ describeWithPostgres('template databases', () => {
   });
 
   it('the logo of each is a file of its own', async () => {
-    const fileOf = async (name: string) =>
-      (await app.sql<{ filename: string }>('SELECT filename FROM attachments', [], name))[0]?.filename ?? '';
-    const files = await Promise.all([installed, copied].map(fileOf));
-    expect(new Set(files).size).toBe(2);
-    for (const file of files) {
-      expect([file, existsSync(path.join(app.storage, 'uploads', file))]).toEqual([file, true]);
-      expect(file).toMatch(/^logo-[0-9a-f]{6}\.png$/);
-    }
+    const inodes = [installed, copied].map(async (name) => {
+      const sql = `SELECT path || '/' || filename AS file FROM attachments`;
+      const [{ file = '' } = {}] = await app.sql<{ file: string }>(sql, [], name);
+      expect([name, file.startsWith(`${own(name)}/`)]).toEqual([name, true]);
+      return statSync(path.join(app.storage, 'uploads', file)).ino;
+    });
+    expect(new Set(await Promise.all(inodes)).size).toBe(2);
   });
 
   it('nobody can connect to a template, nor is the mark without the versions that are in it', async () => {

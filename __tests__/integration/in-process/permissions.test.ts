@@ -1,0 +1,112 @@
+import '../../helpers/in-process-environment';
+import { describeWithPostgres, InProcessApp, OURS, SMALL } from '../../helpers/in-process-app';
+import { signIn, WITH_PEOPLE } from '../../helpers/people';
+
+/** Every administrative action asks for `pm.app-supervisor`, whatever else a role may do. */
+
+const PASSWORD = 'Planted-4712';
+const EVERYTHING = ['create', 'view', 'update', 'destroy', 'export', 'importXlsx'];
+const ROLES = {
+  // As NocoBase makes them.
+  member: {},
+  // May do everything with every collection, and nothing was said about settings.
+  helper: { snippets: [], strategy: { actions: EVERYTHING } },
+  // Was given the collections of ours by themselves.
+  granted: {
+    snippets: ['!pm', '!pm.*'],
+    strategy: { actions: EVERYTHING },
+    resources: ['applications', 'applicationEvents'].map((name) => ({
+      name,
+      usingActionsConfig: true,
+      actions: EVERYTHING.map((action) => ({ name: action })),
+    })),
+  },
+  operator: { snippets: ['pm.app-supervisor'], strategy: { actions: [] } },
+};
+
+describeWithPostgres('permissions', () => {
+  let app: InProcessApp;
+  const tokens: Record<string, string | undefined> = {};
+
+  beforeAll(async () => {
+    app = await InProcessApp.start({ plugins: [...new Set([...SMALL, ...WITH_PEOPLE]), OURS], acl: true });
+    for (const [role, values] of Object.entries(ROLES)) {
+      const roles = app.main.db.getRepository('roles');
+      if (role !== 'member') await roles.create({ values: { name: role, title: role, ...values } });
+      const person = { username: role, password: PASSWORD, roles: [{ name: role }] };
+      await app.main.db.getRepository('users').create({ values: person });
+      tokens[role] = await signIn(app, 'main', role, PASSWORD);
+    }
+  });
+
+  afterAll(() => app?.end());
+
+  /** All that NocoBase would carry out: what we register, and its own actions of any collection. */
+  const actions = () => {
+    const { resourceManager } = app.main;
+    const handlers = [...(resourceManager.getRegisteredHandlers() as Map<string, unknown>).keys()];
+    // NocoBase opens these to everybody, and finds no file in collections without files.
+    const ofFiles = ['getFile', 'createTemporaryURL'];
+    const general = handlers.filter((name) => !name.includes(':') && !ofFiles.includes(name));
+    const own = handlers.filter((name) => name.startsWith('applications:'));
+    const supervisor = [...resourceManager.getResource('appSupervisor').actions.keys()]
+      .map(String)
+      // Each resource knows the handlers of all others, too.
+      .filter((action) => !action.includes(':') && !ofFiles.includes(action))
+      .map((action) => `appSupervisor:${action}`);
+    const ofCollections = ['applications', 'applicationEvents'].flatMap((collection) =>
+      general.map((action) => `${collection}:${action}`),
+    );
+    return [...new Set([...own, ...supervisor, ...ofCollections])].sort();
+  };
+  const call = (action: string, role: string, headers: Record<string, string> = {}) =>
+    app.post(
+      `/api/${action}?filterByTk=nobody`,
+      // Nothing comes of a call that is let in.
+      { name: 'No name!' },
+      { Authorization: `Bearer ${tokens[role]}`, 'X-Role': role, 'X-Authenticator': 'basic', ...headers },
+    );
+
+  it('knows what there is', () => {
+    expect(Object.values(tokens).every(Boolean)).toBe(true);
+    expect(actions()).toEqual(
+      expect.arrayContaining([
+        ...['list', 'get', 'details', 'logs', 'create', 'destroy', 'start', 'clone'].map(
+          (name) => `applications:${name}`,
+        ),
+        ...['export', 'import', 'downloadArchive', 'deleteArchive'].map((name) => `applications:${name}`),
+        ...['appSupervisor:info', 'appSupervisor:metrics', 'applicationEvents:list', 'applications:updateOrCreate'],
+      ]),
+    );
+  });
+
+  it.each(['member', 'helper', 'granted'])('refuses every action to the role "%s"', async (role) => {
+    const allowed: unknown[] = [];
+    for (const action of actions()) {
+      const { status } = await call(action, role);
+      if (status !== 403) allowed.push([action, status]);
+      const named = await call(action, role, { 'X-Data-Source': 'main' });
+      if (named.status !== 403) allowed.push([action, named.status, 'by its data source']);
+    }
+    expect(allowed).toEqual([]);
+    expect(await app.repository.count()).toBe(0);
+  });
+
+  it('refuses every action to who is not signed in', async () => {
+    const allowed: unknown[] = [];
+    for (const action of actions()) {
+      const { status } = await app.post(`/api/${action}?filterByTk=nobody`);
+      if (status !== 401 && status !== 403) allowed.push([action, status]);
+    }
+    expect(allowed).toEqual([]);
+  });
+
+  it('refuses none of our actions to who has the permission', async () => {
+    const refused: unknown[] = [];
+    for (const action of actions().filter((name) => !name.startsWith('applicationEvents:'))) {
+      const { status } = await call(action, 'operator');
+      if (status === 403 || status === 401) refused.push([action, status]);
+    }
+    expect(refused).toEqual([]);
+  });
+});

@@ -1,0 +1,113 @@
+import type { Application } from '@nocobase/server';
+import type { AppRecord } from '../../src/app-record';
+import type { ArchivedFile } from '../../src/archive-manifest';
+import type { LocalStorage } from '../databases/dump-tools';
+import { RawTables, type TableName } from './raw-tables';
+import {
+  COMMON_ROOT,
+  COMMON_URL,
+  ownPath,
+  ownUploads,
+  plainPath,
+  rootOf,
+  takeFiles,
+  uploadsFolder,
+} from './upload-folders';
+
+/** What the rows of an application say of its uploaded files, in an instance in which nothing is loaded. */
+
+interface StorageRow extends LocalStorage {
+  key: unknown;
+  path: string;
+  options: Record<string, unknown>;
+}
+
+/** What a table of files says of where one lies. */
+interface FileRow {
+  table: TableName;
+  storageId: unknown;
+  path: unknown;
+  filename?: unknown;
+}
+
+/** Columns by which a table of files is known: NocoBase's template for them is not written into the database. */
+const FILE_FIELDS = ['storageId', 'path', 'filename'];
+
+async function fileRows(tables: RawTables, fields: readonly string[]): Promise<FileRow[]> {
+  const found: FileRow[] = [];
+  for (const table of await tables.having(FILE_FIELDS)) {
+    for (const { storageId, path, filename } of await tables.distinct(table, fields)) {
+      found.push({ table, storageId, path, filename });
+    }
+  }
+  return found;
+}
+
+async function localStorages(tables: RawTables): Promise<StorageRow[]> {
+  if (!(await tables.has('storages'))) return [];
+  const rows = await tables.rows('storages', ['id', 'type', 'path', 'options']);
+  const local = rows
+    .filter(({ type }) => type === 'local')
+    .map((row) => {
+      const given = typeof row.options === 'string' ? (JSON.parse(row.options) as unknown) : row.options;
+      const options = (given ?? {}) as Record<string, unknown>;
+      const documentRoot =
+        typeof options.documentRoot === 'string' && options.documentRoot !== '' ? options.documentRoot : undefined;
+      return { key: row.id, id: String(row.id), path: plainPath(row.path), options, documentRoot };
+    });
+  // What a variable of the application says, only its instance knows.
+  return local.filter(({ documentRoot }) => !documentRoot?.includes('{{'));
+}
+
+/** The rows name the files where `ownPath` puts them, and new uploads go there. May be repeated. */
+async function moveRows(
+  tables: RawTables,
+  own: string,
+  storages: readonly StorageRow[],
+  rows: readonly FileRow[],
+): Promise<void> {
+  const local = new Set(storages.map(({ id }) => id));
+  const folders = new Map(rows.map((row) => [JSON.stringify([row.table.tableName, row.storageId, row.path]), row]));
+  for (const { table, storageId, path } of folders.values()) {
+    if (!local.has(String(storageId))) continue;
+    const moved = ownPath(own, String(storageId), plainPath(path));
+    if (moved !== path) await tables.update(table, { path: moved }, { storageId, path });
+  }
+  // Last: by these it is known where the files were.
+  for (const { key, id, path, options, documentRoot } of storages) {
+    const values: Record<string, unknown> = { path: ownPath(own, id, path) };
+    if (rootOf(documentRoot) !== uploadsFolder()) values.baseUrl = COMMON_URL;
+    values.options = JSON.stringify({ ...options, documentRoot: COMMON_ROOT });
+    await tables.update('storages', values, { id: key });
+  }
+}
+
+/**
+ * Gives a new application a folder of its own for its uploads, with what the installation put into the common one (the
+ * logo). May be repeated.
+ * @param shared whether the same files belong to a template, too
+ */
+export async function separateFiles({ db }: Application, record: AppRecord, shared: boolean): Promise<void> {
+  const own = ownUploads(record);
+  if (!own) return;
+  const tables = new RawTables(db);
+  const storages = await localStorages(tables);
+  const rows = await fileRows(tables, FILE_FIELDS);
+  const files: ArchivedFile[] = [];
+  for (const { storageId, path, filename } of rows) {
+    if (typeof filename === 'string') files.push({ storageId: String(storageId), path: plainPath(path), filename });
+  }
+  await takeFiles(own, { storages, files }, shared ? 'copy' : 'move');
+  await moveRows(tables, own, storages, rows);
+}
+
+/** The rows of a clone name its own files, which are there already, and no longer the original's. May be repeated. */
+export async function nameOwnFiles({ db }: Application, record: AppRecord): Promise<void> {
+  const own = ownUploads(record);
+  if (!own) return;
+  const tables = new RawTables(db);
+  // Of each folder once: there may be any number of files.
+  const storages = await localStorages(tables);
+  const rows = await fileRows(tables, ['storageId', 'path']);
+  await moveRows(tables, own, storages, rows);
+}

@@ -1,0 +1,41 @@
+import type { Context } from '@nocobase/actions';
+import type { Application } from '@nocobase/server';
+import { COLLECTION } from '../registry';
+import { EVENTS_COLLECTION } from '../timeline';
+
+/** Who has it may do everything with applications, and who has not may do nothing of it. */
+const SNIPPET = 'pm.app-supervisor';
+const SUPERVISOR = 'appSupervisor';
+const RESOURCES = [COLLECTION, EVENTS_COLLECTION, SUPERVISOR];
+
+interface RoleState {
+  currentRole?: string;
+  currentRoles?: string[];
+}
+
+/** So that a role can be given it. */
+export function offerPermission(app: Application): void {
+  app.acl.registerSnippet({ name: SNIPPET, actions: [`${COLLECTION}:*`, `${SUPERVISOR}:*`] });
+}
+
+/**
+ * Binds every action of ours to the permission, also where NocoBase itself would let somebody in: by a role's general
+ * rights on collections, or by rights on ours that a role was given by themselves. What is open to all who are signed
+ * in stays so.
+ */
+export function requirePermission(app: Application): void {
+  const isOperator = (name: string) =>
+    name === 'root' || app.acl.getRole(name)?.snippetAllowed(`${SUPERVISOR}:info`) === true;
+  app.acl.use(
+    async (ctx: Context, next: () => Promise<void>) => {
+      const [resource = ''] = String(ctx.action?.resourceName ?? '').split('.');
+      const { skip } = ctx.permission as { skip?: boolean };
+      if (!skip && RESOURCES.includes(resource)) {
+        const { currentRole, currentRoles = currentRole ? [currentRole] : [] } = ctx.state as RoleState;
+        if (!currentRoles.some(isOperator)) ctx.throw(403, 'No permissions');
+      }
+      await next();
+    },
+    { after: 'allow-manager', before: 'core' },
+  );
+}
