@@ -13,9 +13,10 @@ function asRecord(value: unknown): Record<string, unknown> | undefined {
 export function toApiError(error: unknown): ApiError {
   const body = asRecord(asRecord(asRecord(error)?.response)?.data);
   const errors = body?.errors;
-  const told = asRecord(Array.isArray(errors) ? errors[0] : body?.error) ?? asRecord(error);
+  const told = asRecord(Array.isArray(errors) ? errors[0] : body?.error);
   const message = told?.message;
-  const code = told?.code;
+  // Without an answer there is only the browser's word for it, in no language of the reader's.
+  const code = told?.code ?? asRecord(error)?.code;
   return {
     code: typeof code === 'string' ? code : undefined,
     message: typeof message === 'string' && message ? message : undefined,

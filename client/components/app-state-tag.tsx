@@ -94,7 +94,7 @@ export function Failure({ row, onRetry }: AppStateTagProps) {
       </Typography.Text>
       {retryAt && state === 'failed' ? (
         <span>
-          {t('The next visit after this time tries again:')} <Moment at={retryAt} />
+          {t('A visit tries it again:')} {new Date(retryAt) > new Date() ? <Moment at={retryAt} /> : t('from now on')}
         </span>
       ) : null}
       {onRetry ? (

@@ -13,6 +13,8 @@ export const MOVING_STATES: ReadonlySet<AppState> = new Set<AppState>(['creating
 const NOTHING: ApplicationPage = { rows: [], total: 0, states: {} };
 
 export interface Applications extends ApplicationPage {
+  /** Whether they could be read at all. */
+  known: boolean;
   loading: boolean;
   error?: ApiError;
   refresh: () => Promise<void>;
@@ -37,5 +39,5 @@ export function useApplications(address: PageAddress, change: ChangeAddress): Ap
 
   const moving = value?.rows.some((row) => MOVING_STATES.has(row.state));
   useFresh(refresh, moving ? MOVING_MS : undefined);
-  return { ...(value ?? NOTHING), loading, error, refresh };
+  return { ...(value ?? NOTHING), known: value !== undefined, loading, error, refresh };
 }

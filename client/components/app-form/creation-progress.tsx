@@ -1,4 +1,5 @@
-import { Button, Flex, Result, Spin, Steps, Typography } from 'antd';
+import { CheckCircleFilled, LoadingOutlined } from '@ant-design/icons';
+import { Button, Flex, Spin, Steps, theme, Typography } from 'antd';
 import { useCallback } from 'react';
 import type { ApplicationRow } from '../../api-types';
 import { visitUrl } from '../../app-url';
@@ -46,9 +47,9 @@ export function CreationProgress({ name, onChanged }: CreationProgressProps) {
       <Typography.Title level={5} style={{ margin: 0, overflowWrap: 'anywhere' }}>
         {t(sentence, { name: title })}
       </Typography.Title>
-      <MakingSteps row={row} pending={pending} failed={failed} />
       {failed ? <Failure row={row} onRetry={() => void start()} /> : null}
       {failed || pending ? null : <Ready row={row} onStart={() => void start()} />}
+      <MakingSteps row={row} pending={pending} failed={failed} />
     </Flex>
   );
 }
@@ -68,36 +69,37 @@ function MakingSteps({ row, pending, failed }: { row: ApplicationRow; pending: b
         return {
           title: t(STEP_TEXTS[step] ?? step),
           description: present ? undefined : duration(ms),
-          icon: present ? <Spin size="small" /> : undefined,
+          icon: present ? <LoadingOutlined /> : undefined,
         };
       })}
     />
   );
 }
 
+/** What there is to do with an application that was made. */
 function Ready({ row, onStart }: { row: ApplicationRow; onStart: () => void }) {
   const t = useT();
+  const { token } = theme.useToken();
   const { routeUrl } = useSupervisor();
   const stopped = row.state === 'stopped';
   return (
-    <Result
-      status="success"
-      style={{ padding: 0 }}
-      subTitle={stopped ? t('It is not started yet.') : undefined}
-      extra={
-        stopped ? (
+    <Flex gap="middle" align="center" wrap>
+      <CheckCircleFilled style={{ color: token.colorSuccess, fontSize: token.fontSizeHeading2 }} aria-hidden />
+      {stopped ? (
+        <>
+          <span>{t('It is not started yet.')}</span>
           <Button onClick={onStart}>{t('Start')}</Button>
-        ) : (
-          <Button
-            type="primary"
-            href={visitUrl(row, { routeUrl, port: window.location.port })}
-            target="_blank"
-            rel="noopener noreferrer"
-          >
-            {t('Visit')}
-          </Button>
-        )
-      }
-    />
+        </>
+      ) : (
+        <Button
+          type="primary"
+          href={visitUrl(row, { routeUrl, port: window.location.port })}
+          target="_blank"
+          rel="noopener noreferrer"
+        >
+          {t('Visit')}
+        </Button>
+      )}
+    </Flex>
   );
 }

@@ -75,7 +75,10 @@ function DatabaseChecks({ checks }: { checks: readonly DatabaseCheck[] }) {
         const answer = found.get(check);
         const told = !answer ? t('not reached') : answer.ok ? t('passed') : t('failed');
         return (
-          <li key={check} style={{ display: 'flex', gap: token.marginXS, paddingBlock: token.paddingXXS }}>
+          <li
+            key={check}
+            style={{ display: 'flex', alignItems: 'flex-start', gap: token.marginXS, paddingBlock: token.paddingXXS }}
+          >
             {!answer ? (
               <MinusCircleOutlined
                 style={{ color: token.colorTextQuaternary, marginBlockStart: 4 }}

@@ -36,7 +36,12 @@ export function AppPage({ name, view, change }: AppPageProps) {
   return (
     <CommandsProvider onChanged={refresh} onRemoved={leave}>
       <Flex vertical gap="middle">
-        <Button type="text" icon={<ArrowLeftOutlined />} onClick={leave} style={{ alignSelf: 'flex-start' }}>
+        <Button
+          type="link"
+          icon={<ArrowLeftOutlined />}
+          onClick={leave}
+          style={{ alignSelf: 'flex-start', padding: 0 }}
+        >
           {t('All applications')}
         </Button>
         {unknown ? (

@@ -56,15 +56,14 @@ export function JourneyChart({ journey }: { journey: Journey }) {
                   style={{
                     fontWeight: 'normal',
                     textAlign: 'start',
-                    width: '1%',
-                    minWidth: 120,
+                    width: '28%',
                     paddingBlock: token.paddingXXS,
                     paddingInlineEnd: token.padding,
                   }}
                 >
                   {t(STEP_TEXTS[step.step] ?? step.step)}
                 </th>
-                <td style={{ width: '98%' }} aria-hidden>
+                <td aria-hidden>
                   <div
                     style={{ position: 'relative', height: 12, background: token.colorFillTertiary, borderRadius: 2 }}
                   >
@@ -80,7 +79,7 @@ export function JourneyChart({ journey }: { journey: Journey }) {
                     />
                   </div>
                 </td>
-                <td style={{ whiteSpace: 'nowrap', textAlign: 'end', paddingInlineStart: token.padding }}>
+                <td style={{ whiteSpace: 'nowrap', textAlign: 'end', width: '1%', paddingInlineStart: token.padding }}>
                   {duration(step.ms)}
                 </td>
               </tr>

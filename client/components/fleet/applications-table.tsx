@@ -1,4 +1,4 @@
-import { Button, Empty, Flex, Table, Typography, type TableColumnsType, type TableProps } from 'antd';
+import { Button, Empty, Flex, Grid, Table, Typography, type TableColumnsType, type TableProps } from 'antd';
 import type { ApplicationRow } from '../../api-types';
 import { addressLinks } from '../../app-url';
 import type { Applications } from '../../hooks/use-applications';
@@ -29,7 +29,9 @@ export function ApplicationsTable({ applications, address, change, selected, onS
   const t = useT();
   const { routeUrl } = useSupervisor();
   const { act, open } = useCommands();
-  const { rows, total, loading } = applications;
+  // In a narrow window the fixed columns would leave no room for the others.
+  const wide = Grid.useBreakpoint().lg;
+  const { rows, total, known, loading } = applications;
   const { page, pageSize, sort, search, states } = address;
 
   const sorted = (key: SortableColumn) => ({
@@ -81,7 +83,8 @@ export function ApplicationsTable({ applications, address, change, selected, onS
     {
       key: 'actions',
       title: t('Actions'),
-      width: 270,
+      width: 280,
+      fixed: wide ? 'right' : undefined,
       render: (_, row) => <AppRowActions row={row} />,
     },
   ];
@@ -100,16 +103,20 @@ export function ApplicationsTable({ applications, address, change, selected, onS
       columns={columns}
       dataSource={rows}
       loading={loading}
-      scroll={{ x: 1310 }}
+      tableLayout="fixed"
+      scroll={{ x: 1300 }}
       onChange={onChange}
       rowSelection={{
+        columnWidth: 48,
         selectedRowKeys: [...selected],
         onChange: (keys) => onSelect(keys.map(String)),
         preserveSelectedRowKeys: true,
         getCheckboxProps: (row) => ({ 'aria-label': `${t('Select')}: ${row.displayName || row.name}` }) as object,
       }}
       locale={{
-        emptyText: narrowed ? (
+        emptyText: !known ? (
+          ' '
+        ) : narrowed ? (
           <Empty image={Empty.PRESENTED_IMAGE_SIMPLE} description={t('No application matches')}>
             <Button onClick={() => change({ search: undefined, states: [], page: 1 })}>{t('Show all')}</Button>
           </Empty>

@@ -65,7 +65,7 @@ export function ApplicationsToolbar({ address, change, states, onRefresh }: Appl
           label: `${t(APP_STATES[state].label)} (${states[state] ?? 0})`,
         }))}
       />
-      <Flex gap="small" justify="end" style={{ flex: '1 0 auto' }}>
+      <Flex wrap gap="small" justify="end" style={{ flex: '1 1 auto' }}>
         <Button icon={<ReloadOutlined />} onClick={onRefresh} aria-label={t('Refresh')} title={t('Refresh')} />
         <Dropdown
           trigger={['click']}
