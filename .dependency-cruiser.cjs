@@ -13,6 +13,8 @@ const FLOORS = [
   ['registrar.ts'],
   ['app-service.ts'],
   ['archives/'],
+  ['guest-client.ts'],
+  ['app-entries.ts'],
   ['app-details.ts', 'app-logs.ts', 'supervisor-metrics.ts'],
   ['app-descriptions.ts'],
   ['app-view.ts', 'recycle-bin.ts', 'fleet-upgrade.ts', 'fault-desk.ts', 'app-places.ts', 'visits.ts', 'app-rows.ts'],
@@ -56,7 +58,17 @@ const floorRules = FLOORS.flatMap((rooms, floor) =>
   }),
 ).filter((rule) => rule.to.path !== '');
 
-const CLIENT_LIBRARIES = ['react', 'react-dom', 'antd', '@ant-design/icons', 'i18next', 'react-i18next', 'dayjs'];
+const CLIENT_LIBRARIES = [
+  'react',
+  'react-dom',
+  'antd',
+  '@ant-design/icons',
+  'i18next',
+  'react-i18next',
+  'react-router-dom',
+];
+/** Loaded by itself, when a chart is first shown. */
+const CHART_LIBRARIES = ['uplot'];
 const CLIENT_PACKAGES = ['@nocobase/client', '@nocobase/client-v2', '@nocobase/flow-engine'];
 
 /** @type {import('dependency-cruiser').IConfiguration} */
@@ -80,7 +92,20 @@ module.exports = {
       comment: 'client/ imports src/, the NocoBase client packages and the libraries that both clients share.',
       severity: 'error',
       from: { path: '^client/' },
-      to: { pathNot: ['^(client|src|locale)/', npm(CLIENT_LIBRARIES), npm(CLIENT_PACKAGES)] },
+      to: { pathNot: ['^(client|src|locale)/', npm(CLIENT_LIBRARIES), npm(CLIENT_PACKAGES), npm(CHART_LIBRARIES)] },
+    },
+    {
+      name: 'charts-are-loaded-by-themselves',
+      comment: 'What draws charts is no part of the pages that everyone loads.',
+      severity: 'error',
+      from: { path: '^client/', pathNot: '^client/charts/' },
+      to: { path: npm(CHART_LIBRARIES) },
+    },
+    {
+      name: 'charts-are-imported-lazily',
+      severity: 'error',
+      from: { path: '^client/' },
+      to: { path: '^client/charts/boot-plot', dependencyTypesNot: ['dynamic-import', 'type-only'] },
     },
     {
       name: 'client-v1-only-in-its-entry',

@@ -1,73 +1,143 @@
-import type { StartMode } from '../src/app-record';
-import type { AppState } from '../src/app-state';
+import type {
+  ApplicationAction,
+  ApplicationDetails,
+  ApplicationPage,
+  ApplicationRow,
+  ApplicationSettings,
+  ArchiveJob,
+  BulkResult,
+  ClientRequest,
+  DatabaseCheck,
+  EventPage,
+  ListQuery,
+  LogTail,
+  Metrics,
+  NewApplication,
+  Request,
+  StateCounts,
+  StoredArchive,
+  SupervisorInfo,
+} from './api-types';
 
-/** A request as both clients take it. */
-export interface ClientRequest {
-  url: string;
-  method?: 'get' | 'post';
-  params?: Record<string, unknown>;
-  data?: unknown;
-  skipNotify?: boolean;
+interface Listed<Row> {
+  data: Row[];
+  meta?: { count?: number; states?: StateCounts };
 }
 
-export type Request = (request: ClientRequest) => Promise<{ data: unknown }>;
-
-/** One row of `applications:list`, as far as the page shows it. */
-export interface ApplicationRow {
-  name: string;
-  displayName?: string | null;
-  cname?: string | null;
-  status: string;
-  state: AppState;
-  stateReason?: string | null;
-  lastError?: { code?: string; message: string; step?: string } | null;
-  startMode: StartMode;
-}
-
-export interface ApplicationPage {
-  rows: ApplicationRow[];
-  total: number;
-}
-
-export interface SupervisorInfo {
-  version: string;
-  state: 'active' | 'restart_required' | 'inert';
-  reasonCode?: string;
-  message?: string;
-}
-
-export interface NewApplication {
-  name: string;
-  displayName?: string;
-  cname?: string;
-  startMode: StartMode;
-}
-
-export type ApplicationAction = 'start' | 'stop' | 'restart' | 'destroy';
-
-/** The server's actions that the pages call. Every failure is shown by the caller, so no toast comes on top. */
+/** The server's actions that the screens call. Every failure is shown by the caller, so no toast comes on top. */
 export class SupervisorApi {
   constructor(private readonly request: Request) {}
 
-  async info(): Promise<SupervisorInfo> {
-    const body = await this.call<{ data: SupervisorInfo }>({ url: 'appSupervisor:info' });
-    return body.data;
+  info(): Promise<SupervisorInfo> {
+    return this.read('appSupervisor:info');
   }
 
-  async list(page: number, pageSize: number): Promise<ApplicationPage> {
-    const body = await this.call<{ data: ApplicationRow[]; meta?: { count?: number } }>({
-      url: 'applications:list',
-      params: { page, pageSize },
-    });
+  metrics(): Promise<Metrics> {
+    return this.read('appSupervisor:metrics');
+  }
+
+  async list({ page, pageSize, search, states, sort, removed }: ListQuery): Promise<ApplicationPage> {
+    const params: Record<string, unknown> = { page, pageSize };
+    if (search) params.search = search;
+    if (states?.length) params.state = states.join(',');
+    if (sort) params.sort = sort;
+    if (removed) params.removed = true;
+    const body = await this.call<Listed<ApplicationRow>>({ url: 'applications:list', params });
+    return { rows: body.data, total: body.meta?.count ?? body.data.length, states: body.meta?.states ?? {} };
+  }
+
+  get(name: string): Promise<ApplicationRow> {
+    return this.read('applications:get', { filterByTk: name });
+  }
+
+  details(name: string): Promise<ApplicationDetails> {
+    return this.read('applications:details', { filterByTk: name });
+  }
+
+  async events(name: string, page: number, pageSize: number): Promise<EventPage> {
+    const params = { filterByTk: name, page, pageSize };
+    const body = await this.call<Listed<EventPage['rows'][number]>>({ url: 'applications:events', params });
     return { rows: body.data, total: body.meta?.count ?? body.data.length };
   }
 
-  async create(application: NewApplication): Promise<void> {
-    await this.call({ url: 'applications:create', method: 'post', data: application });
+  logs(name: string, lines: number): Promise<LogTail> {
+    return this.read('applications:logs', { filterByTk: name, lines });
   }
 
-  async act(action: ApplicationAction, name: string): Promise<void> {
-    await this.call({ url: `applications:${action}`, method: 'post', params: { filterByTk: name } });
+  /** Whether an application has this ID, also one that was removed and can be restored. */
+  async isTaken(name: string): Promise<boolean> {
+    const params = { filter: JSON.stringify({ name }), pageSize: 1 };
+    const lists = [params, { ...params, removed: true }].map((query) =>
+      this.call<Listed<ApplicationRow>>({ url: 'applications:list', params: query }),
+    );
+    return (await Promise.all(lists)).some(({ data }) => data.length > 0);
+  }
+
+  create(application: NewApplication): Promise<ApplicationRow> {
+    return this.write('applications:create', {}, application);
+  }
+
+  clone(name: string, copy: Pick<NewApplication, 'name' | 'displayName' | 'startMode'>): Promise<ApplicationRow> {
+    return this.write('applications:clone', { filterByTk: name }, copy);
+  }
+
+  update(name: string, changes: ApplicationSettings & { options?: object }): Promise<ApplicationRow> {
+    return this.write('applications:update', { filterByTk: name }, changes);
+  }
+
+  checkDatabase(application: Partial<NewApplication>): Promise<{ ok: boolean; checks: DatabaseCheck[] }> {
+    return this.write('applications:checkDatabase', {}, application);
+  }
+
+  act(action: Exclude<ApplicationAction, 'destroy'> | 'restore' | 'purge' | 'upgrade', name: string): Promise<unknown> {
+    return this.write(`applications:${action}`, { filterByTk: name });
+  }
+
+  remove(name: string, how: { dropDatabase?: boolean; purge?: boolean }): Promise<unknown> {
+    return this.write('applications:destroy', { filterByTk: name }, how);
+  }
+
+  async actOnAll(action: ApplicationAction, names: readonly string[]): Promise<BulkResult[]> {
+    const { results } = await this.write<{ results: BulkResult[] }>(`applications:${action}`, {}, { names });
+    return results;
+  }
+
+  export(name: string): Promise<ArchiveJob> {
+    return this.write('applications:export', { filterByTk: name });
+  }
+
+  /** From an archive in the server's folder, or from an uploaded file. */
+  import(source: string | File, values: NewApplication): Promise<ArchiveJob> {
+    if (typeof source === 'string') return this.write('applications:import', {}, { archive: source, ...values });
+    const form = new FormData();
+    form.append('values', JSON.stringify(values));
+    form.append('file', source);
+    return this.write('applications:import', {}, form);
+  }
+
+  archiveJobs(): Promise<ArchiveJob[]> {
+    return this.read('applications:archiveJobs');
+  }
+
+  listArchives(): Promise<StoredArchive[]> {
+    return this.read('applications:listArchives');
+  }
+
+  downloadArchive(archive: string): Promise<Blob> {
+    const params = { filterByTk: archive };
+    return this.call<Blob>({ url: 'applications:downloadArchive', params, responseType: 'blob' });
+  }
+
+  deleteArchive(archive: string): Promise<unknown> {
+    return this.write('applications:deleteArchive', { filterByTk: archive });
+  }
+
+  private async read<T>(url: string, params?: Record<string, unknown>): Promise<T> {
+    return (await this.call<{ data: T }>({ url, params })).data;
+  }
+
+  private async write<T>(url: string, params: Record<string, unknown>, data: object = {}): Promise<T> {
+    return (await this.call<{ data: T }>({ url, method: 'post', params, data })).data;
   }
 
   private async call<T>(request: ClientRequest): Promise<T> {

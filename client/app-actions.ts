@@ -1,5 +1,5 @@
 import type { AppState } from '../src/app-state';
-import type { ApplicationAction } from './api';
+import type { ApplicationAction } from './api-types';
 
 const ALLOWED: Record<Exclude<ApplicationAction, 'destroy'>, ReadonlySet<AppState>> = {
   start: new Set<AppState>(['asleep', 'stopped', 'failed', 'quarantined']),

@@ -1,4 +1,4 @@
-import type { ApplicationRow } from './api';
+import type { ApplicationRow } from './api-types';
 
 interface Page {
   routeUrl: (path: string) => string;
@@ -6,9 +6,30 @@ interface Page {
   port: string;
 }
 
+type Addressed = Pick<ApplicationRow, 'name' | 'cname'>;
+
+const withPort = (host: string, port: string) => (port && !/:\d+$/.test(host) ? `${host}:${port}` : host);
+
 /** Where an application is visited: at its own domain, else below the path of this client. */
-export function visitUrl({ name, cname }: Pick<ApplicationRow, 'name' | 'cname'>, page: Page): string {
+export function visitUrl({ name, cname }: Addressed, page: Page): string {
   if (!cname) return page.routeUrl(`/apps/${encodeURIComponent(name)}/admin/`);
-  const port = page.port && !/:\d+$/.test(cname) ? `:${page.port}` : '';
-  return `//${cname}${port}${page.routeUrl('/admin/')}`;
+  return `//${withPort(cname, page.port)}${page.routeUrl('/admin/')}`;
+}
+
+export interface AddressLink {
+  text: string;
+  url: string;
+}
+
+/** All addresses of an application, as an administrator reads them: its own hosts first, its path last. */
+export function addressLinks(
+  { name, cname, address }: Addressed & Pick<ApplicationRow, 'address'>,
+  page: Page,
+): AddressLink[] {
+  const hosts = address?.hosts ?? (cname ? [cname] : []);
+  const path = page.routeUrl(`/apps/${encodeURIComponent(name)}/admin/`);
+  return [
+    ...hosts.map((host) => ({ text: host, url: `//${withPort(host, page.port)}${page.routeUrl('/admin/')}` })),
+    { text: path, url: path },
+  ];
 }

@@ -10,3 +10,9 @@ export function useT(): Translate {
   // React escapes what it shows.
   return useCallback((text, values) => t(text, { ...values, interpolation: { escapeValue: false } }), [t]);
 }
+
+/** The reader's language, as `Intl` takes it. */
+export function useLanguage(): string {
+  const { i18n } = useTranslation(NAMESPACE);
+  return Intl.DateTimeFormat.supportedLocalesOf(i18n.language || 'en-US')[0] ?? 'en-US';
+}

@@ -1,11 +1,33 @@
 import { createContext, useContext, type ComponentType } from 'react';
-import type { SupervisorApi } from './api';
+import { SupervisorApi } from './api';
+import type { Request } from './api-types';
+import { liveChannel, type LiveChannel } from './live';
 
-/** What differs between the two clients, handed in by their entries. */
+/** What the screens need of the client that they are shown in. */
 export interface Supervisor {
   api: SupervisorApi;
   /** The public path of this client in front of a path: `/apps/crm/admin/`, or `/v/apps/crm/admin/` in the v2 client. */
   routeUrl: (path: string) => string;
+  live: LiveChannel;
+  /** Where the list of applications is, within this client. */
+  listPath: string;
+}
+
+/** The application object of either client, as far as it is used. */
+interface HostApplication {
+  apiClient: { request: Request };
+  getRouteUrl(path: string): string;
+  eventBus: EventTarget;
+  ws: { readonly connected: boolean };
+}
+
+export function superviseIn(app: HostApplication, listPath: string): Supervisor {
+  return {
+    api: new SupervisorApi((request) => app.apiClient.request(request)),
+    routeUrl: (path) => app.getRouteUrl(path),
+    live: liveChannel(app),
+    listPath,
+  };
 }
 
 const SupervisorContext = createContext<Supervisor | undefined>(undefined);

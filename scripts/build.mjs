@@ -1,5 +1,6 @@
 // Builds the plugin into dist/, in the layout that NocoBase's plugin manager reads: docs/development.md lists it.
 import { build } from 'esbuild';
+import { createHash } from 'node:crypto';
 import { chmod, cp, mkdir, readdir, readFile, rm, stat, writeFile } from 'node:fs/promises';
 import { builtinModules } from 'node:module';
 import path from 'node:path';
@@ -94,15 +95,50 @@ async function buildProgram(entry, target) {
   return [];
 }
 
-async function buildClient({ entry, target, id, lane }) {
+/**
+ * What a client loads by itself when it is first needed, `import('./x')` in the source: an ES module beside the client's
+ * own file. A browser resolves such an import against the script that it stands in, so it is found under any public path
+ * and on any CDN; the hash in its name makes it new where its content is. It cannot ask the host for libraries.
+ */
+async function buildLazyModule(entry, folder) {
   const { code, externals } = await bundle(entry, {
     platform: 'browser',
     target: 'es2020',
+    format: 'esm',
+    loader: { '.css': 'text' },
+    minify: true,
+    define: { 'process.env.NODE_ENV': '"production"' },
+  });
+  assertKnown(externals, () => false, entry);
+  const hash = createHash('sha256').update(code).digest('hex').slice(0, 8);
+  const name = `${path.basename(entry).replace(/\.tsx?$/, '')}.${hash}.js`;
+  if (!written.some(({ file }) => file === `${folder}/${name}`)) await write(`${folder}/${name}`, code);
+  return name;
+}
+
+/** Leads the dynamic imports of a client to the files that are built for them. */
+const lazyModules = (folder) => ({
+  name: 'lazy-modules',
+  setup({ onResolve }) {
+    onResolve({ filter: /^\.{1,2}\//, namespace: 'file' }, async ({ path: asked, resolveDir, kind }) => {
+      if (kind !== 'dynamic-import') return undefined;
+      const entry = path.relative(root, path.resolve(resolveDir, `${asked}.ts`));
+      return { path: `./${await buildLazyModule(entry, folder)}`, external: true };
+    });
+  },
+});
+
+async function buildClient({ entry, target, id, lane }) {
+  const { code, externals: all } = await bundle(entry, {
+    platform: 'browser',
+    target: 'es2020',
     external: clientExternals[lane],
+    plugins: [lazyModules(path.dirname(target))],
     jsx: 'automatic',
     minify: true,
     define: { 'process.env.NODE_ENV': '"production"' },
   });
+  const externals = all.filter((name) => !name.startsWith('./'));
   assertKnown(externals, (name) => clientExternals[lane].includes(name), entry);
   await write(target, wrapUmd({ id, dependencies: externals, code }));
   return externals;

@@ -22,6 +22,7 @@ import type { DatabaseProvisioner } from './databases/provisioner';
 import { SecretBox, type AppSecrets } from './databases/secrets';
 import { FaultDesk } from './fault-desk';
 import { FleetUpgrade } from './fleet-upgrade';
+import { serveGuestClient } from './guest-client';
 import { InstanceOptions } from './instance-options';
 import { readAccount } from './lifecycle/administrator';
 import { AppRunner } from './lifecycle/app-runner';
@@ -288,7 +289,10 @@ export class AppService implements RunnerHost {
   prepare(app: Application): void {
     this.connections.attach(app);
     // Anew after each reload: plugins are new then.
-    app.on('beforeLoad', () => answerErrors(app, () => this.mainApp()));
+    app.on('beforeLoad', () => {
+      answerErrors(app, () => this.mainApp());
+      serveGuestClient(app, this);
+    });
     trackBelongings(app);
     app.on('afterDestroy', () => forgetGatewayLogger(app.name));
     this.fastStart.prepare(app, this.mainApp());

@@ -4,6 +4,8 @@ import type Database from '@nocobase/database';
 import type { Application, AppSupervisor } from '@nocobase/server';
 import type { PoolOptions } from 'sequelize';
 import { Gateway, PluginManager } from '@nocobase/server';
+import { getResource } from '@nocobase/server/lib/locale/resource';
+import { PackageUrls } from '@nocobase/server/lib/plugin-manager/options/resource';
 
 /**
  * The few things of NocoBase 2.2 that this plugin uses although its published types do not offer them. Kept in one
@@ -182,4 +184,14 @@ export async function readPackageVersion(packageName: string): Promise<string | 
   } catch {
     return undefined;
   }
+}
+
+/** Where a page loads the client part of a package from; undefined when it has none. The core remembers it. */
+export async function clientUrl(packageName: string, lane: 'client' | 'client-v2'): Promise<string | undefined> {
+  return (await PackageUrls.hasClientEntry(packageName, lane)) ? PackageUrls.get(packageName, lane) : undefined;
+}
+
+/** The texts that a package brings in one language, as the core reads them; empty when it brings none. */
+export async function readTexts(packageName: string, language: string): Promise<Record<string, unknown>> {
+  return (await getResource(packageName, language)) as Record<string, unknown>;
 }

@@ -1,7 +1,8 @@
 import type { Application } from '@nocobase/server';
 import { type AppError, ERROR_TABLE, type ErrorParams, fillMessage, isAppError } from '../src/errors';
 
-const PACKAGE = 'nocobase-plugin-app-supervisor';
+/** The package's name: also the namespace of its texts. */
+export const PACKAGE = 'nocobase-plugin-app-supervisor';
 const RETRY_AFTER_SECONDS = 5;
 
 interface ErrorContext {

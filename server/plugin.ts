@@ -57,6 +57,7 @@ export class PluginAppSupervisor extends Plugin {
     offerPermission(app);
     // Where the peer rules, the actions are the peer's.
     if (!this.obstacle || !this.isRefusal(this.obstacle)) requirePermission(app);
+    app.acl.allow('appSupervisor', 'entries', 'loggedIn');
     defineSupervisor(app, () => ({ version, service: this.service, obstacle: this.obstacle }));
     answerErrors(app, () => app);
     const { service } = this;

@@ -1,19 +1,12 @@
 import path from 'node:path';
 import type { Page } from 'playwright-core';
+import { CLIENTS } from '../helpers/admin-screens';
 import { describeInBrowser, TestBrowser, type Visitor } from '../helpers/browser';
 import { TestHost } from '../helpers/test-host';
 
 const SLEEP_HOOK = path.resolve(__dirname, '../helpers/put-to-sleep.cjs');
 
-/** What NocoBase's clients print before a sign-in: they ask for what only the signed-in get. The class is minified. */
-const NOT_SIGNED_IN = /^(AxiosError|[A-Z])\s*$/;
-
-const CLIENTS = [
-  { client: 'v1', prefix: '' },
-  { client: 'v2', prefix: '/v' },
-];
-
-/** The page of the administrator in both of NocoBase's clients, and what visitors see of stop, start, sleep and wake. */
+/** What visitors see of stop, start, sleep and wake, in both of NocoBase's clients; and the page where nothing is managed. */
 describeInBrowser('in the browser', () => {
   let host: TestHost;
   let browser: TestBrowser;
@@ -23,8 +16,6 @@ describeInBrowser('in the browser', () => {
   const address = (url: string) => host.host.url.replace('127.0.0.1', 'localhost') + url;
   const settings = (prefix: string) => address(`${prefix}/admin/settings/app-supervisor`);
   const row = (text: string) => page.getByRole('row').filter({ hasText: text });
-  const shows = (name: string, state: string) => row(name).getByText(state, { exact: true }).waitFor();
-  const press = (action: string, name: string) => page.getByLabel(`${action}: ${name}`, { exact: true }).click();
   const state = async (name: string) => (await host.show(name)).body.data.state as string;
   /** NocoBase's dialog over the page of an open tab. */
   const stopped = (tab: Page) => tab.getByRole('dialog').getByText('App stopped');
@@ -60,90 +51,9 @@ describeInBrowser('in the browser', () => {
     await host?.end();
   });
 
-  describe.each(CLIENTS)('the settings page of the $client client', ({ client, prefix }) => {
-    const title = `Front office ${client}`;
-    const name = `front-office-${client}`;
-
+  describe.each(CLIENTS)('the $client client', ({ client, prefix }) => {
     beforeAll(arrive);
     afterAll(() => visitor.leave());
-
-    it('creates an application from a name alone, shows its state, visits, stops, starts and deletes it', async () => {
-      await page.goto(settings(prefix));
-      await shows('halted', 'Running');
-
-      await page.getByRole('button', { name: 'Create application' }).click();
-      await page.getByLabel('Name', { exact: true }).fill(title);
-      await page.getByRole('dialog').getByRole('button', { name: 'Create' }).click();
-      await page.getByRole('dialog').waitFor({ state: 'hidden' });
-      await row(title).waitFor();
-      await visitor.screenshot(`settings-${client}-creating`, page);
-      await shows(title, 'Running');
-      expect(await row(title).innerText()).toContain(name);
-      await visitor.screenshot(`settings-${client}-running`, page);
-
-      await page.getByRole('button', { name: 'Create application' }).click();
-      await page.getByLabel('Name', { exact: true }).fill('Another');
-      await page.getByLabel('ID', { exact: true }).fill(name);
-      await page.getByRole('dialog').getByRole('button', { name: 'Create' }).click();
-      const sentence = `An application with the ID "${name}" exists already; choose another ID.`;
-      await page.getByRole('alert').filter({ hasText: sentence }).waitFor();
-      await visitor.screenshot(`settings-${client}-duplicate`, page);
-      await page.getByLabel('ID', { exact: true }).fill('Not allowed');
-      await page.getByText('The application ID "Not allowed" is not allowed').waitFor();
-      // What was said of the former ID is no longer true.
-      expect(await page.getByText(sentence).count()).toBe(0);
-      await page.getByRole('dialog').getByRole('button', { name: 'Cancel' }).click();
-      expect(visitor.refusals).toEqual(['409 /api/applications:create']);
-
-      const opening = visitor.context.waitForEvent('page');
-      await press('Visit', title);
-      const tab = await opening;
-      const { email, password } = host.host.credentials;
-      visitor.calls.length = 0;
-      await visitor.reachSignIn(tab);
-      expect(new URL(tab.url()).pathname).toBe(`${prefix}/apps/${name}/signin`);
-      const errors = [...visitor.errors];
-      await visitor.signIn(email, password, tab);
-      await tab.getByTestId('user-center-button').waitFor();
-      const apps = visitor.calls.filter((call) => !call.url.pathname.includes('applications:')).map((call) => call.app);
-      expect(new Set(apps)).toEqual(new Set([name]));
-      await tab.close();
-      visitor.forget();
-      expect(errors.filter((text) => !NOT_SIGNED_IN.test(text))).toEqual([]);
-
-      await press('Stop', title);
-      await shows(title, 'Stopped');
-      expect(await page.getByLabel(`Visit: ${title}`).getAttribute('href')).toBeNull();
-      await visitor.screenshot(`settings-${client}-stopped`, page);
-      await press('Start', title);
-      await shows(title, 'Running');
-      await press('Restart', title);
-      await page.waitForTimeout(500);
-      await shows(title, 'Running');
-
-      await press('Delete', title);
-      await page.getByRole('button', { name: 'Delete', exact: true }).last().waitFor();
-      await visitor.screenshot(`settings-${client}-delete`, page);
-      await page.locator('.ant-popconfirm-buttons').getByRole('button', { name: 'Delete' }).click();
-      await row(title).waitFor({ state: 'detached' });
-      expect((await host.show(name)).status).toBe(404);
-      expect([visitor.errors, visitor.refusals]).toEqual([[], []]);
-    });
-
-    it('speaks Chinese', async () => {
-      await page.addInitScript(() => localStorage.setItem('NOCOBASE_LOCALE', 'zh-CN'));
-      await page.goto(settings(prefix));
-      await shows('halted', '运行中');
-      await page.getByRole('button', { name: '创建应用' }).click();
-      await page.getByLabel('标识', { exact: true }).fill('api');
-      await page.getByText('应用标识“api”为 NocoBase 保留').waitFor();
-      await visitor.screenshot(`settings-${client}-chinese`, page);
-      const text = await page.locator('body').innerText();
-      for (const words of ['应用管理器', '应用标识“api”为 NocoBase 保留']) expect(text).toContain(words);
-      expect(text).not.toMatch(/Create application|On first visit|Start mode|reserved/);
-      expect([visitor.errors, visitor.refusals]).toEqual([[], []]);
-      await page.evaluate(() => localStorage.removeItem('NOCOBASE_LOCALE'));
-    });
 
     it('is not in the settings of an application, where the administrator signs in', async () => {
       await page.goto(address(`${prefix}/apps/tabs/admin/settings/system-settings`));

@@ -4,6 +4,7 @@ import path from 'node:path';
 import request from 'supertest';
 import type { ArchiveManifest } from '../../src/archive-manifest';
 import { BLOCK, encodeHeader, END_BLOCKS, padding } from '../../server/archives/tar';
+import type { KnownServer } from './database-servers';
 import { InProcessApp, OURS, SMALL } from './in-process-app';
 
 export const USERS = [
@@ -71,8 +72,9 @@ export class ArchiveWorld {
     this.sibling = app.name('sibling');
   }
 
-  static async start(): Promise<ArchiveWorld> {
-    const app = await InProcessApp.start({ plugins: [...new Set([...SMALL, ...USERS]), OURS] });
+  /** @param server the main application's, instead of the PostgreSQL that is looked for */
+  static async start(server?: KnownServer): Promise<ArchiveWorld> {
+    const app = await InProcessApp.start({ plugins: [...new Set([...SMALL, ...USERS]), OURS], server });
     const world = new ArchiveWorld(app);
     try {
       await world.furnish();
@@ -97,7 +99,9 @@ export class ArchiveWorld {
       .attach('file', Buffer.from(GREETING), 'greeting.txt');
     expect(uploaded.status).toBe(200);
     await instance.db.sequelize.query('CREATE TABLE notes (id int PRIMARY KEY, note text)');
-    await instance.db.sequelize.query(`INSERT INTO notes SELECT n, 'note ' || n FROM generate_series(1, 500) n`);
+    const numbers = Array.from({ length: 500 }, (_, index) => index + 1);
+    const rows = numbers.map((number) => `(${number}, 'note ${number}')`).join(', ');
+    await instance.db.sequelize.query(`INSERT INTO notes VALUES ${rows}`);
     // A file of somebody else, in the same folder.
     writeFileSync(path.join(this.uploads(), 'of-a-sibling.txt'), 'not yours');
   }

@@ -5,6 +5,7 @@ import { chromium, type Browser, type BrowserContext, type Page } from 'playwrig
 
 const PLACES = ['/usr/bin/chromium', '/usr/bin/chromium-browser', '/usr/bin/google-chrome'];
 const SCREENSHOTS = path.resolve(__dirname, '../../test-results');
+const DOCUMENTED_SCREENS = path.resolve(__dirname, '../../docs/screens');
 const ARGUMENTS = [
   '--headless',
   '--no-sandbox',
@@ -132,6 +133,17 @@ export class Visitor {
   async screenshot(name: string, page = this.page): Promise<void> {
     await mkdir(SCREENSHOTS, { recursive: true });
     await page.screenshot({ path: path.join(SCREENSHOTS, `${name}.png`) });
+  }
+
+  /** The upper part of a page, for the documents: `docs/screens/<name>.png`, with `UPDATE_SCREENS=1`. */
+  async documentScreen(name: string, page: Page, height: number): Promise<void> {
+    if (process.env.UPDATE_SCREENS !== '1') return this.screenshot(name, page);
+    await mkdir(DOCUMENTED_SCREENS, { recursive: true });
+    const width = page.viewportSize()?.width ?? 0;
+    await page.screenshot({
+      path: path.join(DOCUMENTED_SCREENS, `${name}.png`),
+      clip: { x: 0, y: 0, width, height },
+    });
   }
 
   async leave(): Promise<void> {

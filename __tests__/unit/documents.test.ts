@@ -102,7 +102,10 @@ describe('documents', () => {
     expect(actions).toEqual(expect.arrayContaining(['list', 'create', 'start', 'export', 'import']));
     const paths = Object.keys((swagger as { paths: object }).paths).sort();
     expect(paths).toEqual(
-      [...actions.map((action) => `/applications:${action}`), '/appSupervisor:info', '/appSupervisor:metrics'].sort(),
+      [
+        ...actions.map((action) => `/applications:${action}`),
+        ...['/appSupervisor:entries', '/appSupervisor:info', '/appSupervisor:metrics'],
+      ].sort(),
     );
     const checks = namesIn(read('docs/api.md'), /^\| `(\w+)` +\| (?:the values|whether)/gm);
     expect(checks).toEqual([...PREFLIGHT_CHECKS].sort());

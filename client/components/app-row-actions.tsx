@@ -1,40 +1,42 @@
-import { Button, Popconfirm, Space } from 'antd';
+import { EllipsisOutlined } from '@ant-design/icons';
+import { Button, Dropdown, Popconfirm, Space } from 'antd';
 import type { ReactNode } from 'react';
-import type { ApplicationAction, ApplicationRow } from '../api';
+import type { ApplicationRow } from '../api-types';
 import { isOffered } from '../app-actions';
 import { visitUrl } from '../app-url';
 import { useT } from '../locale';
 import { useSupervisor } from '../supervisor-context';
+import { hasFailed } from './app-state-tag';
+import { useCommands, type Command } from './commands';
 
 interface AppRowActionsProps {
   row: ApplicationRow;
-  /** The action of this row that is under way. */
-  running?: ApplicationAction;
-  onAction: (action: ApplicationAction, row: ApplicationRow) => Promise<void>;
 }
 
-export function AppRowActions({ row, running, onAction }: AppRowActionsProps) {
+/** What can be done with one application: the frequent as links, the rest in a menu. */
+export function AppRowActions({ row }: AppRowActionsProps) {
   const t = useT();
   const { routeUrl } = useSupervisor();
+  const { act, running, open } = useCommands();
   const title = row.displayName || row.name;
-  const isDisabled = (action: ApplicationAction) =>
-    !isOffered(action, row.state) || (running !== undefined && running !== action);
+  const current = running[row.name];
 
-  const button = (action: Exclude<ApplicationAction, 'destroy'>, label: string): ReactNode => (
+  const button = (command: 'start' | 'stop' | 'restart', label: string, onClick?: () => void): ReactNode => (
     <Button
       type="link"
       size="small"
       aria-label={`${label}: ${title}`}
-      disabled={isDisabled(action)}
-      loading={running === action}
-      onClick={() => void onAction(action, row)}
+      disabled={!isOffered(command, row.state) || (current !== undefined && current !== command)}
+      loading={current === command}
+      onClick={onClick}
     >
       {label}
     </Button>
   );
+  const does = (command: Command) => () => void act(command, row);
 
   return (
-    <Space size={0} wrap>
+    <Space size={0}>
       <Button
         type="link"
         size="small"
@@ -46,29 +48,42 @@ export function AppRowActions({ row, running, onAction }: AppRowActionsProps) {
       >
         {t('Visit')}
       </Button>
-      {button('start', t('Start'))}
-      {button('stop', t('Stop'))}
-      {button('restart', t('Restart'))}
-      <Popconfirm
-        title={t('Delete the application "{{name}}"?', { name: title })}
-        description={t('It can no longer be visited. Its database is kept and is not deleted.')}
-        okText={t('Delete')}
-        okButtonProps={{ danger: true }}
-        cancelText={t('Cancel')}
-        disabled={isDisabled('destroy')}
-        onConfirm={() => void onAction('destroy', row)}
+      {button('start', hasFailed(row) ? t('Retry now') : t('Start'), does('start'))}
+      {row.state === 'running' ? (
+        <Popconfirm
+          title={t('Stop the application "{{name}}"?', { name: title })}
+          description={t('Its visitors are turned away until it is started again.')}
+          okText={t('Stop')}
+          cancelText={t('Cancel')}
+          onConfirm={does('stop')}
+        >
+          {button('stop', t('Stop'))}
+        </Popconfirm>
+      ) : (
+        button('stop', t('Stop'), does('stop'))
+      )}
+      {button('restart', t('Restart'), does('restart'))}
+      <Dropdown
+        trigger={['click']}
+        menu={{
+          items: [
+            { key: 'edit', label: t('Edit'), onClick: () => open({ kind: 'edit', row }) },
+            { key: 'clone', label: t('Clone'), onClick: () => open({ kind: 'clone', row }) },
+            { key: 'export', label: t('Export'), onClick: does('export') },
+            { key: 'upgrade', label: t('Upgrade'), onClick: does('upgrade') },
+            { type: 'divider' },
+            { key: 'delete', label: t('Delete'), danger: true, onClick: () => open({ kind: 'delete', row }) },
+          ],
+        }}
       >
         <Button
           type="link"
           size="small"
-          danger
-          aria-label={`${t('Delete')}: ${title}`}
-          disabled={isDisabled('destroy')}
-          loading={running === 'destroy'}
-        >
-          {t('Delete')}
-        </Button>
-      </Popconfirm>
+          icon={<EllipsisOutlined />}
+          loading={current === 'export' || current === 'upgrade'}
+          aria-label={`${t('More actions')}: ${title}`}
+        />
+      </Dropdown>
     </Space>
   );
 }

@@ -1,32 +1,107 @@
-import { Tag, Tooltip } from 'antd';
+import { Button, Flex, Popover, Tag, theme, Tooltip, Typography } from 'antd';
 import { APP_STATES } from '../../src/app-state';
-import type { ApplicationRow } from '../api';
+import type { ApplicationRow } from '../api-types';
 import { useT } from '../locale';
+import { adviceText, REASON_TEXTS, STEP_TEXTS } from '../vocabulary';
+import { Moment } from './moment';
 
-type Condition = Pick<ApplicationRow, 'state' | 'stateReason' | 'lastError'>;
+type Condition = Pick<
+  ApplicationRow,
+  'name' | 'displayName' | 'state' | 'stateSince' | 'stateReason' | 'lastError' | 'retryAt' | 'journey'
+>;
 
-/** The state as a coloured word; why it is so, on hover and on keyboard focus. */
-export function AppStateTag({ state, stateReason, lastError }: Condition) {
+interface AppStateTagProps {
+  row: Condition;
+  /** Tries a failed one again. */
+  onRetry?: () => void;
+}
+
+export const hasFailed = ({ state }: Pick<Condition, 'state'>) => state === 'failed' || state === 'quarantined';
+
+/** The state as a coloured word, since when, and why: the reason, the present step, or the error with what to do. */
+export function AppStateTag({ row, onRetry }: AppStateTagProps) {
   const t = useT();
+  const { state, stateSince, stateReason, journey } = row;
   const { label, color } = APP_STATES[state];
-  const failed = state === 'failed' || state === 'quarantined';
-  const reasons: string[] = [];
-  if (stateReason) reasons.push(stateReason);
-  if (failed && lastError) {
-    reasons.push([lastError.code, lastError.message].filter(Boolean).join(': '));
-    if (lastError.step && !lastError.message.includes(lastError.step))
-      reasons.push(t('Step: {{step}}', { step: lastError.step }));
-  }
-  if (reasons.length === 0) return <Tag color={color}>{t(label)}</Tag>;
+  const reason = stateReason ? t(REASON_TEXTS[stateReason] ?? stateReason) : undefined;
+  const moving = state === 'creating' || state === 'booting';
+  const step = moving && journey?.outcome === 'pending' ? journey.steps.at(-1)?.step : undefined;
+  const tag = (
+    <Tag color={color} style={{ marginInlineEnd: 0 }} tabIndex={reason ? 0 : undefined}>
+      {t(label)}
+    </Tag>
+  );
   return (
-    <Tooltip
-      title={reasons.map((reason) => (
-        <div key={reason}>{reason}</div>
-      ))}
+    <Flex vertical gap={2} align="flex-start">
+      {reason ? <Tooltip title={reason}>{tag}</Tooltip> : tag}
+      {hasFailed(row) && row.lastError ? (
+        <FailureButton row={row} onRetry={onRetry} />
+      ) : (
+        <Typography.Text type="secondary" style={{ fontSize: 12 }} aria-live={moving ? 'polite' : undefined}>
+          {step ? t(STEP_TEXTS[step] ?? step) : stateSince ? <Moment at={stateSince} /> : null}
+        </Typography.Text>
+      )}
+    </Flex>
+  );
+}
+
+/** The error code; pressed, everything that is known of the failure, and a way to try again. */
+function FailureButton({ row, onRetry }: AppStateTagProps) {
+  const t = useT();
+  const { token } = theme.useToken();
+  const { lastError } = row;
+  if (!lastError) return null;
+  return (
+    <Popover
+      trigger="click"
+      title={t('{{name}} failed', { name: row.displayName || row.name })}
+      content={<Failure row={row} onRetry={onRetry} />}
+      overlayStyle={{ maxWidth: 'min(420px, 90vw)' }}
     >
-      <Tag color={color} tabIndex={0} aria-label={[t(label), ...reasons].join('. ')}>
-        {t(label)}
-      </Tag>
-    </Tooltip>
+      <Button
+        type="link"
+        danger
+        size="small"
+        style={{ padding: 0, height: 'auto', fontSize: 12, color: token.colorErrorText }}
+        aria-label={t('Why {{name}} failed', { name: row.displayName || row.name })}
+      >
+        {lastError.code ?? t('Details')}
+      </Button>
+    </Popover>
+  );
+}
+
+/** What is known of a failure: sentence, what to do, code and step, when it happened, and a way to try again. */
+export function Failure({ row, onRetry }: AppStateTagProps) {
+  const t = useT();
+  const { state, stateSince, lastError, retryAt } = row;
+  if (!lastError) return null;
+  const { code, message, step, at } = lastError;
+  const advice = adviceText(state === 'quarantined' ? 'APP_QUARANTINED' : code);
+  const when = at ?? stateSince;
+  return (
+    <Flex vertical gap="small" style={{ overflowWrap: 'anywhere' }}>
+      <span>{message}</span>
+      {advice ? <span>{t(advice)}</span> : null}
+      <Typography.Text type="secondary">
+        {[code, step && t('Step: {{step}}', { step: t(STEP_TEXTS[step] ?? step) })].filter(Boolean).join(' · ')}
+        {when ? (
+          <>
+            {' · '}
+            <Moment at={when} />
+          </>
+        ) : null}
+      </Typography.Text>
+      {retryAt && state === 'failed' ? (
+        <span>
+          {t('The next visit after this time tries again:')} <Moment at={retryAt} />
+        </span>
+      ) : null}
+      {onRetry ? (
+        <Button type="primary" size="small" onClick={onRetry} style={{ alignSelf: 'flex-start' }}>
+          {t('Retry now')}
+        </Button>
+      ) : null}
+    </Flex>
   );
 }

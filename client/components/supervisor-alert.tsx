@@ -1,5 +1,5 @@
 import { Alert, Button, Flex, Typography } from 'antd';
-import type { SupervisorInfo } from '../api';
+import type { SupervisorInfo } from '../api-types';
 import { useT } from '../locale';
 
 const TITLES = {

@@ -1,63 +1,41 @@
-import { useCallback, useEffect, useRef, useState } from 'react';
+import { useCallback, useEffect } from 'react';
 import type { AppState } from '../../src/app-state';
-import type { ApplicationPage } from '../api';
-import { toApiError, type ApiError } from '../api-error';
+import type { ApplicationPage } from '../api-types';
+import type { ApiError } from '../api-error';
 import { useSupervisor } from '../supervisor-context';
-import { usePolling } from './use-polling';
+import { MOVING_MS, useFresh } from './use-fresh';
+import { useLoaded } from './use-loaded';
+import type { ChangeAddress, PageAddress } from './use-page-address';
 
-/** States that soon become another one: the page looks more often while it shows one of them. */
-const MOVING_STATES: ReadonlySet<AppState> = new Set<AppState>(['creating', 'booting', 'draining']);
-const POLL_MOVING_MS = 3_000;
-const POLL_RESTING_MS = 15_000;
+/** States that soon become another one. */
+export const MOVING_STATES: ReadonlySet<AppState> = new Set<AppState>(['creating', 'booting', 'draining']);
+
+const NOTHING: ApplicationPage = { rows: [], total: 0, states: {} };
 
 export interface Applications extends ApplicationPage {
-  page: number;
-  pageSize: number;
   loading: boolean;
   error?: ApiError;
-  turnTo: (page: number, pageSize: number) => void;
   refresh: () => Promise<void>;
 }
 
-/** One page of the applications, kept up to date. */
-export function useApplications(): Applications {
+/** The page of applications that the address asks for, kept up to date. */
+export function useApplications(address: PageAddress, change: ChangeAddress): Applications {
   const { api } = useSupervisor();
-  const [{ page, pageSize }, setQuery] = useState({ page: 1, pageSize: 20 });
-  const [content, setContent] = useState<ApplicationPage>({ rows: [], total: 0 });
-  const [loading, setLoading] = useState(true);
-  const [error, setError] = useState<ApiError>();
-  const lastRequest = useRef(0);
+  const { page, pageSize, search, sort } = address;
+  const states = address.states.join(',');
+  const load = useCallback(
+    () => api.list({ page, pageSize, search, sort, states: states ? (states.split(',') as AppState[]) : undefined }),
+    [api, page, pageSize, search, sort, states],
+  );
+  const { value, error, loading, refresh } = useLoaded(load);
 
-  const refresh = useCallback(async () => {
-    const request = ++lastRequest.current;
-    const isLatest = () => request === lastRequest.current;
-    try {
-      const loaded = await api.list(page, pageSize);
-      if (!isLatest()) return;
-      setContent(loaded);
-      setError(undefined);
-      // The last row of the last page may just have been deleted.
-      const lastPage = Math.max(1, Math.ceil(loaded.total / pageSize));
-      if (page > lastPage) setQuery({ page: lastPage, pageSize });
-    } catch (failure) {
-      // The rows stay: NocoBase may only be restarting.
-      if (isLatest()) setError(toApiError(failure));
-    } finally {
-      if (isLatest()) setLoading(false);
-    }
-  }, [api, page, pageSize]);
-
+  // The last row of the last page may just have been deleted.
+  const lastPage = value ? Math.max(1, Math.ceil(value.total / pageSize)) : Infinity;
   useEffect(() => {
-    setLoading(true);
-    void refresh();
-    return () => {
-      lastRequest.current++;
-    };
-  }, [refresh]);
+    if (!loading && page > lastPage) change({ page: lastPage }, { replace: true });
+  }, [loading, page, lastPage, change]);
 
-  const moving = content.rows.some((row) => MOVING_STATES.has(row.state));
-  usePolling(refresh, moving ? POLL_MOVING_MS : POLL_RESTING_MS);
-
-  const turnTo = useCallback((next: number, size: number) => setQuery({ page: next, pageSize: size }), []);
-  return { ...content, page, pageSize, loading, error, turnTo, refresh };
+  const moving = value?.rows.some((row) => MOVING_STATES.has(row.state));
+  useFresh(refresh, moving ? MOVING_MS : undefined);
+  return { ...(value ?? NOTHING), loading, error, refresh };
 }

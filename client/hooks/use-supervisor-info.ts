@@ -1,37 +1,10 @@
-import { useCallback, useEffect, useState } from 'react';
-import type { SupervisorInfo } from '../api';
-import { toApiError, type ApiError } from '../api-error';
+import { useCallback } from 'react';
+import type { SupervisorInfo } from '../api-types';
 import { useSupervisor } from '../supervisor-context';
-
-export interface SupervisorInfoState {
-  info?: SupervisorInfo;
-  error?: ApiError;
-  loading: boolean;
-  refresh: () => Promise<void>;
-}
+import { useLoaded, type Loaded } from './use-loaded';
 
 /** Whether the supervisor works in this process, and if not, why. */
-export function useSupervisorInfo(): SupervisorInfoState {
+export function useSupervisorInfo(): Loaded<SupervisorInfo> {
   const { api } = useSupervisor();
-  const [info, setInfo] = useState<SupervisorInfo>();
-  const [error, setError] = useState<ApiError>();
-  const [loading, setLoading] = useState(true);
-
-  const refresh = useCallback(async () => {
-    setLoading(true);
-    try {
-      setInfo(await api.info());
-      setError(undefined);
-    } catch (failure) {
-      setError(toApiError(failure));
-    } finally {
-      setLoading(false);
-    }
-  }, [api]);
-
-  useEffect(() => {
-    void refresh();
-  }, [refresh]);
-
-  return { info, error, loading, refresh };
+  return useLoaded(useCallback(() => api.info(), [api]));
 }

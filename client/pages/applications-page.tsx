@@ -1,20 +1,18 @@
-import { Card, Spin } from 'antd';
-import { ApplicationsPanel } from '../components/applications-panel';
-import { ErrorAlert } from '../components/error-alert';
-import { SupervisorAlert } from '../components/supervisor-alert';
-import { useSupervisorInfo } from '../hooks/use-supervisor-info';
+import { AppPage } from '../components/app-page/app-page';
+import { ApplicationsPanel } from '../components/fleet/applications-panel';
+import { Supervised } from '../components/supervised';
+import { usePageAddress } from '../hooks/use-page-address';
 
-/** The settings page: what keeps the supervisor from working, or else the applications. */
+/** The tab of the applications: the list, or the page of the one that the address names. */
 export function ApplicationsPage() {
-  const { info, error, loading, refresh } = useSupervisorInfo();
+  const [address, change] = usePageAddress();
   return (
-    <Card>
-      <ErrorAlert error={error} />
-      {!info && loading ? <Spin /> : null}
-      {info && info.state !== 'active' ? (
-        <SupervisorAlert info={info} checking={loading} onCheck={() => void refresh()} />
-      ) : null}
-      {info?.state === 'active' ? <ApplicationsPanel /> : null}
-    </Card>
+    <Supervised>
+      {address.app ? (
+        <AppPage key={address.app} name={address.app} view={address.view} change={change} />
+      ) : (
+        <ApplicationsPanel address={address} change={change} />
+      )}
+    </Supervised>
   );
 }

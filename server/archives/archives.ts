@@ -8,7 +8,10 @@ import type { AppPlaces } from '../app-places';
 import type { Claims } from '../claims';
 import type { SupervisorConfig } from '../config';
 import { ProgramFailure } from '../databases/child-program';
-import { dumpToolsOf } from '../databases/dump-dialects';
+import type { DumpTools } from '../databases/dump-tools';
+import { mysqlDump } from '../databases/mysql-dump';
+import { postgresDump } from '../databases/postgres-dump';
+import type { Place } from '../databases/place';
 import type { AppSecrets, SecretBox } from '../databases/secrets';
 import type { AppVersions } from '../lifecycle/versions';
 import { COLLECTION, type Registry } from '../registry';
@@ -46,6 +49,16 @@ export interface ImportWish {
 const MAX_RUNNING = 2;
 const REMEMBERED = 50;
 const LOOK_MS = 10 * 60_000;
+
+/** By families of databases. */
+const TOOLS: Readonly<Record<string, DumpTools>> = { postgres: postgresDump, mysql: mysqlDump };
+
+/** @throws APP_DUMP_UNSUPPORTED */
+function toolsOf({ dialect }: Place): DumpTools {
+  const tools = TOOLS[dialect.family];
+  if (!tools) throw new AppError('APP_DUMP_UNSUPPORTED', { reason: `there are no programs for "${dialect.name}"` });
+  return tools;
+}
 
 /**
  * Moves applications: exports one to an archive, makes one from an archive. What is under way is known to this process
@@ -109,7 +122,7 @@ export class Archives {
    */
   async export(record: AppRecord, by: Actor = SYSTEM): Promise<ArchiveJob> {
     const place = this.host.places.place(record);
-    const tools = dumpToolsOf(place.dialect.name);
+    const tools = toolsOf(place);
     await examineExport(tools, record, place);
     return this.begin('export', record.name, by, async (job) => {
       await this.inWorkFolder(async (work) => {
@@ -142,7 +155,8 @@ export class Archives {
     };
     const record = { ...plain, secrets: host.secretBox.seal(name, wish.secrets) };
     const place = host.places.place(record);
-    await examineImport(this.importHost, archive.manifest, name, place);
+    const tools = toolsOf(place);
+    await examineImport(this.importHost, { archive, name, place, tools });
     const clear = async () => {
       const { exists } = await host.places.clear(record, wish.secrets, false);
       // What we did not make we could not take back.
@@ -152,7 +166,7 @@ export class Archives {
       job.archive = archiveName;
       const timeoutMs = host.config.archiveTimeoutMs;
       await this.inWorkFolder(async (work) => {
-        await importApplication(this.importHost, { record, place, archive, job, work, timeoutMs });
+        await importApplication(this.importHost, { record, place, tools, archive, job, work, timeoutMs });
         job.enter('register');
         const { displayName, icon } = archive.manifest.application;
         const values = { displayName, icon, ...wish.values, name, adopt: true, admin: undefined };

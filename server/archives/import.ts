@@ -1,9 +1,9 @@
 import type { AppRecord } from '../../src/app-record';
-import { KEY_PART, type ArchivedFile, type ArchiveManifest, type ArchivePart } from '../../src/archive-manifest';
+import { KEY_PART, type ArchivedFile, type ArchivePart } from '../../src/archive-manifest';
+import { databaseKind } from '../../src/database-dialects';
 import { AppError } from '../../src/errors';
 import type { StoredVersions, UpgradeVerdict } from '../../src/policies/upgrade-plan';
 import type { DatabaseProvisioner } from '../databases/provisioner';
-import { dumpToolsOf } from '../databases/dump-dialects';
 import type { DumpTools } from '../databases/dump-tools';
 import type { Place } from '../databases/place';
 import { ownPath, ownUploads } from '../lifecycle/upload-folders';
@@ -21,6 +21,7 @@ export interface ImportOrder {
   /** Not registered yet; its provisioning carries the token that its database is marked with. */
   record: AppRecord;
   place: Place;
+  tools: DumpTools;
   archive: OpenArchive;
   job: ArchiveJob;
   work: WorkFolder;
@@ -38,12 +39,16 @@ async function assertNotNewer({ compare }: ImportHost, name: string, stored: Sto
 
 /**
  * Whether an archive can become an application in this place; nothing is written.
- * @throws APP_ARCHIVE_UNFIT, APP_ARCHIVE_NEWER, APP_DUMP_UNSUPPORTED, APP_DUMP_TOOL_MISSING, APP_DUMP_TOOL_OLD
+ * @throws APP_ARCHIVE_UNFIT, APP_ARCHIVE_NEWER, APP_ARCHIVE_INVALID, APP_DUMP_TOOL_MISSING, APP_DUMP_TOOL_OLD
  */
-export async function examineImport(host: ImportHost, manifest: ArchiveManifest, name: string, place: Place) {
-  const { database, nocobase } = manifest;
+export async function examineImport(
+  host: ImportHost,
+  { archive, name, place, tools }: Pick<ImportOrder, 'archive' | 'place' | 'tools'> & { name: string },
+) {
+  const { database, nocobase, parts } = archive.manifest;
   await assertNotNewer(host, name, nocobase);
-  if (database.dialect !== place.dialect.name) {
+  // By either dialect of MySQL's family one speaks to the same servers.
+  if (databaseKind(database.dialect)?.family !== place.dialect.family) {
     throw unfit(`it holds a database of the kind "${database.dialect}", and this one is "${place.dialect.name}"`);
   }
   const { tablePrefix, underscored } = place.layout;
@@ -53,11 +58,11 @@ export async function examineImport(host: ImportHost, manifest: ArchiveManifest,
   if (database.underscored !== underscored) throw unfit('DB_UNDERSCORED is not what it was where it was made');
   // What a dump restores has the name of its schema; only in a database of its own can that be changed.
   if (place.schema !== undefined) throw unfit('an application from an archive needs a database of its own');
-  await dumpToolsOf(database.dialect).assertCanRestore(database);
+  await tools.assertCanRestore(place, database, () => archive.read(parts[0] as ArchivePart));
 }
 
-async function restoreDatabase(host: ImportHost, tools: DumpTools, order: ImportOrder): Promise<void> {
-  const { record, place, archive, job, work, timeoutMs } = order;
+async function restoreDatabase(host: ImportHost, order: ImportOrder): Promise<void> {
+  const { record, place, tools, archive, job, work, timeoutMs } = order;
   const { parts, database } = archive.manifest;
   const [part] = parts as [ArchivePart];
   job.enter('database');
@@ -73,7 +78,7 @@ async function restoreDatabase(host: ImportHost, tools: DumpTools, order: Import
   await assertNotNewer(host, record.name, stored);
 }
 
-async function placeFiles(tools: DumpTools, { record, place, archive, job, work }: ImportOrder): Promise<void> {
+async function placeFiles({ record, place, tools, archive, job, work }: ImportOrder): Promise<void> {
   const { manifest } = archive;
   const files = manifest.parts.filter((part): part is ArchivePart & { file: ArchivedFile } => part.file !== undefined);
   job.enter(
@@ -99,10 +104,9 @@ async function placeFiles(tools: DumpTools, { record, place, archive, job, work 
  * is made is written down in the work folder before: `undoImport` takes it back, also in another process.
  */
 export async function importApplication(host: ImportHost, order: ImportOrder): Promise<void> {
-  const tools = dumpToolsOf(order.place.dialect.name);
   await order.work.remember(order.record);
-  await restoreDatabase(host, tools, order);
-  await placeFiles(tools, order);
+  await restoreDatabase(host, order);
+  await placeFiles(order);
 }
 
 /** Takes back all that an import has made; may be repeated. */

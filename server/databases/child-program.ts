@@ -129,9 +129,14 @@ export async function runProgram(child: ChildProgram): Promise<string> {
   }
 }
 
-/** The version that `<program> --version` says, as in `pg_dump (PostgreSQL) 15.3`. */
+/** What `<program> --version` says. @throws APP_DUMP_TOOL_MISSING */
+export function programAnswer(program: string): Promise<string> {
+  return runProgram({ program, args: ['--version'], env: {}, timeoutMs: 10_000 });
+}
+
+/** The version in it, as in `pg_dump (PostgreSQL) 15.3`. */
 export async function programVersion(program: string): Promise<{ text: string; major: number }> {
-  const said = await runProgram({ program, args: ['--version'], env: {}, timeoutMs: 10_000 });
+  const said = await programAnswer(program);
   const found = /(\d+)(?:\.\d+)*/.exec(said);
   return { text: found?.[0] ?? 'unknown', major: Number(found?.[1] ?? 0) };
 }

@@ -12,7 +12,7 @@ import { postgresDump } from './postgres-dump';
  */
 export async function copyConnected(source: Place, target: Place, timeoutMs: number): Promise<void> {
   const from = { dialect: source.dialect.name, ...(await postgresDump.describe(source)) };
-  await postgresDump.assertCanRestore(from);
+  await postgresDump.assertCanRestore(target, from);
   const folder = await mkdtemp(path.join(tmpdir(), 'app-supervisor-copy-'));
   const ended = new AbortController();
   const run = { timeoutMs, signal: ended.signal, folder };

@@ -1,5 +1,6 @@
 import type { Readable, Writable } from 'node:stream';
 import type { ArchivedDatabase, ArchivedFile } from '../../src/archive-manifest';
+import type { ServerAddress } from './dialect';
 import type { Place } from './place';
 
 /** How a program is let work. */
@@ -35,11 +36,29 @@ export interface DumpTools {
   describe(place: Place): Promise<Omit<ArchivedDatabase, 'dialect'>>;
   /** Writes the database, or the application's schema in it, as it is at one moment. */
   dump(place: Place, output: Writable, run: ToolRun): Promise<void>;
-  /** @throws APP_DUMP_TOOL_MISSING, APP_DUMP_TOOL_OLD when the dump is of a newer program */
-  assertCanRestore(from: ArchivedDatabase): Promise<void>;
+  /**
+   * Whether a dump can be restored in this place, as far as that can be told before anything is written.
+   * @param dump looked through where it is given; one of a stranger's must be
+   * @throws APP_DUMP_TOOL_MISSING, APP_DUMP_TOOL_OLD when the dump is of a newer program, APP_ARCHIVE_UNFIT,
+   * APP_ARCHIVE_INVALID when it does what no dump of an application does
+   */
+  assertCanRestore(place: Place, from: ArchivedDatabase, dump?: () => Readable): Promise<void>;
   /** Fills an empty database that nobody else uses: all of the dump or nothing, in the schema that the place names. */
   restore(place: Place, from: ArchivedDatabase, input: Readable, run: ToolRun): Promise<void>;
   readFiles(place: Place): Promise<ApplicationFiles>;
   /** Makes the rows say where the files lie here. @param moved the folder that a storage's folder has become */
   moveFiles(place: Place, moved: (storageId: string, folder: string) => string): Promise<void>;
+}
+
+/** The type of NocoBase's storages that keep files on the disk. */
+export const LOCAL_STORAGE = 'local';
+
+/** A file as a row names it; NocoBase itself takes a leading slash for nothing. */
+export function plainFile(storageId: string, path: string | null, filename: string): ArchivedFile {
+  return { storageId, path: (path ?? '').replace(/^\/+|\/+$/g, ''), filename };
+}
+
+/** A program's connection counts like one of ours. */
+export function counted<T>(server: ServerAddress, work: () => Promise<T>): Promise<T> {
+  return server.lend ? server.lend(work) : work();
 }

@@ -70,7 +70,8 @@ export function isAtLeast(version: string, needed: string): boolean {
   return true;
 }
 
-async function versionOf(session: MysqlSession): Promise<Survey['version'] & { mariadb: boolean }> {
+/** The server's maker and number, and whether they are enough. */
+export async function readMysqlVersion(session: MysqlSession): Promise<Survey['version'] & { mariadb: boolean }> {
   const { version = '' } = (await session.row<{ version: string }>('SELECT VERSION() AS version')) ?? {};
   const mariadb = /mariadb/i.test(version);
   const kind = mariadb ? 'MariaDB' : 'MySQL';
@@ -100,7 +101,7 @@ export async function surveyMysql(
   if (schema !== undefined) throw noSchemas();
   assertDriver(name);
   return withSession({ ...server, queryTimeoutMs: SURVEY_TIMEOUT_MS }, MAINTENANCE, async (session) => {
-    const { mariadb, ...version } = await versionOf(session);
+    const { mariadb, ...version } = await readMysqlVersion(session);
     const identity = await identityOf(session);
     const there = await findDatabase(session, database);
     const may = await grants(session, there?.name ?? database, mariadb);

@@ -4,7 +4,7 @@ import type { ArchivedDatabase } from '../../src/archive-manifest';
 import { AppError } from '../../src/errors';
 import { programVersion, ProgramFailure, runProgram } from './child-program';
 import type { ServerAddress } from './dialect';
-import type { DumpTools, ToolRun } from './dump-tools';
+import { counted, type DumpTools, type ToolRun } from './dump-tools';
 import type { Place } from './place';
 import { withClient } from './postgres-connection';
 import { movePostgresFiles, readPostgresFiles } from './postgres-files';
@@ -94,10 +94,6 @@ async function told<T>(work: Promise<T>): Promise<T> {
   }
 }
 
-function counted<T>(server: ServerAddress, work: () => Promise<T>): Promise<T> {
-  return server.lend ? server.lend(work) : work();
-}
-
 async function runDump(place: Place, output: NodeJS.WritableStream, run: ToolRun): Promise<void> {
   const { inside, layout } = place;
   const env = await connectionEnvironment(inside, run.folder);
@@ -135,7 +131,7 @@ export const postgresDump: DumpTools = {
 
   dump: runDump,
 
-  async assertCanRestore(from: ArchivedDatabase) {
+  async assertCanRestore(_place, from: ArchivedDatabase) {
     const needed = Number.parseInt(from.tool, 10) || 0;
     const { text, major } = await programVersion(RESTORE);
     if (major < needed) throw new AppError('APP_DUMP_TOOL_OLD', { program: RESTORE, version: text, needed });

@@ -1,11 +1,8 @@
 import type { Client } from 'pg';
 import type { ArchivedFile } from '../../src/archive-manifest';
-import type { ApplicationFiles, LocalStorage } from './dump-tools';
+import { LOCAL_STORAGE, plainFile, type ApplicationFiles, type LocalStorage } from './dump-tools';
 import type { Place } from './place';
 import { withClient } from './postgres-connection';
-
-/** The type of NocoBase's storages that keep files on the disk. */
-const LOCAL = 'local';
 
 interface FileTable {
   name: string;
@@ -42,7 +39,7 @@ async function localStorages(client: Client, place: Tables): Promise<LocalStorag
   if (!there.rowCount) return [];
   const { rows } = await client.query<{ id: string; root: string | null }>(
     `SELECT id::text, options::jsonb ->> 'documentRoot' AS root FROM ${qualified(client, place, table)} WHERE type = $1`,
-    [LOCAL],
+    [LOCAL_STORAGE],
   );
   return rows.map(({ id, root }) => (root ? { id, documentRoot: root } : { id }));
 }
@@ -62,12 +59,7 @@ export async function readPostgresFiles(place: Tables): Promise<ApplicationFiles
           [ids],
         );
         for (const row of rows) {
-          // NocoBase itself takes a leading slash for nothing.
-          const file = {
-            storageId: row.storage,
-            path: (row.path ?? '').replace(/^\/+|\/+$/g, ''),
-            filename: row.filename,
-          };
+          const file = plainFile(row.storage, row.path, row.filename);
           files.set(JSON.stringify(file), file);
         }
       }
@@ -111,7 +103,7 @@ async function moveStorages(client: Client, place: Place, moved: (id: string, fo
   const baseUrl = client.escapeIdentifier(place.layout.underscored ? 'base_url' : 'baseUrl');
   const { rows } = await client.query<{ id: string; folder: string }>(
     `SELECT id::text, ${PLAIN} AS folder FROM ${table} WHERE type = $1`,
-    [LOCAL],
+    [LOCAL_STORAGE],
   );
   for (const { id, folder } of rows) {
     await client.query(

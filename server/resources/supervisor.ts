@@ -1,7 +1,9 @@
 import type { Context } from '@nocobase/actions';
 import { AppSupervisor, type Application } from '@nocobase/server';
 import { AppError } from '../../src/errors';
+import { entriesAction } from '../app-entries';
 import type { AppService } from '../app-service';
+import { PACKAGE } from '../error-answers';
 import { COLLECTION } from '../registry';
 import { readMetrics } from '../supervisor-metrics';
 
@@ -28,7 +30,7 @@ export function defineSupervisor(app: Application, info: () => SupervisorInfo): 
           version,
           state: obstacle?.code === 'APP_SUPERVISOR_RESTART_REQUIRED' ? 'restart_required' : state,
           reasonCode: obstacle?.code,
-          message: obstacle && ctx.t(obstacle.message, { ns: 'nocobase-plugin-app-supervisor' }),
+          message: obstacle && ctx.t(obstacle.message, { ns: PACKAGE }),
           adapter: { discovery: supervisor.getDiscoveryAdapter().name, process: supervisor.getProcessAdapter().name },
           baseDomains: service?.config.baseDomains ?? [],
           applications: service?.registry.size ?? 0,
@@ -42,6 +44,12 @@ export function defineSupervisor(app: Application, info: () => SupervisorInfo): 
         if (obstacle || !service?.active) throw obstacle ?? new AppError('APP_SUPERVISOR_RESTART_REQUIRED');
         ctx.body = readMetrics(service);
         await next();
+      },
+
+      entries: async (ctx: Context, next: () => Promise<void>) => {
+        const { service, obstacle } = info();
+        if (!service) throw obstacle ?? new AppError('APP_SUPERVISOR_RESTART_REQUIRED');
+        await entriesAction(app, service)(ctx, next);
       },
     },
   });

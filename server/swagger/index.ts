@@ -224,6 +224,24 @@ export default {
         },
       },
     },
+    '/appSupervisor:entries': {
+      get: {
+        tags: ['appSupervisor'],
+        summary: 'The applications that whoever is signed in is offered',
+        description: 'Also in sub-applications, whose plugins need not be changed for it.',
+        parameters: [
+          {
+            ...query('place', { type: 'string', enum: ['block', 'switcher'] }, 'The block of a page, or the switcher.'),
+            required: true,
+          },
+        ],
+        responses: {
+          200: answer('In the order in which they are shown.', data({ type: 'array', items: ref('Entry') })),
+          400: error('No such place.'),
+          401: error('Nobody is signed in.'),
+        },
+      },
+    },
   },
   components: { schemas: { ...schemas, ...observationSchemas, ...archiveSchemas } },
 };

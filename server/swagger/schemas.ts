@@ -238,6 +238,20 @@ export const schemas = {
     type: 'object',
     properties: { ...changeable, sort },
   },
+  Entry: {
+    type: 'object',
+    properties: {
+      name: text('ID; `main` is the main application.'),
+      title: text('What people read.'),
+      icon: { ...text('The name of an icon.'), nullable: true },
+      iconImage: { ...text('A picture, as a data URI; it comes before the icon.'), nullable: true },
+      path: text("Under the main application's address."),
+      domain: { ...text('Its custom domain.'), nullable: true },
+      hosts: { type: 'array', items: { type: 'string' }, description: 'All hosts that are its own.' },
+      available: { type: 'boolean', description: 'False while no visit leads there.' },
+      here: { type: 'boolean', description: 'Whether it is the application that answers.' },
+    },
+  },
   SupervisorInfo: {
     type: 'object',
     properties: {

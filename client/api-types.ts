@@ -1,0 +1,189 @@
+import type { AppAddress } from '../src/app-address';
+import type { OnSchedule, StartMode } from '../src/app-record';
+import type { AppState } from '../src/app-state';
+import type { DatabasePlace, DbConnType } from '../src/database-options';
+import type { AppEvent, Journey } from '../src/events';
+import type { LogLine } from '../src/log-lines';
+import type { AwakeReason } from '../src/policies/idle';
+import type { PreflightCheck } from '../src/preflight';
+
+/** A request as both clients take it. */
+export interface ClientRequest {
+  url: string;
+  method?: 'get' | 'post';
+  params?: Record<string, unknown>;
+  data?: unknown;
+  skipNotify?: boolean;
+  responseType?: 'blob';
+}
+
+export type Request = (request: ClientRequest) => Promise<{ data: unknown }>;
+
+export interface LastError {
+  code?: string;
+  message: string;
+  step?: string;
+  at?: string;
+}
+
+/** An application as `applications:list` and `applications:get` tell of it, as far as the screens show it. */
+export interface ApplicationRow {
+  name: string;
+  displayName?: string | null;
+  cname?: string | null;
+  icon?: string | null;
+  /** A small image as a data URI; it goes before the named icon. */
+  iconImage?: string | null;
+  pinned?: boolean | null;
+  hidden?: boolean | null;
+  status: string;
+  state: AppState;
+  stateSince?: string | null;
+  stateReason?: string | null;
+  lastError?: LastError | null;
+  retryAt?: string | null;
+  journey?: Journey | null;
+  startMode: StartMode;
+  idleTimeout?: number | null;
+  keepAwake?: boolean | null;
+  onSchedule?: OnSchedule | null;
+  lastVisitedAt?: string | null;
+  nextDueAt?: string | null;
+  awakeBecause?: AwakeReason[] | null;
+  faults?: { count: number; last: { error: string; at: string } } | null;
+  address?: AppAddress;
+  databasePlace?: DatabasePlace;
+  options?: Record<string, unknown> | null;
+  createdAt?: string;
+  removedAt?: string | null;
+  purgeAt?: string | null;
+}
+
+/** What `applications:list` is asked for. */
+export interface ListQuery {
+  page: number;
+  pageSize: number;
+  search?: string;
+  states?: readonly AppState[];
+  /** A column, with `-` before it for the other direction. */
+  sort?: string;
+  removed?: boolean;
+}
+
+export type StateCounts = Partial<Record<AppState, number>>;
+
+export interface ApplicationPage {
+  rows: ApplicationRow[];
+  total: number;
+  states: StateCounts;
+}
+
+export interface SupervisorInfo {
+  version: string;
+  state: 'active' | 'restart_required' | 'inert';
+  reasonCode?: string;
+  message?: string;
+}
+
+export interface NewAdministrator {
+  email?: string;
+  username?: string;
+  nickname?: string;
+  password: string;
+}
+
+/** What may be said of an application at any time. */
+export interface ApplicationSettings {
+  displayName?: string;
+  cname?: string | null;
+  startMode?: StartMode;
+  idleTimeout?: number | null;
+  keepAwake?: boolean;
+  onSchedule?: OnSchedule;
+  icon?: string | null;
+  iconImage?: string | null;
+  hidden?: boolean;
+  pinned?: boolean;
+}
+
+export interface NewApplication extends ApplicationSettings {
+  name: string;
+  admin?: NewAdministrator;
+  adopt?: boolean;
+  options?: { dbConnType?: DbConnType; database?: Record<string, unknown>; lang?: string };
+}
+
+export type ApplicationAction = 'start' | 'stop' | 'restart' | 'destroy';
+
+export interface BulkResult {
+  name: string;
+  ok: boolean;
+  code?: string;
+  message?: string;
+}
+
+export interface DatabaseCheck {
+  check: PreflightCheck;
+  ok: boolean;
+  code?: string;
+  message?: string;
+  advice?: string;
+}
+
+export interface ApplicationDetails {
+  version: { core: string | null; installedCore: string };
+  database: DatabasePlace & { bytes: number | null };
+  memory: { estimateBytes: number | null };
+  traffic: { requests: number; since: string };
+}
+
+export interface EventPage {
+  rows: AppEvent[];
+  total: number;
+}
+
+export interface LogTail {
+  available: boolean;
+  rows: LogLine[];
+}
+
+export interface Boot {
+  at: string;
+  application: string;
+  kind: 'wake' | 'making';
+  ms: number;
+  outcome: 'running' | 'stopped' | 'failed';
+}
+
+export interface Metrics {
+  at: string;
+  applications: { total: number; states: StateCounts };
+  running: { count: number; limit: number | null };
+  memory: { heapUsed: number; rss: number; limit: number | null };
+  /** None where the main application's database is a file. */
+  connections: { used: number; limit: number | null } | null;
+  queue: { waiting: number; booting: number; concurrency: number };
+  boots: Boot[];
+}
+
+export interface ArchiveJob {
+  id: string;
+  kind: 'export' | 'import';
+  application: string;
+  archive: string | null;
+  outcome: 'running' | 'done' | 'failed';
+  step: string;
+  bytes: number;
+  total: number | null;
+  startedAt: string;
+  finishedAt: string | null;
+  error?: { code?: string; message: string } | null;
+  warnings?: unknown[];
+}
+
+export interface StoredArchive {
+  name: string;
+  size: number;
+  storedAt: string;
+  deletedAt: string;
+}

@@ -1,0 +1,103 @@
+import { Button, Flex, Result, Spin, Steps, Typography } from 'antd';
+import { useCallback } from 'react';
+import type { ApplicationRow } from '../../api-types';
+import { visitUrl } from '../../app-url';
+import { duration } from '../../formats';
+import { MOVING_STATES } from '../../hooks/use-applications';
+import { MOVING_MS, useFresh } from '../../hooks/use-fresh';
+import { useLoaded } from '../../hooks/use-loaded';
+import { useT } from '../../locale';
+import { useSupervisor } from '../../supervisor-context';
+import { STEP_TEXTS } from '../../vocabulary';
+import { Failure, hasFailed } from '../app-state-tag';
+import { ErrorAlert } from '../error-alert';
+
+interface CreationProgressProps {
+  name: string;
+  /** It was tried again. */
+  onChanged: () => void;
+}
+
+/** How far the making of an application is, step by step, and how it ended. */
+export function CreationProgress({ name, onChanged }: CreationProgressProps) {
+  const t = useT();
+  const { api } = useSupervisor();
+  const { value: row, error, refresh } = useLoaded(useCallback(() => api.get(name), [api, name]));
+  useFresh(refresh, !row || MOVING_STATES.has(row.state) ? MOVING_MS : undefined);
+  if (!row) return error ? <ErrorAlert error={error} /> : <Spin />;
+
+  const start = async () => {
+    // What it comes to is told by the application itself.
+    await api.act('start', name).catch(() => undefined);
+    await refresh();
+    onChanged();
+  };
+  const title = row.displayName || row.name;
+  const failed = hasFailed(row);
+  const pending = MOVING_STATES.has(row.state);
+  const sentence = failed
+    ? '"{{name}}" could not be created'
+    : pending
+      ? '"{{name}}" is being created'
+      : '"{{name}}" is ready';
+  return (
+    <Flex vertical gap="large" role="status">
+      <ErrorAlert error={error} />
+      <Typography.Title level={5} style={{ margin: 0, overflowWrap: 'anywhere' }}>
+        {t(sentence, { name: title })}
+      </Typography.Title>
+      <MakingSteps row={row} pending={pending} failed={failed} />
+      {failed ? <Failure row={row} onRetry={() => void start()} /> : null}
+      {failed || pending ? null : <Ready row={row} onStart={() => void start()} />}
+    </Flex>
+  );
+}
+
+function MakingSteps({ row, pending, failed }: { row: ApplicationRow; pending: boolean; failed: boolean }) {
+  const t = useT();
+  const steps = row.journey?.steps ?? [];
+  const last = steps.length - 1;
+  return (
+    <Steps
+      direction="vertical"
+      size="small"
+      current={pending || failed ? last : steps.length}
+      status={failed ? 'error' : 'process'}
+      items={steps.map(({ step, ms }, index) => {
+        const present = pending && index === last;
+        return {
+          title: t(STEP_TEXTS[step] ?? step),
+          description: present ? undefined : duration(ms),
+          icon: present ? <Spin size="small" /> : undefined,
+        };
+      })}
+    />
+  );
+}
+
+function Ready({ row, onStart }: { row: ApplicationRow; onStart: () => void }) {
+  const t = useT();
+  const { routeUrl } = useSupervisor();
+  const stopped = row.state === 'stopped';
+  return (
+    <Result
+      status="success"
+      style={{ padding: 0 }}
+      subTitle={stopped ? t('It is not started yet.') : undefined}
+      extra={
+        stopped ? (
+          <Button onClick={onStart}>{t('Start')}</Button>
+        ) : (
+          <Button
+            type="primary"
+            href={visitUrl(row, { routeUrl, port: window.location.port })}
+            target="_blank"
+            rel="noopener noreferrer"
+          >
+            {t('Visit')}
+          </Button>
+        )
+      }
+    />
+  );
+}

@@ -1,0 +1,115 @@
+import { Collapse, Form, Input, Typography } from 'antd';
+import { useMemo } from 'react';
+import type { ApplicationRow } from '../../api-types';
+import { useT } from '../../locale';
+import { useSupervisor } from '../../supervisor-context';
+import { FormDrawer } from './form-drawer';
+import { changesOf, settingsOf, type SettingsValues } from './form-values';
+import { IconField } from './icon-field';
+import { AddressFields, SleepFields, StartModeField, VisibilityFields } from './settings-fields';
+import { useSubmission } from './use-submission';
+
+interface EditDrawerProps {
+  row: ApplicationRow;
+  open: boolean;
+  onClose: () => void;
+  onDone: () => void;
+}
+
+type EditValues = SettingsValues & { databasePassword?: string };
+
+/** Changes what can be changed of an application: everything but its ID and where its data is. */
+export function EditDrawer({ row, open, onClose, onDone }: EditDrawerProps) {
+  const t = useT();
+  const { api } = useSupervisor();
+  const [form] = Form.useForm<EditValues>();
+  const { saving, error, submit, forget } = useSubmission();
+  const before = useMemo(() => settingsOf(row), [row]);
+  const options = row.options ?? {};
+  const hasServer = options.dbConnType === 'new_connection';
+
+  const onFinish = async () => {
+    const { databasePassword, ...values } = { ...before, ...(form.getFieldsValue(true) as EditValues) };
+    const changes: Parameters<typeof api.update>[1] = changesOf(before, values);
+    if (databasePassword) {
+      const database = { ...(options.database as object | undefined), password: databasePassword };
+      changes.options = { ...options, database };
+    }
+    const saved = Object.keys(changes).length === 0 || (await submit(() => api.update(row.name, changes)));
+    if (!saved) return;
+    onDone();
+    onClose();
+  };
+
+  return (
+    <FormDrawer
+      title={t('Edit "{{name}}"', { name: row.displayName || row.name })}
+      open={open}
+      onClose={onClose}
+      submitText={t('Save')}
+      onSubmit={form.submit}
+      saving={saving}
+      error={error}
+    >
+      <Form<EditValues>
+        form={form}
+        layout="vertical"
+        initialValues={before}
+        scrollToFirstError
+        onValuesChange={forget}
+        onFinish={() => void onFinish()}
+      >
+        <Form.Item
+          name="displayName"
+          label={t('Name')}
+          rules={[
+            { required: true, whitespace: true, message: t('Give the application a name.') },
+            { max: 255, message: t('At most {{count}} characters.', { count: 255 }) },
+          ]}
+        >
+          <Input autoFocus autoComplete="off" />
+        </Form.Item>
+        <Form.Item label={t('ID')}>
+          <Typography.Text copyable>{row.name}</Typography.Text>
+        </Form.Item>
+        <StartModeField />
+        <Collapse
+          defaultActiveKey={['address', 'sleep', 'display']}
+          items={[
+            { key: 'address', label: t('Address'), children: <AddressFields />, forceRender: true },
+            { key: 'sleep', label: t('Sleep'), children: <SleepFields />, forceRender: true },
+            {
+              key: 'display',
+              label: t('Display'),
+              forceRender: true,
+              children: (
+                <>
+                  <IconField name={row.name} />
+                  <VisibilityFields />
+                </>
+              ),
+            },
+            ...(hasServer
+              ? [
+                  {
+                    key: 'database',
+                    label: t('Database'),
+                    forceRender: true,
+                    children: (
+                      <Form.Item
+                        name="databasePassword"
+                        label={t('New database password')}
+                        extra={t('Leave it empty to keep the present one.')}
+                      >
+                        <Input.Password autoComplete="new-password" />
+                      </Form.Item>
+                    ),
+                  },
+                ]
+              : []),
+          ]}
+        />
+      </Form>
+    </FormDrawer>
+  );
+}

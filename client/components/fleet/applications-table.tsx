@@ -1,0 +1,163 @@
+import { Button, Empty, Flex, Table, Typography, type TableColumnsType, type TableProps } from 'antd';
+import type { ApplicationRow } from '../../api-types';
+import { addressLinks } from '../../app-url';
+import type { Applications } from '../../hooks/use-applications';
+import type { ChangeAddress, PageAddress } from '../../hooks/use-page-address';
+import { useT } from '../../locale';
+import { useSupervisor } from '../../supervisor-context';
+import { START_MODE_TEXTS } from '../../vocabulary';
+import { AppIcon } from '../app-icon';
+import { AppRowActions } from '../app-row-actions';
+import { AppStateTag } from '../app-state-tag';
+import { useCommands } from '../commands';
+import { DatabasePlaceText } from '../database-place-text';
+import { Moment } from '../moment';
+
+interface ApplicationsTableProps {
+  applications: Applications;
+  address: PageAddress;
+  change: ChangeAddress;
+  selected: readonly string[];
+  onSelect: (names: string[]) => void;
+}
+
+/** The columns that can be sorted by; the others are computed. */
+type SortableColumn = 'displayName' | 'startMode' | 'lastVisitedAt';
+const column = (sort: string | undefined) => sort?.replace(/^-/, '');
+
+export function ApplicationsTable({ applications, address, change, selected, onSelect }: ApplicationsTableProps) {
+  const t = useT();
+  const { routeUrl } = useSupervisor();
+  const { act, open } = useCommands();
+  const { rows, total, loading } = applications;
+  const { page, pageSize, sort, search, states } = address;
+
+  const sorted = (key: SortableColumn) => ({
+    key,
+    sorter: true,
+    sortOrder: column(sort) === key ? (sort?.startsWith('-') ? ('descend' as const) : ('ascend' as const)) : null,
+  });
+
+  const columns: TableColumnsType<ApplicationRow> = [
+    {
+      ...sorted('displayName'),
+      title: t('Application'),
+      width: 240,
+      render: (_, row) => <ApplicationCell row={row} onOpen={() => change({ app: row.name, view: undefined })} />,
+    },
+    {
+      key: 'state',
+      title: t('Status'),
+      width: 170,
+      render: (_, row) => <AppStateTag row={row} onRetry={() => void act('start', row)} />,
+    },
+    {
+      ...sorted('startMode'),
+      title: t('Start mode'),
+      width: 130,
+      render: (_, { startMode }) => t(START_MODE_TEXTS[startMode]?.label ?? startMode),
+    },
+    {
+      key: 'address',
+      title: t('Address'),
+      width: 200,
+      render: (_, row) => {
+        const [first] = addressLinks(row, { routeUrl, port: window.location.port });
+        return first ? <Typography.Text ellipsis={{ tooltip: first.text }}>{first.text}</Typography.Text> : null;
+      },
+    },
+    {
+      key: 'database',
+      title: t('Database'),
+      width: 170,
+      render: (_, { databasePlace }) => (databasePlace ? <DatabasePlaceText place={databasePlace} /> : '–'),
+    },
+    {
+      ...sorted('lastVisitedAt'),
+      title: t('Last visited'),
+      width: 130,
+      render: (_, { lastVisitedAt }) => (lastVisitedAt ? <Moment at={lastVisitedAt} /> : t('Never')),
+    },
+    {
+      key: 'actions',
+      title: t('Actions'),
+      width: 270,
+      render: (_, row) => <AppRowActions row={row} />,
+    },
+  ];
+
+  const onChange: TableProps<ApplicationRow>['onChange'] = (turned, _filters, sorter) => {
+    const { columnKey, order } = Array.isArray(sorter) ? {} : sorter;
+    const next = order && columnKey ? `${order === 'descend' ? '-' : ''}${String(columnKey)}` : undefined;
+    const resorted = next !== sort;
+    change({ sort: next, page: resorted ? 1 : (turned.current ?? 1), pageSize: turned.pageSize ?? pageSize });
+  };
+
+  const narrowed = Boolean(search) || states.length > 0;
+  return (
+    <Table<ApplicationRow>
+      rowKey="name"
+      columns={columns}
+      dataSource={rows}
+      loading={loading}
+      scroll={{ x: 1310 }}
+      onChange={onChange}
+      rowSelection={{
+        selectedRowKeys: [...selected],
+        onChange: (keys) => onSelect(keys.map(String)),
+        preserveSelectedRowKeys: true,
+        getCheckboxProps: (row) => ({ 'aria-label': `${t('Select')}: ${row.displayName || row.name}` }) as object,
+      }}
+      locale={{
+        emptyText: narrowed ? (
+          <Empty image={Empty.PRESENTED_IMAGE_SIMPLE} description={t('No application matches')}>
+            <Button onClick={() => change({ search: undefined, states: [], page: 1 })}>{t('Show all')}</Button>
+          </Empty>
+        ) : (
+          <Empty image={Empty.PRESENTED_IMAGE_SIMPLE} description={t('No applications yet')}>
+            <Button type="primary" onClick={() => open({ kind: 'create' })}>
+              {t('Create the first one')}
+            </Button>
+          </Empty>
+        ),
+      }}
+      pagination={{
+        current: page,
+        pageSize,
+        total,
+        showSizeChanger: true,
+        pageSizeOptions: [10, 20, 50, 100],
+        hideOnSinglePage: total <= 10,
+        showTotal: (count) => t('Total: {{count}}', { count }),
+      }}
+    />
+  );
+}
+
+/** Icon, name, which leads to the application's page, and ID. */
+function ApplicationCell({ row, onOpen }: { row: ApplicationRow; onOpen: () => void }) {
+  const title = row.displayName || row.name;
+  return (
+    <Flex gap="small" align="center">
+      <AppIcon name={row.name} title={title} icon={row.icon} iconImage={row.iconImage} size={32} />
+      <Flex vertical style={{ minWidth: 0 }}>
+        <Typography.Link
+          onClick={onOpen}
+          ellipsis
+          title={title}
+          style={{ maxWidth: 180 }}
+          role="button"
+          tabIndex={0}
+          onKeyDown={(event) => {
+            if (event.key === 'Enter') onOpen();
+          }}
+        >
+          {title}
+        </Typography.Link>
+        <Typography.Text type="secondary" ellipsis={{ tooltip: row.name }} style={{ fontSize: 12, maxWidth: 180 }}>
+          {row.name}
+        </Typography.Text>
+      </Flex>
+    </Flex>
+  );
+}

@@ -1,0 +1,152 @@
+import { Alert, Button, Flex, Modal, Space, Typography } from 'antd';
+import { useState } from 'react';
+import type { ApplicationAction, BulkResult } from '../../api-types';
+import { toApiError, type ApiError } from '../../api-error';
+import { useT } from '../../locale';
+import { useSupervisor } from '../../supervisor-context';
+import { ErrorAlert } from '../error-alert';
+
+/** The server takes that many at once. */
+const MOST_AT_ONCE = 200;
+
+const QUESTIONS = {
+  start: 'Start the selected applications ({{count}})?',
+  stop: 'Stop the selected applications ({{count}})?',
+  restart: 'Restart the selected applications ({{count}})?',
+  destroy: 'Delete the selected applications ({{count}})?',
+} as const;
+
+const CONSEQUENCES = {
+  start: 'They are started one after the other, a few at a time.',
+  stop: 'Their visitors are turned away until they are started again.',
+  restart: 'Their visitors wait meanwhile.',
+  destroy: 'They can no longer be visited. They can be restored for some days, with their data.',
+} as const;
+
+const LABELS = { start: 'Start', stop: 'Stop', restart: 'Restart', destroy: 'Delete' } as const;
+
+interface BulkBarProps {
+  names: readonly string[];
+  onClear: () => void;
+  /** With those that it did not work for, if any. */
+  onDone: (failed: readonly string[]) => void;
+}
+
+/** What can be done with several applications at once, and what has become of each. */
+export function BulkBar({ names, onClear, onDone }: BulkBarProps) {
+  const t = useT();
+  const { api } = useSupervisor();
+  const [asked, setAsked] = useState<ApplicationAction>('stop');
+  const [asking, setAsking] = useState(false);
+  const [working, setWorking] = useState(false);
+  const [error, setError] = useState<ApiError>();
+  const [results, setResults] = useState<BulkResult[]>();
+
+  const confirm = async () => {
+    setWorking(true);
+    setError(undefined);
+    try {
+      const told = await api.actOnAll(asked, names);
+      setResults(told);
+      setAsking(false);
+      onDone(told.filter(({ ok }) => !ok).map(({ name }) => name));
+    } catch (failure) {
+      setError(toApiError(failure));
+    } finally {
+      setWorking(false);
+    }
+  };
+
+  const ask = (action: ApplicationAction) => () => {
+    setAsked(action);
+    setError(undefined);
+    setAsking(true);
+  };
+  const tooMany = names.length > MOST_AT_ONCE;
+
+  return (
+    <>
+      {names.length > 0 ? (
+        <Flex
+          wrap
+          gap="small"
+          align="center"
+          style={{ marginBottom: 16 }}
+          role="group"
+          aria-label={t('Selected applications')}
+        >
+          <Typography.Text strong>{t('Selected: {{count}}', { count: names.length })}</Typography.Text>
+          <Space size={4} wrap>
+            {(['start', 'stop', 'restart', 'destroy'] as const).map((action) => (
+              <Button key={action} size="small" danger={action === 'destroy'} disabled={tooMany} onClick={ask(action)}>
+                {t(LABELS[action])}
+              </Button>
+            ))}
+            <Button type="link" size="small" onClick={onClear}>
+              {t('Clear selection')}
+            </Button>
+          </Space>
+          {tooMany ? (
+            <Typography.Text type="warning">{t('At most {{count}} at once.', { count: MOST_AT_ONCE })}</Typography.Text>
+          ) : null}
+        </Flex>
+      ) : null}
+      {results ? <BulkResults results={results} action={asked} onClose={() => setResults(undefined)} /> : null}
+      <Modal
+        title={t(QUESTIONS[asked], { count: names.length })}
+        open={asking}
+        onCancel={() => setAsking(false)}
+        onOk={() => void confirm()}
+        okText={t(LABELS[asked])}
+        okButtonProps={{ danger: asked === 'destroy' }}
+        cancelText={t('Cancel')}
+        confirmLoading={working}
+      >
+        <ErrorAlert error={error} />
+        <Typography.Paragraph>{t(CONSEQUENCES[asked])}</Typography.Paragraph>
+        <Typography.Paragraph type="secondary" style={{ maxHeight: 160, overflow: 'auto', marginBottom: 0 }}>
+          {names.join(', ')}
+        </Typography.Paragraph>
+      </Modal>
+    </>
+  );
+}
+
+interface BulkResultsProps {
+  results: readonly BulkResult[];
+  action: ApplicationAction;
+  onClose: () => void;
+}
+
+/** One line for each application that it did not work for, and how many it worked for. */
+function BulkResults({ results, action, onClose }: BulkResultsProps) {
+  const t = useT();
+  const failed = results.filter(({ ok }) => !ok);
+  const done = results.length - failed.length;
+  return (
+    <Alert
+      type={failed.length ? 'warning' : 'success'}
+      showIcon
+      closable
+      onClose={onClose}
+      role="status"
+      style={{ marginBottom: 16 }}
+      message={t('{{action}}: done for {{done}} of {{count}}', {
+        action: t(LABELS[action]),
+        done,
+        count: results.length,
+      })}
+      description={
+        failed.length ? (
+          <ul style={{ margin: 0, paddingInlineStart: 20, maxHeight: 200, overflow: 'auto', overflowWrap: 'anywhere' }}>
+            {failed.map(({ name, code, message }) => (
+              <li key={name}>
+                <strong>{name}</strong>: {message} <Typography.Text type="secondary">{code}</Typography.Text>
+              </li>
+            ))}
+          </ul>
+        ) : undefined
+      }
+    />
+  );
+}

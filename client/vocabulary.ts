@@ -1,0 +1,118 @@
+import type { OnSchedule, StartMode } from '../src/app-record';
+import type { DbConnType } from '../src/database-options';
+import type { Actor } from '../src/events';
+import type { AwakeReason } from '../src/policies/idle';
+import type { PreflightCheck } from '../src/preflight';
+
+// What the server says in words of its own, as an administrator reads it. Each text is a key of the locales.
+
+export const START_MODE_TEXTS: Record<StartMode, { label: string; help: string }> = {
+  lazy: { label: 'On first visit', help: 'Started by its first visitor, put to sleep when nobody uses it.' },
+  eager: { label: 'With NocoBase', help: 'Started after the main application is up, and kept awake.' },
+  manual: { label: 'Manually', help: 'Started and stopped by an administrator only.' },
+};
+
+export const CONNECTION_TEXTS: Record<DbConnType, { label: string; help: string }> = {
+  new_database: { label: 'A new database', help: "Beside the main application's, on the same server." },
+  new_schema: { label: 'A new schema', help: "In a database on the main application's server; PostgreSQL only." },
+  new_connection: {
+    label: 'Another server',
+    help: 'PostgreSQL, MySQL or MariaDB, with an address and a user of its own.',
+  },
+};
+
+export const ON_SCHEDULE_TEXTS: Record<OnSchedule, string> = {
+  'stay-awake': 'Stay awake for it',
+  'wake-when-due': 'Sleep, and wake in time',
+};
+
+export const CHECK_TEXTS: Record<PreflightCheck, string> = {
+  options: 'The values are valid',
+  owner: 'Nobody else has data there',
+  server: 'The server can be reached',
+  credentials: 'User and password are accepted',
+  version: 'The server is new enough',
+  database: 'The database is absent, empty or fit to be taken in',
+  encoding: 'The encoding is right',
+  rights: 'The user may create what is needed',
+};
+
+/** Steps of a boot, a making or an upgrade (`docs/lifecycle.md`). */
+export const STEP_TEXTS: Readonly<Record<string, string>> = {
+  queue: 'Waiting for its turn',
+  construct: 'Constructing',
+  database: 'Creating the database',
+  copy: 'Copying the database',
+  template: 'Keeping a template',
+  connect: 'Connecting to the database',
+  check: 'Comparing versions',
+  install: 'Installing NocoBase',
+  administrator: 'Setting up the administrator',
+  upgrade: 'Upgrading the database',
+  load: 'Loading plugins',
+  start: 'Starting services',
+  run: 'Running',
+};
+
+/** Why an application is in its state, or why something happened to it. */
+export const REASON_TEXTS: Readonly<Record<string, string>> = {
+  idle: 'Nobody used it',
+  'running-limit': 'To make room for others',
+  memory: 'To free memory',
+  operator: 'By an administrator',
+  restart: 'For a restart',
+  sleep: 'To sleep',
+  shutdown: 'NocoBase was shut down',
+  manual: 'Not started since NocoBase is up',
+  upgrade: 'After an upgrade',
+  cloned: 'For a clone of it',
+  ended: 'It ended by itself',
+  adopted: 'An existing database was taken in',
+};
+
+export const AWAKE_TEXTS: Readonly<Record<AwakeReason, string>> = {
+  eager: 'It starts with NocoBase',
+  manual: 'It is started and stopped by hand',
+  'keep-awake': 'It is to be kept awake',
+  'idle-timeout-off': 'It never sleeps for idleness',
+  request: 'Requests are under way',
+  'recently-used': 'It was used recently',
+  'just-started': 'It was just started',
+  busy: 'It is at work',
+  'scheduled-work': 'It has scheduled work',
+  'due-soon': 'Scheduled work is due soon',
+};
+
+/** Steps of an export or an import (`docs/api.md`). */
+export const ARCHIVE_STEP_TEXTS: Readonly<Record<string, string>> = {
+  check: 'Checking',
+  files: 'Files',
+  dump: 'Reading the database',
+  pack: 'Packing',
+  database: 'Creating the database',
+  restore: 'Filling the database',
+  register: 'Registering',
+};
+
+export const JOURNEY_TEXTS = { wake: 'Start', making: 'Creation', upgrade: 'Upgrade' } as const;
+
+/** What to do about an error of an application, where the server's sentence does not say it all. */
+export const ADVICE_TEXTS: Readonly<Record<string, string>> = {
+  APP_BOOT_FAILED: 'Look into its log for the cause, mend it, and retry.',
+  APP_BOOT_TIMEOUT: 'See in its journey which step took long. Retry, or raise APP_SUPERVISOR_BOOT_TIMEOUT.',
+  APP_QUARANTINED: 'Look into its log for the cause, mend it, and retry. No visit starts it until then.',
+  APP_FAULTS: 'Look into its log for the errors. Disable the plugin or workflow that throws them.',
+};
+
+export function adviceText(code: string | undefined): string | undefined {
+  return code ? ADVICE_TEXTS[code] : undefined;
+}
+
+/** Who made something happen; a person has a name of his own. */
+export const ACTOR_TEXTS: Readonly<Record<Actor['kind'], string>> = {
+  user: 'An administrator',
+  operator: 'An operator',
+  visitor: 'A visitor',
+  schedule: 'Its schedule',
+  system: 'The supervisor',
+};

@@ -1,0 +1,105 @@
+import type { Context } from '@nocobase/actions';
+import type { Application } from '@nocobase/server';
+import { Op } from 'sequelize';
+import { appAddress } from '../src/app-address';
+import { compareEntries, ENTRY_PLACES, isOffered, MAIN_ENTRY, type AppEntry, type EntryPlace } from '../src/app-entry';
+import type { AppState } from '../src/app-state';
+import { AppError } from '../src/errors';
+import type { AppDescriptions } from './app-descriptions';
+import type { SupervisorConfig } from './config';
+import { translate } from './error-answers';
+import type { FaultFence } from './lifecycle/fault-fence';
+import { COLLECTION, type Registry } from './registry';
+
+/** What offering applications needs of the process around it. */
+export interface EntriesHost {
+  config: SupervisorConfig;
+  registry: Registry;
+  descriptions: AppDescriptions;
+  active: boolean;
+  obstacle?: AppError;
+  fence: FaultFence;
+  mainApp(): Application;
+}
+
+/** States in which a visit ends at a page that says so. */
+const CLOSED: readonly (AppState | undefined)[] = ['stopped', 'quarantined'];
+
+/** The entries of one place, as an application shows them. All but the pictures is in memory. */
+export async function listEntries(
+  host: EntriesHost,
+  place: EntryPlace,
+  appName: string,
+  mainTitle: string,
+): Promise<AppEntry[]> {
+  const inMain = appName === MAIN_ENTRY;
+  const records = [...host.registry.all()].filter((record) => isOffered(record, place, inMain));
+  const pictures = await readPictures(
+    host,
+    records.map(({ name }) => name),
+  );
+  const offered = records
+    .map((record) => ({ sort: record.sort, title: record.displayName ?? record.name, record }))
+    .sort(compareEntries)
+    .map(({ record, title }) => ({
+      name: record.name,
+      title,
+      icon: record.icon ?? null,
+      iconImage: pictures.get(record.name) ?? null,
+      ...appAddress(record, host.config),
+      domain: record.cname ?? null,
+      available: !CLOSED.includes(host.descriptions.condition(record.name)?.state),
+      here: record.name === appName,
+    }));
+  // Where an operator has made a way from one application to others, there is one back as well.
+  return inMain || offered.length === 0 ? offered : [mainEntry(host, mainTitle), ...offered];
+}
+
+/** From the main application's database; where it does not answer, letters do. */
+async function readPictures(host: EntriesHost, names: string[]): Promise<Map<string, string>> {
+  if (names.length === 0) return new Map();
+  const where = { name: names, iconImage: { [Op.not]: null } };
+  try {
+    // The main application's connections are nobody else's work.
+    const rows = (await host.fence.outside(() =>
+      host
+        .mainApp()
+        .db.getModel(COLLECTION)
+        .findAll({ attributes: ['name', 'iconImage'], where, raw: true }),
+    )) as unknown as { name: string; iconImage: string }[];
+    return new Map(rows.map(({ name, iconImage }) => [name, iconImage]));
+  } catch {
+    return new Map();
+  }
+}
+
+function mainEntry({ config }: EntriesHost, title: string): AppEntry {
+  return {
+    name: MAIN_ENTRY,
+    title,
+    icon: 'HomeOutlined',
+    iconImage: null,
+    path: `${config.publicPath}/`,
+    domain: null,
+    hosts: [...config.baseDomains],
+    available: true,
+    here: false,
+  };
+}
+
+/** `appSupervisor:entries` of the main application, and of each sub-application. */
+export function entriesAction(app: Application, host: EntriesHost) {
+  return async (ctx: Context, next: () => Promise<void>): Promise<void> => {
+    if (!host.active) throw host.obstacle ?? new AppError('APP_SUPERVISOR_RESTART_REQUIRED');
+    const { place: given } = ctx.action.params as { place?: unknown };
+    const place = ENTRY_PLACES.find((known) => known === given);
+    if (!place) {
+      const reason = `it must be one of: ${ENTRY_PLACES.join(', ')}`;
+      throw new AppError('APP_VALUE_INVALID', { field: 'place', reason });
+    }
+    const { language } = (ctx.i18n ?? {}) as { language?: string };
+    const mainTitle = translate(host.mainApp(), 'Main application', {}, language);
+    ctx.body = await listEntries(host, place, app.name, mainTitle);
+    await next();
+  };
+}
