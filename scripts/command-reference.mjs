@@ -21,7 +21,8 @@ It speaks with the running NocoBase through a Unix socket beside NocoBase's own:
 \`SOCKET_PATH\`, else of \`STORAGE_PATH\`, which only the user of NocoBase may open. Whoever may open it needs no token, and the
 timeline of an application says \`by command line\` with his name in the operating system. Where \`SOCKET_PATH\` has another
 name than \`gateway.sock\`, ours begins with that name: \`shop.sock\` → \`shop.app-supervisor.sock\`. It never starts a NocoBase
-of its own; where none runs, it says so.
+of its own. Where none runs, it says so; \`list\` and \`show\` then tell what its database says, where \`DB_*\` name that, and
+write nothing: who and where, with \`asleep\` for all that nobody has stopped.
 
 What a command does is what the REST action of the same name does ([api.md](api.md)), and \`--json\` prints what that
 answers. Results go to standard output, everything else to standard error. Without a terminal nothing is shortened, nothing is

@@ -75,9 +75,9 @@ export class PluginAppSupervisor extends Plugin {
     defineApplications(app, service, registrar);
     defineObservation(app, service);
     defineArchives(app, service, registrar);
-    // NocoBase awaits what these return, though their types do not say so.
     admitOperators(app);
     const door = new CommandDoor(app, service.config.apiBasePath);
+    // NocoBase awaits what these return, though their types do not say so.
     /* eslint-disable @typescript-eslint/no-misused-promises */
     app.on('afterStart', async () => {
       await this.activate(service);

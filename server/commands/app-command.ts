@@ -27,13 +27,15 @@ export async function runAppCommand(
   const terminal = new Terminal(streams, env);
   let session: Session | undefined;
 
+  let onInterrupt = () => undefined as void;
   const interrupted = new Promise<number>((resolve) => {
-    process.on('SIGINT', () => {
+    onInterrupt = () => {
       terminal.clear();
       if (session?.interruption) terminal.note(session.interruption);
       resolve(EXIT.interrupted);
-    });
+    };
   });
+  process.on('SIGINT', onInterrupt);
   // Whoever reads has read enough.
   const unread = new Promise<number>((resolve) => {
     for (const stream of [streams.out, streams.err]) stream.on('error', () => resolve(EXIT.done));
@@ -53,7 +55,7 @@ export async function runAppCommand(
     }
     const socket = typeof options.socket === 'string' ? options.socket : commandSocket(env);
     const line = new SupervisorLine(socket, language);
-    session = { line, terminal, say, arguments: read, json: options.json === true };
+    session = { line, terminal, say, env, arguments: read, json: options.json === true };
     const verb = HANDLERS[spec.verb];
     if (!verb) throw new Error(`no handler of ${spec.verb}`);
     return verb(session);
@@ -66,5 +68,5 @@ export async function runAppCommand(
     terminal.note(session?.json ? JSON.stringify({ error: { code: failure.code, message } }) : message);
     return failure.exit;
   });
-  return Promise.race([told, interrupted, unread]);
+  return Promise.race([told, interrupted, unread]).finally(() => process.off('SIGINT', onInterrupt));
 }

@@ -147,6 +147,8 @@ export const CHINESE: Record<string, string> = {
     '套接字路径超过 {limit} 字节，NocoBase 无法在那里监听：{socket}',
   'No NocoBase with the App Supervisor at work listens at {socket}. Start NocoBase, or run the command with the same STORAGE_PATH or SOCKET_PATH as NocoBase.':
     '在 {socket} 没有正在运行应用管理器的 NocoBase。请启动 NocoBase，或使用与 NocoBase 相同的 STORAGE_PATH 或 SOCKET_PATH 运行命令。',
+  'No NocoBase runs; this is what its database says.': '没有 NocoBase 在运行；以下来自其数据库。',
+  'The application "{name}" does not exist.': '应用“{name}”不存在。',
   'You may not open {socket}: run the command as the user that runs NocoBase.':
     '无权打开 {socket}：请以运行 NocoBase 的用户运行命令。',
   'The connection to NocoBase was lost ({code}). What was accepted goes on, or is taken up when NocoBase starts again.':

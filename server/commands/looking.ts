@@ -1,16 +1,44 @@
 import { numberOf, valuesOf } from './arguments';
-import { EXIT } from './failure';
+import { CommandFailure, EXIT } from './failure';
 import { allApplications, isMeant } from './fleet';
-import { answer, type ApplicationView, type EventView, type Verb } from './session';
+import { knowsDatabase, offlineApplications } from './offline';
+import { answer, type ApplicationView, type EventView, type Session, type Verb } from './session';
 import { facts, plain, table } from './table';
 import { applicationFacts, applicationTable, clock, eventTable, megabytes } from './views';
 
 /** The verbs that look, and change nothing. */
 
+/**
+ * What the running NocoBase says; where none runs and the environment tells of its database, what that says.
+ * @throws CommandFailure of the one that runs not
+ */
+async function orOffline<T>(
+  session: Session,
+  ask: () => Promise<T>,
+  choose: (rows: ApplicationView[]) => T,
+  removed = false,
+): Promise<T> {
+  try {
+    return await ask();
+  } catch (error) {
+    if (!(error instanceof CommandFailure && error.exit === EXIT.noServer && knowsDatabase(session.env))) throw error;
+    const rows = await offlineApplications(session.env, removed).catch(() => {
+      throw error;
+    });
+    session.terminal.note(session.say('No NocoBase runs; this is what its database says.'));
+    return choose(rows);
+  }
+}
+
 const list: Verb = async (session) => {
   const { status, name, removed } = session.arguments.options;
   const state = typeof status === 'string' ? status : undefined;
-  const found = await allApplications(session, { state, removed: removed === true });
+  const found = await orOffline(
+    session,
+    () => allApplications(session, { state, removed: removed === true }),
+    (rows) => rows.filter((row) => !state || state.split(',').includes(row.state)),
+    removed === true,
+  );
   const meant = typeof name === 'string' ? found.filter((application) => isMeant(application, name)) : found;
   answer(session, meant, () => applicationTable(session, meant, removed === true));
   if (!session.json && meant.length === 0) session.terminal.note(session.say('No applications.'));
@@ -18,9 +46,19 @@ const list: Verb = async (session) => {
 };
 
 const show: Verb = async (session) => {
-  const { data } = await session.line.call('applications:get', { query: { filterByTk: session.arguments.words[0] } });
-  const application = data as ApplicationView;
-  answer(session, data, () => [
+  const [name] = session.arguments.words;
+  const application = await orOffline(
+    session,
+    async () => (await session.line.call('applications:get', { query: { filterByTk: name } })).data as ApplicationView,
+    (rows) => {
+      const row = rows.find((one) => one.name === name);
+      if (row) return row;
+      throw new CommandFailure(EXIT.notFound, 'APP_NOT_FOUND', 'The application "{name}" does not exist.', {
+        name: name ?? '',
+      });
+    },
+  );
+  answer(session, application, () => [
     ...applicationFacts(session, application),
     ...(application.events?.length ? ['', ...eventTable(session, application.events)] : []),
   ]);

@@ -8,6 +8,7 @@ export interface Session {
   line: SupervisorLine;
   terminal: Terminal;
   say: Say;
+  env: NodeJS.ProcessEnv;
   arguments: Arguments;
   /** Whether scripts read the answer. */
   json: boolean;

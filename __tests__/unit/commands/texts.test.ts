@@ -17,6 +17,7 @@ function spoken(): Set<string> {
     String.raw`\bsay\(`,
     String.raw`\busage\(`,
     String.raw`\b(?:hint|sentence)\s*=`,
+    String.raw`EXIT\.\w+, '[A-Z_]+',`,
     String.raw`[?:]\s*say\(`,
   ];
   for (const file of readdirSync(folder).filter((name) => name !== 'chinese.ts')) {
