@@ -27,7 +27,10 @@ describeInBrowser('a fleet', () => {
   const selectAll = () => screens.page.locator('thead').getByRole('checkbox').check();
   const bulk = async (action: string, title: RegExp) => {
     const { page } = screens;
-    await page.getByRole('group', { name: 'Selected applications' }).getByRole('button', { name: action }).click();
+    await page
+      .getByRole('group', { name: 'Selected applications' })
+      .getByRole('button', { name: action, exact: true })
+      .click();
     await screens.dialog(title).getByRole('button', { name: action, exact: true }).click();
   };
 
@@ -134,7 +137,7 @@ describeInBrowser('a fleet', () => {
       );
       await page.waitForURL((url) => url.searchParams.get('page') === '51');
       await screens.row('Tenant').first().waitFor();
-      await page.getByLabel('Filter by status').click();
+      await page.locator('.ant-select[aria-label="Filter by status"]').click();
       await page
         .getByText(/^Asleep \(1\d{3}\)$/)
         .first()

@@ -1,4 +1,4 @@
-import { AdminScreens, CLIENTS } from '../helpers/admin-screens';
+import { AdminScreens, CLIENTS, type ClientScreens } from '../helpers/admin-screens';
 import { describeInBrowser } from '../helpers/browser';
 
 const LONG = 'A name that nobody wanted to be this long, of the department for everything else (north and south)';
@@ -8,7 +8,7 @@ const NARROW = { width: 420, height: 800 };
 /** Each screen as an administrator sees it: light and dark, narrow, empty, with long names, and with something wrong. */
 describeInBrowser('the screens, by pictures', () => {
   let screens: AdminScreens;
-  const [v1, v2] = CLIENTS as [(typeof CLIENTS)[0], (typeof CLIENTS)[0]];
+  const [v1, v2] = CLIENTS as [ClientScreens, ClientScreens];
 
   beforeAll(async () => {
     screens = await AdminScreens.open();

@@ -4,7 +4,15 @@ import type { Locator, Page } from 'playwright-core';
 import { TestBrowser, type Visitor } from './browser';
 import { TestHost } from './test-host';
 
-export const CLIENTS = [
+export interface ClientScreens {
+  client: string;
+  /** In front of every path of this client. */
+  prefix: string;
+  /** Where the applications are listed. */
+  list: string;
+}
+
+export const CLIENTS: ClientScreens[] = [
   { client: 'v1', prefix: '', list: '/admin/settings/app-supervisor/applications' },
   { client: 'v2', prefix: '/v', list: '/v/admin/settings/app-supervisor' },
 ];
@@ -101,8 +109,12 @@ export class AdminScreens {
     expect(seen).toEqual({ errors: [], refusals });
   }
 
+  /** From the next load on. */
   async speak(language: 'en-US' | 'zh-CN'): Promise<void> {
-    await this.page.evaluate((code) => localStorage.setItem('NOCOBASE_LOCALE', code), language);
+    // Of several such scripts the last one has the last word.
+    await this.page.addInitScript((code) => {
+      if (location.protocol.startsWith('http')) localStorage.setItem('NOCOBASE_LOCALE', code);
+    }, language);
   }
 
   /** NocoBase's themes are known by name; the user's own one is used from the next load on. */

@@ -1,0 +1,4 @@
+import { describeApplications } from '../helpers/application-screens';
+import { CLIENTS, type ClientScreens } from '../helpers/admin-screens';
+
+describeApplications(CLIENTS.find(({ client }) => client === 'v2') as ClientScreens);
