@@ -3,6 +3,7 @@ import { CommandFailure, EXIT } from './failure';
 import type { Session } from './session';
 
 const LOOK_MS = 1_000;
+const FIRST_LOOK_MS = 150;
 const TIMEOUT_S = 3_600;
 const MOST_NAMED = 100;
 
@@ -23,9 +24,9 @@ export async function waitFor<T>(
   let over = false;
   let wake = () => undefined as void;
   const watch = async () => {
-    while (!over) {
+    for (let pause = FIRST_LOOK_MS; !over; pause = LOOK_MS) {
       await new Promise<void>((resolve) => {
-        const timer = setTimeout(resolve, LOOK_MS);
+        const timer = setTimeout(resolve, pause);
         wake = () => {
           clearTimeout(timer);
           resolve();
