@@ -13,9 +13,13 @@ const INTRODUCTION = `# The command line
 <!-- Written by scripts/command-reference.mjs from the help of the commands. -->
 
 \`nocobase app <command>\` manages the applications of the NocoBase that runs on the same machine. In an installation of
-NocoBase 2.2 it is \`yarn nocobase app …\` (or \`nocobase-v1 app …\`); the same, and seconds faster, since NocoBase need not be
-loaded for it, is the program \`dist/server/app-command.js\` of the package (\`nocobase-app\`). In this repository it is
-\`npm run -s nocobase -- app …\`, against the host that \`npm start\` runs with the same \`HOST_DATA_DIR\`.
+NocoBase 2.2 it is \`yarn nocobase app …\` (or \`nocobase-v1 app …\`). NocoBase then loads itself first, which takes some
+seconds, and its wrapper makes 1 of every other exit code and adds a stack. Scripts call the same as a program of its own:
+
+    node node_modules/nocobase-plugin-app-supervisor/dist/server/app-command.js list
+
+In this repository it is \`npm run -s nocobase -- app …\`, against the host that \`npm start\` runs with the same
+\`HOST_DATA_DIR\`.
 
 It speaks with the running NocoBase through a Unix socket beside NocoBase's own: \`app-supervisor.sock\` in the folder of
 \`SOCKET_PATH\`, else of \`STORAGE_PATH\`, which only the user of NocoBase may open. Whoever may open it needs no token, and the

@@ -72,21 +72,31 @@ export class SupervisorLine {
     const headers = {
       'Content-Type': `multipart/form-data; boundary=${boundary}`,
       'Content-Length': String(head.length + size + tail.length),
+      // Else the server hangs up behind a refusal, and what it said is lost with the rest.
+      Connection: 'keep-alive',
     };
     const asked = this.open(action, query, headers, true);
-    const response = this.response(asked);
-    response.catch(() => undefined);
+    // A refusal may come long before all is sent: then the rest is not sent.
+    const enough = new AbortController();
+    const answered = this.response(asked)
+      .then((response) => this.answer(response))
+      .finally(() => enough.abort());
+    answered.catch(() => undefined);
     asked.write(head);
     let sent = 0;
     const source = createReadStream(file).on('data', (chunk) => told?.((sent += chunk.length), size));
     try {
-      await pipeline(source, asked, { end: false });
+      await pipeline(source, asked, { end: false, signal: enough.signal });
       asked.end(tail);
+      return await answered;
     } catch (error) {
-      const late = new Promise<never>((_, reject) => setTimeout(() => reject(this.broken(error)), LAST_WORD_MS));
-      return this.answer(await Promise.race([response, late]));
+      const late = new Promise<never>((_, reject) => {
+        setTimeout(() => reject(this.broken(error)), LAST_WORD_MS).unref();
+      });
+      return await Promise.race([answered, late]);
+    } finally {
+      asked.destroy();
     }
-    return this.answer(await response);
   }
 
   private open(action: string, query: Call['query'], headers: Record<string, string>, patient = false): ClientRequest {

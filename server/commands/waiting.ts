@@ -3,7 +3,9 @@ import { CommandFailure, EXIT } from './failure';
 import type { Session } from './session';
 
 const LOOK_MS = 1_000;
+const FIRST_LOOK_MS = 150;
 const TIMEOUT_S = 3_600;
+const MOST_NAMED = 100;
 
 /**
  * Waits for work that the server carries out, and tells meanwhile how far it is. Ctrl-C and the end of the time end the
@@ -22,9 +24,9 @@ export async function waitFor<T>(
   let over = false;
   let wake = () => undefined as void;
   const watch = async () => {
-    while (!over) {
+    for (let pause = FIRST_LOOK_MS; !over; pause = LOOK_MS) {
       await new Promise<void>((resolve) => {
-        const timer = setTimeout(resolve, LOOK_MS);
+        const timer = setTimeout(resolve, pause);
         wake = () => {
           clearTimeout(timer);
           resolve();
@@ -52,17 +54,17 @@ export async function waitFor<T>(
   }
 }
 
-/** `3 of 5 running; crm booting: load` */
+/** `crm: booting (load)`, or `5 applications: 3 running, 2 booting` */
 export async function fleetProgress({ line, say }: Session, names: readonly string[]): Promise<string | undefined> {
   if (names.length === 1) {
     const { data } = await line.call('applications:get', { query: { filterByTk: names[0] } });
     const step = data.journey?.outcome === 'pending' ? data.journey.steps.at(-1)?.step : undefined;
     return `${data.name}: ${data.state}${step ? ` (${step})` : ''}`;
   }
-  const filter = JSON.stringify({ name: { $in: names } });
-  const { data } = await line.call('applications:list', { query: { filter, pageSize: '2000' } });
-  const counts = new Map<string, number>();
-  for (const { state } of data as { state: string }[]) counts.set(state, (counts.get(state) ?? 0) + 1);
-  const states = [...counts].map(([state, count]) => `${count} ${state}`).join(', ');
-  return say('{total} applications: {states}', { total: names.length, states });
+  // More do not fit into an address; then all that there are stand for them.
+  const filter = names.length <= MOST_NAMED ? JSON.stringify({ name: { $in: names } }) : undefined;
+  const { meta } = await line.call('applications:list', { query: { filter, pageSize: '1' } });
+  const counts = Object.entries((meta?.states ?? {}) as Record<string, number>).filter(([, count]) => count > 0);
+  const states = counts.map(([state, count]) => `${count} ${state}`).join(', ');
+  return say('{total} applications: {states}', { total: Number(meta?.count ?? 0), states });
 }
