@@ -109,9 +109,10 @@ export function describeApplications({ client, prefix, list }: ClientScreens): v
       }, String(data.iconImage));
       expect(side).toEqual([128, 128]);
       await screens.choose('Edit', `${title}!`);
-      await drawer.getByLabel('Name', { exact: true }).fill(title);
-      await drawer.getByRole('button', { name: 'Save' }).click();
-      await drawer.waitFor({ state: 'hidden' });
+      const again = screens.dialog(`Edit "${title}!"`);
+      await again.getByLabel('Name', { exact: true }).fill(title);
+      await again.getByRole('button', { name: 'Save' }).click();
+      await again.waitFor({ state: 'hidden' });
       screens.assertQuiet();
     });
 
