@@ -32,7 +32,7 @@ const FLOORS = [
   ['lifecycle/'],
   ['databases/', 'environments/', 'sso/'],
   ['metrics/'],
-  ['config.ts', 'core.ts'],
+  ['config.ts', 'core.ts', 'command-socket.ts'],
   // Declarations: read by NocoBase and by the build, and by nobody's logic.
   ['collections/', 'swagger/'],
 ];
@@ -129,6 +129,13 @@ module.exports = {
         pathNot: ['^(server|src)/', '^package\\.json$', '(^|/)node_modules/', '^@nocobase/'],
         dependencyTypesNot: ['core'],
       },
+    },
+    {
+      name: 'commands-stand-alone',
+      comment: 'The command line is a program of its own: nothing of NocoBase, and of ours only what needs none of it.',
+      severity: 'error',
+      from: { path: '^server/commands/' },
+      to: { pathNot: ['^(server/commands|src)/', '^server/command-socket\\.ts$'], dependencyTypesNot: ['core'] },
     },
     {
       name: 'server-has-no-client-package',

@@ -111,6 +111,7 @@ export function adviceText(code: string | undefined): string | undefined {
 /** Who made something happen; a person has a name of his own. */
 export const ACTOR_TEXTS: Readonly<Record<Actor['kind'], string>> = {
   user: 'An administrator',
+  operator: 'An operator',
   visitor: 'A visitor',
   schedule: 'Its schedule',
   system: 'The supervisor',

@@ -60,9 +60,10 @@ export function nocobaseEnvironment({ data, listenHost, port, database, appKey, 
  * In the data directory; where that path is too long for a socket, at a short one that only this directory has.
  * @param {string} dataDirectory
  */
-function socketPath(dataDirectory) {
+export function socketPath(dataDirectory) {
   const inside = join(dataDirectory, 'gateway.sock');
-  if (Buffer.byteLength(inside) <= SOCKET_PATH_BYTES) return inside;
+  // The plugin's own lies beside it, under a longer name.
+  if (Buffer.byteLength(join(dataDirectory, 'app-supervisor.sock')) <= SOCKET_PATH_BYTES) return inside;
   const key = createHash('sha256').update(dataDirectory).digest('hex').slice(0, 12);
   return join(tmpdir(), `nocobase-host-${key}.sock`);
 }

@@ -1,7 +1,7 @@
 // Builds the plugin into dist/, in the layout that NocoBase's plugin manager reads: docs/development.md lists it.
 import { build } from 'esbuild';
 import { createHash } from 'node:crypto';
-import { cp, mkdir, readdir, readFile, rm, stat, writeFile } from 'node:fs/promises';
+import { chmod, cp, mkdir, readdir, readFile, rm, stat, writeFile } from 'node:fs/promises';
 import { builtinModules } from 'node:module';
 import path from 'node:path';
 import { fileURLToPath } from 'node:url';
@@ -79,6 +79,20 @@ async function buildServerFile(entry, target) {
   assertKnown(externals, allowed, entry);
   await write(target, code);
   return externals.filter((id) => !isBuiltin(id));
+}
+
+/** The command line: it runs where NocoBase is not loaded, on Node alone. */
+async function buildProgram(entry, target) {
+  const { code, externals } = await bundle(entry, {
+    platform: 'node',
+    target: 'node20',
+    keepNames: true,
+    minify: true,
+  });
+  assertKnown(externals, isBuiltin, entry);
+  await write(target, `#!/usr/bin/env node\n${code}`);
+  await chmod(path.join(root, target), 0o755);
+  return [];
 }
 
 /**
@@ -174,6 +188,7 @@ async function main() {
   ];
   const externals = await Promise.all([
     ...serverFiles.map(([entry, target]) => buildServerFile(entry, target)),
+    buildProgram('server/commands/program.ts', 'dist/server/app-command.js'),
     buildClient({ entry: 'client/index.tsx', target: 'dist/client/index.js', id: name, lane: 'v1' }),
     buildClient({
       entry: 'client/index.v2.tsx',

@@ -87,6 +87,13 @@ function mainEntry({ config }: EntriesHost, title: string): AppEntry {
   };
 }
 
+async function mainTitle(host: EntriesHost, language?: string): Promise<string> {
+  const app = host.mainApp();
+  // It may not have spoken this language yet.
+  if (language) await host.fence.outside(() => app.localeManager.loadResourcesByLang(language));
+  return translate(app, 'Main application', {}, language);
+}
+
 /** `appSupervisor:entries` of the main application, and of each sub-application. */
 export function entriesAction(app: Application, host: EntriesHost) {
   return async (ctx: Context, next: () => Promise<void>): Promise<void> => {
@@ -98,8 +105,7 @@ export function entriesAction(app: Application, host: EntriesHost) {
       throw new AppError('APP_VALUE_INVALID', { field: 'place', reason });
     }
     const { language } = (ctx.i18n ?? {}) as { language?: string };
-    const mainTitle = translate(host.mainApp(), 'Main application', {}, language);
-    ctx.body = await listEntries(host, place, app.name, mainTitle);
+    ctx.body = await listEntries(host, place, app.name, await mainTitle(host, language));
     await next();
   };
 }

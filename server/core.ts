@@ -188,6 +188,8 @@ export async function readPackageVersion(packageName: string): Promise<string | 
 
 /** Where a page loads the client part of a package from; undefined when it has none. The core remembers it. */
 export async function clientUrl(packageName: string, lane: 'client' | 'client-v2'): Promise<string | undefined> {
+  // NocoBase's command line always sets it; where something else has started the process, the core can name no bundle.
+  if (process.env.CDN_BASE_URL === undefined) return undefined;
   return (await PackageUrls.hasClientEntry(packageName, lane)) ? PackageUrls.get(packageName, lane) : undefined;
 }
 

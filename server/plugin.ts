@@ -1,8 +1,9 @@
-import { AppSupervisor, Plugin } from '@nocobase/server';
+import { AppSupervisor, isTransient, Plugin } from '@nocobase/server';
 import { AppError } from '../src/errors';
 import { version } from '../package.json';
 import { activeLocalAdapter, LOCAL_ADAPTER, registerLocalAdapter } from './adapters/local';
 import type { AppService } from './app-service';
+import { runAppCommand } from './commands/app-command';
 import { rememberEnabled } from './enabled-mark';
 import { answerErrors } from './error-answers';
 import { Registrar } from './registrar';
@@ -12,15 +13,20 @@ import { defineArchives } from './resources/archives';
 import { defineObservation } from './resources/observation';
 import { offerPermission, requirePermission } from './resources/permission';
 import { defineSupervisor, refuseApplications } from './resources/supervisor';
+import { admitOperators, CommandDoor } from './routing/command-door';
 import { closeDoors, joinSelectors, openDoors, welcomeAnew } from './routing/doors';
 
 const PEER = 'multi-app-manager';
+/** `nocobase app …` */
+const COMMAND = 'app';
 
 /** Wires the parts together, and nothing else. */
 export class PluginAppSupervisor extends Plugin {
   private obstacle?: AppError;
 
-  static staticImport(): void {
+  /** Also in the process of each command of NocoBase's, before it reads what was typed: ours never boots a NocoBase. */
+  static async staticImport(): Promise<void> {
+    if (process.argv[2] === COMMAND) process.exit(await runAppCommand(process.argv.slice(3)));
     registerLocalAdapter();
   }
 
@@ -69,11 +75,19 @@ export class PluginAppSupervisor extends Plugin {
     defineApplications(app, service, registrar);
     defineObservation(app, service);
     defineArchives(app, service, registrar);
+    admitOperators(app);
+    const door = new CommandDoor(app, service.config.apiBasePath);
     // NocoBase awaits what these return, though their types do not say so.
     /* eslint-disable @typescript-eslint/no-misused-promises */
-    app.on('afterStart', () => this.activate(service));
+    app.on('afterStart', async () => {
+      await this.activate(service);
+      if (!isTransient()) await door.open();
+    });
     app.on('afterUpgrade', () => service.upgradeEager());
-    app.on('beforeStop', () => service.flush());
+    app.on('beforeStop', () => {
+      door.close();
+      return service.flush();
+    });
     /* eslint-enable @typescript-eslint/no-misused-promises */
   }
 

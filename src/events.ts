@@ -27,6 +27,8 @@ export type AppEventType = keyof typeof APP_EVENT_TYPES;
 export type Actor =
   /** Somebody who is signed in to the main application. */
   | { kind: 'user'; id: string | number; name?: string }
+  /** Somebody at the command line of the machine: his name in the operating system. */
+  | { kind: 'operator'; name: string }
   /** A request of an application: its API, the opening of its page, a message on its socket. */
   | { kind: 'visitor'; via: 'request' | 'page' | 'socket' }
   /** Scheduled work of the application that was due. */

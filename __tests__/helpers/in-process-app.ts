@@ -108,7 +108,7 @@ export async function runStaticImports(onDisk: readonly OnDisk[]): Promise<void>
     };
     await peer.default.staticImport();
   }
-  if (onDisk.includes(OURS)) PluginAppSupervisor.staticImport();
+  if (onDisk.includes(OURS)) await PluginAppSupervisor.staticImport();
 }
 
 // ---- what must not be left ------------------------------------------------------------------------------------------

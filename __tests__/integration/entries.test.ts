@@ -86,6 +86,13 @@ describe('entries', () => {
     const { entries: inside } = await entries('switcher', await host.bearer('erp'), 'erp');
     expect(inside.filter(({ here }) => here).map(({ name }) => name)).toEqual(['erp']);
     expect(inside[0]).toMatchObject({ name: 'main', title: 'Main application', path: '/', available: true });
+    // A language that nobody has used in the main application yet.
+    const { entries: chinese } = await entries(
+      'switcher',
+      { ...(await host.bearer('erp')), 'X-Locale': 'zh-CN' },
+      'erp',
+    );
+    expect(chinese[0]?.title).toBe('主应用');
   });
 
   it('are nothing at all in a sub-application where none is pinned', async () => {

@@ -155,6 +155,11 @@ const NAPS: [Step[]] = [
 /** Its instance ends by itself while its versions are read. */
 const LOST: [Step[]] = [[{ do: 'wake' }, { do: 'pass', ms: 600 }, { do: 'upgrade' }, { do: 'lose' }]];
 
+/** Visitors come between Stop and Start, which is the last word. */
+const LAST_WORD: [Step[]] = [
+  [{ do: 'restart' }, { do: 'stop' }, { do: 'wake' }, { do: 'wake' }, { do: 'wake' }, { do: 'start' }],
+];
+
 describe('whatever happens to an application', () => {
   beforeEach(() => jest.useFakeTimers({ now: 1_000_000 }));
   afterEach(() => jest.useRealTimers());
@@ -172,7 +177,10 @@ describe('whatever happens to an application', () => {
       }),
       {
         numRuns: 150,
-        examples: [[OVERTAKEN], [[{ do: 'restart' }, { do: 'stop' }]], [[{ do: 'wake' }, { do: 'sleep' }]], NAPS, LOST],
+        examples: [
+          ...[[OVERTAKEN], [[{ do: 'restart' }, { do: 'stop' }]], [[{ do: 'wake' }, { do: 'sleep' }]]],
+          ...[NAPS, LOST, LAST_WORD],
+        ] as [Step[]][],
       },
     );
   });

@@ -1,3 +1,4 @@
+import { spawnSync } from 'node:child_process';
 import { existsSync, readdirSync, readFileSync } from 'node:fs';
 import path from 'node:path';
 import swagger from '../../server/swagger';
@@ -67,6 +68,11 @@ describe('documents', () => {
       expect([key, parameters(text)]).toEqual([key, parameters(key)]);
     }
     expect(Object.entries(english).filter(([key, text]) => key !== text)).toEqual([]);
+  });
+
+  it('teach the commands as their help does', () => {
+    const { status, stderr } = spawnSync(process.execPath, ['scripts/command-reference.mjs', '--check'], { cwd: root });
+    expect([status, String(stderr)]).toEqual([0, '']);
   });
 
   it('speak of files that exist', () => {

@@ -116,12 +116,17 @@ export class AppRunner {
     return this.comeUpForOperator(by);
   }
 
-  private comeUpForOperator(by: Actor): Promise<void> {
+  /** @param said how many Stops had been said when this was asked for */
+  private comeUpForOperator(by: Actor, said = this.stopsSaid): Promise<void> {
     this.touch();
     if (this.state === 'running') return Promise.resolve();
-    if (this.state === 'draining') return this.tail.then(() => this.comeUpForOperator(by));
+    if (this.state === 'draining') return this.tail.then(() => this.comeUpForOperator(by, said));
     this.announced = true;
-    return this.coming ?? this.comeUp('visitor', this.way, by, 'started');
+    return (this.coming ?? this.comeUp('visitor', this.way, by, 'started')).catch((error: unknown) => {
+      if (this.state !== 'stopped' || this.stopsSaid !== said) throw error;
+      // It was a visitor's, whom an earlier Stop has turned away; this Start was said after that.
+      return this.comeUpForOperator(by, said);
+    });
   }
 
   /** Makes a new application: database, installation, first administrator; then starts it, unless it is manual. */
@@ -193,7 +198,7 @@ export class AppRunner {
     const { stopsSaid } = this;
     await this.stop('restart');
     if (this.stopsSaid !== stopsSaid) throw new AppError('APP_STOPPED', { name: this.name });
-    await this.comeUpForOperator(by);
+    await this.comeUpForOperator(by, stopsSaid);
   }
 
   /** What the application throws is more than is borne: its instance goes, and that counts as a failure. */

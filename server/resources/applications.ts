@@ -59,8 +59,8 @@ function explainWriteError(error: unknown, values: Record<string, unknown>): unk
 /** The REST actions of `applications`; each validates, asks the service, and answers with the application as it is. */
 export function defineApplications(app: Application, service: AppService, registrar: Registrar): void {
   const repository = () => app.db.getRepository(COLLECTION);
-  app.resourceManager.use(concealSecrets as never, { before: 'auth' });
-  app.resourceManager.use(nameTargets as never, { before: 'auth' });
+  app.resourceManager.use(concealSecrets as never, { before: 'auth', tag: 'app-supervisor:values' });
+  app.resourceManager.use(nameTargets as never, { before: 'auth', tag: 'app-supervisor:targets' });
 
   const everyName = () => [...service.registry.all()].map(({ name }) => name).sort();
 

@@ -10,7 +10,7 @@ export const actor = {
   type: 'object',
   description: 'Who or what made it happen.',
   properties: {
-    kind: { type: 'string', enum: ['user', 'visitor', 'schedule', 'system'] },
+    kind: { type: 'string', enum: ['user', 'operator', 'visitor', 'schedule', 'system'] },
     id: { type: 'string', description: 'Of a user.' },
     name: text('Of a user.'),
     via: { type: 'string', enum: ['request', 'page', 'socket'], description: 'Of a visitor.' },

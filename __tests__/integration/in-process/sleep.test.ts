@@ -330,7 +330,7 @@ describeWithPostgres('sleep', () => {
       expect(await app.connections()).toContain(crm);
       expect(await passes()).toBe('asleep');
       // Timers and log files of the last moment end by themselves.
-      await wait(1_000);
+      await wait(2_000);
       const atRest = { handles: handles(), timers: timers(), listeners: listeners() };
       expect([openFiles(), entries()]).toEqual([[], []]);
       for (let cycle = 0; cycle < 3; cycle += 1) {
@@ -342,7 +342,8 @@ describeWithPostgres('sleep', () => {
       }
       await app.until('all is closed', () => Promise.resolve(openFiles().length === 0), 5_000);
       await app.until('no connection is left', async () => !(await app.connections()).includes(crm), 5_000);
-      await wait(1_000);
+      // The last word to open pages is said within a second.
+      await wait(2_000);
       expect(entries()).toEqual([]);
       expect({ handles: handles(), timers: timers(), listeners: listeners() }).toEqual(atRest);
     });

@@ -66,7 +66,10 @@ export function EventsPanel({ name }: { name: string }) {
             key: 'by',
             title: t('By'),
             width: 160,
-            render: (_, { by }) => (by.kind === 'user' && by.name ? by.name : t(ACTOR_TEXTS[by.kind])),
+            render: (_, { by }) => {
+              if (by.kind === 'operator') return t('{{name}}, by command line', { name: by.name });
+              return by.kind === 'user' && by.name ? by.name : t(ACTOR_TEXTS[by.kind]);
+            },
           },
           {
             key: 'why',

@@ -1,0 +1,93 @@
+// Writes docs/commands.md from the help of the commands; with --check it only says whether that is what it would write.
+import { build } from 'esbuild';
+import { readFile, writeFile } from 'node:fs/promises';
+import path from 'node:path';
+import { fileURLToPath } from 'node:url';
+import prettier from 'prettier';
+
+const root = path.resolve(path.dirname(fileURLToPath(import.meta.url)), '..');
+const file = path.join(root, 'docs', 'commands.md');
+
+const INTRODUCTION = `# The command line
+
+<!-- Written by scripts/command-reference.mjs from the help of the commands. -->
+
+\`nocobase app <command>\` manages the applications of the NocoBase that runs on the same machine. In an installation of
+NocoBase 2.2 it is \`yarn nocobase app …\` (or \`nocobase-v1 app …\`). NocoBase then loads itself first, which takes some
+seconds, and its wrapper makes 1 of every other exit code and adds a stack. Scripts call the same as a program of its own:
+
+    node node_modules/nocobase-plugin-app-supervisor/dist/server/app-command.js list
+
+In this repository it is \`npm run -s nocobase -- app …\`, against the host that \`npm start\` runs with the same
+\`HOST_DATA_DIR\`.
+
+It speaks with the running NocoBase through a Unix socket beside NocoBase's own: \`app-supervisor.sock\` in the folder of
+\`SOCKET_PATH\`, else of \`STORAGE_PATH\`, which only the user of NocoBase may open. Whoever may open it needs no token, and the
+timeline of an application says \`by command line\` with his name in the operating system. Where \`SOCKET_PATH\` has another
+name than \`gateway.sock\`, ours begins with that name: \`shop.sock\` → \`shop.app-supervisor.sock\`. It never starts a NocoBase
+of its own. Where none runs, it says so; \`list\` and \`show\` then tell what its database says, where \`DB_*\` name that, and
+write nothing: who and where, with \`asleep\` for all that nobody has stopped.
+
+What a command does is what the REST action of the same name does ([api.md](api.md)), and \`--json\` prints what that
+answers. Results go to standard output, everything else to standard error. Without a terminal nothing is shortened, nothing is
+coloured (\`NO_COLOR\` says the same), and nothing is asked: what would be asked is refused unless \`--yes\` is said. Where
+\`LC_ALL\`, \`LC_MESSAGES\` or \`LANG\` begins with \`zh\`, it speaks Chinese.
+`;
+
+/** The modules of the command, as this script can import them. */
+async function load() {
+  const contents = `export * from './server/commands/help'; export { VERBS } from './server/commands/verbs';
+    export { COMMON } from './server/commands/options'; export { usageOf } from './server/commands/arguments';`;
+  const { outputFiles } = await build({
+    stdin: { contents, resolveDir: root, loader: 'ts' },
+    bundle: true,
+    write: false,
+    format: 'esm',
+    platform: 'node',
+  });
+  return import(`data:text/javascript;base64,${Buffer.from(outputFiles[0].text).toString('base64')}`);
+}
+
+const cell = (text) => text.replaceAll('|', '\\|');
+const rows = (heads, lines) =>
+  [heads, heads.map(() => '---'), ...lines].map((line) => `| ${line.map(cell).join(' | ')} |`).join('\n');
+
+async function reference() {
+  const { VERBS, COMMON, EXIT_CODES, optionTitle, usageOf } = await load();
+  const optionRows = (options) =>
+    rows(
+      ['option', 'meaning'],
+      options.map((one) => [`\`${optionTitle(one)}\``, one.text]),
+    );
+  const parts = [
+    INTRODUCTION,
+    rows(
+      ['command', 'what it does'],
+      VERBS.map((spec) => [`[\`${spec.verb}\`](#${spec.verb})`, spec.text]),
+    ),
+    '## Exit codes',
+    rows(
+      ['code', 'meaning'],
+      EXIT_CODES.map(([code, text]) => [String(code), text]),
+    ),
+    'With several applications it is the highest code of those that failed. With `--json` an error is one line of JSON on standard error: `{"error":{"code","message"}}`.',
+    '## Options of all commands',
+    optionRows(COMMON),
+    ...VERBS.flatMap((spec) => [
+      `## ${spec.verb}`,
+      `    ${usageOf(spec)} [options]`,
+      [spec.text, ...(spec.more ?? [])].map((text) => text.replaceAll('*', '\\*')).join(' '),
+      `\`\`\`bash\n${spec.examples.map(([typed, text]) => `# ${text}\nnocobase app ${typed}`).join('\n')}\n\`\`\``,
+      optionRows(spec.options),
+    ]),
+  ];
+  const options = await prettier.resolveConfig(file);
+  return prettier.format(parts.join('\n\n'), { ...options, parser: 'markdown' });
+}
+
+const text = await reference();
+if (!process.argv.includes('--check')) await writeFile(file, text);
+else if ((await readFile(file, 'utf8').catch(() => '')) !== text) {
+  console.error('docs/commands.md is not what the help says; run: node scripts/command-reference.mjs');
+  process.exitCode = 1;
+}

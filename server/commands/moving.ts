@@ -1,0 +1,119 @@
+import { createWriteStream, existsSync } from 'node:fs';
+import { rename, rm } from 'node:fs/promises';
+import { pipeline } from 'node:stream/promises';
+import { valuesOf } from './arguments';
+import { EXIT, usage } from './failure';
+import { answer, type Session, type Verb } from './session';
+import { facts } from './table';
+import { megabytes } from './views';
+import { waitFor } from './waiting';
+
+/** The verbs that move an application, by an archive. */
+
+interface Job {
+  id: string | number;
+  kind: string;
+  application: string;
+  archive: string | null;
+  outcome: string;
+  step: string;
+  bytes: number;
+  total: number | null;
+  warnings: { code?: string; message?: string }[];
+}
+
+function jobFacts({ say }: Session, job: Job): string[] {
+  const warnings = job.warnings.map((warning) => warning.message ?? warning.code ?? JSON.stringify(warning));
+  return facts([
+    [say('Application'), job.application],
+    [say('Archive'), job.archive],
+    [say('State'), job.outcome],
+    [say('Size'), job.bytes && job.outcome === 'done' ? megabytes(job.bytes) : null],
+    [say('Warnings'), warnings.join('; ')],
+  ]);
+}
+
+async function jobProgress({ line }: Session, kind: string, name?: string): Promise<string | undefined> {
+  const jobs = (await line.call('applications:archiveJobs')).data as Job[];
+  const job = jobs.find((one) => one.kind === kind && (!name || one.application === name));
+  if (job?.outcome !== 'running') return undefined;
+  const share = job.total ? ` ${Math.floor((100 * job.bytes) / job.total)} %` : '';
+  return `${job.application}: ${job.step}${share}`;
+}
+
+const exportVerb: Verb = async (session) => {
+  const { line, say, terminal } = session;
+  const [name] = session.arguments.words;
+  const { output, wait, yes } = session.arguments.options;
+  const file = typeof output === 'string' ? output : undefined;
+  if (file === '-' && session.json) throw usage('The archive and an answer in JSON cannot both go to standard output.');
+  if (file && file !== '-' && existsSync(file) && !yes) {
+    const hint = 'The file exists, and nobody can be asked here. Say --yes to write over it.';
+    if (!(await terminal.confirm(say('Write over {file}?', { file }), hint))) return EXIT.refused;
+  }
+  const patient = Boolean(wait || file);
+  const query = { filterByTk: name, wait: patient ? 'true' : undefined };
+  const work = line.call('applications:export', { query, patient });
+  const goesOn = say('NocoBase goes on with the export; nocobase app events {name} tells of its end.', {
+    name: name ?? '',
+  });
+  const { data } = await (patient ? waitFor(session, goesOn, work, () => jobProgress(session, 'export', name)) : work);
+  const job = data as Job;
+  if (file) await fetchArchive(session, job.archive ?? '', file);
+  if (file === '-') return EXIT.done;
+  answer(session, data, () => [...jobFacts(session, job), ...(file ? facts([[say('File'), file]]) : [])]);
+  return EXIT.done;
+};
+
+/** Whole or not at all; readable by its owner only, as the archive is as secret as the application. */
+async function fetchArchive({ line, terminal }: Session, archive: string, file: string): Promise<void> {
+  const source = await line.download('applications:downloadArchive', { filterByTk: archive });
+  if (file === '-') {
+    await pipeline(source, terminal.output(), { end: false });
+    return;
+  }
+  const part = `${file}.part`;
+  let got = 0;
+  const total = Number(source.headers['content-length']) || 0;
+  source.on('data', (chunk: Buffer) => {
+    got += chunk.length;
+    if (total) terminal.progress(`${archive}: ${Math.floor((100 * got) / total)} %`);
+  });
+  try {
+    await pipeline(source, createWriteStream(part, { mode: 0o600 }));
+    await rename(part, file);
+  } finally {
+    await rm(part, { force: true });
+    terminal.clear();
+  }
+}
+
+const importVerb: Verb = async (session) => {
+  const { line, say, terminal } = session;
+  const [name] = session.arguments.words;
+  const { file, archive, wait } = session.arguments.options;
+  if (Boolean(file) === Boolean(archive)) throw usage('Say where the archive is: --file, or --archive.');
+  const values = { ...valuesOf(session.arguments), ...(name && { name }) };
+  const query = { wait: wait ? 'true' : undefined };
+  const goesOn = say('NocoBase goes on with the import; nocobase app show {name} tells whether it is done.', {
+    name: name ?? '<id>',
+  });
+  const given = say('The upload was given up; nothing was imported.');
+  let sending = Boolean(file);
+  const told = (sent: number, total: number) => {
+    terminal.progress(`${String(file)}: ${Math.floor((100 * sent) / Math.max(1, total))} %`);
+    if (sent < total) return;
+    sending = false;
+    session.interruption = goesOn;
+  };
+  const work =
+    typeof file === 'string'
+      ? line.upload('applications:import', file, { query, body: values, told })
+      : line.call('applications:import', { query, body: { ...values, archive }, patient: true });
+  const look = async () => (sending ? undefined : jobProgress(session, 'import', name));
+  const { data } = await waitFor(session, sending ? given : goesOn, work, look);
+  answer(session, data, () => jobFacts(session, data as Job));
+  return EXIT.done;
+};
+
+export const MOVING: Record<string, Verb> = { export: exportVerb, import: importVerb };

@@ -1,0 +1,55 @@
+import type { Arguments } from './arguments';
+import type { Say } from './language';
+import type { SupervisorLine } from './line';
+import type { Terminal } from './terminal';
+
+/** One command that is being carried out. */
+export interface Session {
+  line: SupervisorLine;
+  terminal: Terminal;
+  say: Say;
+  env: NodeJS.ProcessEnv;
+  arguments: Arguments;
+  /** Whether scripts read the answer. */
+  json: boolean;
+  /** Said at Ctrl-C: what becomes of the work that was asked for. */
+  interruption?: string;
+}
+
+/** Carries out one verb; answers with the exit code. */
+export type Verb = (session: Session) => Promise<number>;
+
+/** An application as REST tells of it; only what is shown here. */
+export interface ApplicationView {
+  name: string;
+  displayName?: string | null;
+  state: string;
+  stateSince: string | null;
+  stateReason: string | null;
+  startMode: string;
+  lastError: { code: string; message: string; step?: string; at: string } | null;
+  retryAt: string | null;
+  journey: { outcome: string; ms: number; steps: { step: string }[] } | null;
+  lastVisitedAt: string | null;
+  nextDueAt: string | null;
+  createdAt?: string;
+  removedAt: string | null;
+  purgeAt: string | null;
+  address: { path: string; hosts: string[] };
+  databasePlace: { dialect: string; type: string; host?: string | null; database: string; schema?: string | null };
+  faults: { count: number } | null;
+  events?: EventView[];
+}
+
+export interface EventView {
+  type: string;
+  at: string | number;
+  by: { kind: string; name?: string; id?: string | number; via?: string } | null;
+  reason: string | null;
+  message: string | null;
+}
+
+/** The answer for scripts, or for people. */
+export function answer({ terminal, json }: Session, data: unknown, people: () => readonly string[]): void {
+  terminal.print(json ? JSON.stringify(data, null, 2) : people().join('\n'));
+}

@@ -1,0 +1,226 @@
+import {
+  ADMINISTRATOR,
+  DATABASE,
+  DESCRIBED,
+  JSON_OPTION,
+  LANGUAGE,
+  VALUES,
+  WAIT,
+  YES,
+  type OptionSpec,
+} from './options';
+
+/** One verb, as the parser reads it and the help teaches it. */
+export interface VerbSpec {
+  verb: string;
+  /** Its words after the verb: `<id>` is needed, `[id]` may stay away, `…` stands for several. */
+  words: string;
+  /** How many words there may be. */
+  least: number;
+  most: number;
+  text: string;
+  /** What else one should know. */
+  more?: readonly string[];
+  options: readonly OptionSpec[];
+  /** What is typed, and what it does. */
+  examples: readonly (readonly [string, string])[];
+}
+
+const SEVERAL = { words: '<id…>', least: 1, most: Infinity };
+const ONE = { words: '<id>', least: 1, most: 1 };
+const NONE = { words: '', least: 0, most: 0 };
+const PATTERNS = 'An ID may hold * and ?, and then stands for all that match; put it into quotes.';
+
+export const VERBS: readonly VerbSpec[] = [
+  {
+    ...{ verb: 'list', ...NONE },
+    text: 'Lists the applications.',
+    options: [
+      { name: 'status', short: 's', value: 'states', text: 'only those in these states, with commas' },
+      { name: 'name', short: 'n', value: 'pattern', text: 'only those whose ID or name matches, with * and ?' },
+      { name: 'removed', text: 'those that were removed and can be restored' },
+      JSON_OPTION,
+    ],
+    examples: [
+      ['list', 'all of them'],
+      ['list --status failed,quarantined', 'those that did not come up'],
+      ["list --name 'crm*' --json", 'some of them, for a script'],
+    ],
+  },
+  {
+    ...{ verb: 'show', ...ONE },
+    text: 'Shows one application: its state, its addresses, its database, what happened to it last.',
+    options: [JSON_OPTION],
+    examples: [['show crm', 'everything about crm']],
+  },
+  {
+    ...{ verb: 'create', words: '[id]', least: 0, most: 1 },
+    text: 'Makes a new application.',
+    more: ['Without an ID it is made from the display name.'],
+    options: [...DESCRIBED, LANGUAGE, ...ADMINISTRATOR, ...DATABASE, VALUES, ...WAIT, JSON_OPTION],
+    examples: [
+      ['create crm --display-name "Sales" --wait', 'make it, and wait until it is ready'],
+      [
+        'create crm --admin-email eve@example.com --admin-password-file - < secret',
+        'with an administrator of its own; the password never stands in a list of processes',
+      ],
+      ['create old --database legacy --adopt', 'take in what a database holds'],
+      ['create crm --values \'{"options":{"lang":"de-DE"}}\'', 'with anything that REST takes'],
+    ],
+  },
+  {
+    ...{ verb: 'update', ...ONE },
+    text: 'Changes what is told of an application.',
+    options: [...DESCRIBED, ...DATABASE.filter(({ name }) => name === 'password-file'), VALUES, JSON_OPTION],
+    examples: [
+      ['update crm --domain crm.example.com', 'give it a domain'],
+      ['update crm --idle-timeout 600 --start-mode eager', 'change how it sleeps and starts'],
+    ],
+  },
+  {
+    ...{ verb: 'start', ...SEVERAL },
+    text: 'Starts applications; also one that was stopped, or that failed.',
+    more: [PATTERNS],
+    options: [...WAIT, JSON_OPTION],
+    examples: [
+      ['start crm --wait', 'start it, and say when it is up'],
+      ["start 'shop-*'", 'start all shops'],
+    ],
+  },
+  {
+    ...{ verb: 'stop', ...SEVERAL },
+    text: 'Stops applications; they stay stopped until they are started.',
+    more: [PATTERNS],
+    options: [...WAIT, JSON_OPTION],
+    examples: [['stop crm hr', 'stop two']],
+  },
+  {
+    ...{ verb: 'restart', ...SEVERAL },
+    text: 'Stops applications and starts them again.',
+    more: [PATTERNS],
+    options: [...WAIT, JSON_OPTION],
+    examples: [['restart crm --wait', 'and say when it is up again']],
+  },
+  {
+    ...{ verb: 'upgrade', words: '[id…]', least: 0, most: Infinity },
+    text: 'Brings the databases of applications up to date with the installed NocoBase and its plugins.',
+    more: [PATTERNS],
+    options: [
+      { name: 'all', text: 'all applications' },
+      { name: 'force', text: 'also those that are up to date' },
+      { name: 'plan', text: 'change nothing, and tell what would be done' },
+      ...WAIT,
+      JSON_OPTION,
+    ],
+    examples: [
+      ['upgrade --all --plan', 'which are behind'],
+      ['upgrade --all --wait', 'upgrade them, a few at a time'],
+      ['upgrade crm hr', 'only these'],
+    ],
+  },
+  {
+    ...{ verb: 'clone', words: '<id> [new id]', least: 1, most: 2 },
+    text: 'Makes a new application with a copy of the data of another one.',
+    options: [
+      ...DESCRIBED.filter(({ name }) => ['display-name', 'domain', 'start-mode'].includes(name)),
+      ...ADMINISTRATOR,
+      ...WAIT,
+      JSON_OPTION,
+    ],
+    examples: [['clone crm crm-test --wait', 'a copy to try things in']],
+  },
+  {
+    ...{ verb: 'export', ...ONE },
+    text: 'Packs an application, its database and its files, into one archive.',
+    more: ['The archive is as secret as the application. It is kept on the server until its time is over.'],
+    options: [
+      {
+        name: 'output',
+        short: 'o',
+        value: 'file',
+        text: 'write the archive to this file, or - for standard output; waits',
+      },
+      YES,
+      ...WAIT,
+      JSON_OPTION,
+    ],
+    examples: [
+      ['export crm --wait', 'into the folder of archives on the server'],
+      ['export crm --output crm.tar', 'into a file'],
+    ],
+  },
+  {
+    ...{ verb: 'import', words: '[id]', least: 0, most: 1 },
+    text: 'Makes an application from an archive.',
+    options: [
+      { name: 'file', short: 'f', value: 'file', text: 'the archive, sent to the server' },
+      { name: 'archive', value: 'name', text: 'an archive in the folder on the server' },
+      ...DESCRIBED,
+      ...DATABASE.filter(({ name }) => name !== 'adopt'),
+      VALUES,
+      ...WAIT,
+      JSON_OPTION,
+    ],
+    examples: [
+      ['import crm --file crm.tar --wait', 'from a file'],
+      ['import crm2 --archive crm-20260101.tar', 'from the folder of archives on the server'],
+    ],
+  },
+  {
+    ...{ verb: 'remove', ...SEVERAL },
+    text: 'Removes applications. They can be restored until their time is over.',
+    more: [PATTERNS, 'The database is kept unless --drop-database is said.'],
+    options: [
+      {
+        name: 'drop-database',
+        text: 'drop the database too, if it was made for the application, when its time is over',
+      },
+      { name: 'purge', text: 'at once and for good' },
+      YES,
+      JSON_OPTION,
+    ],
+    examples: [
+      ['remove crm', 'asks, and can be taken back'],
+      ['remove crm --purge --drop-database --yes', 'at once, with its data, without a question'],
+    ],
+  },
+  {
+    ...{ verb: 'restore', ...ONE },
+    text: 'Takes back a removal.',
+    options: [JSON_OPTION],
+    examples: [
+      ['list --removed', 'what can be restored'],
+      ['restore crm', 'bring it back as it was'],
+    ],
+  },
+  {
+    ...{ verb: 'check-database', words: '[id]', least: 0, most: 1 },
+    text: 'Tells whether an application could be made with a database, and changes nothing.',
+    options: [...DATABASE, VALUES, JSON_OPTION],
+    examples: [
+      ['check-database crm', 'beside the main application’s database'],
+      [
+        'check-database crm --database-type new_connection --dialect postgres --host db2 --user noco --password-file -',
+        'on another server',
+      ],
+    ],
+  },
+  {
+    ...{ verb: 'events', ...ONE },
+    text: 'What happened to an application, the latest last; also after its removal.',
+    options: [{ name: 'limit', short: 'l', value: 'number', text: 'how many (20, at most 200)' }, JSON_OPTION],
+    examples: [['events crm --limit 50', 'and by whom']],
+  },
+  {
+    ...{ verb: 'status', ...NONE },
+    text: 'The supervisor as a whole: applications by state, memory, connections, the boot queue.',
+    options: [JSON_OPTION],
+    examples: [['status', 'is everything well?']],
+  },
+  {
+    ...{ verb: 'logs', ...ONE },
+    text: 'The end of an application’s own log.',
+    options: [{ name: 'lines', short: 'n', value: 'number', text: 'how many (200, at most 1000)' }, JSON_OPTION],
+    examples: [['logs crm --lines 50', 'the last 50 lines']],
+  },
+];

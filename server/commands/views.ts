@@ -1,0 +1,93 @@
+import type { ApplicationView, EventView, Session } from './session';
+import { facts, table, type Cell } from './table';
+import type { Colour } from './terminal';
+
+/** How applications and what happened to them are shown to people. */
+
+const STATE_COLOURS: Record<string, Colour> = {
+  ...{ running: 'green', booting: 'cyan', creating: 'cyan', draining: 'cyan' },
+  ...{ asleep: 'grey', stopped: 'grey', failed: 'red', quarantined: 'red' },
+};
+
+/** A time as the clock on the wall shows it. */
+export function clock(time: string | number | null | undefined): string {
+  const date = new Date(time ?? NaN);
+  if (Number.isNaN(date.getTime())) return '';
+  const two = (number: number) => String(number).padStart(2, '0');
+  const day = [date.getFullYear(), two(date.getMonth() + 1), two(date.getDate())].join('-');
+  return `${day} ${[date.getHours(), date.getMinutes(), date.getSeconds()].map(two).join(':')}`;
+}
+
+export function megabytes(bytes: number): string {
+  return `${(bytes / 2 ** 20).toFixed(bytes < 10 * 2 ** 20 ? 1 : 0)} MB`;
+}
+
+export function stateCell({ terminal }: Session, state: string): Cell {
+  return { text: state, paint: (text) => terminal.paint(STATE_COLOURS[state] ?? 'bold', text) };
+}
+
+function databaseText({ databasePlace }: ApplicationView): string {
+  const { host, database, schema } = databasePlace;
+  return `${host ? `${host}/` : ''}${database}${schema ? `.${schema}` : ''}`;
+}
+
+const addressText = ({ address }: ApplicationView) => address.hosts[0] ?? address.path;
+
+export function applicationTable(
+  session: Session,
+  applications: readonly ApplicationView[],
+  removed = false,
+): string[] {
+  const { say, terminal } = session;
+  const heads = ['ID', say('NAME'), say('STATE'), say('START'), say('ADDRESS'), say('DATABASE')];
+  const last = removed ? say('PURGED') : say('LAST VISIT');
+  const rows = applications.map((application) => [
+    application.name,
+    application.displayName ?? '',
+    stateCell(session, application.state),
+    application.startMode,
+    addressText(application),
+    databaseText(application),
+    clock(removed ? application.purgeAt : application.lastVisitedAt),
+  ]);
+  return table([...heads, last], rows, terminal.width);
+}
+
+export function applicationFacts(session: Session, application: ApplicationView): string[] {
+  const { say } = session;
+  const { lastError, stateReason, faults, databasePlace } = application;
+  return facts([
+    ['ID', application.name],
+    [say('Name'), application.displayName],
+    [say('State'), `${application.state}${stateReason ? ` (${stateReason})` : ''}`],
+    [say('Since'), clock(application.stateSince)],
+    [say('Error'), lastError && `${lastError.code}: ${lastError.message}`],
+    [say('Next attempt'), clock(application.retryAt)],
+    [say('Start mode'), application.startMode],
+    [say('Addresses'), [...application.address.hosts, application.address.path].join(', ')],
+    [say('Database'), `${databaseText(application)} (${databasePlace.dialect}, ${databasePlace.type})`],
+    [say('Created'), clock(application.createdAt)],
+    [say('Last visit'), clock(application.lastVisitedAt)],
+    [say('Next work due'), clock(application.nextDueAt)],
+    [say('Faults'), faults && String(faults.count)],
+    [say('Removed'), clock(application.removedAt)],
+    [say('Purged'), clock(application.purgeAt)],
+  ]);
+}
+
+function byText({ say }: Session, by: EventView['by']): string {
+  if (!by) return '';
+  const name = by.name ?? String(by.id ?? '');
+  if (by.kind === 'operator') return say('{name}, by command line', { name });
+  if (by.kind === 'user') return name;
+  return by.via ? say('visitor ({via})', { via: by.via }) : say(by.kind);
+}
+
+/** The latest last, as in a log. */
+export function eventTable(session: Session, events: readonly EventView[]): string[] {
+  const { say, terminal } = session;
+  const rows = [...events]
+    .reverse()
+    .map((event) => [clock(event.at), event.type, byText(session, event.by), event.reason ?? '', event.message ?? '']);
+  return table([say('TIME'), say('EVENT'), say('BY'), say('REASON'), say('MESSAGE')], rows, terminal.width);
+}
