@@ -71,7 +71,11 @@ export class AdminScreens {
   /** Chooses from the menu of a row. */
   async choose(action: string, title: string, { more = 'More actions' } = {}): Promise<void> {
     await this.press(more, title);
-    await this.page.getByRole('menuitem', { name: action, exact: true }).click();
+    const item = this.page.getByRole('menuitem', { name: action, exact: true });
+    await item.waitFor();
+    // It unfolds: what is under the pointer meanwhile is not what will be.
+    await this.page.waitForTimeout(400);
+    await item.click();
   }
 
   /** The drawer or dialog of this title. */

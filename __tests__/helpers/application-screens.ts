@@ -134,6 +134,7 @@ export function describeApplications({ client, prefix, list }: ClientScreens): v
       await drawer.getByRole('button', { name: 'Clone', exact: true }).click();
       await drawer.getByText(`"${title} (copy)" is ready`).waitFor({ timeout: MAKING_MS });
       await drawer.locator('.ant-drawer-footer').getByRole('button', { name: 'Close' }).click();
+      await drawer.waitFor({ state: 'hidden' });
       const copy = `${name}-copy`;
       expect(await host.databases()).toContain(copy);
 
