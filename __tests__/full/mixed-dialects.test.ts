@@ -1,8 +1,8 @@
-import '../../helpers/in-process-environment';
-import { databasesOf, knownServers, runSql, type KnownServer } from '../../helpers/database-servers';
+import '../helpers/in-process-environment';
+import { databasesOf, knownServers, runSql, type KnownServer } from '../helpers/database-servers';
 import { Plugin } from '@nocobase/server';
-import { forwarder } from '../../helpers/fake-servers';
-import { InProcessApp, OURS, providePlugin, SMALL } from '../../helpers/in-process-app';
+import { forwarder } from '../helpers/fake-servers';
+import { InProcessApp, OURS, providePlugin, SMALL } from '../helpers/in-process-app';
 
 /** Applications on every kind of database server, under a main application on every other kind. */
 
