@@ -4,9 +4,9 @@ import { copyFile, link, readFile, realpath, rm } from 'node:fs/promises';
 import path from 'node:path';
 import { Transform, type Readable } from 'node:stream';
 import { pipeline } from 'node:stream/promises';
-import { storagePathJoin } from '@nocobase/utils';
 import type { ArchivedFile, ArchivePart } from '../../src/archive-manifest';
 import { AppError } from '../../src/errors';
+import { keyPlaces } from '../lifecycle/field-key';
 import { isInside, ownPath, uploadsFolder } from '../lifecycle/upload-folders';
 import type { Placed } from './work-folder';
 
@@ -79,10 +79,6 @@ async function commonKey(): Promise<Buffer | undefined> {
   return file ? readFile(path.resolve(file)).catch(() => undefined) : undefined;
 }
 
-const keyPlaces = (name: string) =>
-  ['apps', 'environment-variables'].map((room) => storagePathJoin(room, name, KEY_FILE));
-const KEY_FILE = 'aes_key.dat';
-
 /** Where an application's own key lies, and what tells it from others. A key that others share is not given away. */
 export async function findKey(name: string): Promise<{ file?: string; sha256?: string }> {
   const sha256 = (key: Buffer) => createHash('sha256').update(key).digest('hex');
@@ -114,7 +110,7 @@ export async function placeKey(
     throw new AppError('APP_ARCHIVE_UNFIT', { reason: `a key of another application "${name}" lies in storage/apps` });
   }
   if (!key) return false;
-  const place = storagePathJoin('apps', name, KEY_FILE);
+  const [place] = keyPlaces(name);
   const draft = `${place}.${randomBytes(4).toString('hex')}`;
   await placed.makeFolder(path.dirname(place));
   await placed.begin(draft, place);

@@ -18,16 +18,10 @@ export async function copyConnected(source: Place, target: Place, timeoutMs: num
   const run = { timeoutMs, signal: ended.signal, folder };
   const between = new PassThrough();
   try {
-    const [dumped, restored] = await Promise.allSettled(
-      [postgresDump.dump(source, between, run), postgresDump.restore(target, from, between, run)].map((program) =>
-        program.catch((error: unknown) => {
-          // The other one has nothing to go on with; the first failure is the one to tell.
-          ended.abort(error);
-          throw ended.signal.reason;
-        }),
-      ),
-    );
-    for (const end of [dumped, restored]) if (end?.status === 'rejected') throw end.reason;
+    const programs = [postgresDump.dump(source, between, run), postgresDump.restore(target, from, between, run)];
+    // With the first that fails the other one has nothing to go on with; that first failure is the one to tell.
+    await Promise.all(programs.map((program) => program.catch((error: unknown) => ended.abort(error))));
+    ended.signal.throwIfAborted();
   } finally {
     await rm(folder, { recursive: true, force: true });
   }

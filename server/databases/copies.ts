@@ -18,7 +18,7 @@ import type { StoredVersions } from '../../src/policies/upgrade-plan';
 import { copyConnected } from './connected-copy';
 import type { DatabaseDialect, ServerAddress } from './dialect';
 import { locationOf, type DatabaseLocation, type DatabaseOptions } from './location';
-import type { ApplicationFiles } from './dump-tools';
+import type { ApplicationFiles } from './stored-files';
 import { mainTarget, recordTarget, type MainPlace } from './ownership';
 import type { Place as DatabasePlace } from './place';
 import {
@@ -46,9 +46,7 @@ export interface CopiesHost {
 }
 
 /** Without these programs, PostgreSQL's own way of copying is the only one. */
-const NO_PROGRAM: ReadonlySet<ErrorCode> = new Set<ErrorCode>([
-  ...(['APP_DUMP_TOOL_MISSING', 'APP_DUMP_TOOL_OLD', 'APP_DUMP_UNSUPPORTED'] as const),
-]);
+const NO_PROGRAM = new Set<ErrorCode>(['APP_DUMP_TOOL_MISSING', 'APP_DUMP_TOOL_OLD', 'APP_DUMP_UNSUPPORTED']);
 
 /** A database of its own on the main application's server, marked as ours; anything else is installed, not copied. */
 interface Place {

@@ -1,7 +1,8 @@
 import type { Readable, Writable } from 'node:stream';
-import type { ArchivedDatabase, ArchivedFile } from '../../src/archive-manifest';
+import type { ArchivedDatabase } from '../../src/archive-manifest';
 import type { ServerAddress } from './dialect';
 import type { Place } from './place';
+import type { ApplicationFiles } from './stored-files';
 
 /** How a program is let work. */
 export interface ToolRun {
@@ -9,19 +10,6 @@ export interface ToolRun {
   signal?: AbortSignal;
   /** An empty folder of our own, for what a program must read from a file. */
   folder: string;
-}
-
-/** A local storage of files, as the application's own rows describe it. */
-export interface LocalStorage {
-  id: string;
-  /** As it is written in the row; absent for NocoBase's default. */
-  documentRoot?: string;
-}
-
-/** The application's local storages, and the files that its rows name there. Empty where no plugin keeps files. */
-export interface ApplicationFiles {
-  storages: LocalStorage[];
-  files: ArchivedFile[];
 }
 
 /**
@@ -48,14 +36,6 @@ export interface DumpTools {
   readFiles(place: Place): Promise<ApplicationFiles>;
   /** Makes the rows say where the files lie here. @param moved the folder that a storage's folder has become */
   moveFiles(place: Place, moved: (storageId: string, folder: string) => string): Promise<void>;
-}
-
-/** The type of NocoBase's storages that keep files on the disk. */
-export const LOCAL_STORAGE = 'local';
-
-/** A file as a row names it; NocoBase itself takes a leading slash for nothing. */
-export function plainFile(storageId: string, path: string | null, filename: string): ArchivedFile {
-  return { storageId, path: (path ?? '').replace(/^\/+|\/+$/g, ''), filename };
 }
 
 /** A program's connection counts like one of ours. */

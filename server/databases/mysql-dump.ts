@@ -7,6 +7,7 @@ import type { ArchivedDatabase } from '../../src/archive-manifest';
 import { AppError, isAppError } from '../../src/errors';
 import { programAnswer, ProgramFailure, runProgram } from './child-program';
 import type { ServerAddress } from './dialect';
+import { isDiskFull } from './error-chain';
 import { counted, type DumpTools, type ToolRun } from './dump-tools';
 import { withSession, type MysqlSession } from './mysql-connection';
 import { moveMysqlFiles, readMysqlFiles } from './mysql-files';
@@ -130,7 +131,7 @@ async function told<T>(work: Promise<T>): Promise<T> {
     if ([1044, 1142, 1143, 1227].includes(number)) {
       throw new AppError('APP_DATABASE_DENIED', { reason: 'access denied' }, failure);
     }
-    if ([1021, 1114].includes(number)) throw new AppError('APP_DATABASE_FULL', {}, failure);
+    if (isDiskFull({ errno: number })) throw new AppError('APP_DATABASE_FULL', {}, failure);
     throw new AppError('APP_DUMP_FAILED', { program, reason: `it ended with ${code}` }, failure);
   }
 }

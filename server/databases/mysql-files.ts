@@ -1,7 +1,14 @@
 import type { ArchivedFile } from '../../src/archive-manifest';
-import { LOCAL_STORAGE, plainFile, type ApplicationFiles, type LocalStorage } from './dump-tools';
 import { quoted, withSession, type MysqlSession } from './mysql-connection';
 import type { Place } from './place';
+import {
+  COMMON_ROOT,
+  COMMON_URL,
+  LOCAL_STORAGE,
+  plainFile,
+  type ApplicationFiles,
+  type LocalStorage,
+} from './stored-files';
 
 interface FileTable {
   name: string;
@@ -103,7 +110,7 @@ async function moveStorages(session: MysqlSession, { layout }: Place, moved: (id
     await session.rows(
       `UPDATE ${table} SET path = ?, ${baseUrl} = ?,
               options = JSON_SET(COALESCE(options, '{}'), '$.documentRoot', ?) WHERE CAST(id AS CHAR) = ?`,
-      [moved(id, folder), '/storage/uploads', 'storage/uploads', id],
+      [moved(id, folder), COMMON_URL, COMMON_ROOT, id],
     );
   }
 }

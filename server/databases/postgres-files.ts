@@ -1,8 +1,15 @@
 import type { Client } from 'pg';
 import type { ArchivedFile } from '../../src/archive-manifest';
-import { LOCAL_STORAGE, plainFile, type ApplicationFiles, type LocalStorage } from './dump-tools';
 import type { Place } from './place';
 import { withClient } from './postgres-connection';
+import {
+  COMMON_ROOT,
+  COMMON_URL,
+  LOCAL_STORAGE,
+  plainFile,
+  type ApplicationFiles,
+  type LocalStorage,
+} from './stored-files';
 
 interface FileTable {
   name: string;
@@ -110,7 +117,7 @@ async function moveStorages(client: Client, place: Place, moved: (id: string, fo
       `UPDATE ${table} SET path = $1, ${baseUrl} = $2,
               options = (coalesce(options::jsonb, '{}') || jsonb_build_object('documentRoot', $3::text))::json
         WHERE id::text = $4`,
-      [moved(id, folder), '/storage/uploads', 'storage/uploads', id],
+      [moved(id, folder), COMMON_URL, COMMON_ROOT, id],
     );
   }
 }

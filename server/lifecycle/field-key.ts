@@ -6,9 +6,15 @@ import { AppError } from '../../src/errors';
 /** The key with which an application encrypts fields: without it, nobody can read them, wherever the database is. */
 const KEY_FILE = 'aes_key.dat';
 
-async function readKey(room: string, name: string): Promise<Buffer | undefined> {
+/** Where NocoBase keeps an application's key, and where older versions did. */
+export function keyPlaces(name: string): [present: string, former: string] {
+  const placeIn = (room: string) => storagePathJoin(room, path.basename(name), KEY_FILE);
+  return [placeIn('apps'), placeIn('environment-variables')];
+}
+
+async function readKey(file: string): Promise<Buffer | undefined> {
   try {
-    return await readFile(storagePathJoin(room, path.basename(name), KEY_FILE));
+    return await readFile(file);
   } catch (error) {
     if ((error as NodeJS.ErrnoException).code === 'ENOENT') return undefined;
     throw error;
@@ -20,9 +26,9 @@ async function readKey(room: string, name: string): Promise<Buffer | undefined> 
  * @throws APP_CLONE_REFUSED where the key of another application of that name lies there, whose data was kept
  */
 export async function missingKey(source: string, name: string): Promise<Buffer | undefined> {
-  // Where NocoBase keeps it, and where older versions did.
-  const key = (await readKey('apps', source)) ?? (await readKey('environment-variables', source));
-  const there = await readKey('apps', name);
+  const [present, former] = keyPlaces(source);
+  const key = (await readKey(present)) ?? (await readKey(former));
+  const there = await readKey(keyPlaces(name)[0]);
   if (!key || there?.equals(key)) return undefined;
   // One of another length was cut off while it was written.
   if (there?.length === key.length) {
@@ -36,7 +42,7 @@ export async function missingKey(source: string, name: string): Promise<Buffer |
 export async function copyKey(source: string, name: string): Promise<void> {
   const key = await missingKey(source, name);
   if (!key) return;
-  const folder = storagePathJoin('apps', path.basename(name));
-  await mkdir(folder, { recursive: true });
-  await writeFile(path.join(folder, KEY_FILE), key, { mode: 0o600 });
+  const [file] = keyPlaces(name);
+  await mkdir(path.dirname(file), { recursive: true });
+  await writeFile(file, key, { mode: 0o600 });
 }

@@ -1,18 +1,16 @@
 import type { Application } from '@nocobase/server';
 import type { AppRecord } from '../../src/app-record';
 import type { ArchivedFile } from '../../src/archive-manifest';
-import type { LocalStorage } from '../databases/dump-tools';
-import { RawTables, type TableName } from './raw-tables';
 import {
   COMMON_ROOT,
   COMMON_URL,
-  ownPath,
-  ownUploads,
+  LOCAL_STORAGE,
+  plainFile,
   plainPath,
-  rootOf,
-  takeFiles,
-  uploadsFolder,
-} from './upload-folders';
+  type LocalStorage,
+} from '../databases/stored-files';
+import { RawTables, type TableName } from './raw-tables';
+import { ownPath, ownUploads, rootOf, takeFiles, uploadsFolder } from './upload-folders';
 
 /** What the rows of an application say of its uploaded files, in an instance in which nothing is loaded. */
 
@@ -47,7 +45,7 @@ async function localStorages(tables: RawTables): Promise<StorageRow[]> {
   if (!(await tables.has('storages'))) return [];
   const rows = await tables.rows('storages', ['id', 'type', 'path', 'options']);
   const local = rows
-    .filter(({ type }) => type === 'local')
+    .filter(({ type }) => type === LOCAL_STORAGE)
     .map((row) => {
       const given = typeof row.options === 'string' ? (JSON.parse(row.options) as unknown) : row.options;
       const options = (given ?? {}) as Record<string, unknown>;
@@ -95,7 +93,7 @@ export async function separateFiles({ db }: Application, record: AppRecord, shar
   const rows = await fileRows(tables, FILE_FIELDS);
   const files: ArchivedFile[] = [];
   for (const { storageId, path, filename } of rows) {
-    if (typeof filename === 'string') files.push({ storageId: String(storageId), path: plainPath(path), filename });
+    if (typeof filename === 'string') files.push(plainFile(String(storageId), path, filename));
   }
   await takeFiles(own, { storages, files }, shared ? 'copy' : 'move');
   await moveRows(tables, own, storages, rows);

@@ -5,7 +5,7 @@ import path from 'node:path';
 import { storagePathJoin } from '@nocobase/utils';
 import type { AppRecord } from '../../src/app-record';
 import { isPlainFileName, isPlainPath, type ArchivedFile } from '../../src/archive-manifest';
-import type { LocalStorage } from '../databases/dump-tools';
+import type { LocalStorage } from '../databases/stored-files';
 
 /**
  * Uploaded files, where NocoBase's local storages keep them: below one folder for all applications, each of those that
@@ -13,9 +13,6 @@ import type { LocalStorage } from '../databases/dump-tools';
  * application's word: it decides what that application shows, and never what is deleted.
  */
 
-/** As NocoBase's file manager writes it into a storage's row; it is what `/storage/uploads/…` is served from. */
-export const COMMON_ROOT = 'storage/uploads';
-export const COMMON_URL = '/storage/uploads';
 const OWN_ROOM = 'apps';
 /** Below `storage/`, rooms in which nobody uploads anything, though a storage's row may name them. */
 const OTHER_ROOMS = new Set([
@@ -35,9 +32,6 @@ export function ownUploads({ name, provisioning }: AppRecord): string | undefine
   const token = provisioning?.ownershipToken;
   return token && /^[\w-]+$/.test(name) ? `${OWN_ROOM}/${name}-${digest(token, 16)}` : undefined;
 }
-
-/** NocoBase itself takes slashes around a path for nothing. */
-export const plainPath = (value: unknown) => (typeof value === 'string' ? value.replace(/^\/+|\/+$/g, '') : '');
 
 /** Where the files of a storage's folder lie in the application's own; what lies there stays where it is. */
 export function ownPath(own: string, storageId: string, folder: string): string {
