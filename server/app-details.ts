@@ -1,9 +1,8 @@
-import type { AppAddress } from '../src/app-address';
+import { appAddress, type AppAddress } from '../src/app-address';
 import type { AppRecord } from '../src/app-record';
 import type { DatabasePlace } from '../src/database-options';
 import { AppError } from '../src/errors';
 import type { Journey } from '../src/events';
-import { appAddress } from '../src/app-address';
 import type { AppDescriptions } from './app-descriptions';
 import type { AppPlaces } from './app-places';
 import type { SupervisorConfig } from './config';

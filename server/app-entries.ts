@@ -7,7 +7,7 @@ import type { AppState } from '../src/app-state';
 import { AppError } from '../src/errors';
 import type { AppDescriptions } from './app-descriptions';
 import type { SupervisorConfig } from './config';
-import { translate } from './error-answers';
+import { languageOf, translate } from './error-answers';
 import type { FaultFence } from './lifecycle/fault-fence';
 import { COLLECTION, type Registry } from './registry';
 
@@ -104,8 +104,7 @@ export function entriesAction(app: Application, host: EntriesHost) {
       const reason = `it must be one of: ${ENTRY_PLACES.join(', ')}`;
       throw new AppError('APP_VALUE_INVALID', { field: 'place', reason });
     }
-    const { language } = (ctx.i18n ?? {}) as { language?: string };
-    ctx.body = await listEntries(host, place, app.name, await mainTitle(host, language));
+    ctx.body = await listEntries(host, place, app.name, await mainTitle(host, languageOf(ctx)));
     await next();
   };
 }

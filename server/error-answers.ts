@@ -21,11 +21,16 @@ export function translate(mainApp: Application, sentence: string, params: ErrorP
   return fillMessage(mainApp.i18n.t(sentence, { ns: PACKAGE, lng: language }), params);
 }
 
+/** The language that a caller asked for, as NocoBase found it. */
+export function languageOf(ctx: object): string | undefined {
+  return (ctx as { i18n?: { language?: string } }).i18n?.language;
+}
+
 /** Our errors in the answers of this application, in the caller's language. */
 export function answerErrors(app: Application, mainApp: () => Application): void {
   const plugin = app.pm.get('error-handler') as { errorHandler?: ErrorHandler } | undefined;
   plugin?.errorHandler?.register(isAppError, (error, ctx) => {
-    const message = translate(mainApp(), ERROR_TABLE[error.code].message, error.params, ctx.i18n?.language);
+    const message = translate(mainApp(), ERROR_TABLE[error.code].message, error.params, languageOf(ctx));
     ctx.status = error.status;
     if (error.status === 503) ctx.set('Retry-After', String(RETRY_AFTER_SECONDS));
     ctx.body = { errors: [{ code: error.code, message }] };

@@ -1,10 +1,11 @@
+import type { Context } from '@nocobase/actions';
 import type { Application } from '@nocobase/server';
 import { checkCreate, isPlainObject, UPDATABLE_FIELDS, type AppRecord } from '../../src/app-record';
 import { AppError, ERROR_TABLE } from '../../src/errors';
 import type { Actor } from '../../src/events';
 import { GENERAL_ADVICE, PREFLIGHT_ADVICE } from '../../src/preflight';
 import type { Accepted, AppService } from '../app-service';
-import { translate } from '../error-answers';
+import { languageOf, translate } from '../error-answers';
 import type { Registrar, RowModel } from '../registrar';
 import { COLLECTION } from '../registry';
 import { actorOf } from '../actor';
@@ -84,19 +85,24 @@ export function defineApplications(app: Application, service: AppService, regist
     };
   };
 
+  /** Registers what was checked; the application as it is then or, with `wait=true`, when it is made. */
+  const register = async (ctx: Context, values: Record<string, unknown>, context: object = ctx) => {
+    const name = values.name as string;
+    try {
+      await repository().create({ values, context });
+    } catch (error) {
+      throw explainWriteError(error, values);
+    }
+    if (flag(ctx.action.params.wait)) await service.settled(name);
+    return show(app, service, name);
+  };
+
   const handlers: Record<string, Handler> = {
     create: async (ctx, next) => {
       const values = pick(given(ctx), CREATABLE_FIELDS);
       if (!values.name) values.name = registrar.freeName(values.displayName);
       checkCreate(values);
-      const name = values.name as string;
-      try {
-        await repository().create({ values, context: ctx });
-      } catch (error) {
-        throw explainWriteError(error, values);
-      }
-      if (flag(ctx.action.params.wait)) await service.settled(name);
-      ctx.body = await show(app, service, name);
+      ctx.body = await register(ctx, values);
       await next();
     },
 
@@ -104,8 +110,7 @@ export function defineApplications(app: Application, service: AppService, regist
       const values = pick(given(ctx), ['name', 'displayName', 'options', 'adopt']);
       if (!values.name) values.name = registrar.freeName(values.displayName);
       const results = await service.places.examine(values);
-      const say = (sentence: string, error: AppError) =>
-        translate(app, sentence, error.params, (ctx.i18n as { language?: string } | undefined)?.language);
+      const say = (sentence: string, error: AppError) => translate(app, sentence, error.params, languageOf(ctx));
       const checks = results.map(({ check, error }) => ({
         check,
         ok: !error,
@@ -128,13 +133,7 @@ export function defineApplications(app: Application, service: AppService, regist
       checkCreate(values);
       await service.copies.assertCopyable(source);
       const context = Object.assign(Object.create(ctx as object) as object, { cloneOf: source.name });
-      try {
-        await repository().create({ values, context });
-      } catch (error) {
-        throw explainWriteError(error, values);
-      }
-      if (flag(ctx.action.params.wait)) await service.settled(values.name as string);
-      ctx.body = await show(app, service, values.name as string);
+      ctx.body = await register(ctx, values, context);
       await next();
     },
 

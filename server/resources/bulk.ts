@@ -1,10 +1,9 @@
 import type { Context } from '@nocobase/actions';
 import type { Application } from '@nocobase/server';
-import { isPlainObject } from '../../src/app-record';
 import { AppError, ERROR_TABLE, isAppError, type ErrorCode } from '../../src/errors';
-import { translate } from '../error-answers';
+import { languageOf, translate } from '../error-answers';
 import { inParallel } from '../lifecycle/parallel';
-import { targets } from './call';
+import { namedIn, targets } from './call';
 
 const MAX_NAMES = 200;
 
@@ -17,9 +16,9 @@ export type BulkResult =
  * @throws APP_VALUE_INVALID
  */
 export function several(ctx: Context): string[] | undefined {
-  const { filterByTk, values } = ctx.action.params as { filterByTk?: unknown; values?: unknown };
-  const named = filterByTk ?? (isPlainObject(values) ? values.names : undefined);
-  if (typeof filterByTk === 'string' || named === undefined || named === null) return undefined;
+  const named = namedIn(ctx);
+  const one = typeof (ctx.action.params as { filterByTk?: unknown }).filterByTk === 'string';
+  if (one || named === undefined || named === null) return undefined;
   const names = targets(ctx) ?? [];
   if (names.length > 0 && names.length <= MAX_NAMES) return names;
   throw new AppError('APP_VALUE_INVALID', { field: 'names', reason: `give 1 to ${MAX_NAMES} IDs` });
@@ -37,7 +36,7 @@ export async function withEach(
   width: number,
   act: (name: string) => Promise<unknown>,
 ): Promise<{ results: BulkResult[] }> {
-  const language = (ctx.i18n as { language?: string } | undefined)?.language;
+  const language = languageOf(ctx);
   const done = new Map<string, BulkResult>();
   await inParallel(names, width, async (name) => {
     try {

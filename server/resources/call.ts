@@ -79,10 +79,15 @@ export function texts(value: unknown, field: string): string[] | undefined {
   return [...new Set(list)];
 }
 
+/** What a call names its applications with, as it was given: in the address, else in the body. */
+export function namedIn(ctx: Context): unknown {
+  const { filterByTk, values } = ctx.action.params as { filterByTk?: unknown; values?: unknown };
+  return filterByTk ?? (isPlainObject(values) ? values.names : undefined);
+}
+
 /** The applications that a call names, one or many; undefined when it names none. @throws APP_VALUE_INVALID */
 export function targets(ctx: Context): string[] | undefined {
-  const { filterByTk, values } = ctx.action.params as { filterByTk?: unknown; values?: unknown };
-  const named = filterByTk ?? (isPlainObject(values) ? values.names : undefined);
+  const named = namedIn(ctx);
   return texts(typeof named === 'string' && named !== '' ? [named] : named, 'names');
 }
 

@@ -1,10 +1,11 @@
-import { Checkbox, Flex, Form, Input, InputNumber, Radio, Select, Typography } from 'antd';
+import { Checkbox, Flex, Form, Input, InputNumber, Select } from 'antd';
 import { DATABASE_KINDS, databaseKind } from '../../../src/database-dialects';
 import { DB_CONN_TYPES, type DbConnType } from '../../../src/database-options';
 import { useT } from '../../locale';
 import { CONNECTION_TEXTS } from '../../vocabulary';
 import { dialectName } from '../database-place-text';
 import { DatabaseCheckPanel } from './database-check';
+import { ChoiceField } from './settings-fields';
 
 /** Where a new application has its data, and whether it can have it there. */
 export function DatabaseFields() {
@@ -15,18 +16,12 @@ export function DatabaseFields() {
   const hasSchema = type === 'new_schema' || (type === 'new_connection' && databaseKind(dialect)?.schemas);
   return (
     <>
-      <Form.Item name={['db', 'dbConnType']} label={t('Where its data is kept')}>
-        <Radio.Group>
-          <Flex vertical gap={4}>
-            {DB_CONN_TYPES.map((value) => (
-              <Radio key={value} value={value}>
-                {t(CONNECTION_TEXTS[value].label)}{' '}
-                <Typography.Text type="secondary">{t(CONNECTION_TEXTS[value].help)}</Typography.Text>
-              </Radio>
-            ))}
-          </Flex>
-        </Radio.Group>
-      </Form.Item>
+      <ChoiceField
+        name={['db', 'dbConnType']}
+        label={t('Where its data is kept')}
+        choices={DB_CONN_TYPES}
+        texts={CONNECTION_TEXTS}
+      />
       {type === 'new_connection' ? <ServerFields /> : null}
       <Form.Item name={['db', 'database']} label={t('Database name')}>
         <Input

@@ -6,7 +6,7 @@ import { useSupervisor } from '../../supervisor-context';
 import { FormDrawer } from './form-drawer';
 import { changesOf, settingsOf, type SettingsValues } from './form-values';
 import { IconField } from './icon-field';
-import { AddressFields, SleepFields, StartModeField, VisibilityFields } from './settings-fields';
+import { AddressFields, DisplayNameField, SleepFields, StartModeField, VisibilityFields } from './settings-fields';
 import { useSubmission } from './use-submission';
 
 interface EditDrawerProps {
@@ -59,16 +59,7 @@ export function EditDrawer({ row, open, onClose, onDone }: EditDrawerProps) {
         onValuesChange={forget}
         onFinish={() => void onFinish()}
       >
-        <Form.Item
-          name="displayName"
-          label={t('Name')}
-          rules={[
-            { required: true, whitespace: true, message: t('Give the application a name.') },
-            { max: 255, message: t('At most {{count}} characters.', { count: 255 }) },
-          ]}
-        >
-          <Input autoFocus autoComplete="off" />
-        </Form.Item>
+        <DisplayNameField />
         <Form.Item label={t('ID')}>
           <Typography.Text copyable>{row.name}</Typography.Text>
         </Form.Item>

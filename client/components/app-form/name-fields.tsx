@@ -4,6 +4,7 @@ import { checkAppName, suggestAppName } from '../../../src/app-name';
 import { AppError, ERROR_TABLE, fillMessage, isAppError } from '../../../src/errors';
 import { useT, type Translate } from '../../locale';
 import { useSupervisor } from '../../supervisor-context';
+import { DisplayNameField } from './settings-fields';
 
 const TYPING_PAUSE_MS = 300;
 
@@ -34,24 +35,13 @@ export function NameFields() {
 
   return (
     <>
-      <Form.Item
-        name="displayName"
-        label={t('Name')}
-        rules={[
-          { required: true, whitespace: true, message: t('Give the application a name.') },
-          { max: 255, message: t('At most {{count}} characters.', { count: 255 }) },
-        ]}
-      >
-        <Input
-          autoFocus
-          autoComplete="off"
-          onChange={({ target }) => {
-            if (ownName.current) return;
-            form.setFieldsValue({ name: suggestAppName(target.value) });
-            if (target.value.trim()) form.validateFields(['name']).catch(() => undefined);
-          }}
-        />
-      </Form.Item>
+      <DisplayNameField
+        onType={(text) => {
+          if (ownName.current) return;
+          form.setFieldsValue({ name: suggestAppName(text) });
+          if (text.trim()) form.validateFields(['name']).catch(() => undefined);
+        }}
+      />
       <Form.Item
         name="name"
         label={t('ID')}

@@ -6,22 +6,54 @@ import { IDLE_LIMITS, type IdleChoice, type SettingsValues } from './form-values
 
 // The fields that creating and editing an application have in common, by section.
 
-export function StartModeField() {
+interface DisplayNameFieldProps {
+  onType?: (text: string) => void;
+}
+
+export function DisplayNameField({ onType }: DisplayNameFieldProps) {
   const t = useT();
   return (
-    <Form.Item name="startMode" label={t('Start mode')}>
+    <Form.Item
+      name="displayName"
+      label={t('Name')}
+      rules={[
+        { required: true, whitespace: true, message: t('Give the application a name.') },
+        { max: 255, message: t('At most {{count}} characters.', { count: 255 }) },
+      ]}
+    >
+      <Input autoFocus autoComplete="off" onChange={({ target }) => onType?.(target.value)} />
+    </Form.Item>
+  );
+}
+
+interface ChoiceFieldProps<Value extends string> {
+  name: string | string[];
+  label: string;
+  choices: readonly Value[];
+  texts: Readonly<Record<Value, { label: string; help: string }>>;
+}
+
+/** One of a few, each with a word of explanation. */
+export function ChoiceField<Value extends string>({ name, label, choices, texts }: ChoiceFieldProps<Value>) {
+  const t = useT();
+  return (
+    <Form.Item name={name} label={label}>
       <Radio.Group>
         <Flex vertical gap={4}>
-          {START_MODES.map((mode) => (
-            <Radio key={mode} value={mode}>
-              {t(START_MODE_TEXTS[mode].label)}{' '}
-              <Typography.Text type="secondary">{t(START_MODE_TEXTS[mode].help)}</Typography.Text>
+          {choices.map((choice) => (
+            <Radio key={choice} value={choice}>
+              {t(texts[choice].label)} <Typography.Text type="secondary">{t(texts[choice].help)}</Typography.Text>
             </Radio>
           ))}
         </Flex>
       </Radio.Group>
     </Form.Item>
   );
+}
+
+export function StartModeField() {
+  const t = useT();
+  return <ChoiceField name="startMode" label={t('Start mode')} choices={START_MODES} texts={START_MODE_TEXTS} />;
 }
 
 export function AddressFields() {
