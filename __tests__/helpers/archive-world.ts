@@ -127,6 +127,15 @@ export class ArchiveWorld {
   readonly values = (name: string) => ({ name, options: { plugins: USERS } });
   readonly importing = (name: string, more: object = {}) =>
     this.post('import', { archive: this.archive, ...this.values(name), ...more }, '?wait=true');
+  /** An export by a program that takes longer than it may. */
+  readonly exportsTooLate = async () => {
+    const { config } = this.app.service;
+    const { archiveTimeoutMs } = config;
+    config.archiveTimeoutMs = 300;
+    const answer = await this.post('export', {}, `?filterByTk=${this.source}&wait=true`);
+    config.archiveTimeoutMs = archiveTimeoutMs;
+    expect(this.outcome(answer)).toEqual([503, 'APP_DUMP_TIMEOUT']);
+  };
   readonly work = () =>
     existsSync(path.join(this.folder(), '.work')) ? readdirSync(path.join(this.folder(), '.work')) : [];
   readonly allUploads = () => (readdirSync(this.uploads(), { recursive: true }) as string[]).sort();

@@ -371,14 +371,7 @@ exec sleep 60
 `;
     writeFileSync(path.join(tools, 'pg_dump'), script, { mode: 0o755 });
     process.env.PATH = `${tools}:${path_}`;
-    const { config } = world.app.service;
-    const { archiveTimeoutMs } = config;
-    config.archiveTimeoutMs = 300;
-    expect(world.outcome(await world.post('export', {}, `?filterByTk=${world.source}&wait=true`))).toEqual([
-      503,
-      'APP_DUMP_TIMEOUT',
-    ]);
-    config.archiveTimeoutMs = archiveTimeoutMs;
+    await world.exportsTooLate();
     expect(world.outcome(await world.post('export', {}, `?filterByTk=${world.source}`))).toEqual([200, undefined]);
     expect(world.outcome(await world.post('export', {}, `?filterByTk=${world.source}`))).toEqual([
       409,

@@ -182,13 +182,19 @@ describeWithPostgres('a removed application', () => {
     expect(codeOf(await say())).toEqual([404, 'APP_NOT_FOUND']);
   });
 
-  it('goes on being removed where its purge was interrupted, and the same call ends it', async () => {
+  /** A removed one, with its database, which could not be dropped when its purge was asked for. */
+  async function purgedInVain(): Promise<string> {
     const name = await made();
     await act('destroy', name, 'dropDatabase=true');
     const gone = new AppError('APP_DATABASE_UNREACHABLE', { reason: 'ECONNREFUSED' });
     const drop = jest.spyOn(app.service.provisioner, 'drop').mockRejectedValueOnce(gone);
     expect(codeOf(await act('purge', name))).toEqual([503, 'APP_DATABASE_UNREACHABLE']);
     drop.mockRestore();
+    return name;
+  }
+
+  it('goes on being removed where its purge was interrupted, and the same call ends it', async () => {
+    const name = await purgedInVain();
     expect([await listed('removed=true'), await databaseIsThere(name)]).toEqual([[name], true]);
     await app.sql(`DROP DATABASE "${name}"`);
     // As if it had been killed after the drop.
@@ -216,12 +222,7 @@ describeWithPostgres('a removed application', () => {
   });
 
   it('is restored when a purge was asked for that could not drop the database', async () => {
-    const name = await made();
-    await act('destroy', name, 'dropDatabase=true');
-    const gone = new AppError('APP_DATABASE_UNREACHABLE', { reason: 'ECONNREFUSED' });
-    const drop = jest.spyOn(app.service.provisioner, 'drop').mockRejectedValueOnce(gone);
-    expect(codeOf(await act('purge', name))).toEqual([503, 'APP_DATABASE_UNREACHABLE']);
-    drop.mockRestore();
+    const name = await purgedInVain();
     expect((await act('restore', name)).status).toBe(200);
     await app.service.bin.purgeDue();
     expect([await visit(name), await databaseIsThere(name)]).toEqual([200, true]);

@@ -283,25 +283,25 @@ describeWithPostgres('template databases', () => {
     },
   );
 
-  it('a making that never came to its end goes without a trace when it is removed', async () => {
+  /** One whose making was cut off before its copy, and the name that its draft has until it is whole. */
+  async function unmade(): Promise<{ name: string; draft: string }> {
     await make();
     const name = fresh();
     cutAt('copy', JourneyLog);
     await app.create({ name, options: small }, false);
     await expect(app.service.settled(name)).rejects.toMatchObject({ code: 'APP_BOOT_FAILED' });
-    const draft = `app_supervisor_draft_${String((await provisioning(name))?.ownershipToken)}`;
+    return { name, draft: `app_supervisor_draft_${String((await provisioning(name))?.ownershipToken)}` };
+  }
+
+  it('a making that never came to its end goes without a trace when it is removed', async () => {
+    const { name, draft } = await unmade();
     await app.sql(`CREATE DATABASE "${draft}"`);
     await app.post(`/api/applications:destroy?filterByTk=${name}&purge=true`);
     expect(await present([draft, name])).toEqual([]);
   });
 
   it('what the server still makes for a process that was killed is not left behind', async () => {
-    await make();
-    const name = fresh();
-    cutAt('copy', JourneyLog);
-    await app.create({ name, options: small }, false);
-    await expect(app.service.settled(name)).rejects.toMatchObject({ code: 'APP_BOOT_FAILED' });
-    const draft = `app_supervisor_draft_${String((await provisioning(name))?.ownershipToken)}`;
+    const { name, draft } = await unmade();
     const [template] = await app.templates();
     const holder = await holdDatabase(app, template as string);
     const unfinished = app.sql(`CREATE DATABASE "${draft}" TEMPLATE "${template}"`);
