@@ -1,6 +1,7 @@
 import { mkdir, mkdtemp, readFile, rm, stat, symlink, writeFile } from 'node:fs/promises';
 import { tmpdir, userInfo } from 'node:os';
 import path from 'node:path';
+import { AppCommand } from '../helpers/app-command';
 import { ShellLine, type Ended } from '../helpers/shell';
 import { PLANTED, TestHost } from '../helpers/test-host';
 
@@ -11,32 +12,18 @@ describe('nocobase app', () => {
   let host: TestHost;
   let folder: string;
 
-  const line = (words: string, env: Record<string, string> = {}) =>
-    new ShellLine(words.replaceAll('APP', 'npm run -s nocobase -- app'), { HOST_DATA_DIR: host.host.dataDir, ...env });
-  const run = async (words: string, env?: Record<string, string>): Promise<Ended> => {
-    const shell = line(words, env);
-    shell.type('');
-    return shell.ended;
-  };
-  /** What must succeed, as a table. */
-  const table = async (words: string): Promise<string> => {
-    const ended = await run(`APP ${words}`);
-    expect([words, ended.code, ended.err]).toEqual([words, 0, expect.any(String)]);
-    // eslint-disable-next-line no-control-regex
-    expect(ended.out).not.toMatch(/\u001b/);
-    return ended.out;
-  };
-  const json = async (words: string) => {
-    const ended = await run(`APP ${words} --json`);
-    expect([words, ended.code, ended.err]).toEqual([words, 0, expect.any(String)]);
-    return JSON.parse(ended.out);
-  };
+  let command: AppCommand;
+
+  const run = (words: string, env?: Record<string, string>): Promise<Ended> => command.run(words, env);
+  const table = (words: string) => command.table(words);
+  const json = (words: string) => command.json(words);
   const rest = async (action: string, query: Record<string, string> = {}) => (await host.act(action, query)).body.data;
   const state = async (name: string) => (await host.show(name)).body.data?.state as string | undefined;
 
   beforeAll(async () => {
     folder = await mkdtemp(path.join(tmpdir(), 'app-command-'));
     host = await TestHost.start();
+    command = new AppCommand(host);
   });
 
   afterAll(async () => {
@@ -166,7 +153,7 @@ describe('nocobase app', () => {
 
   it('asks where there is somebody to ask, and colours only there', async () => {
     const typed = async (answer: string, words: string, env: Record<string, string> = {}) => {
-      const shell = line(`script -qec "${words.replaceAll('APP', 'npm run -s nocobase -- app')}" /dev/null`, env);
+      const shell = command.line(`script -qec "${words}" /dev/null`, env);
       if (words.includes('remove')) await shell.says(/\[y\/N\]/);
       shell.type(answer);
       return shell.ended;
@@ -193,6 +180,40 @@ describe('nocobase app', () => {
     const made = await Promise.all([run('APP create twin --wait'), run('APP create twin --wait')]);
     expect(made.map(({ code }) => code).sort()).toEqual([0, 5]);
     expect(await state('twin')).toBe('running');
+  });
+
+  it('ends the waiting, not the work, at Ctrl-C and when the time is over', async () => {
+    const shell = command.line('APP create patient --wait');
+    await shell.says(/^patient: creating/m);
+    shell.signal('SIGINT');
+    const { code, out, err } = await shell.ended;
+    expect([code, out, err]).toEqual([130, '', expect.stringContaining('nocobase app show patient')]);
+    const late = await run('APP restart patient --wait --timeout 0.2');
+    expect([late.code, late.err]).toEqual([1, expect.stringContaining('Not done in time.')]);
+    await host.until('it is there all the same', async () => (await state('patient')) === 'running');
+    await table('remove patient --purge --drop-database --yes');
+  });
+
+  it('follows a log until Ctrl-C, until nobody reads on, and until the application is gone', async () => {
+    const shell = command.line('APP logs crm --follow --lines 2');
+    await shell.says(/^\d{4}-\d\d-\d\d /m);
+    const seen = shell.out.trimEnd().split('\n').length;
+    expect(seen).toBeLessThanOrEqual(2);
+    await table('restart crm --wait');
+    await host.until('what was added is shown', async () => shell.out.trimEnd().split('\n').length > seen);
+    shell.signal('SIGINT');
+    expect((await shell.ended).code).toBe(130);
+    const read = (await run('APP logs crm --lines 1000')).out;
+    // Nothing twice: what is shown while it goes on is what the log says afterwards.
+    expect(read).toContain(shell.out.trimEnd());
+
+    const piped = await run('APP logs crm --follow --json | head -n 1');
+    expect([piped.code, JSON.parse(piped.out)]).toEqual([0, expect.objectContaining({ level: expect.any(String) })]);
+    await table('clone crm brief --wait');
+    const brief = command.line('APP logs brief --follow');
+    await brief.says(/^\d{4}-/m);
+    await table('remove brief --purge --drop-database --yes');
+    expect((await brief.ended).code).toBe(4);
   });
 
   it('opens nothing but its own actions, and nothing over the network', async () => {
@@ -252,6 +273,19 @@ describe('nocobase app', () => {
     expect([killed.code, killed.err]).toEqual([3, expect.stringContaining(`listens at ${socket}`)]);
     await host.host.restart();
     expect((await run('APP list')).code).toBe(0);
+
+    const shell = command.line('APP create late --wait --json');
+    await shell.says(/^late: creating/m);
+    await host.host.kill();
+    const { code, out, err } = await shell.ended;
+    expect([code, out]).toEqual([1, '']);
+    expect(err).toContain('CONNECTION_LOST');
+    await host.host.restart();
+    await host.until('the next process has made it', async () => {
+      return ['running', 'asleep'].includes((await state('late')) ?? '');
+    });
+    const { email, password } = host.host.credentials;
+    expect((await host.signIn('late', email, password)).status).toBe(200);
     expect(await readFile(host.host.logFile, 'utf8')).not.toContain('No commands are taken');
   });
 });

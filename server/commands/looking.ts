@@ -1,10 +1,11 @@
 import { numberOf, valuesOf } from './arguments';
 import { CommandFailure, EXIT } from './failure';
 import { allApplications, isMeant } from './fleet';
+import { logs } from './logs';
 import { knowsDatabase, offlineApplications } from './offline';
 import { answer, type ApplicationView, type EventView, type Session, type Verb } from './session';
 import { facts, plain, table } from './table';
-import { applicationFacts, applicationTable, clock, eventTable, megabytes } from './views';
+import { applicationFacts, applicationTable, eventTable, megabytes } from './views';
 
 /** The verbs that look, and change nothing. */
 
@@ -70,20 +71,6 @@ const events: Verb = async (session) => {
   const pageSize = String(numberOf(session.arguments.options, 'limit', 20));
   const { data } = await session.line.call('applications:events', { query: { filterByTk: name, pageSize } });
   answer(session, data, () => eventTable(session, data as EventView[]));
-  return EXIT.done;
-};
-
-const logs: Verb = async (session) => {
-  const [name] = session.arguments.words;
-  const lines = String(numberOf(session.arguments.options, 'lines', 200));
-  const { data } = await session.line.call('applications:logs', { query: { filterByTk: name, lines } });
-  const rows = data.rows as { at: string | null; level: string; message: string }[];
-  if (!data.available) session.terminal.note(session.say('NocoBase writes no log files (LOGGER_TRANSPORT).'));
-  if (session.json) answer(session, data, () => []);
-  else if (rows.length > 0) {
-    const text = rows.map(({ at, level, message }) => `${clock(at)} ${level.padEnd(5)} ${plain(message)}`);
-    session.terminal.print(text.join('\n'));
-  }
   return EXIT.done;
 };
 

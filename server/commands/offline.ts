@@ -1,3 +1,4 @@
+import { existsSync, readFileSync } from 'node:fs';
 import { createRequire } from 'node:module';
 import path from 'node:path';
 import { appAddress } from '../../src/app-address';
@@ -58,12 +59,30 @@ function statement(env: NodeJS.ProcessEnv, quote: string, schema?: string): stri
   return `SELECT ${columns} FROM ${schema ? `${quoted(schema)}.` : ''}${table}`;
 }
 
+/**
+ * How NocoBase speaks TLS with its database (its DB_DIALECT_OPTIONS_SSL_*): each is a value or a file that holds it, and any
+ * of them asks for TLS.
+ */
+export function databaseTls(env: NodeJS.ProcessEnv): Record<string, unknown> | undefined {
+  const given = (name: string) => {
+    const value = env[`DB_DIALECT_OPTIONS_SSL_${name}`];
+    return value && existsSync(value) ? readFileSync(value, 'utf8') : value;
+  };
+  const [ca, key, cert, reject] = ['CA', 'KEY', 'CERT', 'REJECT_UNAUTHORIZED'].map(given);
+  if (!ca && !key && !cert && !reject && !given('MODE')) return undefined;
+  return {
+    ...(ca && { ca }),
+    ...(key && { key }),
+    ...(cert && { cert }),
+    ...(reject && { rejectUnauthorized: reject.trim() === 'true' }),
+  };
+}
+
 async function readPostgres(env: NodeJS.ProcessEnv): Promise<Row[]> {
   const { Client } = driver<{ Client: new (options: object) => Postgres }>(env, 'pg');
-  const ssl = env.DB_DIALECT_OPTIONS_SSL_REJECT_UNAUTHORIZED ? { rejectUnauthorized: true } : undefined;
   const { DB_HOST: host, DB_USER: user, DB_PASSWORD: password, DB_DATABASE: database } = env;
   const port = Number(env.DB_PORT) || 5432;
-  const limits = { connectionTimeoutMillis: CONNECT_MS, query_timeout: CONNECT_MS, ssl };
+  const limits = { connectionTimeoutMillis: CONNECT_MS, query_timeout: CONNECT_MS, ssl: databaseTls(env) };
   const client = new Client({ host, port, user, password, database, ...limits });
   client.on('error', () => undefined);
   await client.connect();
@@ -79,7 +98,8 @@ async function readMySql(env: NodeJS.ProcessEnv): Promise<Row[]> {
   const { createConnection } = driver<{ createConnection: (options: object) => Promise<MySql> }>(env, 'mysql2/promise');
   const { DB_HOST: host, DB_USER: user, DB_PASSWORD: password, DB_DATABASE: database } = env;
   const port = Number(env.DB_PORT) || 3306;
-  const client = await createConnection({ host, port, user, password, database, connectTimeout: CONNECT_MS });
+  const limits = { connectTimeout: CONNECT_MS, ssl: databaseTls(env) };
+  const client = await createConnection({ host, port, user, password, database, ...limits });
   try {
     await client.query('SET SESSION TRANSACTION READ ONLY');
     return (await client.query(statement(env, '`')))[0];

@@ -220,7 +220,15 @@ export const VERBS: readonly VerbSpec[] = [
   {
     ...{ verb: 'logs', ...ONE },
     text: 'The end of an application’s own log.',
-    options: [{ name: 'lines', short: 'n', value: 'number', text: 'how many (200, at most 1000)' }, JSON_OPTION],
-    examples: [['logs crm --lines 50', 'the last 50 lines']],
+    more: ['With --follow and --json each line is a line of JSON.'],
+    options: [
+      { name: 'lines', short: 'n', value: 'number', text: 'how many (200, at most 1000)' },
+      { name: 'follow', short: 'f', text: 'go on with what is added, until Ctrl-C' },
+      JSON_OPTION,
+    ],
+    examples: [
+      ['logs crm --lines 50', 'the last 50 lines'],
+      ['logs crm --follow', 'and all that follow'],
+    ],
   },
 ];
