@@ -80,6 +80,12 @@ async function newestOf(folder: string, names: readonly string[]): Promise<LogLi
   return lines;
 }
 
+/** When each entry was written; of one whose time cannot be read, the time of the one before it. */
+function inTime(lines: readonly LogLine[]): (LogLine & { time: string })[] {
+  let time = '';
+  return lines.map((line) => ({ ...line, time: (time = line.at ?? time) }));
+}
+
 function secretsOf(host: LogsHost, record: AppRecord): string[] {
   try {
     const { jwtSecret, databasePassword } = host.secrets(record);
@@ -109,7 +115,9 @@ export async function readLog(host: LogsHost, name: string, count: number): Prom
   );
   const secrets = secretsOf(host, record);
   // Those of one second stay in the order in which they were written.
-  const sorted = kinds.flat().sort((one, other) => (one.at ?? '').localeCompare(other.at ?? ''));
+  const sorted = kinds
+    .flatMap(inTime)
+    .sort((one, other) => (one.time < other.time ? -1 : Number(one.time > other.time)));
   const rows = sorted.slice(-count).map(({ at, level, message }) => ({
     ...{ at, level },
     message: redactText(message, secrets).slice(0, MESSAGE_LENGTH),

@@ -54,7 +54,7 @@ export function splitOptions(
 
 const SECRET_KEY = /secret|password|passwd|token|private.?key|credential/i;
 /** An address as one text, with user and password. */
-const ADDRESS_WITH_PASSWORD = /:\/\/[^\s/:]*:\S*@/;
+const ADDRESS_WITH_PASSWORD = /:\/\/[^\s/:]{0,128}:\S{0,256}@/;
 
 /** A value for callers and logs: nothing that looks like a secret, however deep, also in rows that other plugins wrote. */
 export function redact(value: unknown): unknown {
@@ -71,8 +71,8 @@ function isSecret(key: string, value: unknown): boolean {
 
 const SECRET_WORDS = 'passwords?|passwd|pwd|secret|token|api[-_]?key|private[-_]?key|credentials?|authorization';
 const SECRET_PATTERNS: readonly [RegExp, string][] = [
-  // An address with a user in it; some passwords hold a slash.
-  [/(\w+:\/\/)(?:[^\s/:@]*:\S*|[^\s/@]*)@/g, '$1…@'],
+  // An address with a user in it; some passwords hold a slash. All lengths are bounded, so that one long word is read once.
+  [/(\w{1,20}:\/\/)(?:[^\s/:@]{0,128}:\S{0,256}|[^\s/@]{0,128})@/g, '$1…@'],
   [/\beyJ[\w-]+\.[\w-]+\.[\w-]*/g, '…'],
   [/\b(Bearer|Basic)\s+[\w.~+/=-]+/gi, '$1 …'],
   [new RegExp(`((?:${SECRET_WORDS})["']?\\s*[=:]\\s*)(?:"[^"]*"|'[^']*'|[^\\s"',;&})]+)`, 'gi'), '$1…'],

@@ -44,8 +44,8 @@ export interface WriteContext {
  * for REST and for whoever writes through the repository.
  */
 export class Registrar {
-  /** Rows whose secrets an update has written anew. */
-  private readonly resealed = new WeakSet<object>();
+  /** What an update writes, of each row that is about to be updated. */
+  private readonly written = new WeakMap<object, readonly string[]>();
 
   constructor(private readonly service: AppService) {}
 
@@ -176,29 +176,29 @@ export class Registrar {
       // Older callers say it this way.
       changes.startMode = autoStart === true ? 'eager' : 'lazy';
     }
+    const fields: string[] = [];
     if (changes.options) {
       const { options, secrets } = splitOptions(changes.options as AppOptions, before.name, before.options);
       changes.options = options;
       if (Object.keys(secrets).length) {
         row.set('secrets', this.service.secretBox.seal(before.name, { ...this.service.secrets(before), ...secrets }));
-        this.resealed.add(row);
+        fields.push('secrets');
       }
     }
     for (const [field, value] of Object.entries(changes)) row.set(field, value);
+    this.written.set(row, [...fields, ...Object.keys(changes)]);
   }
 
   /**
-   * The row was changed and committed. Taken over is what an update may change: the rest was read before it, and the
-   * service may have written it since.
+   * The row was changed and committed. Taken over is what this update wrote: the rest was read before it, and the service
+   * or another update may have written it since.
    */
   refresh(row: RowModel): void {
     const values = row.get() as Record<string, unknown>;
     const known = this.service.registry.find(String(values.name));
     if (!known) return;
-    const fields: string[] = [...UPDATABLE_FIELDS, ...(this.resealed.delete(row) ? ['secrets'] : [])];
-    const changed = Object.fromEntries(
-      fields.filter((field) => field in values).map((field) => [field, values[field]]),
-    );
+    const changed = Object.fromEntries((this.written.get(row) ?? []).map((field) => [field, values[field]]));
+    this.written.delete(row);
     // Columns carry the names of a record's fields.
     this.service.registry.put(recordFromRow({ ...known, ...changed }));
   }

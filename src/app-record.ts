@@ -4,6 +4,9 @@ import { AppError } from './errors';
 import { normalizeDomain } from './host-name';
 import { checkIconImage } from './icon-image';
 import { checkLanguage } from './language';
+import { isPlainObject, mergePatch } from './plain-object';
+
+export { isPlainObject };
 
 /** When an application's instance is in memory (DESIGN, "Start modes"). */
 export const START_MODES = ['lazy', 'eager', 'manual'] as const;
@@ -110,10 +113,6 @@ export interface CreateInput {
 const MAX_TEXT = 255;
 const MAX_OPTIONS_BYTES = 64 * 1024;
 const FORBIDDEN_KEYS = ['__proto__', 'constructor', 'prototype'];
-
-export function isPlainObject(value: unknown): value is Record<string, unknown> {
-  return typeof value === 'object' && value !== null && !Array.isArray(value);
-}
 
 function optionalText(values: Record<string, unknown>, field: string): string | undefined {
   const value = values[field];
@@ -278,27 +277,34 @@ export function checkUpdate(values: Record<string, unknown>, current: AppRecord)
   return changes;
 }
 
+/** A change of options is a merge patch, since nobody can send back the secrets in them that nobody is shown. */
 function checkOptionsUpdate(value: unknown, current: AppRecord): AppOptions {
   const before = current.options;
   if (!isPlainObject(value)) throw new AppError('APP_OPTIONS_INVALID', { reason: 'they must be an object' });
   const { dbConnType, database, ...rest } = value;
-  const { place, password } = withoutNewPassword(database, before);
+  const { place, password } = withoutNewPassword(dbConnType, database, before);
+  const same = (given: unknown, known: unknown) =>
+    given === undefined || JSON.stringify(given) === JSON.stringify(known);
+  const known = (before.database ?? {});
   const sameDatabase =
-    (dbConnType ?? before.dbConnType) === before.dbConnType &&
-    (place === undefined || JSON.stringify(place) === JSON.stringify(before.database));
+    same(dbConnType ?? undefined, before.dbConnType) &&
+    (isPlainObject(place)
+      ? Object.entries(place).every(([key, given]) => same(given, known[key]))
+      : same(place, known));
   if (!sameDatabase) {
     throw new AppError('APP_OPTIONS_INVALID', { reason: 'the database of an application cannot be changed' });
   }
-  checkOptions(rest);
-  const kept: AppOptions = { ...rest };
-  if (before.dbConnType !== undefined) kept.dbConnType = before.dbConnType;
-  if (before.database !== undefined) kept.database = { ...before.database, ...password };
+  const { dbConnType: type, database: where, ...others } = before;
+  // What is given, and what comes of it: many small changes must not make it large.
+  const kept = checkOptions(mergePatch(others, checkOptions(rest)));
+  if (type !== undefined) kept.dbConnType = type;
+  if (where !== undefined) kept.database = { ...where, ...password };
   return kept;
 }
 
 /** On a server of its own the password may be a new one; the rest of the address stays. */
-function withoutNewPassword(database: unknown, { dbConnType, database: before }: AppOptions) {
-  if (dbConnType !== 'new_connection' || !isPlainObject(database) || 'password' in (before ?? {})) {
+function withoutNewPassword(given: unknown, database: unknown, { dbConnType, database: before }: AppOptions) {
+  if ((given ?? dbConnType) !== 'new_connection' || !isPlainObject(database) || 'password' in (before ?? {})) {
     return { place: database };
   }
   const { password, ...place } = database;

@@ -43,7 +43,7 @@ function fromDelimited(entry: string): LogLine {
 function fromLogfmt(entry: string): LogLine {
   const level = /^level=(\w+)/.exec(entry)?.[1] ?? '';
   const message = /\bmessage=(.*?)(?= (?:extra|stack|meta|module|timestamp)=|$)/s.exec(entry)?.[1] ?? '';
-  return { at: isoTime([...entry.matchAll(/timestamp=(\S+ \S+)/g)].at(-1)?.[1]), level, message };
+  return { at: isoTime([...entry.matchAll(/timestamp=(\S{1,12} \S{1,12})/g)].at(-1)?.[1]), level, message };
 }
 
 /** `time [level] message   extra=…`, the message padded to a width. */

@@ -7,7 +7,8 @@ export class AppCommand {
 
   line(words: string, env: Record<string, string> = {}): ShellLine {
     const typed = words.replaceAll('APP', 'npm run -s nocobase -- app');
-    return new ShellLine(typed, { HOST_DATA_DIR: this.host.host.dataDir, ...env });
+    // As a shell at a terminal does, this one lives through Ctrl-C and tells the code of what ran in it.
+    return new ShellLine(`trap : INT; ${typed}`, { HOST_DATA_DIR: this.host.host.dataDir, ...env });
   }
 
   /** To its end; nobody sits at the keyboard. */

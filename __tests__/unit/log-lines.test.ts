@@ -1,5 +1,5 @@
 import { readLogLines } from '../../src/log-lines';
-import { redactText } from '../../server/app-options';
+import { redact, redactText } from '../../server/app-options';
 
 /** As NocoBase 2.2.15 writes them, each with its stack and its quotation marks. */
 const STACK = 'Error: it broke\n    at one (/x.cjs:5:9)\n    at 2026-01-01 00:00:00';
@@ -70,6 +70,19 @@ describe('text without secrets', () => {
   ])('%s', (text, clean) => {
     expect(redactText(text, [])).toBe(clean);
   });
+
+  // What takes the square of the length would not come to its end within the limit of a test.
+  it.each(['a', 'a://', 'a://b:', 'timestamp=', 'token ', 'Bearer ', '"\\\\', 'eyJ.'])(
+    'reads a word of a quarter of a megabyte that repeats %j in one go',
+    (word) => {
+      const text = word.repeat(262_144 / word.length);
+      expect(redactText(text, ['s3cr3t!']).length).toBeGreaterThan(0);
+      for (const begin of ['level=info message=', 'info|"', '2026-01-01 00:00:00 [info] ']) {
+        expect(readLogLines(`${begin}${text}`)).toHaveLength(1);
+      }
+      expect(redact({ text })).toBeDefined();
+    },
+  );
 
   it('holds none of those that are known', () => {
     expect(redactText('it begins with s3cr3t! and ends with s3cr3t!', ['s3cr3t!'])).toBe(

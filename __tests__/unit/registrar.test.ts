@@ -1,0 +1,34 @@
+import { Registrar } from '../../server/registrar';
+import { Registry } from '../../server/registry';
+import { recordFromRow } from '../../src/app-record';
+
+function row(values: Record<string, unknown>, change: Record<string, unknown>) {
+  const now: Record<string, unknown> = { ...values, ...change };
+  return {
+    get: (key?: string) => (key ? now[key] : now),
+    set: (key: string, value: unknown) => void (now[key] = value),
+    changed: (key: string) => now[key] !== values[key],
+    previous: (key: string) => values[key],
+  };
+}
+describe('rows that are updated', () => {
+  it('keeps both changes of two updates that cross', () => {
+    const registry = new Registry();
+    const stored = {
+      name: 'crm',
+      displayName: 'CRM',
+      cname: 'old.example.com',
+      startMode: 'lazy',
+      pinned: false,
+      options: {},
+    };
+    registry.put(recordFromRow(stored));
+    const registrar = new Registrar({ registry, config: { baseDomains: [] } } as never);
+    // Both were read before either was written.
+    const [first, second] = [row(stored, { cname: 'new.example.com' }), row(stored, { pinned: true })];
+    for (const one of [first, second]) registrar.prepareUpdate(one, 'crm');
+    for (const one of [first, second]) registrar.refresh(one);
+    expect(registry.get('crm')).toMatchObject({ cname: 'new.example.com', pinned: true });
+    expect(registry.byDomain('old.example.com')).toBeUndefined();
+  });
+});
