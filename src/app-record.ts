@@ -285,7 +285,7 @@ function checkOptionsUpdate(value: unknown, current: AppRecord): AppOptions {
   const { place, password } = withoutNewPassword(dbConnType, database, before);
   const same = (given: unknown, known: unknown) =>
     given === undefined || JSON.stringify(given) === JSON.stringify(known);
-  const known = (before.database ?? {});
+  const known = before.database ?? {};
   const sameDatabase =
     same(dbConnType ?? undefined, before.dbConnType) &&
     (isPlainObject(place)
