@@ -104,7 +104,7 @@ describe('documents', () => {
     expect(paths).toEqual(
       [
         ...actions.map((action) => `/applications:${action}`),
-        ...['/appSupervisor:entries', '/appSupervisor:info', '/appSupervisor:metrics'],
+        ...['ask', 'entries', 'info', 'metrics'].map((action) => `/appSupervisor:${action}`),
       ].sort(),
     );
     const checks = namesIn(read('docs/api.md'), /^\| `(\w+)` +\| (?:the values|whether)/gm);
