@@ -90,7 +90,7 @@ describeGuides(`the scripts of the guides${reason ? ` (skipped: ${reason})` : ''
     });
 
     it('is made for each of two who sign up at once, with an administrator who gets in at its address', async () => {
-      const addresses = ['eve@example.org', 'o’hara+"demo"@example.org'];
+      const addresses = ['eve@example.org', "o'hara+demo@example.org"];
       const made = await Promise.all(
         addresses.map((address, index) => done(`new-demo "$address"`, { address, index: String(index) })),
       );

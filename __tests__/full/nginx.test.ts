@@ -1,10 +1,12 @@
 import { randomBytes } from 'node:crypto';
 import { mkdtemp, rm } from 'node:fs/promises';
 import { request as httpRequest, type IncomingHttpHeaders } from 'node:http';
+import { connect as connectHttp2 } from 'node:http2';
 import { request as httpsRequest } from 'node:https';
 import { connect, createServer, type AddressInfo, type Server } from 'node:net';
 import { tmpdir } from 'node:os';
 import path from 'node:path';
+import { connect as connectTls } from 'node:tls';
 import WebSocket from 'ws';
 import { filledIn, guideFile } from '../helpers/guides';
 import { freePort, makeCertificate, Nginx } from '../helpers/nginx';
@@ -157,6 +159,24 @@ describe('NocoBase behind Nginx, as the guide tells it', () => {
     expect([page.status, page.headers['content-type']]).toEqual([200, expect.stringContaining('text/html')]);
   });
 
+  it('speaks HTTP/2, as browsers do', async () => {
+    const servername = `crm.${BASE}`;
+    const createConnection = () => connectTls({ host: '127.0.0.1', port, ca, servername, ALPNProtocols: ['h2'] });
+    const session = connectHttp2(`https://${servername}`, { createConnection });
+    try {
+      const text = await new Promise<string>((resolve, reject) => {
+        session.on('error', reject);
+        const stream = session.request({ ':path': '/api/app:getInfo' }).setEncoding('utf8');
+        let said = '';
+        stream.on('data', (piece: string) => (said += piece)).on('end', () => resolve(said));
+        stream.on('error', reject).setTimeout(30_000, () => stream.destroy(new Error('no answer')));
+      });
+      expect(JSON.parse(text)).toMatchObject({ data: { name: 'crm' } });
+    } finally {
+      session.destroy();
+    }
+  });
+
   it('leads from http to https, and lets nobody in for a host that is none of ours', async () => {
     const location = await new Promise((resolve, reject) => {
       const headers = { Host: `crm.${BASE}` };
@@ -258,7 +278,8 @@ describe('NocoBase behind Nginx, as the guide tells it', () => {
   });
 
   it('takes a file of many megabytes into an application, and gives it back', async () => {
-    const file = randomBytes(24 * 2 ** 20);
+    // NocoBase's own limit is 20 MB.
+    const file = randomBytes(16 * 2 ** 20);
     const edge = `edge-${randomBytes(8).toString('hex')}`;
     const head = `--${edge}\r\nContent-Disposition: form-data; name="file"; filename="large.bin"\r\nContent-Type: application/octet-stream\r\n\r\n`;
     const body = Buffer.concat([Buffer.from(head), file, Buffer.from(`\r\n--${edge}--\r\n`)]);
@@ -269,7 +290,7 @@ describe('NocoBase behind Nginx, as the guide tells it', () => {
       'Content-Length': String(body.length),
     };
     const uploaded = await json(`crm.${BASE}`, '/api/attachments:create', { method: 'POST', headers, body });
-    expect([uploaded.status, uploaded.body.data.size]).toEqual([200, file.length]);
+    expect(uploaded).toMatchObject({ status: 200, body: { data: { size: file.length } } });
 
     const address = new URL(uploaded.body.data.url as string, `https://crm.${BASE}`);
     let given = await ask(`crm.${BASE}`, address.pathname + address.search, { headers: bearer });
