@@ -163,6 +163,56 @@ describe('routing', () => {
     expect(await host.sql('SELECT name FROM applications ORDER BY 1')).toEqual([{ name: 'blue' }, { name: 'red' }]);
   });
 
+  describe('what a TLS proxy asks', () => {
+    const ask = async (domain: string, headers: Record<string, string> = {}) =>
+      (await host.get(`/api/appSupervisor:ask?domain=${encodeURIComponent(domain)}`, headers)).status;
+
+    it('is answered yes or no, and nothing else', async () => {
+      const bytes = (domain: string) =>
+        raw(`GET /api/appSupervisor:ask?domain=${domain} HTTP/1.1\r\nHost: x\r\nConnection: close\r\n\r\n`);
+      const head = (answer: string) => answer.replace(/^Date: .*\r\n/m, '').split('\r\n');
+      const [yes, ...rest] = head(await bytes('red.example.test'));
+      expect(yes).toBe('HTTP/1.1 200 OK');
+      for (const host of ['nope.localhost', 'elsewhere.example', '%00', 'a'.repeat(4_000), '%F0%9F%98%80', '..']) {
+        expect([host, ...head(await bytes(host))]).toEqual([host, 'HTTP/1.1 404 Not Found', ...rest]);
+      }
+      expect(rest.sort()).toEqual(['', '', 'Cache-Control: no-store', 'Connection: close', 'Content-Length: 0'].sort());
+      for (const ours of ['red.localhost', 'BLUE.apps.test.', 'localhost', 'www.apps.test'])
+        expect(await ask(ours)).toBe(200);
+    });
+
+    it('follows a removal and a change of domain at once', async () => {
+      await host.act('destroy', { filterByTk: 'red' });
+      expect([await ask('red.example.test'), await ask('red.localhost')]).toEqual([404, 404]);
+      await host.act('restore', { filterByTk: 'red' });
+      await host.act('update', { filterByTk: 'red' }, { cname: 'rouge.example.test' });
+      expect([await ask('red.example.test'), await ask('rouge.example.test')]).toEqual([404, 200]);
+      await host.act('update', { filterByTk: 'red' }, { cname: 'red.example.test' });
+      expect(await ask('red.example.test')).toBe(200);
+    });
+
+    it('needs no database', async () => {
+      const { database } = host.host.database;
+      const allow = (yes: boolean) =>
+        host.sql(`ALTER DATABASE "${database}" WITH ALLOW_CONNECTIONS ${String(yes)}`, [], 'postgres');
+      await allow(false);
+      try {
+        await host.sql(
+          'SELECT pg_terminate_backend(pid) FROM pg_stat_activity WHERE datname = $1',
+          [database],
+          'postgres',
+        );
+        expect((await host.get('/api/applications:list', await host.bearer('main'))).status).toBeGreaterThanOrEqual(
+          500,
+        );
+        expect([await ask('red.localhost'), await ask('nope.localhost')]).toEqual([200, 404]);
+      } finally {
+        await allow(true);
+      }
+      await host.until('the main application answers again', async () => (await host.show('red')).status === 200);
+    });
+  });
+
   it('asks the database nothing to decide', async () => {
     const count = async () => {
       const rows = await host.sql<{ n: string }>(
@@ -179,9 +229,10 @@ describe('routing', () => {
       await host.get('/api/__health_check', { 'X-App': 'blue' });
       await host.get('/api/__health_check', { 'X-App': `unknown-${i}` });
       await host.get('/api/__health_check');
+      await host.get('/api/appSupervisor:ask?domain=red.example.test');
     }
     await settle();
-    // 80 requests; what was visited is written down once a minute.
+    // 100 requests; what was visited is written down once a minute.
     expect((await count()) - before).toBeLessThan(20);
   });
 

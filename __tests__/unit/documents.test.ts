@@ -1,6 +1,7 @@
 import { spawnSync } from 'node:child_process';
 import { existsSync, readdirSync, readFileSync } from 'node:fs';
 import path from 'node:path';
+import { readArguments } from '../../server/commands/arguments';
 import swagger from '../../server/swagger';
 import { observationSchemas } from '../../server/swagger/observation';
 import { schemas } from '../../server/swagger/schemas';
@@ -8,6 +9,7 @@ import { APP_STATES } from '../../src/app-state';
 import { ERROR_TABLE } from '../../src/errors';
 import { GENERAL_ADVICE, PREFLIGHT_ADVICE, PREFLIGHT_CHECKS } from '../../src/preflight';
 import { APP_EVENT_TYPES } from '../../src/events';
+import { guidePieces } from '../helpers/guides';
 
 const root = path.resolve(__dirname, '..', '..');
 const read = (file: string) => readFileSync(path.join(root, file), 'utf8');
@@ -20,6 +22,30 @@ function sourcesOf(folder: string, depth?: 0): string {
 
 function namesIn(text: string, pattern: RegExp): string[] {
   return [...new Set([...text.matchAll(pattern)].map((match) => match[1] ?? match[0]))].sort();
+}
+
+const guides = readdirSync(path.join(root, 'docs/guides')).map((file) => `docs/guides/${file}`);
+
+/** As the headings of a page are called in links to them. */
+function anchorsOf(document: string): string[] {
+  const headings = [...read(document).matchAll(/^#+ (.+)$/gm)].map((match) => match[1] ?? '');
+  return headings.map((text) =>
+    text
+      .toLowerCase()
+      .replace(/[^\p{L}\p{N}\s_-]/gu, '')
+      .trim()
+      .replace(/\s/g, '-'),
+  );
+}
+
+/** The commands of ours in a text, each as the words that a shell makes of it. */
+function commandsIn(text: string): string[][] {
+  const found = text.matchAll(/(?:nocobase |\$\(|^ *)app ([a-z-]+[^|`;()>\n]*)/gm);
+  return [...found].map((match) =>
+    [...(match[1] ?? '').trim().matchAll(/'([^']*)'|"([^"]*)"|(\S+)/g)].map(
+      (word) => word[1] ?? word[2] ?? word[3] ?? '',
+    ),
+  );
 }
 
 /** Code and documents agree, both ways. */
@@ -77,7 +103,8 @@ describe('documents', () => {
 
   it('speak of files that exist', () => {
     const folders = ['', 'server', 'docs'];
-    for (const document of ['docs/architecture.md', 'docs/development.md', 'docs/api.md', 'docs/lifecycle.md']) {
+    const documents = ['architecture', 'development', 'api', 'lifecycle'].map((name) => `docs/${name}.md`);
+    for (const document of [...documents, ...guides]) {
       const files = namesIn(read(document), /`((?:[\w-]+\/)+[\w.-]+\.(?:ts|mjs|cjs|md))`/g);
       const missing = files.filter((file) => !folders.some((folder) => existsSync(path.join(root, folder, file))));
       expect([document, missing.filter((file) => !file.startsWith('dist/'))]).toEqual([document, []]);
@@ -104,7 +131,7 @@ describe('documents', () => {
     expect(paths).toEqual(
       [
         ...actions.map((action) => `/applications:${action}`),
-        ...['/appSupervisor:entries', '/appSupervisor:info', '/appSupervisor:metrics'],
+        ...['ask', 'entries', 'info', 'metrics'].map((action) => `/appSupervisor:${action}`),
       ].sort(),
     );
     const checks = namesIn(read('docs/api.md'), /^\| `(\w+)` +\| (?:the values|whether)/gm);
@@ -126,5 +153,41 @@ describe('documents', () => {
     expect(info).toEqual(Object.keys(SupervisorInfo.properties).sort());
     for (const field of [...view, ...info, ...metrics])
       expect(read('docs/api.md')).toMatch(new RegExp(`\\b${field}\\b`));
+  });
+
+  it('tell in the guides only commands, actions, variables and codes that there are', () => {
+    const variables = namesIn(read('docs/environment.md'), /`([A-Z][A-Z0-9_]+)`/g);
+    const paths = Object.keys((swagger as { paths: object }).paths);
+    for (const guide of guides) {
+      const text = read(guide);
+      const commands = commandsIn(text);
+      expect([guide, commands.length > 0]).toEqual([guide, true]);
+      for (const words of commands) expect(() => readArguments(words)).not.toThrow();
+      const ours = namesIn(text, /\b(APP_\w+)\b/g).filter((name) => !(name in ERROR_TABLE));
+      expect([guide, ours.filter((name) => !variables.includes(name))]).toEqual([guide, []]);
+      const actions = namesIn(text, /\/(?:applications|appSupervisor):\w+/g);
+      expect([guide, actions.filter((action) => !paths.includes(action))]).toEqual([guide, []]);
+    }
+  });
+
+  it('tell scripts in the guides that a shell can read', () => {
+    const scripts = guidePieces().filter(({ language }) => language === 'bash');
+    expect(scripts.length).toBeGreaterThan(8);
+    for (const { guide, text } of scripts) {
+      const { status, stderr } = spawnSync('bash', ['-n'], { input: text, encoding: 'utf8' });
+      expect([guide, text, status, stderr]).toEqual([guide, text, 0, '']);
+    }
+  });
+
+  it('refer to pages and headings that there are', () => {
+    const documents = ['README.md', ...readdirSync(path.join(root, 'docs')).map((file) => `docs/${file}`), ...guides];
+    for (const document of documents.filter((file) => file.endsWith('.md'))) {
+      for (const [, link = ''] of read(document).matchAll(/\]\((?!https?:)([^)\s]+)\)/g)) {
+        const [file, anchor] = link.split('#');
+        const target = file ? path.join(path.dirname(document), file) : document;
+        expect([document, link, existsSync(path.join(root, target))]).toEqual([document, link, true]);
+        if (anchor) expect([document, link, anchorsOf(target).includes(anchor)]).toEqual([document, link, true]);
+      }
+    }
   });
 });

@@ -91,6 +91,69 @@ describe('a name that is not registered', () => {
   );
 });
 
+describe("a TLS proxy's question", () => {
+  const ask = (query: string, parts: object = {}) => ({ url: `/api/appSupervisor:ask${query}`, ...parts });
+
+  it.each([
+    ['?domain=crm.localhost', 200],
+    ['?domain=CRM.Localhost.', 200],
+    ['?domain=localhost', 200],
+    ['?x=1&domain=erp%2Elocalhost', 200],
+    ['?domain=nope.localhost', 404],
+    ['?domain=elsewhere.example', 404],
+    ['?domain=', 404],
+    ['?domain', 404],
+    ['', 404],
+    ['?', 404],
+    ['?domain=crm.localhost&domain=crm.localhost', 404],
+    ['?domain[]=crm.localhost', 404],
+    ['?domain=%00', 404],
+    ['?domain=%E0%A4%A', 404],
+    [`?domain=${'crm.'.repeat(2_000)}localhost`, 404],
+  ])('%s is answered %p, with nothing else, and wakes nobody', async (query, status) => {
+    const opened = open();
+    const { outcome, req, res } = visit(opened, ask(query));
+    expect(await outcome).toBe(true);
+    expect([res.statusCode, res.body]).toEqual([status, undefined]);
+    expect(res.headers).toEqual({ 'cache-control': 'no-store', 'content-length': '0' });
+    expect(req.resumed).toBe(true);
+    expect(opened.crm.wakes).toBe(0);
+    expect(opened.service.runner).not.toHaveBeenCalled();
+  });
+
+  it('is nothing that an application is asked', async () => {
+    const opened = open();
+    for (const parts of [{ headers: { host: 'crm.localhost' } }, { headers: { 'x-app': 'crm' } }]) {
+      opened.crm.condition = { state: 'running', since: 0 };
+      const { outcome, res } = visit(opened, ask('?domain=crm.localhost', parts));
+      expect([await outcome, res.headersSent]).toEqual([false, false]);
+    }
+  });
+
+  it.each(['/api/appSupervisor:asks?domain=crm.localhost', '/api/appSupervisor:ask/x', '/appSupervisor:ask'])(
+    'is not %s',
+    (url) => {
+      expect(visit(open(), { url }).outcome).toBe(false);
+    },
+  );
+
+  it('waits while the applications are not known yet', async () => {
+    const opened = open('starting');
+    const { outcome, res } = visit(opened, ask('?domain=crm.localhost'));
+    await jest.advanceTimersByTimeAsync(1_000);
+    expect(res.headersSent).toBe(false);
+    opened.service.phase = 'active';
+    opened.mainStarts();
+    expect([await outcome, res.statusCode]).toEqual([true, 200]);
+  });
+
+  it('lies below the path of the API', async () => {
+    const opened = open('active', { API_BASE_PATH: '/nb/api/' });
+    const { outcome, res } = visit(opened, { url: '/nb/api/appSupervisor:ask?domain=crm.localhost' });
+    expect([await outcome, res.statusCode]).toEqual([true, 200]);
+  });
+});
+
 describe('a health check', () => {
   const checks = [
     { url: '/api/__app/crm/__health_check' },

@@ -56,6 +56,7 @@ export class FrontDoor {
   private readonly mainRoom: WaitingRoom;
   private readonly steps: readonly Step[] = [
     (visit, next) => this.awaitMain(visit, next),
+    (visit, next) => this.answerProxy(visit, next),
     (visit, next) => this.resolve(visit, next),
     (visit, next) => this.refuseStopped(visit, next),
     (visit, next) => this.answerMonitor(visit, next),
@@ -88,7 +89,9 @@ export class FrontDoor {
       refuse(req, res, new AppError('APP_REQUEST_INVALID'));
       return Promise.resolve(true);
     }
-    if (phase === 'active' && this.service.mainUp && this.router.isForMain(req)) return false;
+    if (phase === 'active' && this.service.mainUp && this.router.isForMain(req)) {
+      if (this.router.askedHost(req) === undefined) return false;
+    }
     return this.walk({ req, res, needsApp: true }).catch((error: unknown) => {
       if (!isAppError(error)) this.service.supervisor.logger.error('front door', { error: String(error) });
       refuse(
@@ -123,6 +126,21 @@ export class FrontDoor {
     if (this.service.mainUp) return this.service.active ? next() : false;
     if (kind !== 'main') throw new AppError('APP_MAIN_NOT_RUNNING');
     return false;
+  }
+
+  /**
+   * A proxy that ends TLS asks whether it may have a certificate made for a host (`appSupervisor:ask?domain=<host>`).
+   * Who asks shows no token, and learns no more than a request with this host would tell him: yes or no.
+   */
+  private async answerProxy({ req, res }: Visit, next: Next): Promise<boolean> {
+    const host = this.router.askedHost(req);
+    if (host === undefined) return next();
+    req.resume();
+    res.statusCode = this.router.isOurs(host) ? 200 : 404;
+    res.setHeader('Cache-Control', 'no-store');
+    res.setHeader('Content-Length', '0');
+    res.end();
+    return true;
   }
 
   /** Who is asked for: an unknown or unreadable name is answered here, and leaves no trace. */

@@ -74,6 +74,7 @@ function segmentAfter(path: string, prefix: string): string | undefined {
 export class RequestReader {
   private readonly apiPrefix: string;
   private readonly apiAppPrefix: string;
+  private readonly askPath: string;
   private readonly filesPrefixes: string[];
   private readonly uploadsPrefix: string;
   private readonly pagePrefixes: string[];
@@ -87,6 +88,7 @@ export class RequestReader {
     const { apiBasePath, publicPath } = config;
     this.apiPrefix = apiBasePath;
     this.apiAppPrefix = `${apiBasePath}/__app/`;
+    this.askPath = `${apiBasePath}/appSupervisor:ask`;
     this.filesPrefixes = [...new Set([`${publicPath}/files/`, '/files/'])];
     this.uploadsPrefix = `${publicPath}/storage/uploads/`;
     const modern = modernPrefix.replace(/^\/+|\/+$/g, '');
@@ -122,6 +124,15 @@ export class RequestReader {
     // Few requests carry the parameter; a key may also be written with percent signs.
     if (query !== undefined && /__appname|%/i.test(query)) input.queryApp = qs.parse(query).__appName;
     return input;
+  }
+
+  /** The host of which a proxy asks whether it is ours: empty where none or several are named; undefined of all else. */
+  askedHost({ url = '' }: RoutedRequest): string | undefined {
+    if (!url.startsWith(this.askPath)) return undefined;
+    const query = url.slice(this.askPath.length);
+    if (query !== '' && !query.startsWith('?')) return undefined;
+    const [host = '', ...others] = new URLSearchParams(query).getAll('domain');
+    return others.length > 0 ? '' : host;
   }
 
   place(req: RoutedRequest): RequestPlace {

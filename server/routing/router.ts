@@ -1,4 +1,4 @@
-import { routeRequest, type AppLookup, type Route } from '../../src/policies/host-match';
+import { isOurHost, routeRequest, type AppLookup, type Route } from '../../src/policies/host-match';
 import type { AppService } from '../app-service';
 import { MainHosts } from './main-hosts';
 import { RequestReader, type RequestPlace, type RoutedRequest } from './request-reader';
@@ -68,6 +68,16 @@ export class Router {
   private get isSingle(): boolean {
     const { supervisor } = this.service;
     return supervisor.runningMode === 'single' && Boolean(supervisor.singleAppName);
+  }
+
+  /** The host of a TLS proxy's question, which is asked of the main application only. */
+  askedHost(req: RoutedRequest): string | undefined {
+    const host = this.reader.askedHost(req);
+    return host === undefined || !this.isForMain(req) ? undefined : host;
+  }
+
+  isOurs(host: string): boolean {
+    return isOurHost(host, this.service.config.baseDomains, this.service.registry);
   }
 
   place(req: RoutedRequest): RequestPlace {

@@ -224,6 +224,20 @@ export default {
         },
       },
     },
+    '/appSupervisor:ask': {
+      get: {
+        tags: ['appSupervisor'],
+        summary: 'Whether a host is ours, for a proxy that has certificates made on demand',
+        description: 'Answered from memory, without a token and without a body.',
+        security: [],
+        parameters: [{ ...query('domain', { type: 'string' }, 'The name of the host.'), required: true }],
+        responses: {
+          200: { description: 'It leads to an application, or is the main application’s below a base domain.' },
+          404: { description: 'Anything else.' },
+          503: error('The applications are not known yet.'),
+        },
+      },
+    },
     '/appSupervisor:entries': {
       get: {
         tags: ['appSupervisor'],

@@ -51,6 +51,21 @@ export function matchHost(host: string, baseDomains: readonly string[], apps: Ap
   return undefined;
 }
 
+/** Labels below a base domain that are the main application's own address, as the bare base domain is. */
+const MAIN_LABELS = ['www', 'main'];
+
+/**
+ * Whether a host is known to be ours, so that a certificate for it may be asked for: an application's own, or the main
+ * application's where a base domain tells it. `host`: as somebody gave it, and possibly no host at all.
+ */
+export function isOurHost(host: string, baseDomains: readonly string[], apps: AppLookup): boolean {
+  const normalized = normalizeHost(host);
+  if (normalized === undefined) return false;
+  const route = matchHost(normalized, baseDomains, apps);
+  if (route) return route.kind === 'app';
+  return baseDomains.some((base) => [base, ...MAIN_LABELS.map((label) => `${label}.${base}`)].includes(normalized));
+}
+
 function named(value: unknown, via: RouteVia, apps: AppLookup): Route {
   if (typeof value !== 'string') return { kind: 'malformed', via };
   if (value === 'main') return { kind: 'main', via };

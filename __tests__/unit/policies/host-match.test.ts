@@ -1,6 +1,14 @@
 import fc from 'fast-check';
 import { RESERVED_APP_NAMES } from '../../../src/app-name';
-import { matchHost, routeRequest, type AppLookup, type Route, type RouteInput } from '../../../src/policies/host-match';
+import { normalizeHost } from '../../../src/host-name';
+import {
+  isOurHost,
+  matchHost,
+  routeRequest,
+  type AppLookup,
+  type Route,
+  type RouteInput,
+} from '../../../src/policies/host-match';
 
 const NAMES = ['crm', 'erp', 'shop-2', 'CRM2', 'old.app', 'Старый'];
 const DOMAINS: Record<string, string> = { 'crm.example.com': 'crm', 'shop.example': 'shop-2' };
@@ -146,6 +154,53 @@ describe('matchHost', () => {
   });
 });
 
+describe('isOurHost', () => {
+  const ours = (host: string) => isOurHost(host, BASES, apps);
+
+  it.each([
+    ...[
+      'crm.localhost',
+      'erp.apps.example.com',
+      'crm.example.com',
+      'shop.example',
+      'CRM.Example.com',
+      'crm.localhost.',
+    ],
+    ...['crm.localhost:443', 'localhost', 'apps.example.com', 'www.localhost', 'main.apps.example.com'],
+  ])('says yes of "%s"', (host) => {
+    expect(ours(host)).toBe(true);
+  });
+
+  it.each([
+    ...['', '.', 'nope.localhost', 'x.crm.localhost', 'a.b.localhost', 'admin.localhost', 'mail.apps.example.com'],
+    ...['CRM2.localhost', 'example.com', 'crm.elsewhere.net', 'www.crm.example.com', 'notlocalhost', '*.localhost'],
+    ...[
+      '127.0.0.1',
+      '[::1]',
+      '::1',
+      'crm.localhost..',
+      'crm.localhost:443:443',
+      'crm.localhost:http',
+      'http://crm.localhost',
+    ],
+    ...[
+      'crm.localhost/x',
+      'crm.localhost\u0000',
+      'crm.localhost\r\nX: y',
+      'crm.localhost,erp.localhost',
+      'сrm.localhost',
+    ],
+    ...['crm。localhost', '__proto__', 'constructor', '__proto__.localhost', `${'a.'.repeat(400)}localhost`],
+  ])('says no of "%s"', (host) => {
+    expect(ours(host)).toBe(false);
+  });
+
+  it('says yes of a base domain below another one', () => {
+    expect(isOurHost('apps.localhost', ['localhost', 'apps.localhost'], apps)).toBe(true);
+    expect(isOurHost('apps.localhost', ['localhost'], apps)).toBe(false);
+  });
+});
+
 describe('whatever a request says', () => {
   const name = fc.oneof(fc.constantFrom(...NAMES, 'main', 'www', 'nope', '', '__proto__'), fc.string());
   const anything = fc.oneof(name, fc.anything());
@@ -199,6 +254,19 @@ describe('whatever a request says', () => {
       fc.property(input, (request) => {
         expect(route(request)).toEqual(route({ ...request }));
       }),
+    );
+  });
+
+  it('a host is ours exactly where it leads to an application, or is one of few of the main application', () => {
+    const mains = BASES.flatMap((base) => [base, `www.${base}`, `main.${base}`]);
+    const ownHost = fc.constantFrom('crm.localhost', 'Shop.Example.:443', 'www.LOCALHOST', 'nope.apps.example.com');
+    fc.assert(
+      fc.property(fc.oneof(anyHost, ownHost), (host) => {
+        const routed = route({ host });
+        const expected = routed.kind === 'app' || (routed.kind === 'main' && mains.includes(normalizeHost(host) ?? ''));
+        expect(isOurHost(host, BASES, apps)).toBe(expected);
+      }),
+      { numRuns: 1_000 },
     );
   });
 });
