@@ -33,6 +33,7 @@ describeInBrowser('entries', () => {
     for (const [name, displayName] of Object.entries({ crm: 'Customer relations', desk: 'Service desk' })) {
       expect((await screens.host.create({ name, displayName, pinned: true })).status).toBe(200);
     }
+    await screens.visitor.remember(await screens.host.token('crm'), 'crm');
   });
 
   beforeEach(() => screens.visitor.forget());
@@ -107,6 +108,19 @@ describeInBrowser('entries', () => {
       await page.reload();
       await popup.getByRole('link', { name: 'Service desk' }).waitFor();
       expect([visitor.errors.filter((text) => !OF_POPUP.test(text)), visitor.refusals]).toEqual([[], []]);
+    });
+
+    it('load nothing of the administration inside an application', async () => {
+      const { page } = screens;
+      const loaded: string[] = [];
+      const note = (request: { url(): string }) => loaded.push(new URL(request.url()).pathname);
+      page.on('request', note);
+      await screens.goto(`${prefix}/apps/crm/admin/`);
+      await dots().waitFor();
+      page.off('request', note);
+      const ours = loaded.filter((path) => path.includes('/nocobase-plugin-app-supervisor/'));
+      expect(ours).toEqual([expect.stringMatching(/\/dist\/client(-v2)?\/index\.js$/)]);
+      screens.assertQuiet();
     });
 
     it('are reached by the nine dots with the keyboard alone', async () => {

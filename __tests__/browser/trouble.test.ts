@@ -121,4 +121,18 @@ describeInBrowser('applications in trouble', () => {
     await screens.shows(title, 'Running');
     screens.assertQuiet();
   });
+
+  it.each(CLIENTS)(
+    'are not shown where the page cannot be fetched, until it is loaded again ($client)',
+    async ({ list }) => {
+      const { page } = screens;
+      await page.route('**/administration.*.js', (route) => route.abort());
+      await screens.goto(list);
+      await page.getByRole('alert').getByText('The page could not be loaded.').waitFor();
+      await page.unroute('**/administration.*.js');
+      await page.getByRole('button', { name: 'Reload the page' }).click();
+      await screens.shows('Far', 'Running');
+      screens.assertQuiet();
+    },
+  );
 });
