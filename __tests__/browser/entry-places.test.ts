@@ -58,7 +58,7 @@ describeInBrowser('entries', () => {
       await change({ hidden: true });
       await page.reload();
       await page.getByText('There is no application to show.').waitFor();
-      await screens.picture(`block-${client}-empty`);
+      await screens.picture(`block-${client}-empty`, { documented: client === 'v1' });
       await change({ hidden: false });
       screens.assertQuiet();
 
@@ -68,7 +68,7 @@ describeInBrowser('entries', () => {
       await page.reload();
       const alert = page.getByRole('alert').filter({ hasText: error.message });
       await alert.waitFor();
-      await screens.picture(`block-${client}-failed`);
+      await screens.picture(`block-${client}-failed`, { documented: client === 'v2' });
       await page.unroute(entries);
       await page.getByRole('button', { name: 'Try again' }).click();
       await link('Customer relations').waitFor();
@@ -100,7 +100,7 @@ describeInBrowser('entries', () => {
       await editor.addBlock(/^Applications$/);
       await popup.getByRole('link', { name: 'Service desk' }).waitFor();
       await page.mouse.move(900, 780);
-      await screens.picture(`block-${client}-popup`);
+      await screens.picture(`block-${client}-popup`, { documented: client === 'v1' });
       expect(await popup.getByRole('link', { name: 'Service desk' }).getAttribute('href')).toBe(
         `${prefix}/apps/desk/admin/`,
       );
@@ -135,7 +135,7 @@ describeInBrowser('entries', () => {
       await page.keyboard.press('Enter');
       await page.waitForFunction(() => document.activeElement?.textContent?.endsWith('Customer relations'));
       expect(await dots().getAttribute('aria-expanded')).toBe('true');
-      await screens.picture(`switcher-${client}-keyboard`);
+      await screens.picture(`switcher-${client}-keyboard`, { documented: false });
       await page.keyboard.press('Tab');
       expect(await focused()).toContain('Service desk');
       await page.keyboard.press('Escape');
@@ -177,13 +177,13 @@ describeInBrowser('entries', () => {
     await link('Customer relations').waitFor();
     await page.getByTestId('ui-editor-button').click();
     await page.mouse.move(10, 400);
-    await screens.picture('block-mobile');
+    await screens.picture('block-mobile-editor', { documented: false });
     const place = page.url();
     // As somebody with a phone meets it.
     await page.setViewportSize({ width: 390, height: 844 });
     await page.goto(place);
     await link('Service desk').waitFor();
-    await screens.picture('block-mobile-narrow');
+    await screens.picture('block-mobile');
     const wider = await page.evaluate(() => document.documentElement.scrollWidth - window.innerWidth);
     expect(wider).toBeLessThanOrEqual(0);
     expect(await link('Service desk').getAttribute('href')).toBe('/apps/desk/admin/');
@@ -216,7 +216,7 @@ describeInBrowser('entries', () => {
       await dots().click();
       const choice = panel().getByRole('link', { name: 'Customer relations' });
       expect(await choice.locator('img').getAttribute('src')).toBe(picture);
-      await screens.picture(`entries-picture${prefix.replace('/', '-')}`);
+      await screens.picture(`entries-picture${prefix.replace('/', '-')}`, { documented: false });
     }
     screens.assertQuiet();
   });

@@ -100,10 +100,10 @@ const PERSON = { username: 'grace', email: 'grace@example.com', password: PLANTE
         await drawer.locator('.ant-form-item-explain-error').getByText('Choose an archive.').waitFor();
         await drawer.getByRole('combobox', { name: 'Archive' }).click();
         await screens.page.getByTitle(archive).click();
-        if (client === 'v1') await screens.picture('import');
+        await screens.picture(`import-${client}`, { documented: client === 'v1' });
         await importing.click();
         await drawer.getByText(`Import as ${name}: done.`).waitFor({ timeout: MAKING_MS });
-        if (client === 'v1') await screens.picture('import-done');
+        await screens.picture(`import-done-${client}`, { documented: false });
         await screens.row(title).waitFor();
         screens.assertQuiet();
         await leave(drawer);
@@ -130,7 +130,7 @@ const PERSON = { username: 'grace', email: 'grace@example.com', password: PLANTE
         await told.waitFor();
         expect(await told.innerText()).toContain('The archive cannot be used');
         await page.waitForTimeout(500);
-        if (client === 'v2') await screens.picture('import-wrong');
+        await screens.picture(`import-wrong-${client}`, { documented: client === 'v2' });
         expect((await host.show(name)).status).toBe(404);
         expect(await host.databases()).not.toContain(name);
 

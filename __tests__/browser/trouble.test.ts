@@ -58,30 +58,33 @@ describeInBrowser('applications in trouble', () => {
     screens.assertQuiet();
   });
 
-  it.each(CLIENTS)('come up with a new database password that is given in the $client client', async ({ list }) => {
-    const { host } = screens;
-    expect((await host.act('stop', { filterByTk: 'far', wait: 'true' })).status).toBe(200);
-    const present = list === v1.list ? NEW_PASSWORD : PLANTED;
-    await host.sql(`ALTER ROLE far PASSWORD '${present}'`);
-    await screens.goto(list);
-    await screens.press('Start', 'Far');
-    await screens.shows('Far', 'Failed');
-    const told = await why('Far');
-    expect(await told.innerText()).toContain('APP_DATABASE_CREDENTIALS');
-    await screens.page.keyboard.press('Escape');
-    await told.waitFor({ state: 'hidden' });
+  it.each(CLIENTS)(
+    'come up with a new database password that is given in the $client client',
+    async ({ client, list }) => {
+      const { host } = screens;
+      expect((await host.act('stop', { filterByTk: 'far', wait: 'true' })).status).toBe(200);
+      const present = client === 'v1' ? NEW_PASSWORD : PLANTED;
+      await host.sql(`ALTER ROLE far PASSWORD '${present}'`);
+      await screens.goto(list);
+      await screens.press('Start', 'Far');
+      await screens.shows('Far', 'Failed');
+      const told = await why('Far');
+      expect(await told.innerText()).toContain('APP_DATABASE_CREDENTIALS');
+      await screens.page.keyboard.press('Escape');
+      await told.waitFor({ state: 'hidden' });
 
-    await screens.choose('Edit', 'Far');
-    const drawer = screens.dialog('Edit "Far"');
-    await drawer.getByRole('button', { name: /Database/ }).click();
-    await drawer.getByLabel('New database password').fill(present);
-    await screens.picture(`edit-password-${list === v1.list ? 'v1' : 'v2'}`);
-    await drawer.getByRole('button', { name: 'Save' }).click();
-    await drawer.waitFor({ state: 'hidden' });
-    await screens.press('Retry now', 'Far');
-    await screens.shows('Far', 'Running');
-    screens.assertQuiet();
-  });
+      await screens.choose('Edit', 'Far');
+      const drawer = screens.dialog('Edit "Far"');
+      await drawer.getByRole('button', { name: /Database/ }).click();
+      await drawer.getByLabel('New database password').fill(present);
+      await screens.picture(`edit-password-${client}`, { documented: client === 'v1' });
+      await drawer.getByRole('button', { name: 'Save' }).click();
+      await drawer.waitFor({ state: 'hidden' });
+      await screens.press('Retry now', 'Far');
+      await screens.shows('Far', 'Running');
+      screens.assertQuiet();
+    },
+  );
 
   it.each([
     { ...v1, theme: 'Default' },
@@ -102,7 +105,7 @@ describeInBrowser('applications in trouble', () => {
     for (const part of ['APP_DATABASE_MISSING', `The database "${name}" of the application does not exist`, ADVICE]) {
       expect(text).toContain(part);
     }
-    await screens.picture(`quarantined-${which.client}`);
+    await screens.picture(`quarantined-${which.client}`, { documented: which.client === 'v1' });
 
     // Too early: it is tried, and fails again.
     await told.getByRole('button', { name: 'Retry now', exact: true }).click();
@@ -114,7 +117,7 @@ describeInBrowser('applications in trouble', () => {
     await screens.goto(`${which.list}?app=${name}`);
     const alert = page.getByRole('alert').filter({ hasText: ADVICE });
     await alert.waitFor();
-    await screens.picture(`quarantined-page-${which.client}`);
+    await screens.picture(`quarantined-page-${which.client}`, { documented: which.client === 'v2' });
     await database(`${name}-away`, name);
     await alert.getByRole('button', { name: 'Retry now' }).click();
     await page.getByText('Running', { exact: true }).first().waitFor();
