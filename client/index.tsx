@@ -2,6 +2,7 @@ import { Plugin } from '@nocobase/client';
 import type { Request } from './api-types';
 import { NAMESPACE, SETTINGS_KEY, SETTINGS_SNIPPET } from './constants';
 import { EntrySource } from './entries/entry-source';
+import { watchSwitcher } from './entries/switcher-keys';
 import { latePages } from './late-pages';
 import { offerEntries } from './v1/entries';
 
@@ -16,6 +17,7 @@ export default class AppSupervisorClientPlugin extends Plugin {
     const application = this.options.options?.application ?? pathApplication;
     const routeUrl = (path: string) => app.getRouteUrl(path);
     offerEntries(app, new EntrySource({ request, routeUrl, application, pathApplication }));
+    watchSwitcher(() => this.t('Applications'));
     // Sub-applications are managed in the main application only.
     if (application !== undefined) return;
     const pages = latePages(app, `/admin/settings/${SETTINGS_KEY}/applications`);

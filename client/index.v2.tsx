@@ -5,6 +5,7 @@ import { NAMESPACE, SETTINGS_KEY, SETTINGS_SNIPPET } from './constants';
 import { appsBlock } from './entries/apps-block';
 import { EntrySource } from './entries/entry-source';
 import { registerAppsBlock, registerSwitcher } from './entries/flow-models';
+import { watchSwitcher } from './entries/switcher-keys';
 import { latePages } from './late-pages';
 
 /** The entry for NocoBase's v2 client, at `/v/admin`. */
@@ -18,6 +19,7 @@ export default class AppSupervisorClientV2Plugin extends Plugin {
     const source = new EntrySource({ request, routeUrl, application, pathApplication });
     registerAppsBlock(app.flowEngine, appsBlock(source));
     registerSwitcher(app.flowEngine, source);
+    watchSwitcher(() => this.t('Applications'));
     // Sub-applications are managed in the main application only.
     if (application !== undefined) return;
     const pages = latePages(app, `/admin/settings/${SETTINGS_KEY}`);

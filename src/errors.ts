@@ -105,7 +105,7 @@ export const ERROR_TABLE = {
   APP_DATABASE_ADOPTABLE: {
     status: 409,
     message:
-      'The database "{database}" holds an application of NocoBase {stored}; give adopt=true to take it in as it is, or choose another name.',
+      'The database "{database}" holds an application of NocoBase {stored}; take it in as it is (adopt), or choose another name.',
   },
   APP_DATABASE_NEWER: {
     status: 409,

@@ -8,7 +8,7 @@ export type PreflightCheck = (typeof PREFLIGHT_CHECKS)[number];
 
 const ANOTHER_PLACE = 'Choose another name or address; nothing else may use this database.';
 const ADDRESS = 'Correct the connection settings, or start the database server.';
-const TAKE_IN = 'Choose another name, or take in what is there with adopt=true if it is an application of yours.';
+const TAKE_IN = 'Take in only an application of yours; its data and its users stay as they are.';
 
 /** What to do about a check that did not pass. */
 export const PREFLIGHT_ADVICE: Partial<Record<ErrorCode, string>> = {

@@ -1,5 +1,6 @@
 import type { Page } from 'playwright-core';
 import { describeInBrowser, TestBrowser, type Visitor } from '../helpers/browser';
+import { PageEditor } from '../helpers/page-editor';
 import { TestHost } from '../helpers/test-host';
 
 /** What NocoBase's clients print before a sign-in: they ask for what only the signed-in get. The class is minified. */
@@ -30,13 +31,6 @@ describeInBrowser('block and switcher', () => {
   const dots = (page: Page) => page.locator('.ant-pro-layout-apps-icon');
   /** Within what the switcher has opened. */
   const choice = (page: Page, name: string) => page.getByRole('tooltip').getByRole('link', { name });
-  /** Another page of the menu; the former one stays in the document for a moment. */
-  const open = async (page: Page, title: string) => {
-    await page.getByRole('menuitem').filter({ hasText: title }).first().click();
-    await page.locator('.ant-menu-item-selected').filter({ hasText: title }).waitFor();
-    await page.waitForTimeout(1_500);
-  };
-  const item = (page: Page, text: RegExp) => page.getByRole('menuitem').filter({ hasText: text, visible: true });
   const signedIn = (page: Page) => page.getByTestId('user-center-button').waitFor();
   const unexpected = (visitor: Visitor) => visitor.errors.filter((text) => !NOT_SIGNED_IN.test(text));
   /** Signs in where the browser was led to, as the administrator of every application. */
@@ -109,27 +103,12 @@ describeInBrowser('block and switcher', () => {
   describe.each(PAGES)('the block on a page "$kind" of $client', ({ client, prefix, kind, title }) => {
     it('is put there by an administrator, and leads a member to the sign-in of an application', async () => {
       const { page } = admin;
+      const editor = new PageEditor(page);
       await page.goto(address(`${prefix}/admin/`));
-      await signedIn(page);
-      if (!(await page.getByText('Add menu item').count())) await page.getByTestId('ui-editor-button').click();
-      await page.getByText('Add menu item').first().hover();
-      await page.getByText(kind, { exact: true }).click();
-      const dialog = page.getByRole('dialog');
-      await dialog.getByRole('textbox').first().fill(title);
-      await dialog.getByRole('button', { name: 'Save' }).click();
-      await dialog.waitFor({ state: 'hidden' });
-      await page.waitForTimeout(2_000);
-      await open(page, title);
-      await page.reload();
-      await page.getByText('Add block').filter({ visible: true }).first().waitFor();
-      await page.getByText('Add block').filter({ visible: true }).first().hover();
-      await item(page, /^Applications$/)
-        .last()
-        .click();
+      await editor.addPage(kind, title);
+      await editor.addBlock(/^Applications$/);
       await link(page, 'Customer relations').waitFor();
-      await page.getByTestId('ui-editor-button').click();
-      await page.mouse.move(640, 700);
-      await page.waitForTimeout(1_000);
+      await editor.end();
       await admin.documentScreen(`block-${client}-${title.toLowerCase()}`, page, 260);
       expect([admin.errors, admin.refusals]).toEqual([[], []]);
 
@@ -164,7 +143,7 @@ describeInBrowser('block and switcher', () => {
       const { page } = admin;
       await useTheme(DARK_THEME);
       await page.goto(address(`${prefix}/admin/`));
-      await open(page, client === 'v1' ? 'Classic' : 'Second');
+      await new PageEditor(page).open(client === 'v1' ? 'Classic' : 'Second');
       await link(page, 'Customer relations').waitFor();
       await dots(page).click();
       await page.waitForTimeout(1_000);

@@ -34,6 +34,7 @@ describeInBrowser('in the browser', () => {
   const arrive = async () => {
     visitor = await browser.visitor();
     await visitor.remember(await host.token('main'));
+    for (const app of ['tabs', 'halted']) await visitor.remember(await host.token(app), app);
   };
 
   beforeEach(async () => {
@@ -55,10 +56,8 @@ describeInBrowser('in the browser', () => {
     beforeAll(arrive);
     afterAll(() => visitor.leave());
 
-    it('is not in the settings of an application, where the administrator signs in', async () => {
+    it('is not in the settings of an application, for its administrator', async () => {
       await page.goto(address(`${prefix}/apps/tabs/admin/settings/system-settings`));
-      const { email, password } = host.host.credentials;
-      await visitor.signIn(email, password, page);
       await page.getByText('System settings').first().waitFor();
       await page.getByText('Plugin manager').first().waitFor();
       expect(await page.getByText('App Supervisor').count()).toBe(0);
@@ -103,8 +102,6 @@ describeInBrowser('in the browser', () => {
 
     it('shows a stopped application as such, in an open tab and in a new one, and both come back after Start', async () => {
       await page.goto(address(`${prefix}/apps/halted/admin/`));
-      const { email, password } = host.host.credentials;
-      await visitor.signIn(email, password, page);
       await page.getByTestId('user-center-button').waitFor();
 
       await host.act('stop', { filterByTk: 'halted', wait: 'true' });

@@ -131,11 +131,11 @@ export class AdminScreens {
   }
 
   /** A picture of the screen: `test-results/<name>.png`, and with `UPDATE_SCREENS=1` also `docs/screens/<name>.png`. */
-  async picture(name: string): Promise<void> {
+  async picture(name: string, { documented = true } = {}): Promise<void> {
     // What slides in, or fades, has arrived.
     await this.page.waitForTimeout(600);
     await this.visitor.screenshot(`screen-${name}`, this.page);
-    if (process.env.UPDATE_SCREENS !== '1') return;
+    if (process.env.UPDATE_SCREENS !== '1' || !documented) return;
     await mkdir(DOCUMENTED, { recursive: true });
     await this.page.screenshot({ path: path.join(DOCUMENTED, `${name}.png`) });
   }

@@ -96,12 +96,16 @@ export class Visitor {
     for (const list of [this.errors, this.refusals, this.calls]) list.length = 0;
   }
 
-  /** Comes with a sign-in that was made elsewhere, as a browser that was here before. */
-  async remember(token: string): Promise<void> {
-    await this.context.addInitScript((value) => {
-      // A tab that is still empty has no storage.
-      if (location.protocol.startsWith('http')) localStorage.setItem('NOCOBASE_TOKEN', value);
-    }, token);
+  /** Comes with a sign-in, to the main application or another one, as a browser that was here before. */
+  async remember(token: string, app?: string): Promise<void> {
+    const key = app ? `NOCOBASE_${app.toUpperCase()}_TOKEN` : 'NOCOBASE_TOKEN';
+    await this.context.addInitScript(
+      ([at, value]) => {
+        // A tab that is still empty has no storage.
+        if (location.protocol.startsWith('http')) localStorage.setItem(at as string, value as string);
+      },
+      [key, token],
+    );
   }
 
   /**

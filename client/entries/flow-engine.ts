@@ -14,6 +14,8 @@ export interface FlowModel {
 export interface FlowModelClass {
   new (options: never): FlowModel;
   define(meta: { label: string; sort?: number }): void;
+  /** Which class is made where this one is asked for. */
+  resolveUse?: () => FlowModelClass;
 }
 
 export interface FlowEngine {

@@ -24,7 +24,7 @@ export function registerAppsBlock(engine: FlowEngine, Block: ComponentType): voi
 export function registerSwitcher(engine: FlowEngine, source: EntrySource): void {
   const Panel = engine.getModelClass('AppSwitcherActionPanelModel');
   if (!Panel) return;
-  class AppSwitcherActionPanelModel extends Panel {
+  class AppSupervisorSwitcherModel extends Panel {
     private get offered(): Destination[] {
       return (this.props.offered as Destination[] | undefined) ?? [];
     }
@@ -52,5 +52,6 @@ export function registerSwitcher(engine: FlowEngine, source: EntrySource): void 
       );
     }
   }
-  engine.registerModels({ AppSwitcherActionPanelModel });
+  // Registered under the host's name, it would make the engine warn. What is saved keeps that name either way.
+  Panel.resolveUse = () => AppSupervisorSwitcherModel;
 }

@@ -16,7 +16,7 @@ const BLOCK = 'AppSupervisorApps';
 const INITIALIZER = 'AppSupervisorAppsInitializer';
 const SETTINGS = 'blockSettings:appSupervisorApps';
 /** The menus "Add block" of pages, pop-ups and mobile pages. */
-const PLACES = ['page:addBlock', 'popup:common:addBlock', 'mobile:addBlock'];
+const PLACES = ['page:addBlock', 'popup:common:addBlock', 'popup:addNew:addBlock', 'mobile:addBlock'];
 const TITLE = `{{t("Applications", { ns: "${NAMESPACE}" })}}`;
 
 function AppsInitializer() {
