@@ -21,7 +21,7 @@ name than \`gateway.sock\`, ours begins with that name: \`shop.sock\` → \`shop
 of its own. Where none runs, it says so; \`list\` and \`show\` then tell what its database says, where \`DB_*\` name that, and
 write nothing: who and where, with \`asleep\` for all that nobody has stopped.
 
-What a command does is what the REST action of the same name does ([api.md](api.md)), and \`--json\` prints what that
+What a command does is what the REST action of the same name does ([rest.md](rest.md)), and \`--json\` prints what that
 answers. Results go to standard output, everything else to standard error. Without a terminal nothing is shortened, nothing is
 coloured (\`NO_COLOR\` says the same), and nothing is asked: what would be asked is refused unless \`--yes\` is said. Where
 \`LC_ALL\`, \`LC_MESSAGES\` or \`LANG\` begins with \`zh\`, it speaks Chinese.

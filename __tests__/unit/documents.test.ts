@@ -139,7 +139,5 @@ describe('documents', () => {
     expect(metrics).toEqual(Object.keys(observationSchemas.SupervisorMetrics.properties).sort());
     expect(view.filter((field) => !(field in Application.properties))).toEqual([]);
     expect(info).toEqual(Object.keys(SupervisorInfo.properties).sort());
-    for (const field of [...view, ...info, ...metrics])
-      expect(read('docs/api.md')).toMatch(new RegExp(`\\b${field}\\b`));
   });
 });

@@ -4,7 +4,7 @@ import { answer, data, filterByTk, maybe, page, pages, query, tags } from './pie
 import { ref } from './schemas';
 import { address, databasePlace, journey, text, time } from './shapes';
 
-const limit = { type: 'integer', nullable: true, description: 'Null for none.' };
+const limit = (variable: string) => ({ type: 'integer', nullable: true, description: `${variable}; null for none.` });
 
 const refTo = (name: keyof typeof observationSchemas) => ({ $ref: `#/components/schemas/${name}` });
 
@@ -22,7 +22,10 @@ export const observationSchemas = {
       },
       database: {
         ...databasePlace,
-        properties: { ...databasePlace.properties, bytes: { type: 'integer', nullable: true } },
+        properties: {
+          ...databasePlace.properties,
+          bytes: { type: 'integer', nullable: true, description: 'Its size: of the whole database, or of the schema.' },
+        },
       },
       memory: {
         type: 'object',
@@ -36,7 +39,10 @@ export const observationSchemas = {
       },
       traffic: {
         type: 'object',
-        properties: { requests: { type: 'integer' }, since: time('Since when they are counted.') },
+        properties: {
+          requests: { type: 'integer', description: 'That it was asked to answer.' },
+          since: time('Since when they are counted.'),
+        },
       },
       lastVisitedAt: { ...time("The last visitor's request; null when it was never visited."), nullable: true },
       address,
@@ -68,11 +74,18 @@ export const observationSchemas = {
         type: 'object',
         properties: { total: { type: 'integer' }, states: { $ref: '#/components/schemas/StateCounts' } },
       },
-      running: { type: 'object', properties: { count: { type: 'integer' }, limit } },
+      running: {
+        type: 'object',
+        properties: { count: { type: 'integer' }, limit: limit('APP_SUPERVISOR_MAX_RUNNING') },
+      },
       memory: {
         type: 'object',
         description: 'In bytes; the limit is that of rss.',
-        properties: { heapUsed: { type: 'integer' }, rss: { type: 'integer' }, limit },
+        properties: {
+          heapUsed: { type: 'integer' },
+          rss: { type: 'integer' },
+          limit: limit('APP_SUPERVISOR_MAX_MEMORY'),
+        },
       },
       connections: {
         type: 'object',

@@ -76,6 +76,10 @@ const changeable = {
           },
         },
       },
+      authManager: {
+        type: 'object',
+        description: 'Of this, `jwt.secret` signs its tokens; random where it is not given. Never answered.',
+      },
       lang: text('At create: the language that it is installed in, such as en-US; by default that of INIT_APP_LANG.'),
     },
     additionalProperties: true,
@@ -158,7 +162,11 @@ export const bodies = {
   ApplicationCreate: {
     type: 'object',
     properties: {
-      name: { type: 'string', pattern: APP_NAME_PATTERN.source, description: 'Its ID; reserved words are refused.' },
+      name: {
+        type: 'string',
+        pattern: APP_NAME_PATTERN.source,
+        description: 'Its ID; reserved words are refused. Made from `displayName` where it is absent.',
+      },
       ...changeable,
       admin: administrator("Its first administrator. By default the caller's own account, with the same password."),
       adopt,
@@ -207,7 +215,10 @@ export const answers = {
         description: "NocoBase's word for it, computed.",
       },
       state: { type: 'string', enum: Object.keys(APP_STATES), description: 'What it is in, more precisely.' },
-      stateSince: { ...time('Since when it has been in this state.'), nullable: true },
+      stateSince: {
+        ...time('Since when it has been in this state; null when nothing happened since the process started.'),
+        nullable: true,
+      },
       stateReason: { ...text('Why it is in this state.'), nullable: true },
       lastError: {
         type: 'object',
@@ -229,7 +240,9 @@ export const answers = {
       },
       lastActiveAt: { ...time('When it was last used, since the process started.'), nullable: true },
       lastVisitedAt: {
-        ...time("The last visitor's request, across restarts; null when it was never visited."),
+        ...time(
+          "The last visitor's request, message on a socket or opening of its page, across restarts; null for never.",
+        ),
         nullable: true,
       },
       address,

@@ -70,7 +70,7 @@ export const budget = {
     waiting: { type: 'integer', description: 'How many are waited for.' },
     holders: {
       type: 'object',
-      description: 'By application.',
+      description: 'By application; `(provisioning)` is the making of databases.',
       additionalProperties: {
         type: 'object',
         properties: { inUse: { type: 'integer' }, waiting: { type: 'integer' } },
