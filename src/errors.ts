@@ -36,6 +36,7 @@ export const ERROR_TABLE = {
     status: 403,
     message: 'Your role may not manage applications; it needs the permission "pm.app-supervisor".',
   },
+  APP_POST_REQUIRED: { status: 405, message: 'This action changes something; call it by POST.' },
   APP_REQUEST_INVALID: {
     status: 400,
     message: 'The request names its application in a way that cannot be read: give one application ID, once.',

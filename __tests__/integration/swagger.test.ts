@@ -123,6 +123,19 @@ describe('the document of the API', () => {
     expect(missing(200)).toEqual([]);
   });
 
+  it('is right about what is no question: 405', async () => {
+    for (const action of documented(405)) {
+      const answer = await host.get(`/api/${action}?filterByTk=alpha`, await host.bearer('main'));
+      expect([action, answer.status, api.faults(action, 405, answer.body)]).toEqual([action, 405, []]);
+    }
+    expect(documented(405)).toEqual(
+      api.actions
+        .filter(({ method }) => method === 'post')
+        .map(({ action }) => action)
+        .filter((action) => action !== 'applications:checkDatabase'),
+    );
+  });
+
   it('is right about what is refused: 400, 404, 422', async () => {
     const wrong: Record<string, Call> = {
       list: { query: { state: 'flying' } },

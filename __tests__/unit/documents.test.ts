@@ -114,7 +114,7 @@ describe('documents', () => {
     const code = ['applications', 'observation', 'archives']
       .map((file) => read(`server/resources/${file}.ts`))
       .join('\n');
-    const actions = namesIn(code, /^ {4}(\w+): (?:async \(ctx|perform\()/gm);
+    const actions = namesIn(code, /^ {4}(\w+): (?:posted\()?(?:async \(ctx|perform\()/gm);
     expect(actions).toEqual(expect.arrayContaining(['list', 'create', 'start', 'export', 'import']));
     const paths = Object.keys((swagger as { paths: object }).paths).sort();
     expect(paths).toEqual(

@@ -18,6 +18,7 @@ import {
   given,
   nameTargets,
   pick,
+  posted,
   refuseUnlessActive,
   registered,
   show,
@@ -35,6 +36,8 @@ const CLONED_FIELDS = ['name', 'displayName', 'cname', 'startMode', 'admin'];
 /** How many are removed at a time: each may wait for requests in flight, and drop a database. */
 const REMOVALS = 8;
 const CLOSED_ACTIONS = ['updateOrCreate', 'firstOrCreate', 'query', 'add', 'set', 'remove', 'toggle', 'move'];
+/** Of the actions here, those that change nothing. */
+const QUESTIONS = ['checkDatabase', 'upgradePlan'];
 /** A timeline is written by what happens, and by nobody else. */
 const CLOSED_EVENT_ACTIONS = [...CLOSED_ACTIONS, 'create', 'update', 'destroy'];
 
@@ -229,7 +232,7 @@ export function defineApplications(app: Application, service: AppService, regist
   };
   const guarded: [string, Handler][] = Object.entries(handlers).map(([action, handler]) => [
     `${COLLECTION}:${action}`,
-    refuseUnlessActive(service, handler),
+    refuseUnlessActive(service, QUESTIONS.includes(action) ? handler : posted(handler)),
   ]);
   // NocoBase's general actions of a collection would go past what is checked and hidden here.
   const closed: Handler = (ctx) => ctx.throw(404);

@@ -16,6 +16,7 @@ import {
   paged,
   pageOf,
   pick,
+  posted,
   refuseUnlessActive,
   registered,
   target,
@@ -55,14 +56,14 @@ export function defineArchives(app: Application, service: AppService, registrar:
   };
 
   const handlers: Record<string, Handler> = {
-    export: async (ctx, next) => {
+    export: posted(async (ctx, next) => {
       const record = registered(service, target(ctx));
       assertNotInTheMaking(service, record);
       await answer(ctx, await archives.export(record, await caller(ctx)));
       await next();
-    },
+    }),
 
-    import: async (ctx, next) => {
+    import: posted(async (ctx, next) => {
       if (ctx.is('multipart')) {
         const folder = await archives.openFolder();
         let job: ArchiveJob | undefined;
@@ -82,7 +83,7 @@ export function defineArchives(app: Application, service: AppService, registrar:
         await answer(ctx, await archives.import(file, found.name, await wish(ctx, rest)));
       }
       await next();
-    },
+    }),
 
     archiveJobs: async (ctx, next) => {
       const { application, kind, outcome } = ctx.action.params as Record<string, unknown>;
@@ -114,13 +115,13 @@ export function defineArchives(app: Application, service: AppService, registrar:
       await next();
     },
 
-    deleteArchive: async (ctx, next) => {
+    deleteArchive: posted(async (ctx, next) => {
       const { filterByTk } = ctx.action.params;
       await archives.store.delete(filterByTk);
       archives.tellOf(filterByTk as string, 'archive-deleted', await caller(ctx));
       ctx.body = { archive: filterByTk as string };
       await next();
-    },
+    }),
   };
 
   const guarded = Object.entries(handlers).map(([action, handler]) => [

@@ -132,6 +132,14 @@ export function targets(ctx: Context): string[] | undefined {
   return texts(typeof named === 'string' && named !== '' ? [named] : named, 'names');
 }
 
+/** For what changes something: an address that is merely opened, in a page or by a crawler, must not. */
+export function posted(handler: Handler): Handler {
+  return async (ctx, next) => {
+    if (ctx.method === 'GET' || ctx.method === 'HEAD') throw new AppError('APP_POST_REQUIRED');
+    await handler(ctx, next);
+  };
+}
+
 export function refuseUnlessActive(service: AppService, handler: Handler): Handler {
   return async (ctx, next) => {
     if (!service.active) throw service.obstacle ?? new AppError('APP_SUPERVISOR_RESTART_REQUIRED');

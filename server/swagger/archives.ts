@@ -1,4 +1,4 @@
-import { DUMP, errorsOf, FAILED, NAMED, NEW_NAME, PLACE, SERVER, VALUES } from './errors';
+import { DUMP, changeErrors, errorsOf, FAILED, NAMED, NEW_NAME, PLACE, SERVER, VALUES } from './errors';
 import { answer, data, filterByTk, page, pages, query, tags, wait } from './pieces';
 
 const time = (description: string) => ({ type: 'string', format: 'date-time', description });
@@ -53,7 +53,7 @@ export const archivePaths = {
       parameters: [filterByTk, wait],
       responses: {
         200: answer('The job.', data(refTo('ArchiveJob'))),
-        ...errorsOf(...NAMED, ...DUMP, ...SERVER, 'APP_SHUTTING_DOWN'),
+        ...changeErrors(...NAMED, ...DUMP, ...SERVER, 'APP_SHUTTING_DOWN'),
       },
     },
   },
@@ -86,7 +86,7 @@ export const archivePaths = {
       },
       responses: {
         200: answer('The job.', data(refTo('ArchiveJob'))),
-        ...errorsOf(
+        ...changeErrors(
           ...(['APP_ARCHIVE_NOT_FOUND', 'APP_ARCHIVE_INVALID', 'APP_ARCHIVE_TOO_LARGE', 'APP_ARCHIVE_NEWER'] as const),
           ...[...NEW_NAME, ...VALUES, ...PLACE, ...DUMP, ...FAILED],
         ),
@@ -136,7 +136,7 @@ export const archivePaths = {
       parameters: [archive],
       responses: {
         200: answer('It is gone.', data({ type: 'object', properties: { archive: { type: 'string' } } })),
-        ...errorsOf('APP_ARCHIVE_NOT_FOUND'),
+        ...changeErrors('APP_ARCHIVE_NOT_FOUND'),
       },
     },
   },

@@ -98,6 +98,9 @@ export const DUMP: ErrorCode[] = [
   ...(['APP_DUMP_TIMEOUT', 'APP_ARCHIVE_UNFIT', 'APP_ARCHIVE_BUSY', 'APP_ARCHIVE_STORAGE'] as const),
 ];
 
+/** The errors of an action that changes something: these, and those of all. */
+export const changeErrors = (...codes: ErrorCode[]) => errorsOf('APP_POST_REQUIRED', ...codes);
+
 /** The errors of an action on applications: these, and those of all. */
 export const errorsOf = (...codes: ErrorCode[]) => ({
   ...notSignedIn,

@@ -1,7 +1,19 @@
 import { version } from '../../package.json';
 import type { ErrorCode } from '../../src/errors';
 import { archivePaths, archiveSchemas } from './archives';
-import { errors, errorsOf, FAILED, INERT, NAMED, NEW_NAME, notSignedIn, PLACE, SERVER, VALUES } from './errors';
+import {
+  errors,
+  changeErrors,
+  errorsOf,
+  FAILED,
+  INERT,
+  NAMED,
+  NEW_NAME,
+  notSignedIn,
+  PLACE,
+  SERVER,
+  VALUES,
+} from './errors';
 import { answer, complete, data, filterByTk, json, manyNames, names, oneOrMany, query, tags, wait } from './pieces';
 import { bulkResults, observationPaths, observationSchemas, supervisorMetrics } from './observation';
 import { answers, bodies, ref } from './schemas';
@@ -31,7 +43,7 @@ const operation = (summary: string, ...failures: ErrorCode[]) => ({
         'Accepted, or done with wait=true; of a list, what has become of each.',
         data({ oneOf: [ref('Application'), bulkResults] }),
       ),
-      ...errorsOf('APP_VALUE_INVALID', ...NAMED, ...failures),
+      ...changeErrors('APP_VALUE_INVALID', ...NAMED, ...failures),
     },
   },
 });
@@ -57,7 +69,7 @@ export default {
         requestBody: { required: true, content: json(ref('ApplicationCreate')) },
         responses: {
           200: answer('Registered, or ready with wait=true.', data(ref('Application'))),
-          ...errorsOf('APP_ADMIN_INVALID', ...NEW_NAME, ...VALUES, ...PLACE, ...FAILED),
+          ...changeErrors('APP_ADMIN_INVALID', ...NEW_NAME, ...VALUES, ...PLACE, ...FAILED),
         },
       },
     },
@@ -83,7 +95,7 @@ export default {
         requestBody: { required: true, content: json(ref('ApplicationClone')) },
         responses: {
           200: answer('Registered, or ready with wait=true.', data(ref('Application'))),
-          ...errorsOf(
+          ...changeErrors(
             'APP_CLONE_REFUSED',
             'APP_DATABASE_SOURCE_BUSY',
             'APP_ADMIN_INVALID',
@@ -104,7 +116,7 @@ export default {
         requestBody: { required: true, content: json(ref('ApplicationUpdate')) },
         responses: {
           200: answer('The application as changed.', data(ref('Application'))),
-          ...errorsOf(
+          ...changeErrors(
             'APP_NAME_IMMUTABLE',
             ...NAMED,
             ...VALUES,
@@ -127,7 +139,7 @@ export default {
             'Removed, or purged; of a list, what has become of each.',
             data({ oneOf: [ref('Removed'), bulkResults] }),
           ),
-          ...errorsOf(
+          ...changeErrors(
             'APP_VALUE_INVALID',
             'APP_DATABASE_NOT_OWNED',
             'APP_DATABASE_IN_USE',
@@ -150,7 +162,7 @@ export default {
             'Restored, as it was; of a list, what has become of each.',
             data({ oneOf: [ref('Application'), bulkResults] }),
           ),
-          ...errorsOf('APP_VALUE_INVALID', 'APP_NOT_REMOVED', ...NAMED, ...FAILED),
+          ...changeErrors('APP_VALUE_INVALID', 'APP_NOT_REMOVED', ...NAMED, ...FAILED),
         },
       },
     },
@@ -163,7 +175,7 @@ export default {
         requestBody: manyNames,
         responses: {
           200: answer('Purged; of a list, what has become of each.', data({ oneOf: [ref('Removed'), bulkResults] })),
-          ...errorsOf(
+          ...changeErrors(
             'APP_VALUE_INVALID',
             'APP_NOT_REMOVED',
             'APP_DATABASE_NOT_OWNED',
@@ -193,7 +205,7 @@ export default {
         requestBody: manyNames,
         responses: {
           200: answer('The run: accepted or joined, or ended with wait=true.', data(ref('UpgradeRun'))),
-          ...errorsOf('APP_VALUE_INVALID', 'APP_UPGRADE_RUNNING', ...NAMED, ...FAILED),
+          ...changeErrors('APP_VALUE_INVALID', 'APP_UPGRADE_RUNNING', ...NAMED, ...FAILED),
         },
       },
     },
