@@ -22,17 +22,19 @@ const FLOORS = [
   [
     'registry.ts',
     'claims.ts',
+    'absence.ts',
     'app-options.ts',
     'enabled-mark.ts',
     'error-answers.ts',
     'timeline.ts',
     'actor.ts',
+    'changed-fields.ts',
     'change-nudge.ts',
   ],
   ['lifecycle/'],
   ['databases/', 'environments/', 'sso/'],
   ['metrics/'],
-  ['config.ts', 'core.ts', 'command-socket.ts'],
+  ['config.ts', 'core.ts', 'command-socket.ts', 'client-address.ts'],
   // Declarations: read by NocoBase and by the build, and by nobody's logic.
   ['collections/', 'swagger/'],
 ];

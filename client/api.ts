@@ -24,6 +24,9 @@ interface Listed<Row> {
   meta?: { count?: number; states?: StateCounts };
 }
 
+/** A page that holds all there is. */
+const WHOLE = 2_000;
+
 /** The server's actions that the screens call. Every failure is shown by the caller, so no toast comes on top. */
 export class SupervisorApi {
   constructor(private readonly request: Request) {}
@@ -115,12 +118,14 @@ export class SupervisorApi {
     return this.write('applications:import', {}, form);
   }
 
-  archiveJobs(): Promise<ArchiveJob[]> {
-    return this.read('applications:archiveJobs');
+  /** Of one application, or of all. */
+  archiveJobs(application?: string): Promise<ArchiveJob[]> {
+    return this.read('applications:archiveJobs', { application, pageSize: WHOLE });
   }
 
-  listArchives(): Promise<StoredArchive[]> {
-    return this.read('applications:listArchives');
+  /** Of one application, or of all. */
+  listArchives(application?: string): Promise<StoredArchive[]> {
+    return this.read('applications:listArchives', { application, pageSize: WHOLE });
   }
 
   downloadArchive(archive: string): Promise<Blob> {

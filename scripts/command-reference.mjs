@@ -1,12 +1,5 @@
 // Writes docs/commands.md from the help of the commands; with --check it only says whether that is what it would write.
-import { build } from 'esbuild';
-import { readFile, writeFile } from 'node:fs/promises';
-import path from 'node:path';
-import { fileURLToPath } from 'node:url';
-import prettier from 'prettier';
-
-const root = path.resolve(path.dirname(fileURLToPath(import.meta.url)), '..');
-const file = path.join(root, 'docs', 'commands.md');
+import { load, publish, rows } from './reference.mjs';
 
 const INTRODUCTION = `# The command line
 
@@ -28,38 +21,23 @@ name than \`gateway.sock\`, ours begins with that name: \`shop.sock\` → \`shop
 of its own. Where none runs, it says so; \`list\` and \`show\` then tell what its database says, where \`DB_*\` name that, and
 write nothing: who and where, with \`asleep\` for all that nobody has stopped.
 
-What a command does is what the REST action of the same name does ([api.md](api.md)), and \`--json\` prints what that
+What a command does is what the REST action of the same name does ([rest.md](rest.md)), and \`--json\` prints what that
 answers. Results go to standard output, everything else to standard error. Without a terminal nothing is shortened, nothing is
 coloured (\`NO_COLOR\` says the same), and nothing is asked: what would be asked is refused unless \`--yes\` is said. Where
 \`LC_ALL\`, \`LC_MESSAGES\` or \`LANG\` begins with \`zh\`, it speaks Chinese.
 `;
 
-/** The modules of the command, as this script can import them. */
-async function load() {
-  const contents = `export * from './server/commands/help'; export { VERBS } from './server/commands/verbs';
-    export { COMMON } from './server/commands/options'; export { usageOf } from './server/commands/arguments';`;
-  const { outputFiles } = await build({
-    stdin: { contents, resolveDir: root, loader: 'ts' },
-    bundle: true,
-    write: false,
-    format: 'esm',
-    platform: 'node',
-  });
-  return import(`data:text/javascript;base64,${Buffer.from(outputFiles[0].text).toString('base64')}`);
-}
-
-const cell = (text) => text.replaceAll('|', '\\|');
-const rows = (heads, lines) =>
-  [heads, heads.map(() => '---'), ...lines].map((line) => `| ${line.map(cell).join(' | ')} |`).join('\n');
+const MODULES = `export * from './server/commands/help'; export { VERBS } from './server/commands/verbs';
+  export { COMMON } from './server/commands/options'; export { usageOf } from './server/commands/arguments';`;
 
 async function reference() {
-  const { VERBS, COMMON, EXIT_CODES, optionTitle, usageOf } = await load();
+  const { VERBS, COMMON, EXIT_CODES, optionTitle, usageOf } = await load(MODULES);
   const optionRows = (options) =>
     rows(
       ['option', 'meaning'],
       options.map((one) => [`\`${optionTitle(one)}\``, one.text]),
     );
-  const parts = [
+  return [
     INTRODUCTION,
     rows(
       ['command', 'what it does'],
@@ -81,13 +59,6 @@ async function reference() {
       optionRows(spec.options),
     ]),
   ];
-  const options = await prettier.resolveConfig(file);
-  return prettier.format(parts.join('\n\n'), { ...options, parser: 'markdown' });
 }
 
-const text = await reference();
-if (!process.argv.includes('--check')) await writeFile(file, text);
-else if ((await readFile(file, 'utf8').catch(() => '')) !== text) {
-  console.error('docs/commands.md is not what the help says; run: node scripts/command-reference.mjs');
-  process.exitCode = 1;
-}
+await publish('commands.md', 'the help', await reference());

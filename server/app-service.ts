@@ -6,6 +6,7 @@ import { APP_STATES, type AppCondition, type AppState } from '../src/app-state';
 import { DB_CONN_TYPES } from '../src/database-options';
 import { AppError } from '../src/errors';
 import { SYSTEM, type Actor, type AppEvent } from '../src/events';
+import { absence } from './absence';
 import { AppDescriptions } from './app-descriptions';
 import { AppRows } from './app-rows';
 import type { AppView } from './app-view';
@@ -460,8 +461,7 @@ export class AppService implements RunnerHost {
 
   private mustFind(name: string): AppRunner {
     const runner = this.runner(name);
-    if (!runner) throw new AppError('APP_NOT_FOUND', { name });
-    if (this.bin.isBusy(name)) throw new AppError('APP_REMOVING', { name });
+    if (!runner || this.bin.isBusy(name)) throw absence(this, name);
     return runner;
   }
 

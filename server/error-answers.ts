@@ -1,5 +1,5 @@
 import type { Application } from '@nocobase/server';
-import { type AppError, ERROR_TABLE, type ErrorParams, fillMessage, isAppError } from '../src/errors';
+import { type AppError, ERROR_TABLE, type ErrorAnswer, type ErrorParams, fillMessage, isAppError } from '../src/errors';
 
 /** The package's name: also the namespace of its texts. */
 export const PACKAGE = 'nocobase-plugin-app-supervisor';
@@ -26,13 +26,19 @@ export function languageOf(ctx: object): string | undefined {
   return (ctx as { i18n?: { language?: string } }).i18n?.language;
 }
 
+/** An error in the language of a caller. */
+export function answerOf(mainApp: Application, error: AppError, language?: string): ErrorAnswer {
+  const { code, params, operation } = error;
+  const message = translate(mainApp, ERROR_TABLE[code].message, params, language);
+  return { code, message, ...(operation && { operation }) };
+}
+
 /** Our errors in the answers of this application, in the caller's language. */
 export function answerErrors(app: Application, mainApp: () => Application): void {
   const plugin = app.pm.get('error-handler') as { errorHandler?: ErrorHandler } | undefined;
   plugin?.errorHandler?.register(isAppError, (error, ctx) => {
-    const message = translate(mainApp(), ERROR_TABLE[error.code].message, error.params, languageOf(ctx));
     ctx.status = error.status;
     if (error.status === 503) ctx.set('Retry-After', String(RETRY_AFTER_SECONDS));
-    ctx.body = { errors: [{ code: error.code, message }] };
+    ctx.body = { errors: [answerOf(mainApp(), error, languageOf(ctx))] };
   });
 }

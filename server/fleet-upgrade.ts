@@ -1,7 +1,7 @@
 import type { AppSupervisor } from '@nocobase/server';
 import { isMade, type AppRecord } from '../src/app-record';
 import { AppError, isAppError } from '../src/errors';
-import type { Actor } from '../src/events';
+import { SYSTEM, type Actor, type Operation } from '../src/events';
 import { upgradeOrder, type UpgradeState, type UpgradeVerdict, type VersionChange } from '../src/policies/upgrade-plan';
 import type { SupervisorConfig } from './config';
 import { locationOf, type DatabaseOptions } from './databases/location';
@@ -103,6 +103,12 @@ export class UpgradeRun {
 
   get force(): boolean {
     return this.order.force ?? false;
+  }
+
+  get operation(): Operation {
+    const [application = null, ...more] = this.items.keys();
+    const since = new Date(this.startedAt).toISOString();
+    return { kind: 'upgrade', application: more.length ? null : application, since, by: this.order.by ?? SYSTEM };
   }
 
   covers(names: readonly string[], force: boolean): boolean {
@@ -272,7 +278,12 @@ export class FleetUpgrade {
     const current = this.latest;
     if (current && current.finishedAt === undefined) {
       if (current.covers(names, order.force ?? false)) return current;
-      throw new AppError('APP_UPGRADE_RUNNING', { count: current.total, done: current.ended });
+      throw new AppError(
+        'APP_UPGRADE_RUNNING',
+        { count: current.total, done: current.ended },
+        undefined,
+        current.operation,
+      );
     }
     this.latest = new UpgradeRun(this.host, names, order);
     return this.latest;

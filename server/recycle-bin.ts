@@ -4,8 +4,10 @@ import type { Application, AppSupervisor } from '@nocobase/server';
 import { storagePathJoin } from '@nocobase/utils';
 import { isMade, type AppRecord } from '../src/app-record';
 import { AppError } from '../src/errors';
-import { SYSTEM, type Actor, type AppEvent } from '../src/events';
+import { SYSTEM, type Actor, type AppEvent, type Operation } from '../src/events';
 import { dueForPurge, purgeAt } from '../src/policies/retention';
+import { absence } from './absence';
+import type { Claims } from './claims';
 import type { SupervisorConfig } from './config';
 import type { DatabaseCopies } from './databases/copies';
 import type { DatabaseProvisioner } from './databases/provisioner';
@@ -20,6 +22,9 @@ export interface RecycleBinHost {
   registry: Registry;
   provisioner: DatabaseProvisioner;
   copies: DatabaseCopies;
+  claims: Claims;
+  /** Throws APP_ARCHIVE_BUSY while an export reads the data of this application. */
+  archives: { assertNotRead(name: string): void };
   mainApp(): Application;
   runner(name: string): AppRunner | undefined;
   writeRow(name: string, patch: Record<string, unknown>): Promise<void>;
@@ -59,7 +64,7 @@ const FOLDERS = ['apps', 'logs', path.join('cache', 'apps')];
  * Each step may be interrupted and said again.
  */
 export class RecycleBin {
-  private readonly busy = new Set<string>();
+  private readonly busy = new Map<string, Operation>();
   private timer?: NodeJS.Timeout;
 
   constructor(private readonly host: RecycleBinHost) {}
@@ -82,6 +87,10 @@ export class RecycleBin {
     return this.busy.has(name);
   }
 
+  underWay(name: string): Operation | undefined {
+    return this.busy.get(name);
+  }
+
   /** When a removed application is purged, in ISO form. */
   purgeTime(record: AppRecord): string | null {
     const at = purgeAt(record, this.host.config.removalRetentionMs);
@@ -91,14 +100,15 @@ export class RecycleBin {
   /** @throws APP_NOT_FOUND, APP_REMOVING, and what forbids the drop that is asked for */
   async remove(name: string, { dropDatabase = false, purge = false, by = SYSTEM }: Removal = {}): Promise<Removed> {
     const { host } = this;
-    if (this.isBusy(name)) throw new AppError('APP_REMOVING', { name });
+    this.assertIdle(name);
     // Said again, after the purge had failed.
     if (purge && host.registry.find(name)?.removedAt) return this.purge(name, by, dropDatabase);
     const runner = host.runner(name);
     const record = host.registry.get(name);
-    if (!runner || !record) throw new AppError('APP_NOT_FOUND', { name });
-    return this.alone(name, async () => {
+    if (!runner || !record) throw absence({ bin: this, claims: host.claims }, name);
+    return this.alone(name, { kind: purge ? 'purge' : 'removal', by }, async () => {
       // Told now: at the purge there would be nobody to hear it.
+      if (dropDatabase) host.archives.assertNotRead(name);
       if (dropDatabase) await host.provisioner.assertDroppable(record);
       await host.writeRow(name, { removedAt: new Date(), removal: { dropDatabase, purge, by } });
       await runner.stop('operator', by);
@@ -115,7 +125,7 @@ export class RecycleBin {
    */
   async restore(name: string, by: Actor = SYSTEM): Promise<void> {
     this.mustBeRemoved(name);
-    await this.alone(name, async () => {
+    await this.alone(name, { kind: 'restore', by }, async () => {
       const removed = this.mustBeRemoved(name);
       const { dropDatabase, purge } = removed.removal ?? {};
       if (purge && dropDatabase && (await this.host.provisioner.isGone(removed))) {
@@ -134,7 +144,7 @@ export class RecycleBin {
    */
   async purge(name: string, by: Actor = SYSTEM, dropDatabase = false): Promise<Removed> {
     this.mustBeRemoved(name);
-    return this.alone(name, async () => {
+    return this.alone(name, { kind: 'purge', by }, async () => {
       const record = this.mustBeRemoved(name);
       const drop = dropDatabase || record.removal?.dropDatabase === true;
       return this.purgeNow({ ...record, removal: { ...record.removal, dropDatabase: drop } }, by);
@@ -164,6 +174,7 @@ export class RecycleBin {
     await host.writeRow(name, { removal: { ...record.removal, purge: true } });
     const database = host.provisioner.databaseOf(record);
     if (dropped) {
+      host.archives.assertNotRead(name);
       await host.provisioner.drop(record);
       // Keys of an application whose data is kept stay with the data: they decrypt it.
       for (const folder of foldersOf(name)) await rm(folder, { recursive: true, force: true });
@@ -193,14 +204,20 @@ export class RecycleBin {
 
   private mustBeRemoved(name: string): AppRecord {
     const record = this.host.registry.find(name);
-    if (!record) throw new AppError('APP_NOT_FOUND', { name });
+    if (!record) throw absence({ bin: this, claims: this.host.claims }, name);
     if (!record.removedAt) throw new AppError('APP_NOT_REMOVED', { name });
     return record;
   }
 
-  private async alone<T>(name: string, work: () => Promise<T>): Promise<T> {
-    if (this.busy.has(name)) throw new AppError('APP_REMOVING', { name });
-    this.busy.add(name);
+  /** @throws APP_REMOVING */
+  private assertIdle(name: string): void {
+    const operation = this.underWay(name);
+    if (operation) throw new AppError('APP_REMOVING', { name }, undefined, operation);
+  }
+
+  private async alone<T>(name: string, what: Pick<Operation, 'kind' | 'by'>, work: () => Promise<T>): Promise<T> {
+    this.assertIdle(name);
+    this.busy.set(name, { ...what, application: name, since: new Date().toISOString() });
     try {
       return await work();
     } finally {

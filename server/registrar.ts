@@ -9,9 +9,10 @@ import {
   type AppRecord,
 } from '../src/app-record';
 import { AppError } from '../src/errors';
-import { actorOf } from './actor';
+import { SYSTEM, type Actor } from '../src/events';
 import { splitOptions } from './app-options';
 import type { AppService } from './app-service';
+import { changedFields } from './changed-fields';
 import type { Clearance } from './databases/preflight';
 import { generateSecret, type AppSecrets } from './databases/secrets';
 import type { AppRunner } from './lifecycle/app-runner';
@@ -31,6 +32,8 @@ export interface RowModel {
 export interface WriteContext {
   /** The user on whose behalf it is written. */
   currentUser?: { id?: unknown };
+  /** The same, as events tell of it. */
+  by?: Actor;
   /** The application whose data the new one begins with. */
   cloneOf?: string;
   /** In which the row is written: what is read of the main application meanwhile needs no connection besides. */
@@ -39,13 +42,16 @@ export interface WriteContext {
   importToken?: string;
 }
 
+/** In characters: options may have any number of fields. */
+const MAX_FIELDS_TEXT = 1_000;
+
 /**
  * Checks and completes rows of `applications` on their way into the database, and follows them into memory: the same
  * for REST and for whoever writes through the repository.
  */
 export class Registrar {
-  /** What an update writes, of each row that is about to be updated. */
-  private readonly written = new WeakMap<object, readonly string[]>();
+  /** What an update writes into a row: its columns, and what of it the timeline names. */
+  private readonly updates = new WeakMap<object, { columns: string[]; fields: string[] }>();
 
   constructor(private readonly service: AppService) {}
 
@@ -68,7 +74,9 @@ export class Registrar {
     const record: AppRecord = { name: input.name, startMode: input.startMode, options, provisioning: {} };
     // An import has claimed both for itself.
     const claim = { ...record, secrets: this.service.secretBox.seal(input.name, secrets) };
-    const release = importToken === undefined ? this.service.claims.take(claim) : () => undefined;
+    const { by = SYSTEM } = context;
+    const operation = { kind: cloneOf === undefined ? ('creation' as const) : ('clone' as const), by };
+    const release = importToken === undefined ? this.service.claims.take(claim, operation) : () => undefined;
     try {
       const clearance = await this.service.places.clear(record, secrets, input.adopt === true);
       if (clearance.exists && cloneOf) {
@@ -112,9 +120,7 @@ export class Registrar {
   examine(values: Record<string, unknown>, importToken?: string) {
     const input = checkCreate(values);
     const claim = this.service.claims.find(input.name);
-    if (claim && claim.provisioning?.ownershipToken !== importToken) {
-      throw new AppError('APP_NAME_TAKEN', { name: input.name });
-    }
+    if (claim && claim.provisioning?.ownershipToken !== importToken) this.service.claims.assertFree(input.name);
     this.assertFree(input.name, input.cname);
     return { input, ...splitOptions(input.options, input.name) };
   }
@@ -125,13 +131,17 @@ export class Registrar {
     this.service.registry.put(record);
     const runner = this.service.runner(record.name);
     if (!runner) return Promise.resolve();
+    const { cloneOf, by = SYSTEM } = context;
+    if (cloneOf !== undefined) {
+      this.service.tell({ application: cloneOf, type: 'cloned', at: Date.now(), by, message: record.name });
+    }
     if (record.provisioning?.readyAt !== undefined) return this.takeIn(record, runner, context);
-    return runner.make(actorOf(context.currentUser));
+    return runner.make(by);
   }
 
   /** An application that was made before: it rests, until somebody visits it. */
   private async takeIn({ name, startMode }: AppRecord, runner: AppRunner, context: WriteContext): Promise<void> {
-    const by = actorOf(context.currentUser);
+    const { by = SYSTEM } = context;
     // An import tells of itself.
     if (context.importToken === undefined) {
       this.service.tell({ application: name, type: 'created', at: Date.now(), by, reason: 'adopted' });
@@ -166,6 +176,7 @@ export class Registrar {
       if (row.changed(field)) row.set(field, row.previous(field));
     }
     const given: Record<string, unknown> = { name: givenName };
+    const secret: string[] = [];
     for (const field of UPDATABLE_FIELDS) {
       if (row.changed(field)) given[field] = row.get(field);
     }
@@ -176,31 +187,38 @@ export class Registrar {
       // Older callers say it this way.
       changes.startMode = autoStart === true ? 'eager' : 'lazy';
     }
-    const fields: string[] = [];
     if (changes.options) {
       const { options, secrets } = splitOptions(changes.options as AppOptions, before.name, before.options);
       changes.options = options;
       if (Object.keys(secrets).length) {
         row.set('secrets', this.service.secretBox.seal(before.name, { ...this.service.secrets(before), ...secrets }));
-        fields.push('secrets');
+        if (secrets.databasePassword !== undefined) secret.push('options.database.password');
+        if (secrets.jwtSecret !== undefined) secret.push('options.authManager.jwt.secret');
       }
     }
+    const previous = Object.fromEntries(Object.keys(changes).map((field) => [field, row.previous(field)]));
+    const fields = [...new Set([...changedFields(previous, changes), ...secret])];
+    const columns = [...Object.keys(changes), ...(secret.length ? ['secrets'] : [])];
+    this.updates.set(row, { columns, fields });
     for (const [field, value] of Object.entries(changes)) row.set(field, value);
-    this.written.set(row, [...fields, ...Object.keys(changes)]);
   }
 
   /**
    * The row was changed and committed. Taken over is what this update wrote: the rest was read before it, and the service
    * or another update may have written it since.
    */
-  refresh(row: RowModel): void {
+  refresh(row: RowModel, { by = SYSTEM }: WriteContext = {}): void {
     const values = row.get() as Record<string, unknown>;
     const known = this.service.registry.find(String(values.name));
     if (!known) return;
-    const changed = Object.fromEntries((this.written.get(row) ?? []).map((field) => [field, values[field]]));
-    this.written.delete(row);
+    const update = this.updates.get(row);
+    this.updates.delete(row);
+    const changed = Object.fromEntries((update?.columns ?? []).map((column) => [column, values[column]]));
     // Columns carry the names of a record's fields.
     this.service.registry.put(recordFromRow({ ...known, ...changed }));
+    if (!update?.fields.length) return;
+    const message = update.fields.join(', ').slice(0, MAX_FIELDS_TEXT);
+    this.service.tell({ application: known.name, type: 'updated', at: Date.now(), by, message });
   }
 
   /** Moves the secrets of rows that another plugin wrote out of their options, and fills in their start mode. */

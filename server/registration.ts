@@ -1,4 +1,5 @@
 import type { Application } from '@nocobase/server';
+import { actorOf, type CallerState } from './actor';
 import type { AppService } from './app-service';
 import type { Registrar, RowModel, WriteContext } from './registrar';
 import { COLLECTION } from './registry';
@@ -12,14 +13,15 @@ interface WriteOptions {
   transaction?: Transaction;
   context?: Pick<WriteContext, 'cloneOf' | 'importToken'> & {
     waitSubAppInstall?: boolean;
-    state?: { currentUser?: { id?: unknown } };
+    state?: CallerState;
   };
 }
 
 /** On whose behalf, and with what. */
 function writeContext({ context, transaction }: WriteOptions): WriteContext {
   const { cloneOf, importToken, state } = context ?? {};
-  return { currentUser: state?.currentUser, cloneOf, importToken, transaction };
+  const currentUser = state?.currentUser as WriteContext['currentUser'];
+  return { currentUser, by: actorOf(state), cloneOf, importToken, transaction };
 }
 
 /**
@@ -88,7 +90,7 @@ export function bindCollection(app: Application, service: AppService, registrar:
   });
 
   db.on(`${COLLECTION}.afterUpdate`, (row: RowModel, options: WriteOptions) => {
-    if (service.active) afterCommit(options, () => registrar.refresh(row));
+    if (service.active) afterCommit(options, () => registrar.refresh(row, writeContext(options)));
   });
 
   db.on(`${COLLECTION}.afterDestroy`, async (row: RowModel, options: WriteOptions) => {

@@ -1,5 +1,5 @@
 import type { Application } from '@nocobase/server';
-import type { AppEvent } from '../src/events';
+import type { AppEvent, AppEventType } from '../src/events';
 
 export const EVENTS_COLLECTION = 'applicationEvents';
 
@@ -14,6 +14,14 @@ const PRUNE_EVERY = 20;
 const DAY_MS = 86_400_000;
 
 type Row = Record<string, unknown>;
+
+export interface EventQuery {
+  limit: number;
+  offset?: number;
+  /** Of these types only. */
+  types?: readonly AppEventType[];
+  since?: Date;
+}
 
 /**
  * The timelines of all applications. What is told is kept in memory for a moment and written in batches: no boot, no
@@ -47,11 +55,19 @@ export class Timeline {
   }
 
   /** The latest events of an application, newest first, and how many there are. */
-  async list(application: string, limit: number, offset = 0): Promise<{ rows: Row[]; count: number }> {
+  async list(
+    application: string,
+    { limit, offset = 0, types, since }: EventQuery,
+  ): Promise<{ rows: Row[]; count: number }> {
     await this.flush();
+    const filter = {
+      application,
+      ...(types && { type: { $in: types } }),
+      ...(since && { at: { $gte: since } }),
+    };
     const [rows, count] = await this.mainApp()
       .db.getRepository(EVENTS_COLLECTION)
-      .findAndCount({ filter: { application }, sort: ['-id'], limit, offset });
+      .findAndCount({ filter, sort: ['-id'], limit, offset });
     return { rows: rows.map((row: { toJSON(): Row }) => eventView(row.toJSON())), count };
   }
 

@@ -1,3 +1,5 @@
+import type { Operation } from './events';
+
 /**
  * Every error that this plugin answers with: one table of codes, each with its HTTP status and one sentence that
  * says what is wrong and what to do. `{param}` is filled from the error's parameters; the Chinese sentences stand in
@@ -30,6 +32,11 @@ export const ERROR_TABLE = {
   APP_VALUE_INVALID: { status: 400, message: 'The value of "{field}" is not valid: {reason}.' },
   APP_ICON_INVALID: { status: 400, message: 'The image cannot be used as an icon: {reason}.' },
   APP_UNEXPECTED: { status: 500, message: 'Something went wrong that was not expected; see the log of NocoBase.' },
+  APP_FORBIDDEN: {
+    status: 403,
+    message: 'Your role may not manage applications; it needs the permission "pm.app-supervisor".',
+  },
+  APP_POST_REQUIRED: { status: 405, message: 'This action changes something; call it by POST.' },
   APP_REQUEST_INVALID: {
     status: 400,
     message: 'The request names its application in a way that cannot be read: give one application ID, once.',
@@ -82,7 +89,14 @@ export const ERROR_TABLE = {
       'An application with the ID "{name}" was removed and can still be restored; restore it, or purge it first.',
   },
   APP_NOT_REMOVED: { status: 409, message: 'The application "{name}" is not removed.' },
-  APP_REMOVING: { status: 409, message: 'The application "{name}" is being removed.' },
+  APP_REMOVING: {
+    status: 409,
+    message: 'The application "{name}" is being removed, restored or purged; wait until that has ended.',
+  },
+  APP_BEING_MADE: {
+    status: 409,
+    message: 'The application "{name}" is being made; wait until that has ended.',
+  },
   APP_DATABASE_NAME_INVALID: {
     status: 400,
     message:
@@ -254,11 +268,15 @@ export class AppError extends Error {
   /** Bad input and refusals are no fault of ours: NocoBase logs them as warnings. */
   readonly logLevel: 'warn' | 'error';
 
-  /** @param cause kept for the log only, under another name than `cause`: NocoBase prints `cause.message` to callers. */
+  /**
+   * @param origin kept for the log only, under another name than `cause`: NocoBase prints `cause.message` to callers
+   * @param operation what is under way, and stands against it
+   */
   constructor(
     code: ErrorCode,
     params: ErrorParams = {},
     readonly origin?: unknown,
+    readonly operation?: Operation,
   ) {
     super(fillMessage(ERROR_TABLE[code].message, params));
     this.name = 'AppError';
@@ -267,6 +285,13 @@ export class AppError extends Error {
     this.params = params;
     this.logLevel = this.status < 500 ? 'warn' : 'error';
   }
+}
+
+/** An error as callers read it. */
+export interface ErrorAnswer {
+  code: ErrorCode;
+  message: string;
+  operation?: Operation;
 }
 
 export function isAppError(error: unknown): error is AppError {

@@ -11,22 +11,37 @@ export const APP_EVENT_TYPES = {
   ended: { label: 'Ended by itself' },
   failed: { label: 'Failed' },
   quarantined: { label: 'Quarantined' },
+  updated: { label: 'Changed' },
   upgraded: { label: 'Upgraded' },
   fault: { label: 'Fault' },
   removed: { label: 'Removed' },
   restored: { label: 'Restored' },
   purged: { label: 'Purged' },
+  cloned: { label: 'Cloned' },
   exported: { label: 'Exported' },
   'export-failed': { label: 'Export failed' },
   imported: { label: 'Imported' },
+  'import-failed': { label: 'Import failed' },
+  'archive-downloaded': { label: 'Archive downloaded' },
+  'archive-deleted': { label: 'Archive deleted' },
 } as const satisfies Record<string, { label: string }>;
 
 export type AppEventType = keyof typeof APP_EVENT_TYPES;
 
 /** Who or what made something happen. */
 export type Actor =
-  /** Somebody who is signed in to the main application. */
-  | { kind: 'user'; id: string | number; name?: string }
+  /** Somebody who is signed in to the main application, or a program with an API key of his. */
+  | {
+      kind: 'user';
+      id: string | number;
+      name?: string;
+      /** In which he acted. */
+      role?: string;
+      /** The name of the API key, where it was one; empty where that is not known. */
+      apiKey?: string;
+      /** The network address of the client. */
+      address?: string;
+    }
   /** Somebody at the command line of the machine: his name in the operating system. */
   | { kind: 'operator'; name: string }
   /** A request of an application: its API, the opening of its page, a message on its socket. */
@@ -37,6 +52,20 @@ export type Actor =
   | { kind: 'system' };
 
 export const SYSTEM: Actor = { kind: 'system' };
+
+/** Work that is under way, and keeps a call from being carried out. */
+export interface Operation {
+  kind: (typeof OPERATION_KINDS)[number];
+  /** Null where it is about several. */
+  application: string | null;
+  /** ISO time. */
+  since: string;
+  by: Actor;
+}
+
+export const OPERATION_KINDS = [
+  ...(['creation', 'clone', 'import', 'export', 'upgrade', 'removal', 'restore', 'purge'] as const),
+] as const;
 
 /** One step of a boot, a making or an upgrade: `at` in ms since its begin, `ms` long. */
 export interface JourneyStep {

@@ -69,7 +69,7 @@ describe('Timeline', () => {
     const timeline = new Timeline(new Table().mainApp);
     for (const reason of ['a', 'b', 'c']) timeline.tell(event(reason));
     timeline.tell(event('other', 'erp'));
-    const { rows, count } = await timeline.list('crm', 2);
+    const { rows, count } = await timeline.list('crm', { limit: 2 });
     expect([rows.map(({ reason }) => reason), count]).toEqual([['c', 'b'], 3]);
   });
 
@@ -106,9 +106,9 @@ describe('Timeline', () => {
       timeline.tell(event(String(n)));
       await timeline.flush();
     }
-    const { count } = await timeline.list('crm', 1);
+    const { count } = await timeline.list('crm', { limit: 1 });
     expect(count).toBeGreaterThanOrEqual(EVENTS_KEPT);
     expect(count).toBeLessThan(EVENTS_KEPT + 20);
-    expect((await timeline.list('erp', 10)).count).toBe(1);
+    expect((await timeline.list('erp', { limit: 10 })).count).toBe(1);
   });
 });

@@ -1,18 +1,21 @@
 import { randomUUID } from 'node:crypto';
 import { AppError, isAppError } from '../../src/errors';
-import type { Actor } from '../../src/events';
+import type { Actor, Operation } from '../../src/events';
 
 /** The steps of an export and of an import, in order. */
 export type ArchiveStep = 'check' | 'files' | 'dump' | 'pack' | 'database' | 'restore' | 'register';
 
+export const JOB_KINDS = ['export', 'import'] as const;
+export const JOB_OUTCOMES = ['running', 'done', 'failed'] as const;
+
 /** What a caller sees of an export or an import. */
 export interface JobReport {
   id: string;
-  kind: 'export' | 'import';
+  kind: (typeof JOB_KINDS)[number];
   application: string;
   /** The archive that it makes, or is made from; null until there is one. */
   archive: string | null;
-  outcome: 'running' | 'done' | 'failed';
+  outcome: (typeof JOB_OUTCOMES)[number];
   step: ArchiveStep;
   /** Of the step; `total` is null where nobody can know it. */
   bytes: number;
@@ -56,6 +59,11 @@ export class ArchiveJob {
 
   get milliseconds(): number {
     return (this.finishedAt ?? Date.now()) - this.startedAt;
+  }
+
+  get operation(): Operation {
+    const { kind, application, by } = this;
+    return { kind, application, since: new Date(this.startedAt).toISOString(), by };
   }
 
   enter(step: ArchiveStep, total: number | null = null): void {

@@ -5,6 +5,19 @@ import { AppError } from '../../src/errors';
 
 const ENDING = '.tar';
 const NAME = /^\w[\w.-]{0,200}\.tar$/;
+/** What `take` names an archive: after its application, then time and chance. */
+const NAMED = /^(.+)-\d{8}T\d{6}Z-[0-9a-f]+\.tar$/;
+
+/** A name of an application as it stands in the names of its archives. */
+function nameInFile(application: string): string {
+  const safe = application.replace(/[^\w-]/g, '_').replace(/^_+/, '');
+  return safe.slice(0, 100) || 'app';
+}
+
+/** The application that an archive is of, as far as its name tells. */
+export function archivedApplication(archive: string): string | undefined {
+  return NAMED.exec(archive)?.[1];
+}
 
 /** An archive that lies in the folder. */
 export interface StoredArchive {
@@ -29,9 +42,11 @@ export class ArchiveStore {
     return path.join(this.folder, '.work');
   }
 
-  /** Newest first. */
-  async list(): Promise<StoredArchive[]> {
-    const names = (await readdir(this.folder).catch(() => [])).filter((name) => NAME.test(name));
+  /** Newest first; all, or those of one application. */
+  async list(application?: string): Promise<StoredArchive[]> {
+    const wanted = application === undefined ? undefined : nameInFile(application);
+    const isMeant = (name: string) => wanted === undefined || archivedApplication(name) === wanted;
+    const names = (await readdir(this.folder).catch(() => [])).filter((name) => NAME.test(name) && isMeant(name));
     const found = await Promise.all(names.map((name) => this.find(name)));
     return found
       .filter((archive): archive is StoredArchive => archive !== undefined)
@@ -57,12 +72,7 @@ export class ArchiveStore {
       .toISOString()
       .replace(/\.\d+Z$/, 'Z')
       .replace(/[-:]/g, '');
-    const safe =
-      application
-        .replace(/[^\w-]/g, '_')
-        .replace(/^_+/, '')
-        .slice(0, 100) || 'app';
-    const name = `${safe}-${time}-${randomBytes(2).toString('hex')}${ENDING}`;
+    const name = `${nameInFile(application)}-${time}-${randomBytes(2).toString('hex')}${ENDING}`;
     await rename(draft, path.join(this.folder, name));
     return (await this.locate(name)).archive;
   }

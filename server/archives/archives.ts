@@ -17,7 +17,7 @@ import type { AppVersions } from '../lifecycle/versions';
 import { COLLECTION, type Registry } from '../registry';
 import { openArchive } from './archive-file';
 import { ArchiveJob, explain } from './archive-job';
-import { ArchiveStore } from './archive-store';
+import { archivedApplication, ArchiveStore } from './archive-store';
 import { examineExport, exportApplication } from './export';
 import { examineImport, importApplication, undoImport } from './import';
 import { WorkFolder } from './work-folder';
@@ -175,15 +175,16 @@ export class Archives {
       });
       this.tell(job, 'imported');
     };
-    return this.claimed(record, async () => {
+    const by = wish.by ?? SYSTEM;
+    return this.claimed(record, by, async () => {
       await clear();
-      return this.begin('import', name, wish.by ?? SYSTEM, work);
+      return this.begin('import', name, by, work);
     });
   }
 
   /** Until its row is written, or all of it is taken back, its name looks free to others, and its database empty. */
-  private async claimed(record: AppRecord, begin: () => Promise<ArchiveJob>): Promise<ArchiveJob> {
-    const release = this.host.claims.take(record);
+  private async claimed(record: AppRecord, by: Actor, begin: () => Promise<ArchiveJob>): Promise<ArchiveJob> {
+    const release = this.host.claims.take(record, { kind: 'import', by });
     try {
       const job = await begin();
       void job.done.then(release);
@@ -208,8 +209,19 @@ export class Archives {
 
   private assertIdle(name: string): void {
     const running = this.running();
-    if (running.length < MAX_RUNNING && !running.some(({ application }) => application === name)) return;
-    throw new AppError('APP_ARCHIVE_BUSY', { count: running.length });
+    const own = running.find(({ application }) => application === name);
+    if (running.length < MAX_RUNNING && !own) return;
+    this.refuse(own ?? (running[0] as ArchiveJob));
+  }
+
+  /** For whoever would take its data away. @throws APP_ARCHIVE_BUSY */
+  assertNotRead(name: string): void {
+    const job = this.running().find(({ kind, application }) => kind === 'export' && application === name);
+    if (job) this.refuse(job);
+  }
+
+  private refuse({ operation }: ArchiveJob): never {
+    throw new AppError('APP_ARCHIVE_BUSY', { count: this.running().length }, undefined, operation);
   }
 
   private begin(
@@ -239,7 +251,13 @@ export class Archives {
       code: failure?.code,
       details,
     });
-    if (kind === 'export') this.tell(job, 'export-failed');
+    this.tell(job, `${kind}-failed`);
+  }
+
+  /** Somebody has got, or deleted, what an application knows. */
+  tellOf(archive: string, type: 'archive-downloaded' | 'archive-deleted', by: Actor): void {
+    const application = archivedApplication(archive);
+    if (application) this.host.tell({ application, type, at: Date.now(), by, message: archive });
   }
 
   private tell({ application, by, archive, failure }: ArchiveJob, type: AppEvent['type']): void {

@@ -224,6 +224,7 @@ export const CHINESE: Record<string, string> = {
   Warnings: '警告',
   File: '文件',
   '{name}, by command line': '{name}（命令行）',
+  'API key {name}': 'API 密钥 {name}',
   'visitor ({via})': '访客（{via}）',
   schedule: '计划任务',
   system: '系统',

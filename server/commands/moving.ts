@@ -34,8 +34,8 @@ function jobFacts({ say }: Session, job: Job): string[] {
 }
 
 async function jobProgress({ line }: Session, kind: string, name?: string): Promise<string | undefined> {
-  const jobs = (await line.call('applications:archiveJobs')).data as Job[];
-  const job = jobs.find((one) => one.kind === kind && (!name || one.application === name));
+  const query = { kind, application: name, pageSize: '1' };
+  const [job] = (await line.call('applications:archiveJobs', { query })).data as Job[];
   if (job?.outcome !== 'running') return undefined;
   const share = job.total ? ` ${Math.floor((100 * job.bytes) / job.total)} %` : '';
   return `${job.application}: ${job.step}${share}`;

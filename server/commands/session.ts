@@ -44,7 +44,14 @@ export interface ApplicationView {
 export interface EventView {
   type: string;
   at: string | number;
-  by: { kind: string; name?: string; id?: string | number; via?: string } | null;
+  by: {
+    kind: string;
+    name?: string;
+    id?: string | number;
+    via?: string;
+    apiKey?: string;
+    address?: string;
+  } | null;
   reason: string | null;
   message: string | null;
 }

@@ -79,7 +79,11 @@ function byText({ say }: Session, by: EventView['by']): string {
   if (!by) return '';
   const name = by.name ?? String(by.id ?? '');
   if (by.kind === 'operator') return say('{name}, by command line', { name });
-  if (by.kind === 'user') return name;
+  if (by.kind === 'user') {
+    const key = by.apiKey === undefined ? undefined : say('API key {name}', { name: by.apiKey });
+    const how = [key, by.address].filter(Boolean).join(', ');
+    return how ? `${name} (${how})` : name;
+  }
   return by.via ? say('visitor ({via})', { via: by.via }) : say(by.kind);
 }
 

@@ -8,15 +8,19 @@ import type { Accepted, AppService } from '../app-service';
 import { languageOf, translate } from '../error-answers';
 import type { Registrar, RowModel } from '../registrar';
 import { COLLECTION } from '../registry';
-import { actorOf } from '../actor';
+import { EVENTS_COLLECTION } from '../timeline';
 import { several, withEach } from './bulk';
+import { callerOf } from './caller';
 import {
+  assertNotInTheMaking,
   concealSecrets,
   flag,
   given,
   nameTargets,
   pick,
+  posted,
   refuseUnlessActive,
+  registered,
   show,
   target,
   targets,
@@ -31,7 +35,11 @@ export const CREATABLE_FIELDS = [
 const CLONED_FIELDS = ['name', 'displayName', 'cname', 'startMode', 'admin'];
 /** How many are removed at a time: each may wait for requests in flight, and drop a database. */
 const REMOVALS = 8;
-const CLOSED_ACTIONS = ['updateOrCreate', 'firstOrCreate', 'query', 'add', 'set', 'remove', 'toggle'];
+const CLOSED_ACTIONS = ['updateOrCreate', 'firstOrCreate', 'query', 'add', 'set', 'remove', 'toggle', 'move'];
+/** Of the actions here, those that change nothing. */
+const QUESTIONS = ['checkDatabase', 'upgradePlan'];
+/** A timeline is written by what happens, and by nobody else. */
+const CLOSED_EVENT_ACTIONS = [...CLOSED_ACTIONS, 'create', 'update', 'destroy'];
 
 /** What a clone is created with: what the caller says, else what the original has. */
 function cloneValues(source: AppRecord, iconImage: unknown, named: Record<string, unknown>): Record<string, unknown> {
@@ -63,15 +71,16 @@ export function defineApplications(app: Application, service: AppService, regist
   app.resourceManager.use(concealSecrets as never, { before: 'auth', tag: 'app-supervisor:values' });
   app.resourceManager.use(nameTargets as never, { before: 'auth', tag: 'app-supervisor:targets' });
 
+  const caller = (ctx: Context) => callerOf(ctx, service.config.trustedProxies);
   const everyName = () => [...service.registry.all()].map(({ name }) => name).sort();
 
   /** Accepted work goes on by itself; `wait=true` answers with its end. */
   const perform = (accept: (name: string, by: Actor) => Promise<Accepted>): Handler => {
     return async (ctx, next) => {
       const wait = flag(ctx.action.params.wait);
-      const by = actorOf(ctx.state.currentUser);
+      const by = await caller(ctx);
       const act = async (name: string) => {
-        if (!service.registry.has(name)) throw new AppError('APP_NOT_FOUND', { name });
+        registered(service, name);
         const { done } = await accept(name, by);
         const report = { module: 'app-supervisor', application: name };
         if (wait) await done;
@@ -88,6 +97,8 @@ export function defineApplications(app: Application, service: AppService, regist
   /** Registers what was checked; the application as it is then or, with `wait=true`, when it is made. */
   const register = async (ctx: Context, values: Record<string, unknown>, context: object = ctx) => {
     const name = values.name as string;
+    // Told of with the row.
+    await caller(ctx);
     try {
       await repository().create({ values, context });
     } catch (error) {
@@ -125,8 +136,8 @@ export function defineApplications(app: Application, service: AppService, regist
     },
 
     clone: async (ctx, next) => {
-      const source = service.registry.get(target(ctx));
-      if (!source) throw new AppError('APP_NOT_FOUND', { name: target(ctx) });
+      const source = registered(service, target(ctx));
+      assertNotInTheMaking(service, source);
       const row = (await repository().findOne({ filterByTk: source.name, fields: ['iconImage'] })) as RowModel | null;
       const values = cloneValues(source, row?.get('iconImage'), pick(given(ctx), CLONED_FIELDS));
       if (!values.name) values.name = registrar.freeName(values.displayName ?? source.name);
@@ -138,8 +149,8 @@ export function defineApplications(app: Application, service: AppService, regist
     },
 
     update: async (ctx, next) => {
-      const name = target(ctx);
-      if (!service.registry.has(name)) throw new AppError('APP_NOT_FOUND', { name });
+      const { name } = registered(service, target(ctx));
+      await caller(ctx);
       const values = pick(given(ctx), ['name', ...UPDATABLE_FIELDS]);
       if ('name' in values && values.name !== name) throw new AppError('APP_NAME_IMMUTABLE');
       delete values.name;
@@ -158,7 +169,7 @@ export function defineApplications(app: Application, service: AppService, regist
       const removal = {
         dropDatabase: asked('dropDatabase'),
         purge: asked('purge'),
-        by: actorOf(ctx.state.currentUser),
+        by: await caller(ctx),
       };
       const names = several(ctx);
       const remove = (name: string) => service.bin.remove(name, removal);
@@ -167,14 +178,22 @@ export function defineApplications(app: Application, service: AppService, regist
     },
 
     restore: async (ctx, next) => {
-      const name = target(ctx);
-      await service.bin.restore(name, actorOf(ctx.state.currentUser));
-      ctx.body = await show(app, service, name);
+      const by = await caller(ctx);
+      const restore = async (name: string) => {
+        await service.bin.restore(name, by);
+        if (flag(ctx.action.params.wait)) await service.settled(name);
+        return show(app, service, name);
+      };
+      const names = several(ctx);
+      ctx.body = names ? await withEach(app, ctx, names, names.length, restore) : await restore(target(ctx));
       await next();
     },
 
     purge: async (ctx, next) => {
-      ctx.body = await service.bin.purge(target(ctx), actorOf(ctx.state.currentUser));
+      const by = await caller(ctx);
+      const names = several(ctx);
+      const purge = (name: string) => service.bin.purge(name, by);
+      ctx.body = names ? await withEach(app, ctx, names, REMOVALS, purge) : await purge(target(ctx));
       await next();
     },
 
@@ -188,9 +207,11 @@ export function defineApplications(app: Application, service: AppService, regist
       if (!named === !flag(all)) {
         throw new AppError('APP_VALUE_INVALID', { field: 'names', reason: 'give IDs, or else all=true' });
       }
+      for (const name of named ?? []) registered(service, name);
+      const by = await caller(ctx);
       const run = service.upgrades.start(named ?? everyName(), {
         force: flag(force),
-        by: actorOf(ctx.state.currentUser),
+        by,
       });
       if (flag(wait)) {
         await run.done;
@@ -203,7 +224,7 @@ export function defineApplications(app: Application, service: AppService, regist
 
     upgradePlan: async (ctx, next) => {
       const names = targets(ctx) ?? everyName();
-      for (const name of names) if (!service.registry.has(name)) throw new AppError('APP_NOT_FOUND', { name });
+      for (const name of names) registered(service, name);
       const applications = await service.upgrades.plan(names);
       ctx.body = { version: service.versions.installedCore, applications, run: service.upgrades.run?.report() ?? null };
       await next();
@@ -211,10 +232,11 @@ export function defineApplications(app: Application, service: AppService, regist
   };
   const guarded: [string, Handler][] = Object.entries(handlers).map(([action, handler]) => [
     `${COLLECTION}:${action}`,
-    refuseUnlessActive(service, handler),
+    refuseUnlessActive(service, QUESTIONS.includes(action) ? handler : posted(handler)),
   ]);
   // NocoBase's general actions of a collection would go past what is checked and hidden here.
   const closed: Handler = (ctx) => ctx.throw(404);
   for (const action of CLOSED_ACTIONS) guarded.push([`${COLLECTION}:${action}`, closed]);
+  for (const action of CLOSED_EVENT_ACTIONS) guarded.push([`${EVENTS_COLLECTION}:${action}`, closed]);
   app.resourceManager.registerActionHandlers(Object.fromEntries(guarded) as never);
 }

@@ -2,23 +2,42 @@ import { createReadStream } from 'node:fs';
 import type { Context } from '@nocobase/actions';
 import type { Application } from '@nocobase/server';
 import { isPlainObject } from '../../src/app-record';
-import { AppError } from '../../src/errors';
-import { actorOf } from '../actor';
 import type { AppService } from '../app-service';
-import type { ArchiveJob } from '../archives/archive-job';
+import { JOB_KINDS, JOB_OUTCOMES, type ArchiveJob } from '../archives/archive-job';
 import type { ImportWish } from '../archives/archives';
 import type { Registrar } from '../registrar';
 import { COLLECTION } from '../registry';
 import { CREATABLE_FIELDS } from './applications';
-import { flag, given, pick, refuseUnlessActive, target, type Handler } from './call';
+import { callerOf } from './caller';
+import {
+  assertNotInTheMaking,
+  flag,
+  given,
+  paged,
+  pageOf,
+  pick,
+  posted,
+  refuseUnlessActive,
+  registered,
+  target,
+  wordsAmong,
+  type Handler,
+} from './call';
 import { receiveUpload } from './upload';
 
 /** An application from an archive has its users, and its database is made for it. */
 const IMPORTABLE_FIELDS = CREATABLE_FIELDS.filter((field) => field !== 'admin' && field !== 'adopt');
 
+/** One page of what is at hand as a whole. */
+function slice(ctx: Context, all: readonly unknown[]): object {
+  const page = pageOf(ctx);
+  return paged(all.slice(page.offset, page.offset + page.limit), all.length, page);
+}
+
 /** The REST actions of `applications` that move one of them: by an archive, in a folder on the server. */
 export function defineArchives(app: Application, service: AppService, registrar: Registrar): void {
-  const { archives } = service;
+  const { archives, config } = service;
+  const caller = (ctx: Context) => callerOf(ctx, config.trustedProxies);
 
   /** Accepted work goes on by itself; `wait=true` answers with its end. */
   const answer = async (ctx: Context, job: ArchiveJob) => {
@@ -29,29 +48,28 @@ export function defineArchives(app: Application, service: AppService, registrar:
     ctx.body = job.report();
   };
 
-  const wish = (ctx: Context, values: Record<string, unknown>): ImportWish => {
+  const wish = async (ctx: Context, values: Record<string, unknown>): Promise<ImportWish> => {
     const chosen = pick(values, IMPORTABLE_FIELDS);
     if (!chosen.name) chosen.name = registrar.freeName(chosen.displayName);
     const { currentUser } = ctx.state as { currentUser?: unknown };
-    return { values: chosen, ...registrar.examine(chosen), currentUser, by: actorOf(currentUser) };
+    return { values: chosen, ...registrar.examine(chosen), currentUser, by: await caller(ctx) };
   };
 
   const handlers: Record<string, Handler> = {
-    export: async (ctx, next) => {
-      const name = target(ctx);
-      const record = service.registry.get(name);
-      if (!record) throw new AppError('APP_NOT_FOUND', { name });
-      await answer(ctx, await archives.export(record, actorOf(ctx.state.currentUser)));
+    export: posted(async (ctx, next) => {
+      const record = registered(service, target(ctx));
+      assertNotInTheMaking(service, record);
+      await answer(ctx, await archives.export(record, await caller(ctx)));
       await next();
-    },
+    }),
 
-    import: async (ctx, next) => {
+    import: posted(async (ctx, next) => {
       if (ctx.is('multipart')) {
         const folder = await archives.openFolder();
         let job: ArchiveJob | undefined;
         try {
-          const { file, values } = await receiveUpload(ctx, folder.folder, service.config.archiveMaxBytes);
-          job = await archives.import(file, 'upload', wish(ctx, values));
+          const { file, values } = await receiveUpload(ctx, folder.folder, config.archiveMaxBytes);
+          job = await archives.import(file, 'upload', await wish(ctx, values));
         } finally {
           const done = () => archives.closeFolder(folder);
           if (job) void job.done.then(done);
@@ -62,23 +80,33 @@ export function defineArchives(app: Application, service: AppService, registrar:
         const values = given(ctx);
         const { archive, ...rest } = isPlainObject(values) ? values : {};
         const { file, archive: found } = await archives.store.locate(archive);
-        await answer(ctx, await archives.import(file, found.name, wish(ctx, rest)));
+        await answer(ctx, await archives.import(file, found.name, await wish(ctx, rest)));
       }
       await next();
-    },
+    }),
 
     archiveJobs: async (ctx, next) => {
-      ctx.body = archives.reports();
+      const { application, kind, outcome } = ctx.action.params as Record<string, unknown>;
+      const kinds = wordsAmong(kind, 'kind', JOB_KINDS);
+      const outcomes = wordsAmong(outcome, 'outcome', JOB_OUTCOMES);
+      const jobs = archives
+        .reports()
+        .filter((job) => application === undefined || job.application === application)
+        .filter((job) => !kinds || kinds.includes(job.kind))
+        .filter((job) => !outcomes || outcomes.includes(job.outcome));
+      ctx.body = slice(ctx, jobs);
       await next();
     },
 
     listArchives: async (ctx, next) => {
-      ctx.body = await archives.store.list();
+      const { application } = ctx.action.params as Record<string, unknown>;
+      ctx.body = slice(ctx, await archives.store.list(typeof application === 'string' ? application : undefined));
       await next();
     },
 
     downloadArchive: async (ctx, next) => {
       const { file, archive } = await archives.store.locate(ctx.action.params.filterByTk);
+      archives.tellOf(archive.name, 'archive-downloaded', await caller(ctx));
       ctx.withoutDataWrapping = true;
       ctx.attachment(archive.name);
       ctx.type = 'application/x-tar';
@@ -87,12 +115,13 @@ export function defineArchives(app: Application, service: AppService, registrar:
       await next();
     },
 
-    deleteArchive: async (ctx, next) => {
+    deleteArchive: posted(async (ctx, next) => {
       const { filterByTk } = ctx.action.params;
       await archives.store.delete(filterByTk);
+      archives.tellOf(filterByTk as string, 'archive-deleted', await caller(ctx));
       ctx.body = { archive: filterByTk as string };
       await next();
-    },
+    }),
   };
 
   const guarded = Object.entries(handlers).map(([action, handler]) => [

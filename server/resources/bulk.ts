@@ -1,15 +1,14 @@
 import type { Context } from '@nocobase/actions';
 import type { Application } from '@nocobase/server';
-import { AppError, ERROR_TABLE, isAppError, type ErrorCode } from '../../src/errors';
-import { languageOf, translate } from '../error-answers';
+import { AppError, isAppError, type ErrorAnswer } from '../../src/errors';
+import { answerOf, languageOf } from '../error-answers';
 import { inParallel } from '../lifecycle/parallel';
 import { namedIn, targets } from './call';
 
 const MAX_NAMES = 200;
 
 /** What has become of one application of several. */
-export type BulkResult =
-  { name: string; ok: true; application: unknown } | { name: string; ok: false; code: ErrorCode; message: string };
+export type BulkResult = { name: string; ok: true; application: unknown } | ({ name: string; ok: false } & ErrorAnswer);
 
 /**
  * The applications of a call that names them as a list, if only of one; undefined for a call that is for one alone.
@@ -43,8 +42,8 @@ export async function withEach(
       done.set(name, { name, ok: true, application: await act(name) });
     } catch (thrown) {
       if (!isAppError(thrown)) app.log.error(String(thrown), { module: 'app-supervisor', application: name });
-      const { code, params } = isAppError(thrown) ? thrown : new AppError('APP_UNEXPECTED');
-      done.set(name, { name, ok: false, code, message: translate(app, ERROR_TABLE[code].message, params, language) });
+      const error = isAppError(thrown) ? thrown : new AppError('APP_UNEXPECTED');
+      done.set(name, { name, ok: false, ...answerOf(app, error, language) });
     }
   });
   return { results: names.flatMap((name) => done.get(name) ?? []) };

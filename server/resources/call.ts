@@ -1,13 +1,17 @@
 import type { Context } from '@nocobase/actions';
 import type { Application } from '@nocobase/server';
-import { isPlainObject } from '../../src/app-record';
+import { isPlainObject, type AppRecord } from '../../src/app-record';
 import { AppError } from '../../src/errors';
+import { absence } from '../absence';
 import { redact } from '../app-options';
 import type { AppService } from '../app-service';
 import type { AppView } from '../app-view';
 import { COLLECTION } from '../registry';
 
 /** What the actions have in common: reading what a caller gives, and answering with an application. */
+
+const PAGE_SIZE = 20;
+const MAX_PAGE_SIZE = 2_000;
 
 export type Handler = (ctx: Context, next: () => Promise<void>) => Promise<void>;
 
@@ -18,6 +22,27 @@ export function flag(value: unknown): boolean {
 export function positive(value: unknown, fallback: number, max: number): number {
   const number = Number(value ?? fallback);
   return Number.isSafeInteger(number) && number > 0 ? Math.min(number, max) : fallback;
+}
+
+/** What every list takes. */
+export interface PageRequest {
+  page: number;
+  pageSize: number;
+  limit: number;
+  offset: number;
+}
+
+/** @param most how many a page may have */
+export function pageOf(ctx: Context, most = MAX_PAGE_SIZE): PageRequest {
+  const { page, pageSize } = ctx.action.params as Record<string, unknown>;
+  const limit = positive(pageSize, PAGE_SIZE, most);
+  const number = positive(page, 1, 1_000_000);
+  return { page: number, pageSize: limit, limit, offset: (number - 1) * limit };
+}
+
+/** One page of a list, as NocoBase answers with it: the rows as `data`, the rest as `meta`. */
+export function paged(rows: readonly unknown[], count: number, { page, pageSize }: PageRequest, more: object = {}) {
+  return { count, rows, page, pageSize, totalPage: Math.ceil(count / pageSize), ...more };
 }
 
 export function pick(values: unknown, fields: readonly string[]): Record<string, unknown> {
@@ -79,6 +104,22 @@ export function texts(value: unknown, field: string): string[] | undefined {
   return [...new Set(list)];
 }
 
+/** Words of a call that must be among those that are known. @throws APP_VALUE_INVALID */
+export function wordsAmong<T extends string>(value: unknown, field: string, known: readonly T[]): T[] | undefined {
+  const named = texts(value, field);
+  if (!named?.some((word) => !known.includes(word as T))) return named as T[] | undefined;
+  throw new AppError('APP_VALUE_INVALID', { field, reason: `it must be one or more of: ${known.join(', ')}` });
+}
+
+/** A point in time, in ISO form or in epoch milliseconds. @throws APP_VALUE_INVALID */
+export function timeOf(value: unknown, field: string): Date | undefined {
+  if (value === undefined || value === null || value === '') return undefined;
+  const text = typeof value === 'number' ? String(value) : value;
+  const time = new Date(typeof text !== 'string' ? NaN : /^\d{9,15}$/.test(text) ? Number(text) : text);
+  if (!Number.isNaN(time.getTime())) return time;
+  throw new AppError('APP_VALUE_INVALID', { field, reason: 'it must be a time, e.g. 2026-01-31T12:00:00Z' });
+}
+
 /** What a call names its applications with, as it was given: in the address, else in the body. */
 export function namedIn(ctx: Context): unknown {
   const { filterByTk, values } = ctx.action.params as { filterByTk?: unknown; values?: unknown };
@@ -91,6 +132,14 @@ export function targets(ctx: Context): string[] | undefined {
   return texts(typeof named === 'string' && named !== '' ? [named] : named, 'names');
 }
 
+/** For what changes something: an address that is merely opened, in a page or by a crawler, must not. */
+export function posted(handler: Handler): Handler {
+  return async (ctx, next) => {
+    if (ctx.method === 'GET' || ctx.method === 'HEAD') throw new AppError('APP_POST_REQUIRED');
+    await handler(ctx, next);
+  };
+}
+
 export function refuseUnlessActive(service: AppService, handler: Handler): Handler {
   return async (ctx, next) => {
     if (!service.active) throw service.obstacle ?? new AppError('APP_SUPERVISOR_RESTART_REQUIRED');
@@ -98,11 +147,27 @@ export function refuseUnlessActive(service: AppService, handler: Handler): Handl
   };
 }
 
-/** The application as it is. @throws APP_NOT_FOUND */
+/** The application, where it is registered. @throws APP_NOT_FOUND, or what it is busy with */
+export function registered(service: AppService, name: string): AppRecord {
+  const record = service.registry.get(name);
+  if (!record) throw absence(service, name);
+  return record;
+}
+
+/** For what needs its data. @throws APP_BEING_MADE */
+export function assertNotInTheMaking(service: AppService, { name, provisioning }: AppRecord): void {
+  const { state, journey } = service.describe(name) ?? {};
+  if (state !== 'creating' || journey?.outcome !== 'pending') return;
+  const kind = provisioning?.cloneOf === undefined ? 'creation' : 'clone';
+  const since = new Date(journey.startedAt).toISOString();
+  throw new AppError('APP_BEING_MADE', { name }, undefined, { kind, application: name, since, by: journey.by });
+}
+
+/** The application as it is. @throws APP_NOT_FOUND, or what it is busy with */
 export async function show(app: Application, service: AppService, name: string): Promise<AppView> {
   const row = service.registry.has(name)
     ? ((await app.db.getRepository(COLLECTION).findOne({ filterByTk: name })) as { toJSON(): object } | null)
     : null;
-  if (!row) throw new AppError('APP_NOT_FOUND', { name });
+  if (!row) throw absence(service, name);
   return service.view(row.toJSON() as Record<string, unknown>);
 }

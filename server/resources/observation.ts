@@ -1,30 +1,33 @@
 import type { Application } from '@nocobase/server';
 import { APP_STATES, type AppState } from '../../src/app-state';
-import { AppError } from '../../src/errors';
+import { APP_EVENT_TYPES, type AppEventType } from '../../src/events';
 import { readDetails } from '../app-details';
 import { readLog } from '../app-logs';
 import type { AppService } from '../app-service';
 import { COLLECTION } from '../registry';
 import { EVENTS_KEPT } from '../timeline';
-import { flag, positive, refuseUnlessActive, show, target, texts, type Handler } from './call';
+import {
+  flag,
+  pageOf,
+  paged,
+  positive,
+  refuseUnlessActive,
+  registered,
+  show,
+  target,
+  timeOf,
+  wordsAmong,
+  type Handler,
+} from './call';
 
-const MAX_PAGE_SIZE = 2_000;
 const EVENTS_SHOWN = 20;
 const LINES_SHOWN = 200;
 const LINES_MAX = 1_000;
 
-type Row = Record<string, unknown>;
+const STATES = Object.keys(APP_STATES) as AppState[];
+const EVENT_TYPES = Object.keys(APP_EVENT_TYPES) as AppEventType[];
 
-/** @throws APP_VALUE_INVALID */
-function statesOf(value: unknown): AppState[] | undefined {
-  const named = texts(value, 'state');
-  for (const state of named ?? []) {
-    if (state in APP_STATES) continue;
-    const reason = `it must be one or more of: ${Object.keys(APP_STATES).join(', ')}`;
-    throw new AppError('APP_VALUE_INVALID', { field: 'state', reason });
-  }
-  return named as AppState[] | undefined;
-}
+type Row = Record<string, unknown>;
 
 /** The REST actions of `applications` that look, and change nothing. */
 export function defineObservation(app: Application, service: AppService): void {
@@ -41,10 +44,9 @@ export function defineObservation(app: Application, service: AppService): void {
 
   const handlers: Record<string, Handler> = {
     list: async (ctx, next) => {
-      const { filter, sort, fields, page, pageSize, search, removed, state } = ctx.action.params as Row;
-      const size = positive(pageSize, 20, MAX_PAGE_SIZE);
-      const number = positive(page, 1, 1_000_000);
-      const states = statesOf(state);
+      const { filter, sort, fields, search, removed, state } = ctx.action.params as Row;
+      const page = pageOf(ctx);
+      const states = wordsAmong(state, 'state', STATES);
       const text = typeof search === 'string' && search.trim() !== '' ? search.trim() : undefined;
       const found = text
         ? { $or: ['name', 'displayName', 'cname'].map((field) => ({ [field]: { $includes: text } })) }
@@ -59,14 +61,13 @@ export function defineObservation(app: Application, service: AppService): void {
           filter: { $and: where },
           fields: fields as string[] | undefined,
           sort: (sort ?? ['sort', 'name']) as string[],
-          limit: size,
-          offset: (number - 1) * size,
+          limit: page.limit,
+          offset: page.offset,
         } as never) as Promise<[{ toJSON(): Row }[], number]>,
         countStates(asked),
       ]);
       const views = rows.map((row) => service.view(row.toJSON()));
-      const totalPage = Math.ceil(count / size);
-      ctx.body = { count, rows: views, page: number, pageSize: size, totalPage, states: counts };
+      ctx.body = paged(views, count, page, { states: counts });
       await next();
     },
 
@@ -74,14 +75,14 @@ export function defineObservation(app: Application, service: AppService): void {
       const name = target(ctx);
       const [application, events] = await Promise.all([
         show(app, service, name),
-        service.timeline.list(name, EVENTS_SHOWN),
+        service.timeline.list(name, { limit: EVENTS_SHOWN }),
       ]);
       ctx.body = { ...application, events: events.rows };
       await next();
     },
 
     details: async (ctx, next) => {
-      ctx.body = await readDetails(service, target(ctx));
+      ctx.body = await readDetails(service, registered(service, target(ctx)).name);
       await next();
     },
 
@@ -95,11 +96,11 @@ export function defineObservation(app: Application, service: AppService): void {
 
     // Also of an application that was removed.
     events: async (ctx, next) => {
-      const { page, pageSize } = ctx.action.params as Row;
-      const size = positive(pageSize, EVENTS_SHOWN, EVENTS_KEPT);
-      const number = positive(page, 1, 1_000_000);
-      const { rows, count } = await service.timeline.list(target(ctx), size, (number - 1) * size);
-      ctx.body = { count, rows, page: number, pageSize: size, totalPage: Math.ceil(count / size) };
+      const { type, since } = ctx.action.params as Row;
+      const page = pageOf(ctx, EVENTS_KEPT);
+      const asked = { types: wordsAmong(type, 'type', EVENT_TYPES), since: timeOf(since, 'since') };
+      const { rows, count } = await service.timeline.list(target(ctx), { ...page, ...asked });
+      ctx.body = paged(rows, count, page);
       await next();
     },
   };

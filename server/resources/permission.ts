@@ -1,5 +1,6 @@
 import type { Context } from '@nocobase/actions';
 import type { Application } from '@nocobase/server';
+import { AppError } from '../../src/errors';
 import { COLLECTION } from '../registry';
 import { EVENTS_COLLECTION } from '../timeline';
 
@@ -32,7 +33,7 @@ export function requirePermission(app: Application): void {
       const { skip } = ctx.permission as { skip?: boolean };
       if (!skip && RESOURCES.includes(resource)) {
         const { currentRole, currentRoles = currentRole ? [currentRole] : [] } = ctx.state as RoleState;
-        if (!currentRoles.some(isOperator)) ctx.throw(403, 'No permissions');
+        if (!currentRoles.some(isOperator)) throw new AppError('APP_FORBIDDEN');
       }
       await next();
     },

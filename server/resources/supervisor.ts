@@ -21,6 +21,8 @@ export interface SupervisorInfo {
 export function defineSupervisor(app: Application, info: () => SupervisorInfo): void {
   app.resourceManager.define({
     name: 'appSupervisor',
+    // NocoBase's general actions of a collection are for collections.
+    only: ['info', 'metrics', 'entries'],
     actions: {
       info: async (ctx: Context, next: () => Promise<void>) => {
         const { version, service, obstacle } = info();

@@ -1,8 +1,7 @@
-import type { BlockList } from 'node:net';
-import { isIPv6 } from 'node:net';
 import type { IncomingHttpHeaders } from 'node:http';
 import qs from 'qs';
 import type { RouteInput } from '../../src/policies/host-match';
+import { isTrusted } from '../client-address';
 import type { SupervisorConfig } from '../config';
 
 /** What routing reads of a request or of a socket's opening. The core asks with `{url, headers}` alone for sockets. */
@@ -29,12 +28,6 @@ const NOT_PLAIN = /[#%\\]|__app/i;
 
 function single(value: string | string[] | undefined): string | undefined {
   return Array.isArray(value) ? value[0] : value;
-}
-
-function isTrusted(address: string | undefined, trusted: BlockList): boolean {
-  if (!address) return false;
-  const mapped = address.startsWith('::ffff:') ? address.slice(7) : address;
-  return trusted.check(mapped, isIPv6(mapped) ? 'ipv6' : 'ipv4');
 }
 
 function decoded(segment: string): string {

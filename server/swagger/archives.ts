@@ -1,4 +1,5 @@
-import { answer, data, denied, error, filterByTk, query, tags, unknown, wait } from './pieces';
+import { DUMP, changeErrors, errorsOf, FAILED, NAMED, NEW_NAME, PLACE, SERVER, VALUES } from './errors';
+import { answer, data, filterByTk, page, pages, query, tags, wait } from './pieces';
 
 const time = (description: string) => ({ type: 'string', format: 'date-time', description });
 const refTo = (name: keyof typeof archiveSchemas) => ({ $ref: `#/components/schemas/${name}` });
@@ -40,11 +41,7 @@ export const archiveSchemas = {
 };
 
 const archive = { ...query('filterByTk', { type: 'string' }, 'The name of the archive.'), required: true };
-const noArchive = { 404: error('There is no such archive.') };
-const refused = {
-  409: error('It does not fit, or too much is under way already.'),
-  503: error('A program is missing or too old; with wait=true: it failed, and why.'),
-};
+const application = query('application', { type: 'string' }, 'Of this application only.');
 const values = { type: 'object', description: 'The fields of `create`, but `admin` and `adopt`.' };
 
 /** The actions that move applications. */
@@ -54,7 +51,10 @@ export const archivePaths = {
       tags,
       summary: 'Export an application, with its database and its uploaded files, to one archive',
       parameters: [filterByTk, wait],
-      responses: { 200: answer('The job.', data(refTo('ArchiveJob'))), ...refused, ...denied, ...unknown },
+      responses: {
+        200: answer('The job.', data(refTo('ArchiveJob'))),
+        ...changeErrors(...NAMED, ...DUMP, ...SERVER, 'APP_SHUTTING_DOWN'),
+      },
     },
   },
   '/applications:import': {
@@ -86,12 +86,10 @@ export const archivePaths = {
       },
       responses: {
         200: answer('The job.', data(refTo('ArchiveJob'))),
-        400: error('A value is not valid.'),
-        413: error('The archive is too large.'),
-        422: error('The archive is damaged, or none.'),
-        ...refused,
-        ...denied,
-        ...noArchive,
+        ...changeErrors(
+          ...(['APP_ARCHIVE_NOT_FOUND', 'APP_ARCHIVE_INVALID', 'APP_ARCHIVE_TOO_LARGE', 'APP_ARCHIVE_NEWER'] as const),
+          ...[...NEW_NAME, ...VALUES, ...PLACE, ...DUMP, ...FAILED],
+        ),
       },
     },
   },
@@ -99,14 +97,22 @@ export const archivePaths = {
     get: {
       tags,
       summary: 'The exports and imports of this process, the latest first',
-      responses: { 200: answer('The jobs.', data({ type: 'array', items: refTo('ArchiveJob') })), ...denied },
+      description: 'At most the last 50.',
+      parameters: [
+        application,
+        query('kind', { type: 'string' }, '`export` or `import`.'),
+        query('outcome', { type: 'string' }, '`running`, `done` or `failed`; several with commas.'),
+        ...pages('Jobs'),
+      ],
+      responses: { 200: answer('One page of jobs.', page(refTo('ArchiveJob'))), ...errorsOf('APP_VALUE_INVALID') },
     },
   },
   '/applications:listArchives': {
     get: {
       tags,
       summary: 'The archives on the server, the latest first',
-      responses: { 200: answer('The archives.', data({ type: 'array', items: refTo('Archive') })), ...denied },
+      parameters: [application, ...pages('Archives')],
+      responses: { 200: answer('One page of archives.', page(refTo('Archive'))), ...errorsOf() },
     },
   },
   '/applications:downloadArchive': {
@@ -119,8 +125,7 @@ export const archivePaths = {
           description: 'The archive.',
           content: { 'application/x-tar': { schema: { type: 'string', format: 'binary' } } },
         },
-        ...denied,
-        ...noArchive,
+        ...errorsOf('APP_ARCHIVE_NOT_FOUND'),
       },
     },
   },
@@ -131,8 +136,7 @@ export const archivePaths = {
       parameters: [archive],
       responses: {
         200: answer('It is gone.', data({ type: 'object', properties: { archive: { type: 'string' } } })),
-        ...denied,
-        ...noArchive,
+        ...changeErrors('APP_ARCHIVE_NOT_FOUND'),
       },
     },
   },

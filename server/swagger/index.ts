@@ -1,10 +1,24 @@
 import { version } from '../../package.json';
+import type { ErrorCode } from '../../src/errors';
 import { archivePaths, archiveSchemas } from './archives';
-import { answer, data, denied, error, filterByTk, json, query, tags, unknown, wait } from './pieces';
+import {
+  errors,
+  changeErrors,
+  errorsOf,
+  FAILED,
+  INERT,
+  NAMED,
+  NEW_NAME,
+  notSignedIn,
+  PLACE,
+  SERVER,
+  VALUES,
+} from './errors';
+import { answer, complete, data, filterByTk, json, manyNames, names, oneOrMany, query, tags, wait } from './pieces';
 import { bulkResults, observationPaths, observationSchemas, supervisorMetrics } from './observation';
-import { ref, schemas } from './schemas';
+import { answers, bodies, ref } from './schemas';
+import { shared } from './shapes';
 
-const names = { type: 'array', items: { type: 'string' } };
 const dropDatabase = query(
   'dropDatabase',
   { type: 'boolean', default: false },
@@ -17,15 +31,8 @@ const purge = query(
   'At once and for good, without a time in which it could be restored.',
 );
 
-/** Of one application, or of several at once. */
-const oneOrMany = {
-  ...query('filterByTk', { oneOf: [{ type: 'string' }, names] }, 'An ID, or a list of at most 200.'),
-  required: false,
-};
-const manyNames = { content: json({ type: 'object', properties: { names } }) };
-
 /** start, stop, restart: they answer with the application as it then is. */
-const operation = (summary: string) => ({
+const operation = (summary: string, ...failures: ErrorCode[]) => ({
   post: {
     tags,
     summary,
@@ -36,11 +43,7 @@ const operation = (summary: string) => ({
         'Accepted, or done with wait=true; of a list, what has become of each.',
         data({ oneOf: [ref('Application'), bulkResults] }),
       ),
-      400: error('More than 200 IDs, or none.'),
-      409: error('It is being removed.'),
-      503: error('With wait=true: it failed, and why.'),
-      ...denied,
-      ...unknown,
+      ...changeErrors('APP_VALUE_INVALID', ...NAMED, ...failures),
     },
   },
 });
@@ -66,11 +69,7 @@ export default {
         requestBody: { required: true, content: json(ref('ApplicationCreate')) },
         responses: {
           200: answer('Registered, or ready with wait=true.', data(ref('Application'))),
-          400: error('A value is not valid; nothing was written.'),
-          409: error('The ID, the domain or the database belongs to another application; nothing was written.'),
-          422: error('The database cannot be made or used as asked; nothing was written.'),
-          503: error('With wait=true: its making failed, and why.'),
-          ...denied,
+          ...changeErrors('APP_ADMIN_INVALID', ...NEW_NAME, ...VALUES, ...PLACE, ...FAILED),
         },
       },
     },
@@ -82,7 +81,7 @@ export default {
         requestBody: { required: true, content: json(ref('DatabaseQuestion')) },
         responses: {
           200: answer('What was looked at, and what stands against it.', data(ref('DatabaseAnswer'))),
-          ...denied,
+          ...errorsOf('APP_VALUE_INVALID'),
         },
       },
     },
@@ -96,13 +95,16 @@ export default {
         requestBody: { required: true, content: json(ref('ApplicationClone')) },
         responses: {
           200: answer('Registered, or ready with wait=true.', data(ref('Application'))),
-          400: error('A value is not valid; nothing was written.'),
-          409: error(
-            'The original cannot be cloned, or the ID, the domain or the database is taken; nothing was written.',
+          ...changeErrors(
+            'APP_CLONE_REFUSED',
+            'APP_DATABASE_SOURCE_BUSY',
+            'APP_ADMIN_INVALID',
+            ...NAMED,
+            ...NEW_NAME,
+            ...VALUES,
+            ...PLACE,
+            ...FAILED,
           ),
-          503: error('With wait=true: its making failed, and why.'),
-          ...denied,
-          ...unknown,
         },
       },
     },
@@ -114,10 +116,14 @@ export default {
         requestBody: { required: true, content: json(ref('ApplicationUpdate')) },
         responses: {
           200: answer('The application as changed.', data(ref('Application'))),
-          400: error('A value is not valid; nothing was written.'),
-          409: error('The domain belongs to another application; nothing was written.'),
-          ...denied,
-          ...unknown,
+          ...changeErrors(
+            'APP_NAME_IMMUTABLE',
+            ...NAMED,
+            ...VALUES,
+            'APP_DATABASE_NAME_INVALID',
+            'APP_SECRETS_UNREADABLE',
+            'APP_SECRETS_KEY_INVALID',
+          ),
         },
       },
     },
@@ -133,10 +139,15 @@ export default {
             'Removed, or purged; of a list, what has become of each.',
             data({ oneOf: [ref('Removed'), bulkResults] }),
           ),
-          400: error('More than 200 IDs, or none.'),
-          409: error('dropDatabase=true, and the database is not ours to drop; nothing was removed.'),
-          ...denied,
-          ...unknown,
+          ...changeErrors(
+            'APP_VALUE_INVALID',
+            'APP_DATABASE_NOT_OWNED',
+            'APP_DATABASE_IN_USE',
+            'APP_ARCHIVE_BUSY',
+            'APP_DATABASE_DENIED',
+            ...NAMED,
+            ...SERVER,
+          ),
         },
       },
     },
@@ -144,12 +155,14 @@ export default {
       post: {
         tags,
         summary: 'Take the removal of an application back',
-        parameters: [filterByTk],
+        parameters: [oneOrMany, wait],
+        requestBody: manyNames,
         responses: {
-          200: answer('Restored, as it was.', data(ref('Application'))),
-          409: error('It is not removed.'),
-          ...denied,
-          ...unknown,
+          200: answer(
+            'Restored, as it was; of a list, what has become of each.',
+            data({ oneOf: [ref('Application'), bulkResults] }),
+          ),
+          ...changeErrors('APP_VALUE_INVALID', 'APP_NOT_REMOVED', ...NAMED, ...FAILED),
         },
       },
     },
@@ -158,19 +171,26 @@ export default {
         tags,
         summary: 'Remove a removed application for good',
         description: 'With its database where that was said at its removal.',
-        parameters: [filterByTk],
+        parameters: [oneOrMany],
+        requestBody: manyNames,
         responses: {
-          200: answer('Purged.', data(ref('Removed'))),
-          409: error('It is not removed.'),
-          503: error('Its database cannot be dropped at the moment; it stays removed.'),
-          ...denied,
-          ...unknown,
+          200: answer('Purged; of a list, what has become of each.', data({ oneOf: [ref('Removed'), bulkResults] })),
+          ...changeErrors(
+            'APP_VALUE_INVALID',
+            'APP_NOT_REMOVED',
+            'APP_DATABASE_NOT_OWNED',
+            'APP_DATABASE_IN_USE',
+            'APP_ARCHIVE_BUSY',
+            'APP_DATABASE_DENIED',
+            ...NAMED,
+            ...SERVER,
+          ),
         },
       },
     },
-    '/applications:start': operation('Start an application'),
+    '/applications:start': operation('Start an application', ...FAILED),
     '/applications:stop': operation('Stop an application; it stays stopped until it is started'),
-    '/applications:restart': operation('Restart an application'),
+    '/applications:restart': operation('Restart an application', ...FAILED),
     '/applications:upgrade': {
       post: {
         tags,
@@ -182,14 +202,10 @@ export default {
           query('force', { type: 'boolean', default: false }, 'Also those that are up to date.'),
           wait,
         ],
-        requestBody: { content: json({ type: 'object', properties: { names } }) },
+        requestBody: manyNames,
         responses: {
           200: answer('The run: accepted or joined, or ended with wait=true.', data(ref('UpgradeRun'))),
-          400: error('Neither applications nor all=true were given, or both.'),
-          409: error('Another upgrade is under way.'),
-          503: error('With wait=true and one application: it failed, and why.'),
-          ...denied,
-          ...unknown,
+          ...changeErrors('APP_VALUE_INVALID', 'APP_UPGRADE_RUNNING', ...NAMED, ...FAILED),
         },
       },
     },
@@ -200,8 +216,7 @@ export default {
         parameters: [query('filterByTk', names, 'IDs of applications; without them, all.')],
         responses: {
           200: answer('The plan, and the present or last run.', data(ref('UpgradePlan'))),
-          ...denied,
-          ...unknown,
+          ...errorsOf('APP_VALUE_INVALID', ...NAMED),
         },
       },
     },
@@ -210,7 +225,11 @@ export default {
       get: {
         tags: ['appSupervisor'],
         summary: 'Whether the supervisor works in this process, and if not, why',
-        responses: { 200: answer('Its state.', data(ref('SupervisorInfo'))), ...denied },
+        responses: {
+          200: answer('Its state.', data(ref('SupervisorInfo'))),
+          ...notSignedIn,
+          ...errors('APP_FORBIDDEN'),
+        },
       },
     },
     '/appSupervisor:metrics': {
@@ -219,8 +238,7 @@ export default {
         summary: 'What the supervisor holds at this moment, and the boots of the last hour',
         responses: {
           200: answer('The figures of this process.', data(supervisorMetrics)),
-          503: error('Applications are not managed here.'),
-          ...denied,
+          ...errorsOf(),
         },
       },
     },
@@ -234,7 +252,7 @@ export default {
         responses: {
           200: { description: 'It leads to an application, or is the main application’s below a base domain.' },
           404: { description: 'Anything else.' },
-          503: error('The applications are not known yet.'),
+          503: { description: 'The applications are not known yet; ask again.' },
         },
       },
     },
@@ -251,11 +269,19 @@ export default {
         ],
         responses: {
           200: answer('In the order in which they are shown.', data({ type: 'array', items: ref('Entry') })),
-          400: error('No such place.'),
-          401: error('Nobody is signed in.'),
+          ...notSignedIn,
+          ...errors('APP_VALUE_INVALID', ...INERT),
         },
       },
     },
   },
-  components: { schemas: { ...schemas, ...observationSchemas, ...archiveSchemas } },
+  components: {
+    schemas: {
+      ...complete(answers),
+      ...complete(shared),
+      ...complete(observationSchemas),
+      ...complete(archiveSchemas),
+      ...bodies,
+    },
+  },
 };

@@ -1,9 +1,10 @@
 import { APP_STATES } from '../../src/app-state';
-import { answer, data, denied, filterByTk, query, tags, unknown } from './pieces';
+import { errorsOf, NAMED } from './errors';
+import { answer, data, filterByTk, maybe, page, pages, query, tags } from './pieces';
 import { ref } from './schemas';
 import { address, databasePlace, journey, text, time } from './shapes';
 
-const limit = { type: 'integer', nullable: true, description: 'Null for none.' };
+const limit = (variable: string) => ({ type: 'integer', nullable: true, description: `${variable}; null for none.` });
 
 const refTo = (name: keyof typeof observationSchemas) => ({ $ref: `#/components/schemas/${name}` });
 
@@ -21,7 +22,10 @@ export const observationSchemas = {
       },
       database: {
         ...databasePlace,
-        properties: { ...databasePlace.properties, bytes: { type: 'integer', nullable: true } },
+        properties: {
+          ...databasePlace.properties,
+          bytes: { type: 'integer', nullable: true, description: 'Its size: of the whole database, or of the schema.' },
+        },
       },
       memory: {
         type: 'object',
@@ -35,9 +39,12 @@ export const observationSchemas = {
       },
       traffic: {
         type: 'object',
-        properties: { requests: { type: 'integer' }, since: time('Since when they are counted.') },
+        properties: {
+          requests: { type: 'integer', description: 'That it was asked to answer.' },
+          since: time('Since when they are counted.'),
+        },
       },
-      lastVisitedAt: time("The last visitor's request; null when it was never visited."),
+      lastVisitedAt: { ...time("The last visitor's request; null when it was never visited."), nullable: true },
       address,
       journey,
     },
@@ -67,11 +74,18 @@ export const observationSchemas = {
         type: 'object',
         properties: { total: { type: 'integer' }, states: { $ref: '#/components/schemas/StateCounts' } },
       },
-      running: { type: 'object', properties: { count: { type: 'integer' }, limit } },
+      running: {
+        type: 'object',
+        properties: { count: { type: 'integer' }, limit: limit('APP_SUPERVISOR_MAX_RUNNING') },
+      },
       memory: {
         type: 'object',
         description: 'In bytes; the limit is that of rss.',
-        properties: { heapUsed: { type: 'integer' }, rss: { type: 'integer' }, limit },
+        properties: {
+          heapUsed: { type: 'integer' },
+          rss: { type: 'integer' },
+          limit: limit('APP_SUPERVISOR_MAX_MEMORY'),
+        },
       },
       connections: {
         type: 'object',
@@ -113,9 +127,13 @@ export const observationSchemas = {
           properties: {
             name: text('Its ID.'),
             ok: { type: 'boolean' },
-            application: { type: 'object', description: 'What a call for this one alone answers; where it is ok.' },
-            code: text('A code of the documented table, where it is not.'),
-            message: text('What went wrong and what to do.'),
+            application: maybe({
+              type: 'object',
+              description: 'What a call for this one alone answers; where it is ok.',
+            }),
+            code: maybe(text('A code of the documented table, where it is not.')),
+            message: maybe(text('What went wrong and what to do.')),
+            operation: maybe({ type: 'object', description: 'What is under way, where that stands against it.' }),
           },
         },
       },
@@ -141,8 +159,7 @@ export const observationPaths = {
       tags,
       summary: 'List applications',
       parameters: [
-        query('page', { type: 'integer', default: 1 }, 'Page, from 1.'),
-        query('pageSize', { type: 'integer', default: 20 }, 'Applications on a page.'),
+        ...pages('Applications'),
         query('filter', { type: 'string' }, 'Filter, as JSON.'),
         query('removed', { type: 'boolean', default: false }, 'Those that were removed, and can be restored.'),
         query('search', { type: 'string' }, 'In the ID, the name and the domain.'),
@@ -150,14 +167,8 @@ export const observationPaths = {
         query('sort', { type: 'string' }, 'Fields to sort by; a leading "-" turns the order round.'),
       ],
       responses: {
-        200: answer('One page of applications.', {
-          type: 'object',
-          properties: {
-            data: { type: 'array', items: ref('Application') },
-            meta: { allOf: [ref('ListMeta'), { type: 'object', properties: { states: refTo('StateCounts') } }] },
-          },
-        }),
-        ...denied,
+        200: answer('One page of applications.', page(ref('Application'), { states: refTo('StateCounts') })),
+        ...errorsOf('APP_VALUE_INVALID'),
       },
     },
   },
@@ -168,8 +179,7 @@ export const observationPaths = {
       parameters: [filterByTk],
       responses: {
         200: answer('The application, with its latest events.', data(withEvents)),
-        ...denied,
-        ...unknown,
+        ...errorsOf(...NAMED),
       },
     },
   },
@@ -181,8 +191,7 @@ export const observationPaths = {
       parameters: [filterByTk],
       responses: {
         200: answer('What is known of it; null stands for what cannot be known.', data(refTo('Details'))),
-        ...denied,
-        ...unknown,
+        ...errorsOf(...NAMED),
       },
     },
   },
@@ -196,8 +205,7 @@ export const observationPaths = {
       ],
       responses: {
         200: answer('Its latest entries, without secrets.', data(refTo('Log'))),
-        ...denied,
-        ...unknown,
+        ...errorsOf(...NAMED),
       },
     },
   },
@@ -207,15 +215,13 @@ export const observationPaths = {
       summary: 'The timeline of an application, newest first, also after its removal',
       parameters: [
         filterByTk,
-        query('page', { type: 'integer', default: 1 }, 'Page, from 1.'),
-        query('pageSize', { type: 'integer', default: 20 }, 'Events on a page.'),
+        query('type', { type: 'string' }, 'One type, or several with commas; the parameter may be repeated, too.'),
+        query('since', { type: 'string', format: 'date-time' }, 'Not before this time; also in epoch milliseconds.'),
+        ...pages('Events', 200),
       ],
       responses: {
-        200: answer('One page of events.', {
-          type: 'object',
-          properties: { data: { type: 'array', items: ref('Event') }, meta: ref('ListMeta') },
-        }),
-        ...denied,
+        200: answer('One page of events.', page(ref('Event'))),
+        ...errorsOf('APP_VALUE_INVALID', 'APP_NOT_FOUND'),
       },
     },
   },

@@ -6,9 +6,10 @@ import { PREFLIGHT_CHECKS } from '../../src/preflight';
 import { APP_STATES } from '../../src/app-state';
 import { ICON_TYPES, MAX_ICON_BYTES } from '../../src/icon-image';
 import { AWAKE_REASONS } from '../../src/policies/idle';
+import { maybe } from './pieces';
 import { address, budget, databasePlace, event, journey, text, time } from './shapes';
 
-export const ref = (name: keyof typeof schemas) => ({ $ref: `#/components/schemas/${name}` });
+export const ref = (name: keyof typeof answers | keyof typeof bodies) => ({ $ref: `#/components/schemas/${name}` });
 
 const startMode = {
   type: 'string',
@@ -41,13 +42,14 @@ const changeable = {
   onSchedule: {
     type: 'string',
     nullable: true,
-    enum: [...ON_SCHEDULE],
+    enum: [...ON_SCHEDULE, null],
     default: 'stay-awake',
     description: 'What becomes of it when it is idle and has work of its own ahead (cron, schedules, delays).',
   },
   options: {
     type: 'object',
-    description: 'Where its data is, and settings of its own. Secrets never stand here.',
+    description:
+      'Where its data is, and settings of its own. Secrets never stand here. An update of them is a JSON merge patch (RFC 7396): what it does not name stays.',
     properties: {
       dbConnType: {
         type: 'string',
@@ -74,6 +76,10 @@ const changeable = {
             ],
           },
         },
+      },
+      authManager: {
+        type: 'object',
+        description: 'Of this, `jwt.secret` signs its tokens; random where it is not given. Never answered.',
       },
       lang: text('At create: the language that it is installed in, such as en-US; by default that of INIT_APP_LANG.'),
     },
@@ -112,7 +118,7 @@ const versionChanges = (description: string) => ({
 
 const upgradeFields = {
   name: text('Its ID.'),
-  from: text("NocoBase's version in its database; null when there is none, or it was not read."),
+  from: { ...text("NocoBase's version in its database; null when there is none, or it was not read."), nullable: true },
   to: text("NocoBase's version here."),
   plugins: versionChanges('Its plugins that are newer here.'),
   ahead: versionChanges('Its plugins that are older here; nothing is done about them.'),
@@ -123,76 +129,45 @@ const upgradeFields = {
   },
 };
 
-export const schemas = {
-  Application: {
-    type: 'object',
-    properties: {
-      name: text('Its ID: part of its addresses, unique, never changed.'),
-      ...changeable,
-      sort,
-      status: {
-        type: 'string',
-        enum: ['preparing', 'initializing', 'initialized', 'running', 'commanding', 'stopped', 'error', 'not_found'],
-        description: "NocoBase's word for it, computed.",
-      },
-      state: { type: 'string', enum: Object.keys(APP_STATES), description: 'What it is in, more precisely.' },
-      stateSince: time('Since when it has been in this state.'),
-      stateReason: text('Why it is in this state.'),
-      lastError: {
+const upgradeRun = {
+  type: 'object',
+  properties: {
+    startedAt: time('When it began.'),
+    finishedAt: { ...time('When it ended; null while it goes on.'), nullable: true },
+    force: { type: 'boolean', description: 'Whether up-to-date applications are upgraded too.' },
+    total: { type: 'integer' },
+    counts: {
+      type: 'object',
+      description: 'How many had which outcome.',
+      additionalProperties: { type: 'integer' },
+    },
+    applications: {
+      type: 'array',
+      items: {
         type: 'object',
-        nullable: true,
         properties: {
-          code: text('A code of the documented table.'),
-          message: text('What went wrong and what to do.'),
-          step: text('The step of its boot or its making that failed.'),
-          at: time('When it failed.'),
-        },
-      },
-      retryAt: time('Before this time a visit does not try again.'),
-      journey,
-      awakeBecause: {
-        type: 'array',
-        nullable: true,
-        items: { type: 'string', enum: [...AWAKE_REASONS] },
-        description: 'Why it is not put to sleep; empty when it will be, null when it does not run.',
-      },
-      lastActiveAt: time('When it was last used, since the process started.'),
-      lastVisitedAt: time("The last visitor's request, across restarts; null when it was never visited."),
-      address,
-      databasePlace,
-      removedAt: time('When it was removed; null while it is not.'),
-      purgeAt: time('When a removed one is purged, and can no longer be restored.'),
-      nextDueAt: time('When the first of its own work is due, as far as it is known.'),
-      faults: {
-        type: 'object',
-        nullable: true,
-        description: 'What it threw where nobody caught it, since the process started.',
-        properties: {
-          count: { type: 'integer' },
-          last: {
-            type: 'object',
-            properties: {
-              kind: { type: 'string', enum: ['exception', 'rejection'] },
-              error: text('What kind of error; its message stands in the log.'),
-              at: time('When it was thrown.'),
-            },
+          ...upgradeFields,
+          outcome: {
+            type: 'string',
+            enum: ['waiting', 'upgrading', 'upgraded', 'current', 'not_installed', 'failed', 'cancelled'],
           },
+          ms: { type: 'integer', nullable: true, description: 'How long its upgrade took, in milliseconds.' },
         },
       },
-      stoppedAt: time('When an operator stopped it.'),
-      ownSecret: {
-        type: 'boolean',
-        description: "False while it signs its tokens with the main application's secret.",
-      },
-      createdAt: time('When it was registered.'),
-      updatedAt: time('When its registration was last changed.'),
     },
   },
-  Event: event,
+};
+
+/** What callers send. */
+export const bodies = {
   ApplicationCreate: {
     type: 'object',
     properties: {
-      name: { type: 'string', pattern: APP_NAME_PATTERN.source, description: 'Its ID; reserved words are refused.' },
+      name: {
+        type: 'string',
+        pattern: APP_NAME_PATTERN.source,
+        description: 'Its ID; reserved words are refused. Made from `displayName` where it is absent.',
+      },
       ...changeable,
       admin: administrator("Its first administrator. By default the caller's own account, with the same password."),
       adopt,
@@ -201,25 +176,6 @@ export const schemas = {
   DatabaseQuestion: {
     type: 'object',
     properties: { name: text('Its ID.'), displayName: changeable.displayName, options: changeable.options, adopt },
-  },
-  DatabaseAnswer: {
-    type: 'object',
-    properties: {
-      ok: { type: 'boolean', description: 'Whether it could be created so.' },
-      checks: {
-        type: 'array',
-        items: {
-          type: 'object',
-          properties: {
-            check: { type: 'string', enum: [...PREFLIGHT_CHECKS] },
-            ok: { type: 'boolean' },
-            code: text('A code of the documented table.'),
-            message: text('What stands against it.'),
-            advice: text('What to do about it.'),
-          },
-        },
-      },
-    },
   },
   ApplicationClone: {
     type: 'object',
@@ -237,6 +193,108 @@ export const schemas = {
   ApplicationUpdate: {
     type: 'object',
     properties: { ...changeable, sort },
+  },
+} as const;
+
+/** What is answered. */
+export const answers = {
+  Application: {
+    type: 'object',
+    properties: {
+      name: text('Its ID: part of its addresses, unique, never changed.'),
+      ...changeable,
+      sort: { ...sort, nullable: true },
+      displayName: { ...changeable.displayName, nullable: true },
+      cname: { ...changeable.cname, nullable: true },
+      icon: { ...changeable.icon, nullable: true },
+      hidden: { ...changeable.hidden, nullable: true },
+      pinned: { ...changeable.pinned, nullable: true },
+      options: { ...changeable.options, nullable: true },
+      status: {
+        type: 'string',
+        enum: ['preparing', 'initializing', 'initialized', 'running', 'commanding', 'stopped', 'error', 'not_found'],
+        description: "NocoBase's word for it, computed.",
+      },
+      state: { type: 'string', enum: Object.keys(APP_STATES), description: 'What it is in, more precisely.' },
+      stateSince: {
+        ...time('Since when it has been in this state; null when nothing happened since the process started.'),
+        nullable: true,
+      },
+      stateReason: { ...text('Why it is in this state.'), nullable: true },
+      lastError: {
+        type: 'object',
+        nullable: true,
+        properties: {
+          code: text('A code of the documented table.'),
+          message: text('What went wrong and what to do.'),
+          step: maybe(text('The step of its boot or its making that failed.')),
+          at: time('When it failed.'),
+        },
+      },
+      retryAt: { ...time('Before this time a visit does not try again.'), nullable: true },
+      journey,
+      awakeBecause: {
+        type: 'array',
+        nullable: true,
+        items: { type: 'string', enum: [...AWAKE_REASONS] },
+        description: 'Why it is not put to sleep; empty when it will be, null when it does not run.',
+      },
+      lastActiveAt: { ...time('When it was last used, since the process started.'), nullable: true },
+      lastVisitedAt: {
+        ...time(
+          "The last visitor's request, message on a socket or opening of its page, across restarts; null for never.",
+        ),
+        nullable: true,
+      },
+      address,
+      databasePlace,
+      removedAt: { ...time('When it was removed; null while it is not.'), nullable: true },
+      purgeAt: { ...time('When a removed one is purged, and can no longer be restored.'), nullable: true },
+      nextDueAt: { ...time('When the first of its own work is due, as far as it is known.'), nullable: true },
+      faults: {
+        type: 'object',
+        nullable: true,
+        description: 'What it threw where nobody caught it, since the process started.',
+        properties: {
+          count: { type: 'integer' },
+          last: {
+            type: 'object',
+            properties: {
+              kind: { type: 'string', enum: ['exception', 'rejection'] },
+              error: text('What kind of error; its message stands in the log.'),
+              at: time('When it was thrown.'),
+            },
+          },
+        },
+      },
+      stoppedAt: { ...time('When an operator stopped it.'), nullable: true },
+      ownSecret: {
+        type: 'boolean',
+        description: "False while it signs its tokens with the main application's secret.",
+      },
+      createdAt: time('When it was registered.'),
+      updatedAt: time('When its registration was last changed.'),
+    },
+  },
+  Event: event,
+  DatabaseAnswer: {
+    type: 'object',
+    properties: {
+      ok: { type: 'boolean', description: 'Whether it could be created so.' },
+      checks: {
+        type: 'array',
+        items: {
+          type: 'object',
+          properties: {
+            check: { type: 'string', enum: [...PREFLIGHT_CHECKS] },
+            ok: { type: 'boolean' },
+            code: maybe(text('A code of the documented table.')),
+            message: maybe(text('What stands against it.')),
+            advice: maybe(text('What to do about it.')),
+          },
+        },
+      },
+    },
   },
   Entry: {
     type: 'object',
@@ -261,8 +319,8 @@ export const schemas = {
         enum: ['active', 'restart_required', 'inert'],
         description: 'Whether this plugin runs applications in this process.',
       },
-      reasonCode: text('Why it does not: a code of the documented table.'),
-      message: text('Why it does not, and what to do.'),
+      reasonCode: maybe(text('Why it does not: a code of the documented table.')),
+      message: maybe(text('Why it does not, and what to do.')),
       adapter: {
         type: 'object',
         properties: { discovery: text('The discovery adapter in use.'), process: text('The process adapter in use.') },
@@ -315,38 +373,11 @@ export const schemas = {
       name: { type: 'string' },
       database: { type: 'string', description: 'Where its data lies, or lay.' },
       databaseDropped: { type: 'boolean' },
-      removedAt: time('When it was removed; null when it is purged.'),
-      purgeAt: time('Until when it can be restored; null when it is purged.'),
+      removedAt: { ...time('When it was removed; null when it is purged.'), nullable: true },
+      purgeAt: { ...time('Until when it can be restored; null when it is purged.'), nullable: true },
     },
   },
-  UpgradeRun: {
-    type: 'object',
-    properties: {
-      startedAt: time('When it began.'),
-      finishedAt: time('When it ended; null while it goes on.'),
-      force: { type: 'boolean', description: 'Whether up-to-date applications are upgraded too.' },
-      total: { type: 'integer' },
-      counts: {
-        type: 'object',
-        description: 'How many had which outcome.',
-        additionalProperties: { type: 'integer' },
-      },
-      applications: {
-        type: 'array',
-        items: {
-          type: 'object',
-          properties: {
-            ...upgradeFields,
-            outcome: {
-              type: 'string',
-              enum: ['waiting', 'upgrading', 'upgraded', 'current', 'not_installed', 'failed', 'cancelled'],
-            },
-            ms: { type: 'integer', nullable: true, description: 'How long its upgrade took, in milliseconds.' },
-          },
-        },
-      },
-    },
-  },
+  UpgradeRun: upgradeRun,
   UpgradePlan: {
     type: 'object',
     properties: {
@@ -361,32 +392,7 @@ export const schemas = {
           },
         },
       },
-      run: {
-        nullable: true,
-        description: 'The upgrade under way, or the last one.',
-        $ref: '#/components/schemas/UpgradeRun',
-      },
-    },
-  },
-  ListMeta: {
-    type: 'object',
-    properties: {
-      count: { type: 'integer' },
-      page: { type: 'integer' },
-      pageSize: { type: 'integer' },
-      totalPage: { type: 'integer' },
-    },
-  },
-  Errors: {
-    type: 'object',
-    properties: {
-      errors: {
-        type: 'array',
-        items: {
-          type: 'object',
-          properties: { code: text('A code of the documented table.'), message: text('What to do about it.') },
-        },
-      },
+      run: { ...upgradeRun, nullable: true, description: 'The upgrade under way, or the last one.' },
     },
   },
 } as const;

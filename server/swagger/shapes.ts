@@ -1,23 +1,32 @@
 import { DB_CONN_TYPES } from '../../src/database-options';
 import { APP_EVENT_TYPES } from '../../src/events';
+import { maybe } from './pieces';
 
 /** Shapes that several descriptions have in common. */
 
 export const text = (description: string) => ({ type: 'string', description });
 export const time = (description: string) => ({ type: 'string', format: 'date-time', description });
 
-export const actor = {
+const said = (schema: { description: string }) => maybe({ type: 'string', ...schema });
+
+export const actor = { $ref: '#/components/schemas/Actor' };
+export const journey = { $ref: '#/components/schemas/Journey' };
+
+const actorShape = {
   type: 'object',
-  description: 'Who or what made it happen.',
+  description: 'Who or what made it happen, and from where.',
   properties: {
     kind: { type: 'string', enum: ['user', 'operator', 'visitor', 'schedule', 'system'] },
-    id: { type: 'string', description: 'Of a user.' },
-    name: text('Of a user.'),
-    via: { type: 'string', enum: ['request', 'page', 'socket'], description: 'Of a visitor.' },
+    id: maybe({ oneOf: [{ type: 'integer' }, { type: 'string' }], description: 'Of a user.' }),
+    name: said({ description: 'Of a user; of an operator in his operating system.' }),
+    role: said({ description: 'Of a user: the role in which he acted.' }),
+    apiKey: said({ description: 'Of a user who acted by an API key: its name, empty where it is not known.' }),
+    address: said({ description: "Of a user: his client's network address." }),
+    via: maybe({ type: 'string', enum: ['request', 'page', 'socket'], description: 'Of a visitor.' }),
   },
 };
 
-export const journey = {
+const journeyShape = {
   type: 'object',
   nullable: true,
   description: 'How it came up, or how far it came; times in milliseconds.',
@@ -27,7 +36,7 @@ export const journey = {
     startedAt: { type: 'integer', description: 'Epoch milliseconds.' },
     ms: { type: 'integer' },
     outcome: { type: 'string', enum: ['pending', 'running', 'stopped', 'failed'] },
-    code: text('Of a failed one: a code of the documented table.'),
+    code: maybe(text('Of a failed one: a code of the documented table.')),
     steps: {
       type: 'array',
       items: {
@@ -38,14 +47,17 @@ export const journey = {
   },
 };
 
+/** Shapes that have a name of their own. */
+export const shared = { Actor: actorShape, Journey: journeyShape };
+
 export const event = {
   type: 'object',
   properties: {
     type: { type: 'string', enum: Object.keys(APP_EVENT_TYPES) },
     at: time('When.'),
     by: actor,
-    reason: text('Why.'),
-    message: text('What went wrong.'),
+    reason: { ...text('Why.'), nullable: true },
+    message: { ...text('What went wrong, or what it was about.'), nullable: true },
     journey,
   },
 };
@@ -58,7 +70,7 @@ export const budget = {
     waiting: { type: 'integer', description: 'How many are waited for.' },
     holders: {
       type: 'object',
-      description: 'By application.',
+      description: 'By application; `(provisioning)` is the making of databases.',
       additionalProperties: {
         type: 'object',
         properties: { inUse: { type: 'integer' }, waiting: { type: 'integer' } },
@@ -86,8 +98,8 @@ export const databasePlace = {
   properties: {
     dialect: text("In NocoBase's words."),
     type: { type: 'string', enum: [...DB_CONN_TYPES], description: 'How it is connected to its data.' },
-    host: text('Of a server that was named for it.'),
+    host: { ...text('Of a server that was named for it.'), nullable: true },
     database: text('Name of the database.'),
-    schema: text('Name of the schema, where it has one.'),
+    schema: { ...text('Name of the schema, where it has one.'), nullable: true },
   },
 };

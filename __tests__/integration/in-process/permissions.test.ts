@@ -1,9 +1,14 @@
 import '../../helpers/in-process-environment';
 import { describeWithPostgres, InProcessApp, OURS, SMALL } from '../../helpers/in-process-app';
 import { signIn, WITH_PEOPLE } from '../../helpers/people';
+import swagger from '../../../server/swagger';
 
 /** Every administrative action asks for `pm.app-supervisor`, whatever else a role may do. */
 
+/** NocoBase's general actions of a collection, which are not ours to offer. */
+const CLOSED = ['updateOrCreate', 'firstOrCreate', 'query', 'add', 'set', 'remove', 'toggle', 'move'].map(
+  (action) => `applications:${action}`,
+);
 const PASSWORD = 'Planted-4712';
 const EVERYTHING = ['create', 'view', 'update', 'destroy', 'export', 'importXlsx'];
 const ROLES = {
@@ -27,6 +32,7 @@ const ROLES = {
 describeWithPostgres('permissions', () => {
   let app: InProcessApp;
   const tokens: Record<string, string | undefined> = {};
+  const keys: Record<string, string> = {};
 
   beforeAll(async () => {
     app = await InProcessApp.start({ plugins: [...new Set([...SMALL, ...WITH_PEOPLE]), OURS], acl: true });
@@ -36,21 +42,24 @@ describeWithPostgres('permissions', () => {
       const person = { username: role, password: PASSWORD, roles: [{ name: role }] };
       await app.main.db.getRepository('users').create({ values: person });
       tokens[role] = await signIn(app, 'main', role, PASSWORD);
+      const apiKeys = app.plugin('api-keys') as unknown as { generateAPIKey(order: object): Promise<string> };
+      keys[role] = await apiKeys.generateAPIKey({ name: role, username: role, role, expiresIn: '1d' });
     }
   });
 
   afterAll(() => app?.end());
 
+  const handlers = () => app.main.resourceManager.getRegisteredHandlers() as Map<string, unknown>;
   /** All that NocoBase would carry out: what we register, and its own actions of any collection. */
   const actions = () => {
     const { resourceManager } = app.main;
-    const handlers = [...(resourceManager.getRegisteredHandlers() as Map<string, unknown>).keys()];
+    const registered = [...handlers().keys()];
     // NocoBase opens these to everybody, and finds no file in collections without files.
     const ofFiles = ['getFile', 'createTemporaryURL'];
-    const general = handlers.filter((name) => !name.includes(':') && !ofFiles.includes(name));
+    const general = registered.filter((name) => !name.includes(':') && !ofFiles.includes(name));
     // Open to all who are signed in: what the Applications block and the switcher show.
     const open = ['appSupervisor:entries'];
-    const own = handlers.filter((name) => name.startsWith('applications:'));
+    const own = registered.filter((name) => name.startsWith('applications:'));
     const supervisor = [...resourceManager.getResource('appSupervisor').actions.keys()]
       .map(String)
       // Each resource knows the handlers of all others, too.
@@ -82,6 +91,19 @@ describeWithPostgres('permissions', () => {
     );
   });
 
+  it('knows the actions that the document of the API tells of, and no more', () => {
+    const ours = actions().filter((name) => handlers().has(name) || name.startsWith('appSupervisor:'));
+    const offered = ours.filter((name) => !CLOSED.includes(name) && !name.startsWith('applicationEvents:'));
+    const documented = Object.keys(swagger.paths).map((path) => path.slice(1));
+    expect([...offered, 'appSupervisor:entries'].sort()).toEqual(documented.sort());
+  });
+
+  it('offers none of the general actions of a collection', async () => {
+    for (const action of CLOSED) {
+      expect([action, (await call(action, 'operator')).status]).toEqual([action, 404]);
+    }
+  });
+
   it.each(['member', 'helper', 'granted'])('refuses every action to the role "%s"', async (role) => {
     const allowed: unknown[] = [];
     for (const action of actions()) {
@@ -110,5 +132,21 @@ describeWithPostgres('permissions', () => {
       if (status === 403 || status === 401) refused.push([action, status]);
     }
     expect(refused).toEqual([]);
+  });
+
+  it('binds an API key to the permission of its role, by POST and by GET', async () => {
+    const wrong: unknown[] = [];
+    const ours = actions().filter((name) => !name.startsWith('applicationEvents:'));
+    for (const role of ['member', 'helper', 'granted', 'operator']) {
+      const headers = { Authorization: `Bearer ${keys[role]}` };
+      for (const action of ours) {
+        const url = `/api/${action}?filterByTk=nobody`;
+        const answers = [await app.post(url, { name: 'No name!' }, headers), await app.get(url, headers)];
+        const refused = answers.map(({ status }) => status === 403);
+        if (refused.some((is) => is !== (role !== 'operator'))) wrong.push([role, action, refused]);
+      }
+    }
+    expect(wrong).toEqual([]);
+    expect(await app.repository.count()).toBe(0);
   });
 });

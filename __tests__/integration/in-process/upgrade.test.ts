@@ -274,10 +274,14 @@ describeWithPostgres('the upgrade of applications', () => {
     const done = upgrade('wait=true', { names: [first] });
     await app.until('it is at work', async () => (await plan(first)).run?.counts.upgrading === 1);
     const other = await app.post(`/api/applications:upgrade?filterByTk=${second}`);
-    expect([other.status, (other.body as { errors: { code: string }[] }).errors[0]?.code]).toEqual([
-      409,
-      'APP_UPGRADE_RUNNING',
-    ]);
+    const [refusal] = (other.body as { errors: object[] }).errors;
+    const operation = {
+      kind: 'upgrade',
+      application: first,
+      since: expect.any(String) as string,
+      by: { kind: 'system' },
+    };
+    expect([other.status, refusal]).toMatchObject([409, { code: 'APP_UPGRADE_RUNNING', operation }]);
     const joined = await upgrade(`filterByTk=${first}&wait=true`);
     expect(joined).toEqual(await done);
     expect(added).toEqual([first]);

@@ -20,8 +20,8 @@ interface ArchiveJobListProps {
 /** The exports and imports of this process, how far they are, and how they ended. */
 export function ArchiveJobList({ application, only, onDone }: ArchiveJobListProps) {
   const { api } = useSupervisor();
-  const jobs = useLoaded(useCallback(() => api.archiveJobs(), [api]));
-  const shown = (jobs.value ?? []).filter((job) => (only ? job.id === only : job.application === application));
+  const jobs = useLoaded(useCallback(() => api.archiveJobs(application), [api, application]));
+  const shown = (jobs.value ?? []).filter(({ id }) => only === undefined || id === only);
   const running = shown.filter(({ outcome }) => outcome === 'running').length;
   useFresh(jobs.refresh, running > 0 ? MOVING_MS : undefined);
 

@@ -10,12 +10,6 @@ import { ErrorAlert } from '../error-alert';
 import { Moment } from '../moment';
 import { ArchiveJobList } from './archive-jobs';
 
-const TIME = /^\d{8}T\d{6}Z-/;
-
-/** An archive is named after its application, then come time and chance. */
-const ownArchive = (application: string, archive: string) =>
-  archive.startsWith(`${application}-`) && TIME.test(archive.slice(application.length + 1));
-
 /** Hands a file to the browser's downloads. */
 function save(blob: Blob, name: string): void {
   const url = URL.createObjectURL(blob);
@@ -31,7 +25,7 @@ export function ArchivesPanel({ row }: { row: ApplicationRow }) {
   const t = useT();
   const language = useLanguage();
   const { api } = useSupervisor();
-  const archives = useLoaded(useCallback(() => api.listArchives(), [api]));
+  const archives = useLoaded(useCallback(() => api.listArchives(row.name), [api, row.name]));
   const [working, setWorking] = useState<string>();
   const [error, setError] = useState<ApiError>();
   // Asked anew with each export that begins here.
@@ -71,7 +65,7 @@ export function ArchivesPanel({ row }: { row: ApplicationRow }) {
         size="small"
         rowKey="name"
         loading={archives.loading && !archives.value}
-        dataSource={(archives.value ?? []).filter(({ name }) => ownArchive(row.name, name))}
+        dataSource={archives.value ?? []}
         pagination={{ pageSize: 10, hideOnSinglePage: true }}
         scroll={{ x: 'max-content' }}
         locale={{ emptyText: <Empty image={Empty.PRESENTED_IMAGE_SIMPLE} description={t('No archives')} /> }}

@@ -17,6 +17,7 @@ const COLORS: Partial<Record<AppEvent['type'], string>> = {
   quarantined: 'error',
   fault: 'error',
   'export-failed': 'error',
+  'import-failed': 'error',
   created: 'success',
   started: 'success',
   woken: 'success',
@@ -68,7 +69,15 @@ export function EventsPanel({ name }: { name: string }) {
             width: 160,
             render: (_, { by }) => {
               if (by.kind === 'operator') return t('{{name}}, by command line', { name: by.name });
-              return by.kind === 'user' && by.name ? by.name : t(ACTOR_TEXTS[by.kind]);
+              if (by.kind !== 'user') return t(ACTOR_TEXTS[by.kind]);
+              const { name, apiKey, role, address } = by;
+              const key = apiKey === undefined ? undefined : t('API key {{name}}', { name: apiKey });
+              return (
+                <>
+                  <div>{name ?? t(ACTOR_TEXTS.user)}</div>
+                  <Typography.Text type="secondary">{[key, role, address].filter(Boolean).join(' · ')}</Typography.Text>
+                </>
+              );
             },
           },
           {

@@ -1,0 +1,25 @@
+import { isDeepStrictEqual } from 'node:util';
+import { isPlainObject } from '../src/app-record';
+
+/** How deep the options of an application are told apart. */
+const DEPTH = 3;
+
+/** What is not there, in all the ways in which a row says so. */
+const none = (value: unknown) => value === undefined || value === null || value === false || value === '';
+
+/** The names of what is different, and no values: `displayName`, `options.authManager.jwt`. */
+export function changedFields(
+  before: Record<string, unknown>,
+  after: Record<string, unknown>,
+  prefix = '',
+  depth = DEPTH,
+): string[] {
+  const fields = [...new Set([...Object.keys(before), ...Object.keys(after)])];
+  return fields.flatMap((field) => {
+    const [old, now] = [before[field], after[field]];
+    if ((none(old) && none(now)) || isDeepStrictEqual(old, now)) return [];
+    const name = `${prefix}${field}`;
+    const inner = depth > 1 && isPlainObject(old) && isPlainObject(now);
+    return inner ? changedFields(old, now, `${name}.`, depth - 1) : [name];
+  });
+}
