@@ -110,6 +110,16 @@ module.exports = {
       to: { path: '^client/charts/boot-plot', dependencyTypesNot: ['dynamic-import', 'type-only'] },
     },
     {
+      name: 'administration-is-imported-late',
+      comment: 'Pages of applications, and whoever only uses block and switcher, have no use for it.',
+      severity: 'error',
+      from: { path: '^client/(index|late-pages|entries/|v1/)' },
+      to: {
+        path: '^client/(pages|hooks|charts|components/(app-form|app-page|fleet|overview))/',
+        dependencyTypesNot: ['dynamic-import', 'type-only'],
+      },
+    },
+    {
       name: 'client-v1-only-in-its-entry',
       comment: 'Components are written once; @nocobase/client does not exist in the v2 client.',
       severity: 'error',

@@ -2,9 +2,7 @@ import { Plugin } from '@nocobase/client';
 import type { Request } from './api-types';
 import { NAMESPACE, SETTINGS_KEY, SETTINGS_SNIPPET } from './constants';
 import { EntrySource } from './entries/entry-source';
-import { ApplicationsPage } from './pages/applications-page';
-import { OverviewPage } from './pages/overview-page';
-import { superviseIn, withSupervisor } from './supervisor-context';
+import { latePages } from './late-pages';
 import { offerEntries } from './v1/entries';
 
 const text = (sentence: string) => `{{t("${sentence}", { ns: "${NAMESPACE}" })}}`;
@@ -20,7 +18,7 @@ export default class AppSupervisorClientPlugin extends Plugin {
     offerEntries(app, new EntrySource({ request, routeUrl, application, pathApplication }));
     // Sub-applications are managed in the main application only.
     if (application !== undefined) return;
-    const supervisor = superviseIn(app, `/admin/settings/${SETTINGS_KEY}/applications`);
+    const pages = latePages(app, `/admin/settings/${SETTINGS_KEY}/applications`);
     const settings = app.pluginSettingsManager;
     settings.add(SETTINGS_KEY, {
       title: text('App Supervisor'),
@@ -31,13 +29,13 @@ export default class AppSupervisorClientPlugin extends Plugin {
       title: text('Applications'),
       sort: 1,
       aclSnippet: SETTINGS_SNIPPET,
-      Component: withSupervisor(supervisor, ApplicationsPage),
+      Component: pages.Applications,
     });
     settings.add(`${SETTINGS_KEY}.overview`, {
       title: text('Overview'),
       sort: 2,
       aclSnippet: SETTINGS_SNIPPET,
-      Component: withSupervisor(supervisor, OverviewPage),
+      Component: pages.Overview,
     });
   }
 }

@@ -5,9 +5,7 @@ import { NAMESPACE, SETTINGS_KEY, SETTINGS_SNIPPET } from './constants';
 import { appsBlock } from './entries/apps-block';
 import { EntrySource } from './entries/entry-source';
 import { registerAppsBlock, registerSwitcher } from './entries/flow-models';
-import { ApplicationsPage } from './pages/applications-page';
-import { OverviewPage } from './pages/overview-page';
-import { superviseIn, withSupervisor } from './supervisor-context';
+import { latePages } from './late-pages';
 
 /** The entry for NocoBase's v2 client, at `/v/admin`. */
 export default class AppSupervisorClientV2Plugin extends Plugin {
@@ -22,7 +20,7 @@ export default class AppSupervisorClientV2Plugin extends Plugin {
     registerSwitcher(app.flowEngine, source);
     // Sub-applications are managed in the main application only.
     if (application !== undefined) return;
-    const supervisor = superviseIn(app, `/admin/settings/${SETTINGS_KEY}`);
+    const pages = latePages(app, `/admin/settings/${SETTINGS_KEY}`);
     const settings = this.pluginSettingsManager;
     const tab = (key: string, title: string, sort: number, Page: ComponentType) =>
       settings.addPageTabItem({
@@ -31,7 +29,7 @@ export default class AppSupervisorClientV2Plugin extends Plugin {
         title: this.t(title),
         sort,
         aclSnippet: SETTINGS_SNIPPET,
-        componentLoader: () => Promise.resolve({ default: withSupervisor(supervisor, Page) }),
+        componentLoader: () => Promise.resolve({ default: Page }),
       });
     settings.addMenuItem({
       key: SETTINGS_KEY,
@@ -39,8 +37,8 @@ export default class AppSupervisorClientV2Plugin extends Plugin {
       icon: 'AppstoreOutlined',
       aclSnippet: SETTINGS_SNIPPET,
     });
-    tab('index', 'Applications', 1, ApplicationsPage);
-    tab('overview', 'Overview', 2, OverviewPage);
+    tab('index', 'Applications', 1, pages.Applications);
+    tab('overview', 'Overview', 2, pages.Overview);
     settings.setPluginSettingsLink(this.options.name ?? NAMESPACE, SETTINGS_KEY);
   }
 }

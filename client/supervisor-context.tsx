@@ -14,7 +14,7 @@ export interface Supervisor {
 }
 
 /** The application object of either client, as far as it is used. */
-interface HostApplication {
+export interface HostApplication {
   apiClient: { request: Request };
   getRouteUrl(path: string): string;
   eventBus: EventTarget;

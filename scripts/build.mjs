@@ -6,6 +6,7 @@ import { builtinModules } from 'node:module';
 import path from 'node:path';
 import { fileURLToPath } from 'node:url';
 import { clientExternals, serverExternals } from './build/externals.mjs';
+import { callLate, wrapLate } from './build/late.mjs';
 import { shims } from './build/shims.mjs';
 import { wrapUmd } from './build/umd.mjs';
 
@@ -95,53 +96,62 @@ async function buildProgram(entry, target) {
   return [];
 }
 
+/** What all files of a client are built with. The files that they load by themselves stand in `folder`. */
+const clientOptions = (lane, folder, required) => ({
+  platform: 'browser',
+  target: 'es2020',
+  external: clientExternals[lane],
+  plugins: [lateModules(lane, folder, required)],
+  loader: { '.css': 'text' },
+  jsx: 'automatic',
+  minify: true,
+  define: { 'process.env.NODE_ENV': '"production"' },
+});
+
+const isOwnFile = (id) => id.startsWith('./');
+
+function assertProvided(externals, entry, lane) {
+  assertKnown(externals, (id) => isOwnFile(id) || clientExternals[lane].includes(id), entry);
+}
+
 /**
  * What a client loads by itself when it is first needed, `import('./x')` in the source: an ES module beside the client's
  * own file. A browser resolves such an import against the script that it stands in, so it is found under any public path
- * and on any CDN; the hash in its name makes it new where its content is. It cannot ask the host for libraries.
+ * and on any CDN; the hash in its name makes it new where its content is. It cannot ask the host for libraries: it
+ * exports a function that takes the `require` of who imports it. @returns its name, and the libraries that it requires
  */
-async function buildLazyModule(entry, folder) {
-  const { code, externals } = await bundle(entry, {
-    platform: 'browser',
-    target: 'es2020',
-    format: 'esm',
-    loader: { '.css': 'text' },
-    minify: true,
-    define: { 'process.env.NODE_ENV': '"production"' },
-  });
-  assertKnown(externals, () => false, entry);
-  const hash = createHash('sha256').update(code).digest('hex').slice(0, 8);
+async function buildLateModule(entry, lane, folder) {
+  const required = new Set();
+  const { code, externals } = await bundle(entry, clientOptions(lane, folder, required));
+  assertProvided(externals, entry, lane);
+  const wrapped = wrapLate(code);
+  const hash = createHash('sha256').update(wrapped).digest('hex').slice(0, 8);
   const name = `${path.basename(entry).replace(/\.tsx?$/, '')}.${hash}.js`;
-  if (!written.some(({ file }) => file === `${folder}/${name}`)) await write(`${folder}/${name}`, code);
-  return name;
+  await write(`${folder}/${name}`, wrapped);
+  return { name, libraries: [...externals.filter((id) => !isOwnFile(id)), ...required] };
 }
 
-/** Leads the dynamic imports of a client to the files that are built for them. */
-const lazyModules = (folder) => ({
-  name: 'lazy-modules',
+/** Leads the dynamic imports of a client to the files that are built for them; adds what these require. */
+const lateModules = (lane, folder, required) => ({
+  name: 'late-modules',
   setup({ onResolve }) {
     onResolve({ filter: /^\.{1,2}\//, namespace: 'file' }, async ({ path: asked, resolveDir, kind }) => {
       if (kind !== 'dynamic-import') return undefined;
       const entry = path.relative(root, path.resolve(resolveDir, `${asked}.ts`));
-      return { path: `./${await buildLazyModule(entry, folder)}`, external: true };
+      const { name, libraries } = await buildLateModule(entry, lane, folder);
+      for (const library of libraries) required.add(library);
+      return { path: `./${name}`, external: true };
     });
   },
 });
 
 async function buildClient({ entry, target, id, lane }) {
-  const { code, externals: all } = await bundle(entry, {
-    platform: 'browser',
-    target: 'es2020',
-    external: clientExternals[lane],
-    plugins: [lazyModules(path.dirname(target))],
-    jsx: 'automatic',
-    minify: true,
-    define: { 'process.env.NODE_ENV': '"production"' },
-  });
-  const externals = all.filter((name) => !name.startsWith('./'));
-  assertKnown(externals, (name) => clientExternals[lane].includes(name), entry);
-  await write(target, wrapUmd({ id, dependencies: externals, code }));
-  return externals;
+  const required = new Set();
+  const { code, externals } = await bundle(entry, clientOptions(lane, path.dirname(target), required));
+  assertProvided(externals, entry, lane);
+  const dependencies = [...new Set([...externals.filter((name) => !isOwnFile(name)), ...required])].sort();
+  await write(target, wrapUmd({ id, dependencies, code: callLate(code) }));
+  return dependencies;
 }
 
 /**
