@@ -87,7 +87,8 @@ export function defineObservation(app: Application, service: AppService): void {
     },
 
     logs: async (ctx, next) => {
-      const log = await readLog(service, target(ctx), positive(ctx.action.params.lines, LINES_SHOWN, LINES_MAX));
+      const { name } = registered(service, target(ctx));
+      const log = await readLog(service, name, positive(ctx.action.params.lines, LINES_SHOWN, LINES_MAX));
       // NocoBase would take rows for a page of a list.
       ctx.body = { data: log };
       ctx.withoutDataWrapping = true;

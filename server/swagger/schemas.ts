@@ -60,6 +60,7 @@ const changeable = {
       },
       database: {
         type: 'object',
+        additionalProperties: true,
         properties: {
           database: text('Name of its database; by default its ID, or with new_schema the main database.'),
           schema: text('new_schema: name of its schema, by default its ID. new_connection: a schema in the database.'),
@@ -203,7 +204,6 @@ export const answers = {
     properties: {
       name: text('Its ID: part of its addresses, unique, never changed.'),
       ...changeable,
-      sort: { ...sort, nullable: true },
       displayName: { ...changeable.displayName, nullable: true },
       cname: { ...changeable.cname, nullable: true },
       icon: { ...changeable.icon, nullable: true },

@@ -98,8 +98,8 @@ export const databasePlace = {
   properties: {
     dialect: text("In NocoBase's words."),
     type: { type: 'string', enum: [...DB_CONN_TYPES], description: 'How it is connected to its data.' },
-    host: { ...text('Of a server that was named for it.'), nullable: true },
+    host: maybe(text('Of a server that was named for it.')),
     database: text('Name of the database.'),
-    schema: { ...text('Name of the schema, where it has one.'), nullable: true },
+    schema: maybe(text('Name of the schema, where it has one.')),
   },
 };
