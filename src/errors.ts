@@ -258,6 +258,27 @@ export function fillMessage(template: string, params: ErrorParams): string {
 }
 
 /**
+ * What a sentence was filled with; undefined for one that was not made from this template. Where a value holds the words
+ * that follow it, more than one reading is right, and one of them is returned.
+ */
+export function readMessage(template: string, message: string): ErrorParams | undefined {
+  const [first = '', ...rest] = template.split(/\{(\w+)\}/);
+  if (!message.startsWith(first)) return undefined;
+  const params: ErrorParams = {};
+  let from = first.length;
+  // By turns the name of a parameter, and the words behind it.
+  for (let index = 0; index < rest.length; index += 2) {
+    const [key, words] = [rest[index] as string, rest[index + 1] ?? ''];
+    const last = index + 2 >= rest.length;
+    const to = last ? message.length - words.length : message.indexOf(words, from);
+    if (to < from) return undefined;
+    params[key] = message.slice(from, to);
+    from = to + words.length;
+  }
+  return fillMessage(template, params) === message ? params : undefined;
+}
+
+/**
  * The one error class of this plugin. `status` and `code` are what NocoBase's error handler answers with; the
  * message never holds a password, a DSN or a stack.
  */

@@ -6,7 +6,9 @@ import { absence } from '../absence';
 import { redact } from '../app-options';
 import type { AppService } from '../app-service';
 import type { AppView } from '../app-view';
+import { languageOf, translate } from '../error-answers';
 import { COLLECTION } from '../registry';
+import { retold } from '../retold';
 
 /** What the actions have in common: reading what a caller gives, and answering with an application. */
 
@@ -140,10 +142,14 @@ export function posted(handler: Handler): Handler {
   };
 }
 
+/** What all actions on applications have around them: they need us to be at work, and answer in the caller's language. */
 export function refuseUnlessActive(service: AppService, handler: Handler): Handler {
   return async (ctx, next) => {
     if (!service.active) throw service.obstacle ?? new AppError('APP_SUPERVISOR_RESTART_REQUIRED');
     await handler(ctx, next);
+    const language = languageOf(ctx);
+    if (!language || language.startsWith('en')) return;
+    ctx.body = retold(ctx.body, (sentence, params) => translate(service.mainApp(), sentence, params, language));
   };
 }
 

@@ -19,6 +19,7 @@ import {
   wordsAmong,
   type Handler,
 } from './call';
+import { assertFilter, orderOf } from './list-query';
 
 const EVENTS_SHOWN = 20;
 const LINES_SHOWN = 200;
@@ -47,6 +48,9 @@ export function defineObservation(app: Application, service: AppService): void {
       const { filter, sort, fields, search, removed, state } = ctx.action.params as Row;
       const page = pageOf(ctx);
       const states = wordsAmong(state, 'state', STATES);
+      const { collection } = repository();
+      const order = orderOf(sort, collection);
+      assertFilter(filter, collection);
       const text = typeof search === 'string' && search.trim() !== '' ? search.trim() : undefined;
       const found = text
         ? { $or: ['name', 'displayName', 'cname'].map((field) => ({ [field]: { $includes: text } })) }
@@ -60,7 +64,7 @@ export function defineObservation(app: Application, service: AppService): void {
         repository().findAndCount({
           filter: { $and: where },
           fields: fields as string[] | undefined,
-          sort: (sort ?? ['sort', 'name']) as string[],
+          sort: order ?? ['sort', 'name'],
           limit: page.limit,
           offset: page.offset,
         } as never) as Promise<[{ toJSON(): Row }[], number]>,
