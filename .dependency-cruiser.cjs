@@ -25,7 +25,7 @@ const FLOORS = [
     'absence.ts',
     'app-options.ts',
     'enabled-mark.ts',
-    'error-answers.ts',
+    'error-answers|retold.ts',
     'timeline.ts',
     'actor.ts',
     'changed-fields.ts',
