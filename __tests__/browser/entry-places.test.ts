@@ -108,6 +108,9 @@ describeInBrowser('entries', () => {
       await page.reload();
       await popup.getByRole('link', { name: 'Service desk' }).waitFor();
       expect([visitor.errors.filter((text) => !OF_POPUP.test(text)), visitor.refusals]).toEqual([[], []]);
+      await screens.goto(`${prefix}/admin/`);
+      await page.getByText('Add menu item').waitFor();
+      await editor.end();
     });
 
     it('load nothing of the administration inside an application', async () => {

@@ -46,12 +46,10 @@ const PERSON = { username: 'grace', email: 'grace@example.com', password: PLANTE
     afterAll(() => screens?.close());
 
     /** Where the person of the data signs in, as she did before. */
-    const enter = async (name: string, prefix: string, open?: () => Promise<void>) => {
+    const enter = async (name: string, prefix: string, open: () => Promise<void>) => {
       const { visitor } = screens;
       const opening = visitor.context.waitForEvent('page');
-      if (open) await open();
-      else
-        await screens.page.evaluate((url) => void window.open(url), screens.address(`${prefix}/apps/${name}/admin/`));
+      await open();
       const tab = await opening;
       await visitor.reachSignIn(tab);
       const unexpected = visitor.errors.filter((text) => !NOT_SIGNED_IN.test(text));
@@ -106,8 +104,8 @@ const PERSON = { username: 'grace', email: 'grace@example.com', password: PLANTE
         await screens.picture(`import-done-${client}`, { documented: false });
         await screens.row(title).waitFor();
         screens.assertQuiet();
+        await enter(name, prefix, () => drawer.getByRole('link', { name: 'Visit' }).click());
         await leave(drawer);
-        await enter(name, prefix);
       });
 
       it('are imported from a file that is uploaded, which may be the wrong one', async () => {
@@ -135,16 +133,17 @@ const PERSON = { username: 'grace', email: 'grace@example.com', password: PLANTE
         expect(await host.databases()).not.toContain(name);
 
         const exports = path.join(host.host.storageDir, 'apps/main/exports');
-        expect(await readdir(exports)).toEqual([archive]);
+        const stored = async () => (await readdir(exports)).filter((file) => file.endsWith('.tar'));
+        expect(await stored()).toEqual([archive]);
         await choose.setInputFiles(path.join(exports, archive));
         await importing.click();
         await drawer.getByText(`Import as ${name}: done.`).waitFor({ timeout: MAKING_MS });
         await screens.row(title).waitFor();
         screens.assertQuiet(['422 /api/applications:import']);
+        await enter(name, prefix, () => drawer.getByRole('link', { name: 'Visit' }).click());
         await leave(drawer);
-        await enter(name, prefix);
         // What was uploaded is kept only for as long as it is read.
-        expect(await readdir(exports)).toEqual([archive]);
+        expect(await stored()).toEqual([archive]);
       });
     });
 

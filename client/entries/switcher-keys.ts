@@ -4,7 +4,7 @@ const DOTS = 'ant-pro-layout-apps-icon';
 const OPEN = 'ant-popover-open';
 /** Of what they open: v1's list, which NocoBase draws, shows no focus by itself. */
 const MARK = 'data-app-switcher';
-const FOCUS = `[${MARK}] a:focus-visible { outline: 2px solid currentColor; outline-offset: -2px; border-radius: 6px; }`;
+const FOCUS = `[${MARK}] a:focus-visible { outline: 2px solid currentColor; border-radius: 6px; }`;
 /** So long a popover may take to come up. */
 const OPENING_MS = 2_000;
 

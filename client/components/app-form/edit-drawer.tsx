@@ -27,6 +27,8 @@ export function EditDrawer({ row, open, onClose, onDone }: EditDrawerProps) {
   const before = useMemo(() => settingsOf(row), [row]);
   const options = row.options ?? {};
   const hasServer = options.dbConnType === 'new_connection';
+  // Then the new password is what somebody comes for.
+  const refused = row.lastError?.code === 'APP_DATABASE_CREDENTIALS';
 
   const onFinish = async () => {
     const { databasePassword, ...values } = { ...before, ...(form.getFieldsValue(true) as EditValues) };
@@ -65,7 +67,7 @@ export function EditDrawer({ row, open, onClose, onDone }: EditDrawerProps) {
         </Form.Item>
         <StartModeField />
         <Collapse
-          defaultActiveKey={['address', 'sleep', 'display']}
+          defaultActiveKey={refused ? ['database'] : ['address', 'sleep', 'display']}
           items={[
             { key: 'address', label: t('Address'), children: <AddressFields />, forceRender: true },
             { key: 'sleep', label: t('Sleep'), children: <SleepFields />, forceRender: true },

@@ -1,6 +1,7 @@
-import { Alert, Flex, Progress, Typography } from 'antd';
+import { Alert, Button, Flex, Progress, Typography } from 'antd';
 import { useCallback, useEffect, useRef } from 'react';
 import type { ArchiveJob } from '../../api-types';
+import { visitUrl } from '../../app-url';
 import { byteSize } from '../../formats';
 import { MOVING_MS, useFresh } from '../../hooks/use-fresh';
 import { useLoaded } from '../../hooks/use-loaded';
@@ -44,6 +45,7 @@ export function ArchiveJobList({ application, only, onDone }: ArchiveJobListProp
 function ArchiveJobLine({ job }: { job: ArchiveJob }) {
   const t = useT();
   const language = useLanguage();
+  const { routeUrl } = useSupervisor();
   const { kind, application, outcome, step, bytes, total, error, archive } = job;
   const title = t(kind === 'export' ? 'Export of {{name}}' : 'Import as {{name}}', { name: application });
   if (outcome === 'failed') {
@@ -51,7 +53,22 @@ function ArchiveJobLine({ job }: { job: ArchiveJob }) {
   }
   if (outcome === 'done') {
     const found = job.warnings?.length ? ` ${t('Warnings: {{count}}', { count: job.warnings.length })}` : '';
-    return <Alert type="success" showIcon message={`${title}: ${t('done')}.${found}`} description={archive} />;
+    const visit = visitUrl({ name: application }, { routeUrl, port: window.location.port });
+    return (
+      <Alert
+        type="success"
+        showIcon
+        message={`${title}: ${t('done')}.${found}`}
+        description={archive}
+        action={
+          kind === 'import' ? (
+            <Button type="primary" href={visit} target="_blank" rel="noopener noreferrer">
+              {t('Visit')}
+            </Button>
+          ) : undefined
+        }
+      />
+    );
   }
   const percent = total ? Math.min(99, Math.floor((bytes / total) * 100)) : undefined;
   return (
