@@ -1,0 +1,57 @@
+import { useCallback, useEffect, useRef, useState } from 'react';
+import { toApiError, type ApiError } from '../api-error';
+import type { DialogProps } from './use-dialog';
+
+export interface Submission {
+  saving: boolean;
+  error?: ApiError;
+  /** Hands something in, one thing at a time; a failure is kept to be shown. @returns the answer, if it worked */
+  submit: <Answer extends object>(work: () => Promise<Answer>) => Promise<Answer | undefined>;
+  /** Shows a failure here, or, where this has been closed, lets it be told elsewhere. */
+  fail: (failure: ApiError) => void;
+  /** What was wrong is no longer of interest. */
+  forget: () => void;
+}
+
+/** Something that is being handed in, or was refused; in a dialog, which may be closed meanwhile. */
+export function useSubmission(dialog?: Pick<DialogProps, 'open' | 'onLateFailure'>): Submission {
+  const [saving, setSaving] = useState(false);
+  const [error, setError] = useState<ApiError>();
+  const busy = useRef(false);
+  const latest = useRef(dialog);
+  useEffect(() => {
+    latest.current = dialog;
+  });
+  const gone = useRef(false);
+  useEffect(() => {
+    gone.current = false;
+    return () => {
+      gone.current = true;
+    };
+  }, []);
+
+  const fail = useCallback((failure: ApiError) => {
+    const closed = gone.current || latest.current?.open === false;
+    if (closed) latest.current?.onLateFailure(failure);
+    else setError(failure);
+  }, []);
+  const submit = useCallback<Submission['submit']>(
+    async (work) => {
+      if (busy.current) return undefined;
+      busy.current = true;
+      setSaving(true);
+      setError(undefined);
+      try {
+        return await work();
+      } catch (failure) {
+        fail(toApiError(failure));
+        return undefined;
+      } finally {
+        busy.current = false;
+        setSaving(false);
+      }
+    },
+    [fail],
+  );
+  return { saving, error, submit, fail, forget: useCallback(() => setError(undefined), []) };
+}
