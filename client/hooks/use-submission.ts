@@ -1,4 +1,4 @@
-import { useCallback, useEffect, useRef, useState } from 'react';
+import { useEffect, useRef, useState } from 'react';
 import { toApiError, type ApiError } from '../api-error';
 import type { DialogProps } from './use-dialog';
 
@@ -18,40 +18,30 @@ export function useSubmission(dialog?: Pick<DialogProps, 'open' | 'onLateFailure
   const [saving, setSaving] = useState(false);
   const [error, setError] = useState<ApiError>();
   const busy = useRef(false);
-  const latest = useRef(dialog);
+  const open = dialog?.open ?? true;
+  const shown = useRef(open);
   useEffect(() => {
-    latest.current = dialog;
-  });
-  const gone = useRef(false);
-  useEffect(() => {
-    gone.current = false;
+    shown.current = open;
     return () => {
-      gone.current = true;
+      shown.current = false;
     };
-  }, []);
+  }, [open]);
 
-  const fail = useCallback((failure: ApiError) => {
-    const closed = gone.current || latest.current?.open === false;
-    if (closed) latest.current?.onLateFailure(failure);
-    else setError(failure);
-  }, []);
-  const submit = useCallback<Submission['submit']>(
-    async (work) => {
-      if (busy.current) return undefined;
-      busy.current = true;
-      setSaving(true);
-      setError(undefined);
-      try {
-        return await work();
-      } catch (failure) {
-        fail(toApiError(failure));
-        return undefined;
-      } finally {
-        busy.current = false;
-        setSaving(false);
-      }
-    },
-    [fail],
-  );
-  return { saving, error, submit, fail, forget: useCallback(() => setError(undefined), []) };
+  const fail: Submission['fail'] = (failure) => (shown.current ? setError(failure) : dialog?.onLateFailure(failure));
+  const submit: Submission['submit'] = async (work) => {
+    if (busy.current) return undefined;
+    busy.current = true;
+    setSaving(true);
+    setError(undefined);
+    try {
+      return await work();
+    } catch (failure) {
+      fail(toApiError(failure));
+      return undefined;
+    } finally {
+      busy.current = false;
+      setSaving(false);
+    }
+  };
+  return { saving, error, submit, fail, forget: () => setError(undefined) };
 }
