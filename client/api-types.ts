@@ -107,7 +107,8 @@ export interface ApplicationSettings {
 }
 
 export interface NewApplication extends ApplicationSettings {
-  name: string;
+  /** Where it is left away, the server makes one of the display name that is free. */
+  name?: string;
   admin?: NewAdministrator;
   adopt?: boolean;
   options?: { dbConnType?: DbConnType; database?: Record<string, unknown>; lang?: string };
@@ -135,6 +136,13 @@ export interface ApplicationDetails {
   database: DatabasePlace & { bytes: number | null };
   memory: { estimateBytes: number | null };
   traffic: { requests: number; since: string };
+}
+
+/** What has become of one application in an upgrade. */
+export interface UpgradeEnd {
+  name: string;
+  outcome: string;
+  to: string;
 }
 
 export interface EventPage {

@@ -1,3 +1,4 @@
+import { readableFailure } from './api-error';
 import type {
   ApplicationAction,
   ApplicationDetails,
@@ -17,6 +18,7 @@ import type {
   StateCounts,
   StoredArchive,
   SupervisorInfo,
+  UpgradeEnd,
 } from './api-types';
 
 interface Listed<Row> {
@@ -92,11 +94,18 @@ export class SupervisorApi {
     return this.write('applications:checkDatabase', {}, application);
   }
 
-  act(action: Exclude<ApplicationAction, 'destroy'> | 'restore' | 'purge' | 'upgrade', name: string): Promise<unknown> {
+  act(action: Exclude<ApplicationAction, 'destroy'> | 'restore' | 'purge', name: string): Promise<object> {
     return this.write(`applications:${action}`, { filterByTk: name });
   }
 
-  remove(name: string, how: { dropDatabase?: boolean; purge?: boolean }): Promise<unknown> {
+  /** Answers when it has ended. */
+  async upgrade(name: string): Promise<UpgradeEnd> {
+    const params = { filterByTk: name, wait: true };
+    const run = await this.write<{ applications: UpgradeEnd[] }>('applications:upgrade', params);
+    return run.applications.find((end) => end.name === name) ?? { name, outcome: 'current', to: '' };
+  }
+
+  remove(name: string, how: { dropDatabase?: boolean; purge?: boolean }): Promise<object> {
     return this.write('applications:destroy', { filterByTk: name }, how);
   }
 
@@ -128,9 +137,13 @@ export class SupervisorApi {
     return this.read('applications:listArchives', { application, pageSize: WHOLE });
   }
 
-  downloadArchive(archive: string): Promise<Blob> {
+  async downloadArchive(archive: string): Promise<Blob> {
     const params = { filterByTk: archive };
-    return this.call<Blob>({ url: 'applications:downloadArchive', params, responseType: 'blob' });
+    try {
+      return await this.call<Blob>({ url: 'applications:downloadArchive', params, responseType: 'blob' });
+    } catch (failure) {
+      throw await readableFailure(failure);
+    }
   }
 
   deleteArchive(archive: string): Promise<unknown> {

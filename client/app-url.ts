@@ -1,19 +1,22 @@
 import type { ApplicationRow } from './api-types';
 
-interface Page {
+export interface Page {
+  /** The public path of this client in front of a path of its own. */
   routeUrl: (path: string) => string;
-  /** `location.port`: where NocoBase is reached at a port, its applications' own domains are too. */
+  /** `location.port`: where NocoBase is reached at a port, its applications' own hosts are too. */
   port: string;
 }
 
 type Addressed = Pick<ApplicationRow, 'name' | 'cname'>;
 
-const withPort = (host: string, port: string) => (port && !/:\d+$/.test(host) ? `${host}:${port}` : host);
+/** Where a host of an application's own leads, in the same client. */
+export function hostUrl(host: string, { routeUrl, port }: Page): string {
+  return `//${port && !/:\d+$/.test(host) ? `${host}:${port}` : host}${routeUrl('/admin/')}`;
+}
 
 /** Where an application is visited: at its own domain, else below the path of this client. */
 export function visitUrl({ name, cname }: Addressed, page: Page): string {
-  if (!cname) return page.routeUrl(`/apps/${encodeURIComponent(name)}/admin/`);
-  return `//${withPort(cname, page.port)}${page.routeUrl('/admin/')}`;
+  return cname ? hostUrl(cname, page) : page.routeUrl(`/apps/${encodeURIComponent(name)}/admin/`);
 }
 
 export interface AddressLink {
@@ -28,8 +31,5 @@ export function addressLinks(
 ): AddressLink[] {
   const hosts = address?.hosts ?? (cname ? [cname] : []);
   const path = page.routeUrl(`/apps/${encodeURIComponent(name)}/admin/`);
-  return [
-    ...hosts.map((host) => ({ text: host, url: `//${withPort(host, page.port)}${page.routeUrl('/admin/')}` })),
-    { text: path, url: path },
-  ];
+  return [...hosts.map((host) => ({ text: host, url: hostUrl(host, page) })), { text: path, url: path }];
 }

@@ -31,7 +31,13 @@ export function byteSize(bytes: number, language: string): string {
 
 /** `740 ms`, `3.2 s`, `2 min 5 s`: the symbols of the units are the same in every language. */
 export function duration(ms: number): string {
-  if (ms < 1_000) return `${Math.round(ms)} ms`;
-  if (ms < 60_000) return `${(ms / 1_000).toFixed(1)} s`;
-  return `${Math.floor(ms / 60_000)} min ${Math.round((ms % 60_000) / 1_000)} s`;
+  const [milliseconds, tenths, seconds] = [1, 100, 1_000].map((unit) => Math.round(ms / unit)) as [
+    number,
+    number,
+    number,
+  ];
+  // Of what is rounded, lest 59.96 s become 60.0 s.
+  if (milliseconds < 1_000) return `${milliseconds} ms`;
+  if (tenths < 600) return `${(tenths / 10).toFixed(1)} s`;
+  return `${Math.floor(seconds / 60)} min ${seconds % 60} s`;
 }

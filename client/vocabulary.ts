@@ -70,6 +70,14 @@ export const REASON_TEXTS: Readonly<Record<string, string>> = {
   adopted: 'An existing database was taken in',
 };
 
+/** How the upgrade of one application ended; a failure is told as an error. */
+export const UPGRADE_TEXTS: Readonly<Record<string, string>> = {
+  upgraded: '"{{name}}" was upgraded to {{version}}.',
+  current: '"{{name}}" is up to date.',
+  not_installed: '"{{name}}" is not installed yet.',
+  cancelled: 'The upgrade of "{{name}}" was cancelled.',
+};
+
 export const AWAKE_TEXTS: Readonly<Record<AwakeReason, string>> = {
   eager: 'It starts with NocoBase',
   manual: 'It is started and stopped by hand',

@@ -52,6 +52,24 @@ export function isLegalTransition(from: AppState, to: AppState): boolean {
   return from === to || APP_TRANSITIONS[from].includes(to);
 }
 
+/** States that soon become another one by themselves. */
+export const MOVING_STATES: ReadonlySet<AppState> = new Set<AppState>(['creating', 'booting', 'draining']);
+
+export function hasFailed(state: AppState): boolean {
+  return state === 'failed' || state === 'quarantined';
+}
+
+const USEFUL_IN = {
+  start: new Set<AppState>(['asleep', 'stopped', 'failed', 'quarantined']),
+  stop: new Set<AppState>(['asleep', 'booting', 'running', 'failed', 'quarantined']),
+  restart: new Set<AppState>(['running']),
+};
+
+/** Whether a command would change anything in this state. It decides nothing; it only spares a useless click. */
+export function isUseful(command: keyof typeof USEFUL_IN, state: AppState): boolean {
+  return USEFUL_IN[command].has(state);
+}
+
 /** What the administrator sees of an application's state. `since` and `retryAt` are epoch milliseconds. */
 export interface AppCondition {
   state: AppState;

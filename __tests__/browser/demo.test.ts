@@ -81,7 +81,7 @@ describeInBrowser('npm start -- --demo', () => {
     await page.getByTestId('user-center-button').waitFor();
     expect(new Set(visitor.calls.map((call) => call.app))).toEqual(new Set([undefined]));
     await page.goto(`${base}/admin/settings/app-supervisor`);
-    for (const title of Object.values(TITLES)) await page.getByRole('button', { name: title, exact: true }).waitFor();
+    for (const title of Object.values(TITLES)) await page.getByRole('link', { name: title, exact: true }).waitFor();
     await visitor.screenshot('demo-main');
   });
 

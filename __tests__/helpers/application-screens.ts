@@ -159,7 +159,7 @@ export function describeApplications({ client, prefix, list }: ClientScreens): v
     it('have a page of their own, with events, log, configuration and archives', async () => {
       const { page } = screens;
       await screens.goto(list);
-      await page.getByRole('button', { name: title, exact: true }).click();
+      await page.getByRole('link', { name: title, exact: true }).click();
       await page.waitForURL((url) => url.searchParams.get('app') === name);
       await page.getByText('Size of the database').waitFor();
       await page.getByRole('table', { name: 'Steps and their times' }).waitFor();

@@ -1,4 +1,12 @@
-import { APP_STATES, APP_TRANSITIONS, isLegalTransition, type AppState } from '../../src/app-state';
+import {
+  APP_STATES,
+  APP_TRANSITIONS,
+  hasFailed,
+  isLegalTransition,
+  isUseful,
+  MOVING_STATES,
+  type AppState,
+} from '../../src/app-state';
 
 const states = Object.keys(APP_STATES) as AppState[];
 
@@ -70,5 +78,21 @@ describe('statuses', () => {
   it('call an application that sleeps stopped', () => {
     expect(APP_STATES.asleep.status).toBe('stopped');
     expect(APP_STATES.stopped.status).toBe('stopped');
+  });
+});
+
+describe('what is known of a state', () => {
+  it('that moves: it is told from a rest and from a failure', () => {
+    const resting = states.filter((state) => !MOVING_STATES.has(state));
+    expect(resting).toEqual(['asleep', 'running', 'stopped', 'failed', 'quarantined']);
+    expect(resting.filter(hasFailed)).toEqual(['failed', 'quarantined']);
+  });
+
+  it('that accepts a command: the command leads on from there', () => {
+    for (const state of states.filter((from) => isUseful('start', from))) {
+      expect(APP_TRANSITIONS[state]).toContain('booting');
+    }
+    expect(states.filter((state) => isUseful('stop', state))).not.toContain('stopped');
+    expect(states.filter((state) => isUseful('restart', state))).toEqual(['running']);
   });
 });

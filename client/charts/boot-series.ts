@@ -25,9 +25,10 @@ export interface BootSummary {
   slowestMs: number;
 }
 
+/** The last hour, in whole slices: the first and the last of them also hold what is outside it. */
 export function bootSeries(boots: readonly Boot[], now: number): BootSeries {
   const to = Math.ceil(now / 1_000 / SLICE_S) * SLICE_S;
-  const from = to - HOUR_S;
+  const from = Math.floor((now / 1_000 - HOUR_S) / SLICE_S) * SLICE_S;
   const seen = boots
     .map((boot) => ({ ...boot, time: new Date(boot.at).getTime() / 1_000 }))
     .filter(({ time }) => time >= from && time <= to);

@@ -4,11 +4,14 @@ import type { ComponentType } from 'react';
 /** Dark enough for white letters, in light and in dark themes. */
 const COLORS = ['#1677ff', '#08979c', '#389e0d', '#ad6800', '#d4380d', '#c41d7f', '#722ed1', '#2f54eb'];
 
-const ICONS = new Map(
-  Object.entries(antdIcons)
-    .filter(([name]) => /^[A-Z].*(Outlined|Filled|TwoTone)$/.test(name))
-    .map(([name, Icon]) => [name.toLowerCase(), Icon as ComponentType<{ 'aria-hidden'?: boolean }>]),
+type NamedIcon = ComponentType<{ 'aria-hidden'?: boolean }>;
+
+/** The icons of Ant Design, by their names. */
+export const NAMED_ICONS = (Object.entries(antdIcons) as [string, unknown][]).filter(
+  (entry): entry is [string, NamedIcon] => /^[A-Z].*(Outlined|Filled|TwoTone)$/.test(entry[0]),
 );
+
+const BY_NAME = new Map(NAMED_ICONS.map(([name, Icon]) => [name.toLowerCase(), Icon]));
 
 export interface AppIconProps {
   /** The ID, of which the colour is made: it stays when the application is renamed. */
@@ -38,7 +41,7 @@ export function letterOf(title: string): string {
 export function AppIcon({ name, title, icon, iconImage, size = 40 }: AppIconProps) {
   const shape = { width: size, height: size, borderRadius: size / 5, flex: 'none' } as const;
   if (iconImage) return <img src={iconImage} alt="" style={{ ...shape, objectFit: 'cover' }} />;
-  const Icon = icon ? ICONS.get(icon.toLowerCase()) : undefined;
+  const Icon = icon ? BY_NAME.get(icon.toLowerCase()) : undefined;
   return (
     <span
       aria-hidden

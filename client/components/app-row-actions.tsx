@@ -1,12 +1,13 @@
 import { EllipsisOutlined } from '@ant-design/icons';
 import { Button, Dropdown, Popconfirm, Space } from 'antd';
 import type { ReactNode } from 'react';
+import { hasFailed, isUseful } from '../../src/app-state';
 import type { ApplicationRow } from '../api-types';
-import { isOffered } from '../app-actions';
+import { titleOf } from '../app-title';
 import { visitUrl } from '../app-url';
+import { useMenuButton } from '../hooks/use-menu-button';
 import { useT } from '../locale';
 import { useSupervisor } from '../supervisor-context';
-import { hasFailed } from './app-state-tag';
 import { useCommands, type Command } from './commands';
 
 interface AppRowActionsProps {
@@ -18,15 +19,16 @@ export function AppRowActions({ row }: AppRowActionsProps) {
   const t = useT();
   const { routeUrl } = useSupervisor();
   const { act, running, open } = useCommands();
-  const title = row.displayName || row.name;
+  const title = titleOf(row);
   const current = running[row.name];
+  const menu = useMenuButton();
 
   const button = (command: 'start' | 'stop' | 'restart', label: string, onClick?: () => void): ReactNode => (
     <Button
       type="link"
       size="small"
       aria-label={`${label}: ${title}`}
-      disabled={!isOffered(command, row.state) || (current !== undefined && current !== command)}
+      disabled={!isUseful(command, row.state) || (current !== undefined && current !== command)}
       loading={current === command}
       onClick={onClick}
     >
@@ -48,7 +50,7 @@ export function AppRowActions({ row }: AppRowActionsProps) {
       >
         {t('Visit')}
       </Button>
-      {button('start', hasFailed(row) ? t('Retry now') : t('Start'), does('start'))}
+      {button('start', hasFailed(row.state) ? t('Retry now') : t('Start'), does('start'))}
       {row.state === 'running' ? (
         <Popconfirm
           title={t('Stop the application "{{name}}"?', { name: title })}
@@ -66,6 +68,7 @@ export function AppRowActions({ row }: AppRowActionsProps) {
       <Dropdown
         trigger={['click']}
         menu={{
+          onClick: menu.onClick,
           items: [
             { key: 'edit', label: t('Edit'), onClick: () => open({ kind: 'edit', row }) },
             { key: 'clone', label: t('Clone'), onClick: () => open({ kind: 'clone', row }) },
@@ -77,6 +80,7 @@ export function AppRowActions({ row }: AppRowActionsProps) {
         }}
       >
         <Button
+          ref={menu.button}
           type="link"
           size="small"
           icon={<EllipsisOutlined />}

@@ -1,6 +1,7 @@
 import { Button, Flex, Popover, Tag, theme, Tooltip, Typography } from 'antd';
-import { APP_STATES } from '../../src/app-state';
+import { APP_STATES, hasFailed } from '../../src/app-state';
 import type { ApplicationRow } from '../api-types';
+import { titleOf } from '../app-title';
 import { useT } from '../locale';
 import { adviceText, REASON_TEXTS, STEP_TEXTS } from '../vocabulary';
 import { Moment } from './moment';
@@ -15,8 +16,6 @@ interface AppStateTagProps {
   /** Tries a failed one again. */
   onRetry?: () => void;
 }
-
-export const hasFailed = ({ state }: Pick<Condition, 'state'>) => state === 'failed' || state === 'quarantined';
 
 /** The state as a coloured word, since when, and why: the reason, the present step, or the error with what to do. */
 export function AppStateTag({ row, onRetry }: AppStateTagProps) {
@@ -34,7 +33,7 @@ export function AppStateTag({ row, onRetry }: AppStateTagProps) {
   return (
     <Flex vertical gap={2} align="flex-start">
       {reason ? <Tooltip title={reason}>{tag}</Tooltip> : tag}
-      {hasFailed(row) && row.lastError ? (
+      {hasFailed(state) && row.lastError ? (
         <FailureButton row={row} onRetry={onRetry} />
       ) : (
         <Typography.Text type="secondary" style={{ fontSize: 12 }} aria-live={moving ? 'polite' : undefined}>
@@ -54,16 +53,16 @@ function FailureButton({ row, onRetry }: AppStateTagProps) {
   return (
     <Popover
       trigger="click"
-      title={t('{{name}} failed', { name: row.displayName || row.name })}
+      title={t('{{name}} failed', { name: titleOf(row) })}
       content={<Failure row={row} onRetry={onRetry} />}
-      overlayStyle={{ maxWidth: 'min(420px, 90vw)' }}
+      overlayStyle={{ maxWidth: 'min(420px, 90vw)', overflowWrap: 'anywhere' }}
     >
       <Button
         type="link"
         danger
         size="small"
         style={{ padding: 0, height: 'auto', fontSize: 12, color: token.colorErrorText }}
-        aria-label={t('Why {{name}} failed', { name: row.displayName || row.name })}
+        aria-label={t('Why {{name}} failed', { name: titleOf(row) })}
       >
         {lastError.code ?? t('Details')}
       </Button>

@@ -1,7 +1,12 @@
+import { message } from 'antd';
 import { createContext, useCallback, useContext, useMemo, useState, type ReactNode } from 'react';
 import type { ApplicationRow } from '../api-types';
 import { toApiError, type ApiError } from '../api-error';
+import { titleOf } from '../app-title';
+import { useDialog, type DialogProps } from '../hooks/use-dialog';
+import { useT } from '../locale';
 import { useSupervisor } from '../supervisor-context';
+import { UPGRADE_TEXTS } from '../vocabulary';
 import { CloneDrawer } from './app-form/clone-drawer';
 import { CreateDrawer } from './app-form/create-drawer';
 import { EditDrawer } from './app-form/edit-drawer';
@@ -35,59 +40,87 @@ interface CommandsProviderProps {
   /** Something was done: what is shown may have changed. */
   onChanged: () => Promise<void>;
   /** An application is no longer there. */
-  onRemoved?: (name: string) => void;
+  onRemoved: (name: string) => void;
+  /** An export of an application has begun. */
+  onExporting: (name: string) => void;
   children: ReactNode;
 }
 
 /** Holds the dialogs of the commands, and shows what failed. */
-export function CommandsProvider({ onChanged, onRemoved, children }: CommandsProviderProps) {
+export function CommandsProvider({ onChanged, onRemoved, onExporting, children }: CommandsProviderProps) {
+  const t = useT();
   const { api } = useSupervisor();
+  const [notice, noticeHolder] = message.useMessage();
   const [running, setRunning] = useState<Commands['running']>({});
   const [error, setError] = useState<ApiError>();
-  const [dialog, setDialog] = useState<Dialog>();
-  // What a dialog is about stays while it closes.
-  const [shown, setShown] = useState(false);
+  const { open, shown } = useDialog<Dialog>();
 
   const act = useCallback(
-    async (command: Command, { name }: ApplicationRow) => {
+    async (command: Command, row: ApplicationRow) => {
+      const { name } = row;
       setRunning((before) => ({ ...before, [name]: command }));
       setError(undefined);
       try {
-        await (command === 'export' ? api.export(name) : api.act(command, name));
+        if (command === 'export') {
+          await api.export(name);
+          onExporting(name);
+        } else if (command === 'upgrade') {
+          const { outcome, to } = await api.upgrade(name);
+          void notice.info(t(UPGRADE_TEXTS[outcome] ?? outcome, { name: titleOf(row), version: to }));
+        } else {
+          await api.act(command, name);
+        }
       } catch (failure) {
         setError(toApiError(failure));
       }
       await onChanged();
       setRunning((before) => ({ ...before, [name]: undefined }));
     },
-    [api, onChanged],
+    [api, notice, t, onChanged, onExporting],
   );
-  const open = useCallback((next: Dialog) => {
-    setDialog(next);
-    setShown(true);
-  }, []);
   const commands = useMemo(() => ({ act, running, open }), [act, running, open]);
 
-  const shared = { open: shown, onClose: () => setShown(false), onDone: () => void onChanged() };
   return (
     <CommandsContext.Provider value={commands}>
+      {noticeHolder}
       <ErrorAlert error={error} onClose={() => setError(undefined)} />
       {children}
-      {dialog?.kind === 'create' ? <CreateDrawer {...shared} /> : null}
-      {dialog?.kind === 'import' ? <ImportDrawer {...shared} /> : null}
-      {dialog?.kind === 'removed' ? <RemovedDrawer {...shared} /> : null}
-      {dialog?.kind === 'edit' ? <EditDrawer key={dialog.row.name} {...shared} row={dialog.row} /> : null}
-      {dialog?.kind === 'clone' ? <CloneDrawer key={dialog.row.name} {...shared} row={dialog.row} /> : null}
-      {dialog?.kind === 'delete' ? (
-        <DeleteDialog
-          {...shared}
-          row={dialog.row}
-          onDone={() => {
-            onRemoved?.(dialog.row.name);
-            void onChanged();
-          }}
+      {shown ? (
+        <CommandDialog
+          key={shown.key}
+          {...shown.life}
+          dialog={shown.subject}
+          onDone={() => void onChanged()}
+          onRemoved={onRemoved}
+          onLateFailure={setError}
         />
       ) : null}
     </CommandsContext.Provider>
   );
+}
+
+interface CommandDialogProps extends DialogProps, Pick<CommandsProviderProps, 'onRemoved'> {
+  dialog: Dialog;
+}
+
+function CommandDialog({ dialog, onRemoved, ...shared }: CommandDialogProps) {
+  switch (dialog.kind) {
+    case 'create':
+      return <CreateDrawer {...shared} />;
+    case 'import':
+      return <ImportDrawer {...shared} />;
+    case 'removed':
+      return <RemovedDrawer {...shared} />;
+    case 'edit':
+      return <EditDrawer {...shared} row={dialog.row} />;
+    case 'clone':
+      return <CloneDrawer {...shared} row={dialog.row} />;
+    case 'delete': {
+      const onDone = () => {
+        onRemoved(dialog.row.name);
+        shared.onDone();
+      };
+      return <DeleteDialog {...shared} row={dialog.row} onDone={onDone} />;
+    }
+  }
 }

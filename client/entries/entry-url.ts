@@ -1,12 +1,9 @@
+import { hostUrl, type Page } from '../app-url';
 import { MAIN_ENTRY, type AppEntry } from '../../src/app-entry';
 
-export interface EntryPage {
-  /** The public path of this client in front of a path of its own. */
-  routeUrl: (path: string) => string;
+export interface EntryPage extends Page {
   /** Whether this page is on a host that is a sub-application's own: no path leads to another one there. */
   onOwnHost: boolean;
-  /** `location.port`: where NocoBase is reached at a port, its applications' own hosts are too. */
-  port: string;
 }
 
 /**
@@ -15,10 +12,7 @@ export interface EntryPage {
  */
 export function entryUrl({ name, domain, hosts }: AppEntry, page: EntryPage): string | undefined {
   const host = domain ?? (page.onOwnHost ? hosts[0] : undefined);
-  if (host) {
-    const port = page.port && !/:\d+$/.test(host) ? `:${page.port}` : '';
-    return `//${host}${port}${page.routeUrl('/admin/')}`;
-  }
+  if (host) return hostUrl(host, page);
   if (page.onOwnHost) return undefined;
   return page.routeUrl(name === MAIN_ENTRY ? '/admin/' : `/apps/${encodeURIComponent(name)}/admin/`);
 }

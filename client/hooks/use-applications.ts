@@ -1,14 +1,12 @@
-import { useCallback, useEffect } from 'react';
-import type { AppState } from '../../src/app-state';
+import { useCallback } from 'react';
+import { MOVING_STATES, type AppState } from '../../src/app-state';
 import type { ApplicationPage } from '../api-types';
 import type { ApiError } from '../api-error';
 import { useSupervisor } from '../supervisor-context';
+import { useExistingPage } from './use-existing-page';
 import { MOVING_MS, useFresh } from './use-fresh';
 import { useLoaded } from './use-loaded';
 import type { ChangeAddress, PageAddress } from './use-page-address';
-
-/** States that soon become another one. */
-export const MOVING_STATES: ReadonlySet<AppState> = new Set<AppState>(['creating', 'booting', 'draining']);
 
 const NOTHING: ApplicationPage = { rows: [], total: 0, states: {} };
 
@@ -29,14 +27,11 @@ export function useApplications(address: PageAddress, change: ChangeAddress): Ap
     () => api.list({ page, pageSize, search, sort, states: states ? (states.split(',') as AppState[]) : undefined }),
     [api, page, pageSize, search, sort, states],
   );
-  const { value, error, loading, refresh } = useLoaded(load);
+  const loaded = useLoaded(load);
+  const go = useCallback((existing: number) => change({ page: existing }, { replace: true }), [change]);
+  useExistingPage(loaded, address, go);
 
-  // The last row of the last page may just have been deleted.
-  const lastPage = value ? Math.max(1, Math.ceil(value.total / pageSize)) : Infinity;
-  useEffect(() => {
-    if (!loading && page > lastPage) change({ page: lastPage }, { replace: true });
-  }, [loading, page, lastPage, change]);
-
+  const { value, error, loading, refresh } = loaded;
   const moving = value?.rows.some((row) => MOVING_STATES.has(row.state));
   useFresh(refresh, moving ? MOVING_MS : undefined);
   return { ...(value ?? NOTHING), known: value !== undefined, loading, error, refresh };

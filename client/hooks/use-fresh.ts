@@ -10,11 +10,16 @@ export const WATCHING_MS = 5_000;
 /** For what is about to change. */
 export const MOVING_MS = 2_000;
 
+interface Freshness {
+  /** Whether it is asked for at each word of the server that something has changed, whatever it is. */
+  told?: boolean;
+}
+
 /**
  * Calls again when the server tells of a change, when the tab is shown again, and now and then: after `everyMs` where it is
  * given. `work` must not throw.
  */
-export function useFresh(work: () => Promise<void>, everyMs?: number): void {
+export function useFresh(work: () => Promise<void>, everyMs?: number, { told = true }: Freshness = {}): void {
   const { live } = useSupervisor();
   const latest = useRef({ work, everyMs });
   const refresher = useRef<Refresher>();
@@ -33,13 +38,13 @@ export function useFresh(work: () => Promise<void>, everyMs?: number): void {
     });
     refresher.current = own;
     const onShown = () => own.poke();
-    const leave = live.subscribe(() => own.poke());
+    const leave = told ? live.subscribe(() => own.poke()) : undefined;
     document.addEventListener('visibilitychange', onShown);
     own.start();
     return () => {
-      leave();
+      leave?.();
       document.removeEventListener('visibilitychange', onShown);
       own.stop();
     };
-  }, [live]);
+  }, [live, told]);
 }

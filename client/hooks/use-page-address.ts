@@ -51,6 +51,12 @@ export function writeAddress(before: URLSearchParams, change: Partial<PageAddres
 
 export type ChangeAddress = (change: Partial<PageAddress>, options?: { replace?: boolean }) => void;
 
+/** The present address with some of it changed, for a link. */
+export function useLinkTo(change: Partial<PageAddress>): { search: string } {
+  const [params] = useSearchParams();
+  return { search: `?${writeAddress(params, change)}` };
+}
+
 export function usePageAddress(): [PageAddress, ChangeAddress] {
   const [params, setParams] = useSearchParams();
   const change = useCallback<ChangeAddress>(

@@ -28,6 +28,10 @@ describe('what the forms send', () => {
     });
   });
 
+  it('leaves the ID to the server where nobody typed one', () => {
+    for (const name of [undefined, '']) expect(toCreation({ ...named, name })).not.toHaveProperty('name');
+  });
+
   it('says everything that was filled in, as the server takes it', () => {
     const creation = toCreation({
       ...named,

@@ -26,7 +26,11 @@ describe('formats', () => {
 
   it.each([
     [12.4, '12 ms'],
+    [999.6, '1.0 s'],
     [3_240, '3.2 s'],
+    [59_940, '59.9 s'],
+    [59_960, '1 min 0 s'],
+    [119_700, '2 min 0 s'],
     [125_000, '2 min 5 s'],
   ])('tells %d ms as %s', (ms, told) => expect(duration(ms)).toBe(told));
 });

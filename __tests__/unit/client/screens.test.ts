@@ -62,12 +62,13 @@ describe('the boots of the last hour', () => {
   const now = Date.UTC(2026, 0, 1, 12, 3);
 
   it('are counted in slices of five minutes, and each stands at its time', () => {
-    const boots = [boot(now - 60_000, 2_000), boot(now - 60_000, 3_000), boot(now - 1_000, 500, 'failed')];
+    const early = boot(now - 59 * 60_000, 4_000);
+    const boots = [early, boot(now - 60_000, 2_000), boot(now - 60_000, 3_000), boot(now - 1_000, 500, 'failed')];
     const { from, to, times, counts, took, failedAfter } = bootSeries([boot(now - 2 * 3_600_000, 1), ...boots], now);
-    expect([from, to]).toEqual([Date.UTC(2026, 0, 1, 11, 5) / 1_000, Date.UTC(2026, 0, 1, 12, 5) / 1_000]);
+    expect([from, to]).toEqual([Date.UTC(2026, 0, 1, 11, 0) / 1_000, Date.UTC(2026, 0, 1, 12, 5) / 1_000]);
     expect(times).toEqual([...times].sort((a, b) => a - b));
-    expect(counts.filter((count) => count !== undefined)).toEqual([0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 3]);
-    expect(took.filter((value) => value !== undefined)).toEqual([2, 3]);
+    expect(counts.filter((count) => count !== undefined)).toEqual([1, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 3]);
+    expect(took.filter((value) => value !== undefined)).toEqual([4, 2, 3]);
     expect(failedAfter.filter((value) => value !== undefined)).toEqual([0.5]);
   });
 

@@ -1,6 +1,7 @@
-import { Alert, Flex, Form, Input, Radio } from 'antd';
+import { Alert, Form, Input } from 'antd';
 import { useT } from '../../locale';
 import type { AdminValues } from './form-values';
+import { RadioField } from './radio-field';
 
 /** Who is the first administrator of a new application. */
 export function AdminFields() {
@@ -8,14 +9,15 @@ export function AdminFields() {
   const who = Form.useWatch<AdminValues['who']>(['admin', 'who']);
   return (
     <>
-      <Form.Item name={['admin', 'who']} label={t('First administrator')}>
-        <Radio.Group>
-          <Flex vertical gap={4}>
-            <Radio value="me">{t('You, with your own account')}</Radio>
-            <Radio value="other">{t('Somebody else')}</Radio>
-          </Flex>
-        </Radio.Group>
-      </Form.Item>
+      <RadioField
+        name={['admin', 'who']}
+        label={t('First administrator')}
+        vertical
+        options={[
+          { value: 'me', label: t('You, with your own account') },
+          { value: 'other', label: t('Somebody else') },
+        ]}
+      />
       {who === 'other' ? (
         <>
           <Form.Item

@@ -1,65 +1,55 @@
 import { Alert, Form } from 'antd';
-import { useState } from 'react';
-import { suggestAppName } from '../../../src/app-name';
+import { useId, useState } from 'react';
 import type { ApplicationRow, NewApplication } from '../../api-types';
+import { titleOf } from '../../app-title';
+import type { DialogProps } from '../../hooks/use-dialog';
+import { useSubmission } from '../../hooks/use-submission';
 import { useT } from '../../locale';
 import { useSupervisor } from '../../supervisor-context';
 import { CreationProgress } from './creation-progress';
 import { FormDrawer } from './form-drawer';
 import { NameFields } from './name-fields';
 import { StartModeField } from './settings-fields';
-import { useSubmission } from './use-submission';
 
-interface CloneDrawerProps {
+interface CloneDrawerProps extends DialogProps {
   row: ApplicationRow;
-  open: boolean;
-  onClose: () => void;
-  onDone: () => void;
 }
 
-type CloneValues = Required<Pick<NewApplication, 'name' | 'displayName' | 'startMode'>>;
+type CloneValues = Pick<NewApplication, 'name' | 'startMode'> & { displayName: string };
 
 /** Makes an application with the data of another one. */
-export function CloneDrawer({ row, open, onClose, onDone }: CloneDrawerProps) {
+export function CloneDrawer({ row, ...dialog }: CloneDrawerProps) {
   const t = useT();
   const { api } = useSupervisor();
   const [form] = Form.useForm<CloneValues>();
-  const { saving, error, submit, forget } = useSubmission();
+  const formId = useId();
+  const { saving, error, submit, forget } = useSubmission(dialog);
   const [created, setCreated] = useState<string>();
-  const title = row.displayName || row.name;
-  const copyTitle = t('{{name}} (copy)', { name: title });
+  const title = titleOf(row);
 
-  const onFinish = async (values: CloneValues) => {
-    const copy = { ...values, displayName: values.displayName.trim() };
-    if (!(await submit(() => api.clone(row.name, copy)))) return;
-    setCreated(values.name);
-    onDone();
+  const onFinish = async ({ name, displayName, startMode }: CloneValues) => {
+    const copy = { ...(name && { name }), displayName: displayName.trim(), startMode };
+    const clone = await submit(() => api.clone(row.name, copy));
+    if (!clone) return;
+    setCreated(clone.name);
+    dialog.onDone();
   };
 
   return (
     <FormDrawer
       title={t('Clone "{{name}}"', { name: title })}
-      open={open}
-      onClose={onClose}
-      onClosed={() => {
-        form.resetFields();
-        forget();
-        setCreated(undefined);
-      }}
+      {...dialog}
+      formId={formId}
       submitText={t('Clone')}
-      onSubmit={form.submit}
       saving={saving}
       error={error}
-      after={created ? <CreationProgress name={created} onChanged={onDone} /> : undefined}
+      after={created ? <CreationProgress name={created} onChanged={dialog.onDone} /> : undefined}
     >
       <Form<CloneValues>
+        id={formId}
         form={form}
         layout="vertical"
-        initialValues={{
-          displayName: copyTitle,
-          name: suggestAppName(copyTitle) || `${row.name.slice(0, 40)}-copy`,
-          startMode: row.startMode,
-        }}
+        initialValues={{ displayName: t('{{name}} (copy)', { name: title }), startMode: row.startMode }}
         onValuesChange={forget}
         onFinish={(values) => void onFinish(values)}
       >

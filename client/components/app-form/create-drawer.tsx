@@ -1,6 +1,8 @@
 import { Collapse, Form, Select } from 'antd';
-import { useMemo, useState, type ReactNode } from 'react';
+import { useId, useMemo, useState, type ReactNode } from 'react';
 import { LANGUAGES } from '../../../src/language';
+import type { DialogProps } from '../../hooks/use-dialog';
+import { useSubmission } from '../../hooks/use-submission';
 import { useT } from '../../locale';
 import { useSupervisor } from '../../supervisor-context';
 import { AdminFields } from './admin-fields';
@@ -11,36 +13,24 @@ import { DEFAULT_CREATION, toCreation, type CreateValues } from './form-values';
 import { IconField } from './icon-field';
 import { NameFields } from './name-fields';
 import { AddressFields, SECTION_OF, SleepFields, StartModeField, VisibilityFields } from './settings-fields';
-import { useSubmission } from './use-submission';
-
-interface CreateDrawerProps {
-  open: boolean;
-  onClose: () => void;
-  onDone: () => void;
-}
 
 /** Makes an application: a name is enough; everything else has a default, by section. */
-export function CreateDrawer({ open, onClose, onDone }: CreateDrawerProps) {
+export function CreateDrawer(dialog: DialogProps) {
   const t = useT();
   const { api } = useSupervisor();
   const [form] = Form.useForm<CreateValues>();
-  const { saving, error, submit, forget } = useSubmission();
+  const formId = useId();
+  const { saving, error, submit, forget } = useSubmission(dialog);
   const [created, setCreated] = useState<string>();
   const [sections, setSections] = useState<string[]>([]);
 
   const onFinish = async () => {
     // Also of sections that were never opened.
     const values = { ...DEFAULT_CREATION, ...form.getFieldsValue(true) } as CreateValues;
-    const accepted = await submit(() => api.create(toCreation(values)));
-    if (!accepted) return;
-    setCreated(values.name);
-    onDone();
-  };
-  const reset = () => {
-    form.resetFields();
-    forget();
-    setCreated(undefined);
-    setSections([]);
+    const row = await submit(() => api.create(toCreation(values)));
+    if (!row) return;
+    setCreated(row.name);
+    dialog.onDone();
   };
 
   const section = (key: string, label: string, children: ReactNode) => ({
@@ -52,16 +42,15 @@ export function CreateDrawer({ open, onClose, onDone }: CreateDrawerProps) {
   return (
     <FormDrawer
       title={t('Create application')}
-      open={open}
-      onClose={onClose}
-      onClosed={reset}
+      {...dialog}
+      formId={formId}
       submitText={t('Create')}
-      onSubmit={form.submit}
       saving={saving}
       error={error}
-      after={created ? <CreationProgress name={created} onChanged={onDone} /> : undefined}
+      after={created ? <CreationProgress name={created} onChanged={dialog.onDone} /> : undefined}
     >
       <Form<CreateValues>
+        id={formId}
         form={form}
         layout="vertical"
         initialValues={DEFAULT_CREATION}

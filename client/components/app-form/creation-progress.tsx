@@ -1,16 +1,18 @@
 import { CheckCircleFilled, LoadingOutlined } from '@ant-design/icons';
 import { Button, Flex, Spin, Steps, theme, Typography } from 'antd';
 import { useCallback } from 'react';
+import { hasFailed, MOVING_STATES } from '../../../src/app-state';
 import type { ApplicationRow } from '../../api-types';
+import { titleOf } from '../../app-title';
 import { visitUrl } from '../../app-url';
 import { duration } from '../../formats';
-import { MOVING_STATES } from '../../hooks/use-applications';
 import { MOVING_MS, useFresh } from '../../hooks/use-fresh';
 import { useLoaded } from '../../hooks/use-loaded';
+import { useSubmission } from '../../hooks/use-submission';
 import { useT } from '../../locale';
 import { useSupervisor } from '../../supervisor-context';
 import { STEP_TEXTS } from '../../vocabulary';
-import { Failure, hasFailed } from '../app-state-tag';
+import { Failure } from '../app-state-tag';
 import { ErrorAlert } from '../error-alert';
 
 interface CreationProgressProps {
@@ -24,17 +26,17 @@ export function CreationProgress({ name, onChanged }: CreationProgressProps) {
   const t = useT();
   const { api } = useSupervisor();
   const { value: row, error, refresh } = useLoaded(useCallback(() => api.get(name), [api, name]));
+  const starting = useSubmission();
   useFresh(refresh, !row || MOVING_STATES.has(row.state) ? MOVING_MS : undefined);
   if (!row) return error ? <ErrorAlert error={error} /> : <Spin />;
 
   const start = async () => {
-    // What it comes to is told by the application itself.
-    await api.act('start', name).catch(() => undefined);
+    await starting.submit(() => api.act('start', name));
     await refresh();
     onChanged();
   };
-  const title = row.displayName || row.name;
-  const failed = hasFailed(row);
+  const title = titleOf(row);
+  const failed = hasFailed(row.state);
   const pending = MOVING_STATES.has(row.state);
   const sentence = failed
     ? '"{{name}}" could not be created'
@@ -43,7 +45,7 @@ export function CreationProgress({ name, onChanged }: CreationProgressProps) {
       : '"{{name}}" is ready';
   return (
     <Flex vertical gap="large" role="status">
-      <ErrorAlert error={error} />
+      <ErrorAlert error={starting.error ?? error} />
       <Typography.Title level={5} style={{ margin: 0, overflowWrap: 'anywhere' }}>
         {t(sentence, { name: title })}
       </Typography.Title>

@@ -9,6 +9,7 @@ import { useSupervisor } from '../../supervisor-context';
 import { CHECK_TEXTS } from '../../vocabulary';
 import { ErrorAlert } from '../error-alert';
 import { databaseOptions, type CreateValues, type DatabaseValues } from './form-values';
+import { useAppId } from './name-fields';
 
 /** "Test connection", and what was found: each check with its answer, those that were not reached as such. */
 export function DatabaseCheckPanel() {
@@ -16,7 +17,7 @@ export function DatabaseCheckPanel() {
   const { api } = useSupervisor();
   const form = Form.useFormInstance<CreateValues>();
   const db = Form.useWatch<DatabaseValues>('db');
-  const name = Form.useWatch<string>('name');
+  const name = useAppId();
   const [checks, setChecks] = useState<DatabaseCheck[]>();
   const [error, setError] = useState<ApiError>();
   const [working, setWorking] = useState(false);

@@ -5,22 +5,23 @@ import { useT } from '../../locale';
 import { CONNECTION_TEXTS } from '../../vocabulary';
 import { dialectName } from '../database-place-text';
 import { DatabaseCheckPanel } from './database-check';
-import { ChoiceField } from './settings-fields';
+import { useAppId } from './name-fields';
+import { ExplainedChoice, RadioField } from './radio-field';
 
 /** Where a new application has its data, and whether it can have it there. */
 export function DatabaseFields() {
   const t = useT();
   const type = Form.useWatch<DbConnType>(['db', 'dbConnType']) ?? 'new_database';
   const dialect = Form.useWatch<string>(['db', 'dialect']);
-  const id = Form.useWatch<string>('name') || t('the ID');
+  const id = useAppId() || t('the ID');
   const hasSchema = type === 'new_schema' || (type === 'new_connection' && databaseKind(dialect)?.schemas);
   return (
     <>
-      <ChoiceField
+      <RadioField
         name={['db', 'dbConnType']}
         label={t('Where its data is kept')}
-        choices={DB_CONN_TYPES}
-        texts={CONNECTION_TEXTS}
+        vertical
+        options={DB_CONN_TYPES.map((value) => ({ value, label: <ExplainedChoice {...CONNECTION_TEXTS[value]} /> }))}
       />
       {type === 'new_connection' ? <ServerFields /> : null}
       <Form.Item name={['db', 'database']} label={t('Database name')}>

@@ -1,59 +1,56 @@
 import { Collapse, Form, Input, Typography } from 'antd';
-import { useMemo } from 'react';
+import { useId, useMemo } from 'react';
 import type { ApplicationRow } from '../../api-types';
+import { titleOf } from '../../app-title';
+import type { DialogProps } from '../../hooks/use-dialog';
+import { useSubmission } from '../../hooks/use-submission';
 import { useT } from '../../locale';
 import { useSupervisor } from '../../supervisor-context';
 import { FormDrawer } from './form-drawer';
 import { changesOf, settingsOf, type SettingsValues } from './form-values';
 import { IconField } from './icon-field';
 import { AddressFields, DisplayNameField, SleepFields, StartModeField, VisibilityFields } from './settings-fields';
-import { useSubmission } from './use-submission';
 
-interface EditDrawerProps {
+interface EditDrawerProps extends DialogProps {
   row: ApplicationRow;
-  open: boolean;
-  onClose: () => void;
-  onDone: () => void;
 }
 
 type EditValues = SettingsValues & { databasePassword?: string };
 
 /** Changes what can be changed of an application: everything but its ID and where its data is. */
-export function EditDrawer({ row, open, onClose, onDone }: EditDrawerProps) {
+export function EditDrawer({ row, ...dialog }: EditDrawerProps) {
   const t = useT();
   const { api } = useSupervisor();
   const [form] = Form.useForm<EditValues>();
-  const { saving, error, submit, forget } = useSubmission();
+  const formId = useId();
+  const { saving, error, submit, forget } = useSubmission(dialog);
   const before = useMemo(() => settingsOf(row), [row]);
-  const options = row.options ?? {};
-  const hasServer = options.dbConnType === 'new_connection';
+  const hasServer = row.options?.dbConnType === 'new_connection';
   // Then the new password is what somebody comes for.
   const refused = row.lastError?.code === 'APP_DATABASE_CREDENTIALS';
 
   const onFinish = async () => {
     const { databasePassword, ...values } = { ...before, ...(form.getFieldsValue(true) as EditValues) };
     const changes: Parameters<typeof api.update>[1] = changesOf(before, values);
-    if (databasePassword) {
-      const database = { ...(options.database as object | undefined), password: databasePassword };
-      changes.options = { ...options, database };
-    }
+    // The server keeps the other options.
+    if (databasePassword) changes.options = { database: { password: databasePassword } };
     const saved = Object.keys(changes).length === 0 || (await submit(() => api.update(row.name, changes)));
     if (!saved) return;
-    onDone();
-    onClose();
+    dialog.onDone();
+    dialog.onClose();
   };
 
   return (
     <FormDrawer
-      title={t('Edit "{{name}}"', { name: row.displayName || row.name })}
-      open={open}
-      onClose={onClose}
+      title={t('Edit "{{name}}"', { name: titleOf(row) })}
+      {...dialog}
+      formId={formId}
       submitText={t('Save')}
-      onSubmit={form.submit}
       saving={saving}
       error={error}
     >
       <Form<EditValues>
+        id={formId}
         form={form}
         layout="vertical"
         initialValues={before}

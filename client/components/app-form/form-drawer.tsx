@@ -1,34 +1,38 @@
 import { Button, Drawer, Flex } from 'antd';
 import type { ReactNode } from 'react';
-import type { ApiError } from '../../api-error';
+import type { DialogProps } from '../../hooks/use-dialog';
+import type { Submission } from '../../hooks/use-submission';
 import { useT } from '../../locale';
 import { ErrorAlert } from '../error-alert';
 
-export interface FormDrawerProps {
+interface FormDrawerProps
+  extends Pick<DialogProps, 'open' | 'onClose' | 'onClosed'>, Pick<Submission, 'saving' | 'error'> {
   title: string;
-  open: boolean;
-  onClose: () => void;
-  /** After it has closed. */
-  onClosed?: () => void;
+  /** The `id` of the form within: the button of the footer belongs to it, and so does Enter in its fields. */
+  formId: string;
   submitText: string;
-  onSubmit: () => void;
-  saving: boolean;
-  error?: ApiError;
   /** Shown in place of the form: it was handed in, and nothing is left to submit. */
   after?: ReactNode;
   children: ReactNode;
 }
 
+/** Where nobody has begun to type before the drawer had come in. */
+function focusFirstField(formId: string): void {
+  const form = document.getElementById(formId);
+  if (!form?.contains(document.activeElement)) form?.querySelector('input')?.focus();
+}
+
 /** A drawer around a form; its buttons stay in sight, and so does what failed. */
 export function FormDrawer(props: FormDrawerProps) {
   const t = useT();
-  const { title, open, onClose, onClosed, submitText, onSubmit, saving, error, after, children } = props;
+  const { title, open, onClose, onClosed, formId, submitText, saving, error, after, children } = props;
   return (
     <Drawer
       title={title}
       open={open}
       onClose={onClose}
-      afterOpenChange={(shown) => (shown ? undefined : onClosed?.())}
+      afterOpenChange={(shown) => (shown ? focusFirstField(formId) : onClosed())}
+      styles={{ header: { overflowWrap: 'anywhere' } }}
       width="min(640px, 100vw)"
       maskClosable={false}
       footer={
@@ -40,7 +44,7 @@ export function FormDrawer(props: FormDrawerProps) {
           ) : (
             <>
               <Button onClick={onClose}>{t('Cancel')}</Button>
-              <Button type="primary" onClick={onSubmit} loading={saving}>
+              <Button type="primary" htmlType="submit" form={formId} loading={saving}>
                 {submitText}
               </Button>
             </>

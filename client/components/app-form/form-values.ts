@@ -43,7 +43,8 @@ export interface AdminValues {
 }
 
 export interface CreateValues extends SettingsValues {
-  name: string;
+  /** Only where somebody typed one: of what is made from the display name, the server makes sure that it is free. */
+  name?: string;
   lang?: string;
   db: DatabaseValues;
   admin: AdminValues;
@@ -139,7 +140,7 @@ export function toCreation(values: CreateValues): NewApplication {
   const person = { email: clean(email), username: clean(username), nickname: clean(nickname), password };
   return {
     ...changesOf(DEFAULT_SETTINGS, values),
-    name,
+    ...(name && { name }),
     startMode,
     options: { ...databaseOptions(db), ...(lang && { lang }) },
     ...(db.adopt && { adopt: true }),

@@ -1,15 +1,22 @@
-import * as antIcons from '@ant-design/icons';
 import { UploadOutlined } from '@ant-design/icons';
-import { Button, Flex, Form, Radio, Select, Typography, Upload } from 'antd';
-import { useMemo, useState, type ComponentType } from 'react';
+import { Button, Flex, Form, Select, Typography, Upload } from 'antd';
+import { useState } from 'react';
 import { useT } from '../../locale';
-import { AppIcon } from '../app-icon';
+import { AppIcon, NAMED_ICONS } from '../app-icon';
 import { toIconImage } from './icon-image';
+import { useAppId } from './name-fields';
+import { ChoiceGroup } from './radio-field';
 
 type Kind = 'letter' | 'named' | 'image';
 
 const ACCEPTED = 'image/png,image/jpeg,image/webp,image/gif,image/svg+xml';
 const SUFFIX = 'Outlined';
+/** One of each: the other two kinds show the same things. */
+const OFFERED = NAMED_ICONS.filter(([name]) => name.endsWith(SUFFIX)).map(([name, Icon]) => ({
+  value: name,
+  text: name.slice(0, -SUFFIX.length),
+  Icon,
+}));
 
 interface IconFieldProps {
   /** The ID of an application that exists; that of a new one stands in the form. */
@@ -22,6 +29,7 @@ export function IconField({ name }: IconFieldProps) {
   const form = Form.useFormInstance();
   const values = Form.useWatch((all: Record<string, string | null | undefined>) => all, { form, preserve: true }) ?? {};
   const { icon, iconImage, displayName } = values;
+  const newId = useAppId();
   const [chosen, setChosen] = useState<Kind>();
   const [problem, setProblem] = useState<string>();
   const kind = chosen ?? (iconImage ? 'image' : icon ? 'named' : 'letter');
@@ -47,8 +55,9 @@ export function IconField({ name }: IconFieldProps) {
         <input type="hidden" />
       </Form.Item>
       <Flex gap="middle" align="center" wrap>
-        <AppIcon name={name ?? values.name ?? ''} title={displayName} icon={icon} iconImage={iconImage} size={48} />
-        <Radio.Group
+        <AppIcon name={name ?? newId} title={displayName} icon={icon} iconImage={iconImage} size={48} />
+        <ChoiceGroup
+          label={t('Icon')}
           value={kind}
           onChange={({ target }) => choose(target.value as Kind)}
           optionType="button"
@@ -92,12 +101,6 @@ interface NamedIconSelectProps {
 
 function NamedIconSelect({ id, value, onChange }: NamedIconSelectProps) {
   const t = useT();
-  const options = useMemo(() => {
-    const icons = Object.entries(antIcons) as unknown as [string, ComponentType][];
-    return icons
-      .filter(([name]) => /^[A-Z]\w+Outlined$/.test(name))
-      .map(([name, Icon]) => ({ value: name, text: name.slice(0, -SUFFIX.length), Icon }));
-  }, []);
   return (
     <Select
       id={id}
@@ -108,7 +111,7 @@ function NamedIconSelect({ id, value, onChange }: NamedIconSelectProps) {
       aria-label={t('Icon')}
       optionFilterProp="text"
       style={{ width: 220 }}
-      options={options}
+      options={OFFERED}
       optionRender={({ data: { text, Icon } }) => (
         <Flex gap="small">
           <Icon />

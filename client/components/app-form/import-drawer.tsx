@@ -1,37 +1,34 @@
 import { UploadOutlined } from '@ant-design/icons';
-import { Button, Form, Radio, Select, Upload } from 'antd';
-import { useCallback, useState } from 'react';
+import { Button, Form, Select, Upload } from 'antd';
+import { useCallback, useId, useState } from 'react';
 import type { ArchiveJob } from '../../api-types';
 import { byteSize } from '../../formats';
+import type { DialogProps } from '../../hooks/use-dialog';
 import { useLoaded } from '../../hooks/use-loaded';
+import { useSubmission } from '../../hooks/use-submission';
 import { useLanguage, useT } from '../../locale';
 import { useSupervisor } from '../../supervisor-context';
 import { ArchiveJobList } from '../app-page/archive-jobs';
 import { FormDrawer } from './form-drawer';
 import { NameFields } from './name-fields';
-import { useSubmission } from './use-submission';
-
-interface ImportDrawerProps {
-  open: boolean;
-  onClose: () => void;
-  onDone: () => void;
-}
+import { RadioField } from './radio-field';
 
 interface ImportValues {
   source: 'server' | 'file';
   archive?: string;
   displayName: string;
-  name: string;
+  name?: string;
 }
 
 /** Makes an application from an archive: one in the server's folder, or one that is uploaded. */
-export function ImportDrawer({ open, onClose, onDone }: ImportDrawerProps) {
+export function ImportDrawer(dialog: DialogProps) {
   const t = useT();
   const language = useLanguage();
   const { api } = useSupervisor();
   const [form] = Form.useForm<ImportValues>();
   const source = Form.useWatch('source', form);
-  const { saving, error, submit, forget } = useSubmission();
+  const formId = useId();
+  const { saving, error, submit, forget } = useSubmission(dialog);
   const [file, setFile] = useState<File>();
   const [job, setJob] = useState<ArchiveJob>();
   const archives = useLoaded(useCallback(() => api.listArchives(), [api]));
@@ -39,44 +36,39 @@ export function ImportDrawer({ open, onClose, onDone }: ImportDrawerProps) {
   const onFinish = async ({ archive, displayName, name }: ImportValues) => {
     const from = source === 'file' ? file : archive;
     if (!from) return;
-    const accepted = await submit(async () =>
-      setJob(await api.import(from, { name, displayName: displayName.trim() })),
-    );
-    if (accepted) onDone();
+    const values = { ...(name && { name }), displayName: displayName.trim() };
+    const begun = await submit(() => api.import(from, values));
+    if (!begun) return;
+    setJob(begun);
+    dialog.onDone();
   };
 
   return (
     <FormDrawer
       title={t('Import an archive')}
-      open={open}
-      onClose={onClose}
-      onClosed={() => {
-        form.resetFields();
-        forget();
-        setFile(undefined);
-        setJob(undefined);
-      }}
+      {...dialog}
+      formId={formId}
       submitText={t('Import')}
-      onSubmit={form.submit}
       saving={saving}
       error={error ?? archives.error}
-      after={job ? <ArchiveJobList only={job.id} onDone={onDone} /> : undefined}
+      after={job ? <ArchiveJobList only={job.id} onDone={dialog.onDone} /> : undefined}
     >
       <Form<ImportValues>
+        id={formId}
         form={form}
         layout="vertical"
         initialValues={{ source: 'server' }}
         onValuesChange={forget}
         onFinish={(values) => void onFinish(values)}
       >
-        <Form.Item name="source" label={t('Archive')}>
-          <Radio.Group
-            options={[
-              { value: 'server', label: t('On the server') },
-              { value: 'file', label: t('A file of yours') },
-            ]}
-          />
-        </Form.Item>
+        <RadioField
+          name="source"
+          label={t('Archive')}
+          options={[
+            { value: 'server', label: t('On the server') },
+            { value: 'file', label: t('A file of yours') },
+          ]}
+        />
         {source === 'file' ? (
           <Form.Item
             name="upload"

@@ -1,5 +1,5 @@
-import { Form, Input } from 'antd';
-import { useRef } from 'react';
+import { Form, Input, type InputProps } from 'antd';
+import { useEffect, useState } from 'react';
 import { checkAppName, suggestAppName } from '../../../src/app-name';
 import { AppError, ERROR_TABLE, fillMessage, isAppError } from '../../../src/errors';
 import { useT, type Translate } from '../../locale';
@@ -12,19 +12,28 @@ function sentence(t: Translate, { code, params }: AppError): string {
   return fillMessage(t(ERROR_TABLE[code].message), params);
 }
 
+const useSuggestedId = () => suggestAppName(Form.useWatch<string | undefined>('displayName') ?? '');
+
+/** The ID that a new application will have: the one that was typed, else the one that is made from its name, if any. */
+export function useAppId(): string {
+  const suggested = useSuggestedId();
+  return Form.useWatch<string | undefined>('name') || suggested;
+}
+
 /**
- * Name and ID of a new application; the ID is made from the name until somebody gives one. The rule and its sentence are
- * the server's own, and so is which IDs are taken.
+ * Name and ID of a new application. The form holds an ID only where somebody typed one: else the server makes it from the
+ * name, and sees to it that it is free. The rule and its sentence are the server's own, and so is which IDs are taken.
  */
 export function NameFields() {
   const t = useT();
   const { api } = useSupervisor();
-  const form = Form.useFormInstance<{ displayName: string; name: string }>();
-  const ownName = useRef(false);
+  const suggested = useSuggestedId();
+  const isFree = useFree(suggested);
 
   const check = async (_: unknown, value: unknown) => {
+    if (!value) return;
     try {
-      const name = checkAppName(value ?? '');
+      const name = checkAppName(value);
       if (await api.isTaken(name)) throw new AppError('APP_NAME_TAKEN', { name });
     } catch (error) {
       // Whether it is taken could not be asked: the server says it when it is created.
@@ -35,31 +44,61 @@ export function NameFields() {
 
   return (
     <>
-      <DisplayNameField
-        onType={(text) => {
-          if (ownName.current) return;
-          form.setFieldsValue({ name: suggestAppName(text) });
-          if (text.trim()) form.validateFields(['name']).catch(() => undefined);
-        }}
-      />
+      <DisplayNameField />
       <Form.Item
         name="name"
         label={t('ID')}
-        required
         hasFeedback
         validateDebounce={TYPING_PAUSE_MS}
         extra={t('Part of its address and of its database name. It cannot be changed later.')}
         rules={[{ validator: check }]}
       >
-        <Input
-          autoComplete="off"
-          spellCheck={false}
-          maxLength={64}
-          onChange={({ target }) => {
-            ownName.current = target.value !== '';
-          }}
-        />
+        <IdInput suggested={isFree ? suggested : ''} />
       </Form.Item>
     </>
+  );
+}
+
+/** Whether nobody is known to have an ID; it is asked for when the typing pauses. */
+function useFree(name: string): boolean {
+  const { api } = useSupervisor();
+  const [taken, setTaken] = useState<string>();
+  useEffect(() => {
+    if (!name) return undefined;
+    let ended = false;
+    const ask = async () => {
+      // Where it cannot be asked, the server finds a free one all the same.
+      const found = await api.isTaken(name).catch(() => false);
+      if (!ended && found) setTaken(name);
+    };
+    const timer = setTimeout(() => void ask(), TYPING_PAUSE_MS);
+    return () => {
+      ended = true;
+      clearTimeout(timer);
+    };
+  }, [api, name]);
+  return taken !== name;
+}
+
+interface IdInputProps extends Omit<InputProps, 'value' | 'onChange'> {
+  value?: string;
+  onChange?: (id: string | undefined) => void;
+  /** Shown, and ready to be changed, while nobody has typed an ID. */
+  suggested: string;
+}
+
+function IdInput({ value, onChange, suggested, ...props }: IdInputProps) {
+  const t = useT();
+  return (
+    <Input
+      {...props}
+      autoComplete="off"
+      spellCheck={false}
+      maxLength={64}
+      placeholder={t('Made from the name')}
+      value={value ?? suggested}
+      onChange={({ target }) => onChange?.(target.value)}
+      onBlur={() => (value === '' ? onChange?.(undefined) : undefined)}
+    />
   );
 }

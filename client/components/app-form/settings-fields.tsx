@@ -1,16 +1,13 @@
-import { Alert, Checkbox, Flex, Form, Input, InputNumber, Radio, Typography } from 'antd';
+import { Alert, Checkbox, Form, Input, InputNumber } from 'antd';
 import { ON_SCHEDULE, START_MODES } from '../../../src/app-record';
 import { useT } from '../../locale';
 import { ON_SCHEDULE_TEXTS, START_MODE_TEXTS } from '../../vocabulary';
 import { IDLE_LIMITS, type IdleChoice, type SettingsValues } from './form-values';
+import { ExplainedChoice, RadioField } from './radio-field';
 
 // The fields that creating and editing an application have in common, by section.
 
-interface DisplayNameFieldProps {
-  onType?: (text: string) => void;
-}
-
-export function DisplayNameField({ onType }: DisplayNameFieldProps) {
+export function DisplayNameField() {
   const t = useT();
   return (
     <Form.Item
@@ -21,39 +18,21 @@ export function DisplayNameField({ onType }: DisplayNameFieldProps) {
         { max: 255, message: t('At most {{count}} characters.', { count: 255 }) },
       ]}
     >
-      <Input autoFocus autoComplete="off" onChange={({ target }) => onType?.(target.value)} />
-    </Form.Item>
-  );
-}
-
-interface ChoiceFieldProps<Value extends string> {
-  name: string | string[];
-  label: string;
-  choices: readonly Value[];
-  texts: Readonly<Record<Value, { label: string; help: string }>>;
-}
-
-/** One of a few, each with a word of explanation. */
-export function ChoiceField<Value extends string>({ name, label, choices, texts }: ChoiceFieldProps<Value>) {
-  const t = useT();
-  return (
-    <Form.Item name={name} label={label}>
-      <Radio.Group>
-        <Flex vertical gap={4}>
-          {choices.map((choice) => (
-            <Radio key={choice} value={choice}>
-              {t(texts[choice].label)} <Typography.Text type="secondary">{t(texts[choice].help)}</Typography.Text>
-            </Radio>
-          ))}
-        </Flex>
-      </Radio.Group>
+      <Input autoComplete="off" />
     </Form.Item>
   );
 }
 
 export function StartModeField() {
   const t = useT();
-  return <ChoiceField name="startMode" label={t('Start mode')} choices={START_MODES} texts={START_MODE_TEXTS} />;
+  return (
+    <RadioField
+      name="startMode"
+      label={t('Start mode')}
+      vertical
+      options={START_MODES.map((value) => ({ value, label: <ExplainedChoice {...START_MODE_TEXTS[value]} /> }))}
+    />
+  );
 }
 
 export function AddressFields() {
@@ -95,17 +74,12 @@ export function SleepFields() {
   const idle = Form.useWatch<IdleChoice>('idle');
   return (
     <>
-      <Form.Item name="idle" label={t('Put to sleep when nobody uses it')}>
-        <Radio.Group>
-          <Flex vertical gap={4}>
-            {(Object.keys(IDLE_TEXTS) as IdleChoice[]).map((choice) => (
-              <Radio key={choice} value={choice}>
-                {t(IDLE_TEXTS[choice])}
-              </Radio>
-            ))}
-          </Flex>
-        </Radio.Group>
-      </Form.Item>
+      <RadioField
+        name="idle"
+        label={t('Put to sleep when nobody uses it')}
+        vertical
+        options={(Object.keys(IDLE_TEXTS) as IdleChoice[]).map((value) => ({ value, label: t(IDLE_TEXTS[value]) }))}
+      />
       {idle === 'own' ? (
         <Form.Item
           name="idleSeconds"
@@ -118,9 +92,11 @@ export function SleepFields() {
       <Form.Item name="keepAwake" valuePropName="checked">
         <Checkbox>{t('Keep awake, also when memory or places for running applications are short')}</Checkbox>
       </Form.Item>
-      <Form.Item name="onSchedule" label={t('When it has scheduled work')}>
-        <Radio.Group options={ON_SCHEDULE.map((value) => ({ value, label: t(ON_SCHEDULE_TEXTS[value]) }))} />
-      </Form.Item>
+      <RadioField
+        name="onSchedule"
+        label={t('When it has scheduled work')}
+        options={ON_SCHEDULE.map((value) => ({ value, label: t(ON_SCHEDULE_TEXTS[value]) }))}
+      />
     </>
   );
 }

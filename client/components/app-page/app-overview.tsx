@@ -1,6 +1,6 @@
 import { Alert, Descriptions, Flex, Typography, type DescriptionsProps } from 'antd';
 import { useCallback } from 'react';
-import { APP_STATES } from '../../../src/app-state';
+import { APP_STATES, hasFailed } from '../../../src/app-state';
 import type { ApplicationRow } from '../../api-types';
 import { addressLinks } from '../../app-url';
 import { byteSize } from '../../formats';
@@ -9,7 +9,7 @@ import { useLoaded } from '../../hooks/use-loaded';
 import { useLanguage, useT } from '../../locale';
 import { useSupervisor } from '../../supervisor-context';
 import { AWAKE_TEXTS } from '../../vocabulary';
-import { AppStateTag, Failure, hasFailed } from '../app-state-tag';
+import { AppStateTag, Failure } from '../app-state-tag';
 import { DatabasePlaceText } from '../database-place-text';
 import { ErrorAlert } from '../error-alert';
 import { Moment } from '../moment';
@@ -25,8 +25,10 @@ export function AppOverview({ row, onRetry }: AppOverviewProps) {
   const t = useT();
   const language = useLanguage();
   const { api, routeUrl } = useSupervisor();
-  const details = useLoaded(useCallback(() => api.details(row.name), [api, row.name]));
-  useFresh(details.refresh, row.state === 'running' ? WATCHING_MS * 3 : undefined);
+  const { name, state } = row;
+  // Asked anew with each state of this one; it costs the server a look into a database, whatever happens to others.
+  const details = useLoaded(useCallback(() => api.details(name), [api, name, state]));
+  useFresh(details.refresh, state === 'running' ? WATCHING_MS * 3 : undefined, { told: false });
   const { version, database, memory, traffic } = details.value ?? {};
 
   const size = (bytes: number | null | undefined) =>
@@ -101,7 +103,7 @@ export function AppOverview({ row, onRetry }: AppOverviewProps) {
 
   return (
     <Flex vertical gap="large">
-      {hasFailed(row) && row.lastError ? (
+      {hasFailed(row.state) && row.lastError ? (
         <Alert
           type="error"
           showIcon

@@ -1,8 +1,9 @@
 import { ArrowLeftOutlined } from '@ant-design/icons';
 import { Button, Empty, Flex, Spin, Tabs, Typography } from 'antd';
 import { useCallback } from 'react';
+import { MOVING_STATES } from '../../../src/app-state';
 import type { ApplicationRow } from '../../api-types';
-import { MOVING_STATES } from '../../hooks/use-applications';
+import { titleOf } from '../../app-title';
 import { MOVING_MS, useFresh } from '../../hooks/use-fresh';
 import { useLoaded } from '../../hooks/use-loaded';
 import type { ChangeAddress } from '../../hooks/use-page-address';
@@ -31,10 +32,11 @@ export function AppPage({ name, view, change }: AppPageProps) {
   const { value: row, error, refresh } = useLoaded(useCallback(() => api.get(name), [api, name]));
   useFresh(refresh, row && MOVING_STATES.has(row.state) ? MOVING_MS : undefined);
   const leave = useCallback(() => change({ app: undefined, view: undefined }), [change]);
+  const showExport = useCallback(() => change({ view: 'archives' }), [change]);
   const unknown = error?.code === 'APP_NOT_FOUND';
 
   return (
-    <CommandsProvider onChanged={refresh} onRemoved={leave}>
+    <CommandsProvider onChanged={refresh} onRemoved={leave} onExporting={showExport}>
       <Flex vertical gap="middle">
         <Button
           type="link"
@@ -70,7 +72,7 @@ function Page({
 }) {
   const t = useT();
   const { act } = useCommands();
-  const title = row.displayName || row.name;
+  const title = titleOf(row);
   const items = [
     {
       key: FIRST_VIEW,

@@ -26,11 +26,13 @@ export function ArchiveJobList({ application, only, onDone }: ArchiveJobListProp
   const running = shown.filter(({ outcome }) => outcome === 'running').length;
   useFresh(jobs.refresh, running > 0 ? MOVING_MS : undefined);
 
+  // Also one that had ended before it was first asked for.
+  const ended = shown.length - running;
   const before = useRef(0);
   useEffect(() => {
-    if (running < before.current) onDone();
-    before.current = running;
-  }, [running, onDone]);
+    if (ended > before.current) onDone();
+    before.current = ended;
+  }, [ended, onDone]);
 
   return (
     <Flex vertical gap="small" role="status">

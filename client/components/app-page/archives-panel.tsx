@@ -6,6 +6,7 @@ import { byteSize } from '../../formats';
 import { useLoaded } from '../../hooks/use-loaded';
 import { useLanguage, useT } from '../../locale';
 import { useSupervisor } from '../../supervisor-context';
+import { useCommands } from '../commands';
 import { ErrorAlert } from '../error-alert';
 import { Moment } from '../moment';
 import { ArchiveJobList } from './archive-jobs';
@@ -25,11 +26,11 @@ export function ArchivesPanel({ row }: { row: ApplicationRow }) {
   const t = useT();
   const language = useLanguage();
   const { api } = useSupervisor();
+  const { act, running } = useCommands();
+  const exporting = running[row.name] === 'export';
   const archives = useLoaded(useCallback(() => api.listArchives(row.name), [api, row.name]));
   const [working, setWorking] = useState<string>();
   const [error, setError] = useState<ApiError>();
-  // Asked anew with each export that begins here.
-  const [exports, setExports] = useState(0);
   const { refresh } = archives;
 
   const attempt = async (key: string, work: () => Promise<unknown>) => {
@@ -43,24 +44,20 @@ export function ArchivesPanel({ row }: { row: ApplicationRow }) {
     await refresh();
     setWorking(undefined);
   };
-  const onExport = () =>
-    attempt('export', async () => {
-      await api.export(row.name);
-      setExports((count) => count + 1);
-    });
 
   return (
     <Flex vertical gap="middle">
       <ErrorAlert error={error ?? archives.error} onClose={error && (() => setError(undefined))} />
       <Button
         type="primary"
-        loading={working === 'export'}
-        onClick={() => void onExport()}
+        loading={exporting}
+        onClick={() => void act('export', row)}
         style={{ alignSelf: 'flex-start' }}
       >
         {t('Export now')}
       </Button>
-      <ArchiveJobList key={exports} application={row.name} onDone={() => void refresh()} />
+      {/* Asked anew when an export has begun. */}
+      <ArchiveJobList key={String(exporting)} application={row.name} onDone={() => void refresh()} />
       <Table<StoredArchive>
         size="small"
         rowKey="name"

@@ -1,4 +1,4 @@
-import { useState } from 'react';
+import { useCallback, useState } from 'react';
 import { useApplications } from '../../hooks/use-applications';
 import type { ChangeAddress, PageAddress } from '../../hooks/use-page-address';
 import { CommandsProvider } from '../commands';
@@ -18,9 +18,10 @@ export function ApplicationsPanel({ address, change }: ApplicationsPanelProps) {
   const [selected, setSelected] = useState<readonly string[]>([]);
   const { refresh } = applications;
   const forget = (name: string) => setSelected((before) => before.filter((other) => other !== name));
+  const showExport = useCallback((name: string) => change({ app: name, view: 'archives' }), [change]);
 
   return (
-    <CommandsProvider onChanged={refresh} onRemoved={forget}>
+    <CommandsProvider onChanged={refresh} onRemoved={forget} onExporting={showExport}>
       <ErrorAlert error={applications.error} />
       <ApplicationsToolbar
         address={address}

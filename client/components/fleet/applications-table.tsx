@@ -1,8 +1,10 @@
 import { Button, Empty, Flex, Grid, Table, Typography, type TableColumnsType, type TableProps } from 'antd';
+import { useHref, useLinkClickHandler } from 'react-router-dom';
 import type { ApplicationRow } from '../../api-types';
+import { titleOf } from '../../app-title';
 import { addressLinks } from '../../app-url';
 import type { Applications } from '../../hooks/use-applications';
-import type { ChangeAddress, PageAddress } from '../../hooks/use-page-address';
+import { useLinkTo, type ChangeAddress, type PageAddress } from '../../hooks/use-page-address';
 import { useT } from '../../locale';
 import { useSupervisor } from '../../supervisor-context';
 import { START_MODE_TEXTS } from '../../vocabulary';
@@ -45,7 +47,7 @@ export function ApplicationsTable({ applications, address, change, selected, onS
       ...sorted('displayName'),
       title: t('Application'),
       width: 240,
-      render: (_, row) => <ApplicationCell row={row} onOpen={() => change({ app: row.name, view: undefined })} />,
+      render: (_, row) => <ApplicationCell row={row} />,
     },
     {
       key: 'state',
@@ -111,7 +113,7 @@ export function ApplicationsTable({ applications, address, change, selected, onS
         selectedRowKeys: [...selected],
         onChange: (keys) => onSelect(keys.map(String)),
         preserveSelectedRowKeys: true,
-        getCheckboxProps: (row) => ({ 'aria-label': `${t('Select')}: ${row.displayName || row.name}` }) as object,
+        getCheckboxProps: (row) => ({ 'aria-label': `${t('Select')}: ${titleOf(row)}` }) as object,
       }}
       locale={{
         emptyText: !known ? (
@@ -142,23 +144,16 @@ export function ApplicationsTable({ applications, address, change, selected, onS
 }
 
 /** Icon, name, which leads to the application's page, and ID. */
-function ApplicationCell({ row, onOpen }: { row: ApplicationRow; onOpen: () => void }) {
-  const title = row.displayName || row.name;
+function ApplicationCell({ row }: { row: ApplicationRow }) {
+  const page = useLinkTo({ app: row.name, view: undefined });
+  const href = useHref(page);
+  const onClick = useLinkClickHandler(page);
+  const title = titleOf(row);
   return (
     <Flex gap="small" align="center">
       <AppIcon name={row.name} title={title} icon={row.icon} iconImage={row.iconImage} size={32} />
       <Flex vertical style={{ minWidth: 0 }}>
-        <Typography.Link
-          onClick={onOpen}
-          ellipsis
-          title={title}
-          style={{ maxWidth: 180 }}
-          role="button"
-          tabIndex={0}
-          onKeyDown={(event) => {
-            if (event.key === 'Enter') onOpen();
-          }}
-        >
+        <Typography.Link href={href} onClick={onClick} ellipsis title={title} style={{ maxWidth: 180 }}>
           {title}
         </Typography.Link>
         <Typography.Text type="secondary" ellipsis={{ tooltip: row.name }} style={{ fontSize: 12, maxWidth: 180 }}>

@@ -4,6 +4,7 @@ import { useEffect, useRef, useState } from 'react';
 import { APP_STATES, type AppState } from '../../../src/app-state';
 import type { StateCounts } from '../../api-types';
 import type { ChangeAddress, PageAddress } from '../../hooks/use-page-address';
+import { useMenuButton } from '../../hooks/use-menu-button';
 import { useT } from '../../locale';
 import { useCommands } from '../commands';
 
@@ -20,6 +21,7 @@ interface ApplicationsToolbarProps {
 export function ApplicationsToolbar({ address, change, states, onRefresh }: ApplicationsToolbarProps) {
   const t = useT();
   const { open } = useCommands();
+  const menu = useMenuButton();
   const [text, setText] = useState(address.search ?? '');
   const written = useRef(address.search ?? '');
 
@@ -70,6 +72,7 @@ export function ApplicationsToolbar({ address, change, states, onRefresh }: Appl
         <Dropdown
           trigger={['click']}
           menu={{
+            onClick: menu.onClick,
             items: [
               {
                 key: 'import',
@@ -86,7 +89,7 @@ export function ApplicationsToolbar({ address, change, states, onRefresh }: Appl
             ],
           }}
         >
-          <Button icon={<EllipsisOutlined />} aria-label={t('More')} title={t('More')} />
+          <Button ref={menu.button} icon={<EllipsisOutlined />} aria-label={t('More')} title={t('More')} />
         </Dropdown>
         <Button type="primary" icon={<PlusOutlined />} onClick={() => open({ kind: 'create' })}>
           {t('Create application')}

@@ -1,7 +1,9 @@
 import { Alert, Button, Flex, Modal, Space, Typography } from 'antd';
 import { useState } from 'react';
 import type { ApplicationAction, BulkResult } from '../../api-types';
-import { toApiError, type ApiError } from '../../api-error';
+import type { ApiError } from '../../api-error';
+import { useDialog, type DialogProps } from '../../hooks/use-dialog';
+import { useSubmission } from '../../hooks/use-submission';
 import { useT } from '../../locale';
 import { useSupervisor } from '../../supervisor-context';
 import { ErrorAlert } from '../error-alert';
@@ -25,6 +27,18 @@ const CONSEQUENCES = {
 
 const LABELS = { start: 'Start', stop: 'Stop', restart: 'Restart', destroy: 'Delete' } as const;
 
+/** Some applications, and what is to be done with them. */
+interface BulkOrder {
+  action: ApplicationAction;
+  names: readonly string[];
+}
+
+/** What has become of it: it belongs to this order, whatever is asked next. */
+interface BulkOutcome {
+  action: ApplicationAction;
+  results: readonly BulkResult[];
+}
+
 interface BulkBarProps {
   names: readonly string[];
   onClear: () => void;
@@ -35,33 +49,9 @@ interface BulkBarProps {
 /** What can be done with several applications at once, and what has become of each. */
 export function BulkBar({ names, onClear, onDone }: BulkBarProps) {
   const t = useT();
-  const { api } = useSupervisor();
-  const [asked, setAsked] = useState<ApplicationAction>('stop');
-  const [asking, setAsking] = useState(false);
-  const [working, setWorking] = useState(false);
+  const question = useDialog<BulkOrder>();
   const [error, setError] = useState<ApiError>();
-  const [results, setResults] = useState<BulkResult[]>();
-
-  const confirm = async () => {
-    setWorking(true);
-    setError(undefined);
-    try {
-      const told = await api.actOnAll(asked, names);
-      setResults(told);
-      setAsking(false);
-      onDone(told.filter(({ ok }) => !ok).map(({ name }) => name));
-    } catch (failure) {
-      setError(toApiError(failure));
-    } finally {
-      setWorking(false);
-    }
-  };
-
-  const ask = (action: ApplicationAction) => () => {
-    setAsked(action);
-    setError(undefined);
-    setAsking(true);
-  };
+  const [outcome, setOutcome] = useState<BulkOutcome>();
   const tooMany = names.length > MOST_AT_ONCE;
 
   return (
@@ -78,7 +68,13 @@ export function BulkBar({ names, onClear, onDone }: BulkBarProps) {
           <Typography.Text strong>{t('Selected: {{count}}', { count: names.length })}</Typography.Text>
           <Space size={4} wrap>
             {(['start', 'stop', 'restart', 'destroy'] as const).map((action) => (
-              <Button key={action} size="small" danger={action === 'destroy'} disabled={tooMany} onClick={ask(action)}>
+              <Button
+                key={action}
+                size="small"
+                danger={action === 'destroy'}
+                disabled={tooMany}
+                onClick={() => question.open({ action, names })}
+              >
                 {t(LABELS[action])}
               </Button>
             ))}
@@ -91,30 +87,63 @@ export function BulkBar({ names, onClear, onDone }: BulkBarProps) {
           ) : null}
         </Flex>
       ) : null}
-      {results ? <BulkResults results={results} action={asked} onClose={() => setResults(undefined)} /> : null}
-      <Modal
-        title={t(QUESTIONS[asked], { count: names.length })}
-        open={asking}
-        onCancel={() => setAsking(false)}
-        onOk={() => void confirm()}
-        okText={t(LABELS[asked])}
-        okButtonProps={{ danger: asked === 'destroy' }}
-        cancelText={t('Cancel')}
-        confirmLoading={working}
-      >
-        <ErrorAlert error={error} />
-        <Typography.Paragraph>{t(CONSEQUENCES[asked])}</Typography.Paragraph>
-        <Typography.Paragraph type="secondary" style={{ maxHeight: 160, overflow: 'auto', marginBottom: 0 }}>
-          {names.join(', ')}
-        </Typography.Paragraph>
-      </Modal>
+      <ErrorAlert error={error} onClose={() => setError(undefined)} />
+      {outcome ? <BulkResults {...outcome} onClose={() => setOutcome(undefined)} /> : null}
+      {question.shown ? (
+        <BulkQuestion
+          key={question.shown.key}
+          {...question.shown.life}
+          order={question.shown.subject}
+          onLateFailure={setError}
+          onDone={(found) => {
+            setError(undefined);
+            setOutcome(found);
+            onDone(found.results.filter(({ ok }) => !ok).map(({ name }) => name));
+          }}
+        />
+      ) : null}
     </>
   );
 }
 
-interface BulkResultsProps {
-  results: readonly BulkResult[];
-  action: ApplicationAction;
+interface BulkQuestionProps extends Omit<DialogProps, 'onDone'> {
+  order: BulkOrder;
+  onDone: (outcome: BulkOutcome) => void;
+}
+
+/** What it means for the visitors, before it is done. */
+function BulkQuestion({ order: { action, names }, onDone, ...dialog }: BulkQuestionProps) {
+  const t = useT();
+  const { api } = useSupervisor();
+  const { saving, error, submit } = useSubmission(dialog);
+  const confirm = async () => {
+    const results = await submit(() => api.actOnAll(action, names));
+    if (!results) return;
+    onDone({ action, results });
+    dialog.onClose();
+  };
+  return (
+    <Modal
+      title={t(QUESTIONS[action], { count: names.length })}
+      open={dialog.open}
+      onCancel={dialog.onClose}
+      afterClose={dialog.onClosed}
+      onOk={() => void confirm()}
+      okText={t(LABELS[action])}
+      okButtonProps={{ danger: action === 'destroy' }}
+      cancelText={t('Cancel')}
+      confirmLoading={saving}
+    >
+      <ErrorAlert error={error} />
+      <Typography.Paragraph>{t(CONSEQUENCES[action])}</Typography.Paragraph>
+      <Typography.Paragraph type="secondary" style={{ maxHeight: 160, overflow: 'auto', marginBottom: 0 }}>
+        {names.join(', ')}
+      </Typography.Paragraph>
+    </Modal>
+  );
+}
+
+interface BulkResultsProps extends BulkOutcome {
   onClose: () => void;
 }
 

@@ -1,66 +1,51 @@
 import { Checkbox, Flex, Form, Input, Modal, Typography } from 'antd';
 import { useState } from 'react';
 import type { ApplicationRow } from '../../api-types';
-import { toApiError, type ApiError } from '../../api-error';
+import { titleOf } from '../../app-title';
+import type { DialogProps } from '../../hooks/use-dialog';
+import { useSubmission } from '../../hooks/use-submission';
 import { useT } from '../../locale';
 import { useSupervisor } from '../../supervisor-context';
 import { ErrorAlert } from '../error-alert';
 
-interface DeleteDialogProps {
+interface DeleteDialogProps extends DialogProps {
   row: ApplicationRow;
-  open: boolean;
-  onClose: () => void;
-  onDone: () => void;
 }
 
 /** Removes one application: as a rule so that it can be restored. Where data goes for good, its ID is typed. */
-export function DeleteDialog({ row, open, onClose, onDone }: DeleteDialogProps) {
+export function DeleteDialog({ row, ...dialog }: DeleteDialogProps) {
   const t = useT();
   const { api } = useSupervisor();
   const [dropDatabase, setDropDatabase] = useState(false);
   const [purge, setPurge] = useState(false);
   const [typed, setTyped] = useState('');
-  const [working, setWorking] = useState(false);
-  const [error, setError] = useState<ApiError>();
+  const { saving, error, submit } = useSubmission(dialog);
   // An application that was removed before is only ever purged.
   const removed = Boolean(row.removedAt);
   const losesData = dropDatabase || purge || removed;
   const ready = !losesData || typed === row.name;
 
-  const reset = () => {
-    setDropDatabase(false);
-    setPurge(false);
-    setTyped('');
-    setError(undefined);
-  };
-
   const confirm = async () => {
-    setWorking(true);
-    setError(undefined);
-    try {
-      await (removed ? api.act('purge', row.name) : api.remove(row.name, { dropDatabase, purge }));
-      onDone();
-      onClose();
-    } catch (failure) {
-      setError(toApiError(failure));
-    } finally {
-      setWorking(false);
-    }
+    const done = await submit(() =>
+      removed ? api.act('purge', row.name) : api.remove(row.name, { dropDatabase, purge }),
+    );
+    if (!done) return;
+    dialog.onDone();
+    dialog.onClose();
   };
 
   return (
     <Modal
-      title={t(removed ? 'Delete "{{name}}" for good?' : 'Delete the application "{{name}}"?', {
-        name: row.displayName || row.name,
-      })}
-      open={open}
-      onCancel={onClose}
-      afterClose={reset}
+      title={t(removed ? 'Delete "{{name}}" for good?' : 'Delete the application "{{name}}"?', { name: titleOf(row) })}
+      open={dialog.open}
+      onCancel={dialog.onClose}
+      afterClose={dialog.onClosed}
       onOk={() => void confirm()}
       okText={t(purge || removed ? 'Delete for good' : 'Delete')}
       okButtonProps={{ danger: true, disabled: !ready }}
       cancelText={t('Cancel')}
-      confirmLoading={working}
+      confirmLoading={saving}
+      styles={{ header: { overflowWrap: 'anywhere' } }}
     >
       <Flex vertical gap="middle">
         <ErrorAlert error={error} />

@@ -1,9 +1,12 @@
 import { Button, Drawer, Empty, Flex, List, Typography } from 'antd';
 import { useCallback, useState } from 'react';
 import type { ApplicationRow } from '../../api-types';
-import { toApiError, type ApiError } from '../../api-error';
-import { useLoaded } from '../../hooks/use-loaded';
+import { titleOf } from '../../app-title';
+import { useDialog, type DialogProps } from '../../hooks/use-dialog';
+import { useExistingPage } from '../../hooks/use-existing-page';
 import { useFresh } from '../../hooks/use-fresh';
+import { useLoaded } from '../../hooks/use-loaded';
+import { useSubmission } from '../../hooks/use-submission';
 import { useT } from '../../locale';
 import { useSupervisor } from '../../supervisor-context';
 import { AppIcon } from '../app-icon';
@@ -12,43 +15,40 @@ import { Moment } from '../moment';
 import { DeleteDialog } from './delete-dialog';
 
 const PAGE_SIZE = 10;
-
-interface RemovedDrawerProps {
-  open: boolean;
-  onClose: () => void;
-  onDone: () => void;
-}
+/** The lower corner is taken by the button of NocoBase's AI employees. */
+const CORNER = 88;
 
 /** The applications that were removed: each is restored with its data, or deleted for good. */
-export function RemovedDrawer({ open, onClose, onDone }: RemovedDrawerProps) {
+export function RemovedDrawer(dialog: DialogProps) {
   const t = useT();
   const { api } = useSupervisor();
   const [page, setPage] = useState(1);
   const [restoring, setRestoring] = useState<string>();
-  const [purging, setPurging] = useState<ApplicationRow>();
-  const [asking, setAsking] = useState(false);
-  const [error, setError] = useState<ApiError>();
+  const { error, submit, fail, forget } = useSubmission(dialog);
+  const purging = useDialog<ApplicationRow>();
   const removed = useLoaded(
     useCallback(() => api.list({ page, pageSize: PAGE_SIZE, removed: true, sort: '-removedAt' }), [api, page]),
   );
+  useExistingPage(removed, { page, pageSize: PAGE_SIZE }, setPage);
   useFresh(removed.refresh);
 
   const restore = async (name: string) => {
     setRestoring(name);
-    setError(undefined);
-    try {
-      await api.act('restore', name);
-      onDone();
-    } catch (failure) {
-      setError(toApiError(failure));
-    }
+    if (await submit(() => api.act('restore', name))) dialog.onDone();
     await removed.refresh();
     setRestoring(undefined);
   };
 
   return (
-    <Drawer title={t('Deleted applications')} open={open} onClose={onClose} width="min(560px, 100vw)">
-      <ErrorAlert error={error ?? removed.error} onClose={error && (() => setError(undefined))} />
+    <Drawer
+      title={t('Deleted applications')}
+      open={dialog.open}
+      onClose={dialog.onClose}
+      afterOpenChange={(shown) => (shown ? undefined : dialog.onClosed())}
+      width="min(560px, 100vw)"
+      styles={{ body: { paddingBottom: CORNER } }}
+    >
+      <ErrorAlert error={error ?? removed.error} onClose={error && forget} />
       <List<ApplicationRow>
         loading={removed.loading && !removed.value}
         dataSource={removed.value?.rows ?? []}
@@ -62,7 +62,7 @@ export function RemovedDrawer({ open, onClose, onDone }: RemovedDrawerProps) {
             : false
         }
         renderItem={(row) => {
-          const title = row.displayName || row.name;
+          const title = titleOf(row);
           return (
             <List.Item
               actions={[
@@ -72,6 +72,7 @@ export function RemovedDrawer({ open, onClose, onDone }: RemovedDrawerProps) {
                   size="small"
                   aria-label={`${t('Restore')}: ${title}`}
                   loading={restoring === row.name}
+                  disabled={restoring !== undefined && restoring !== row.name}
                   onClick={() => void restore(row.name)}
                 >
                   {t('Restore')}
@@ -82,10 +83,7 @@ export function RemovedDrawer({ open, onClose, onDone }: RemovedDrawerProps) {
                   danger
                   size="small"
                   aria-label={`${t('Delete for good')}: ${title}`}
-                  onClick={() => {
-                    setPurging(row);
-                    setAsking(true);
-                  }}
+                  onClick={() => purging.open(row)}
                 >
                   {t('Delete for good')}
                 </Button>,
@@ -109,13 +107,13 @@ export function RemovedDrawer({ open, onClose, onDone }: RemovedDrawerProps) {
           );
         }}
       />
-      {purging ? (
+      {purging.shown ? (
         <DeleteDialog
-          key={purging.name}
-          row={purging}
-          open={asking}
-          onClose={() => setAsking(false)}
+          key={purging.shown.key}
+          {...purging.shown.life}
+          row={purging.shown.subject}
           onDone={() => void removed.refresh()}
+          onLateFailure={fail}
         />
       ) : null}
     </Drawer>
