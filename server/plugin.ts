@@ -11,7 +11,7 @@ import { bindCollection } from './registration';
 import { defineApplications } from './resources/applications';
 import { defineArchives } from './resources/archives';
 import { defineObservation } from './resources/observation';
-import { offerPermission, requirePermission } from './resources/permission';
+import { closeGeneralActions, offerPermission, requirePermission } from './resources/permission';
 import { defineSupervisor, refuseApplications } from './resources/supervisor';
 import { admitOperators, CommandDoor } from './routing/command-door';
 import { closeDoors, joinSelectors, openDoors, welcomeAnew } from './routing/doors';
@@ -75,6 +75,7 @@ export class PluginAppSupervisor extends Plugin {
     defineApplications(app, service, registrar);
     defineObservation(app, service);
     defineArchives(app, service, registrar);
+    closeGeneralActions(app);
     admitOperators(app);
     const door = new CommandDoor(app, service.config.apiBasePath);
     // NocoBase awaits what these return, though their types do not say so.

@@ -8,7 +8,6 @@ import type { Accepted, AppService } from '../app-service';
 import { languageOf, translate } from '../error-answers';
 import type { Registrar, RowModel } from '../registrar';
 import { COLLECTION } from '../registry';
-import { EVENTS_COLLECTION } from '../timeline';
 import { several, withEach } from './bulk';
 import { callerOf } from './caller';
 import {
@@ -35,11 +34,8 @@ export const CREATABLE_FIELDS = [
 const CLONED_FIELDS = ['name', 'displayName', 'cname', 'startMode', 'admin'];
 /** How many are removed at a time: each may wait for requests in flight, and drop a database. */
 const REMOVALS = 8;
-const CLOSED_ACTIONS = ['updateOrCreate', 'firstOrCreate', 'query', 'add', 'set', 'remove', 'toggle', 'move'];
 /** Of the actions here, those that change nothing. */
 const QUESTIONS = ['checkDatabase', 'upgradePlan'];
-/** A timeline is written by what happens, and by nobody else. */
-const CLOSED_EVENT_ACTIONS = [...CLOSED_ACTIONS, 'create', 'update', 'destroy'];
 
 /** What a clone is created with: what the caller says, else what the original has. */
 function cloneValues(source: AppRecord, iconImage: unknown, named: Record<string, unknown>): Record<string, unknown> {
@@ -230,13 +226,9 @@ export function defineApplications(app: Application, service: AppService, regist
       await next();
     },
   };
-  const guarded: [string, Handler][] = Object.entries(handlers).map(([action, handler]) => [
+  const guarded = Object.entries(handlers).map(([action, handler]) => [
     `${COLLECTION}:${action}`,
     refuseUnlessActive(service, QUESTIONS.includes(action) ? handler : posted(handler)),
   ]);
-  // NocoBase's general actions of a collection would go past what is checked and hidden here.
-  const closed: Handler = (ctx) => ctx.throw(404);
-  for (const action of CLOSED_ACTIONS) guarded.push([`${COLLECTION}:${action}`, closed]);
-  for (const action of CLOSED_EVENT_ACTIONS) guarded.push([`${EVENTS_COLLECTION}:${action}`, closed]);
   app.resourceManager.registerActionHandlers(Object.fromEntries(guarded) as never);
 }

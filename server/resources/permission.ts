@@ -19,6 +19,28 @@ export function offerPermission(app: Application): void {
   app.acl.registerSnippet({ name: SNIPPET, actions: [`${COLLECTION}:*`, `${SUPERVISOR}:*`] });
 }
 
+/** Of a timeline; it is written by what happens, and by nobody else. */
+const READING = ['list', 'get'];
+
+/**
+ * NocoBase's general actions of a collection, also those that a plugin adds, would go past what is checked and hidden
+ * here.
+ */
+export function closeGeneralActions(app: Application): void {
+  const handlers = app.resourceManager.getRegisteredHandlers() as Map<string, unknown>;
+  app.resourceManager.use(
+    (async (ctx: Context, next: () => Promise<void>) => {
+      const { resourceName, actionName = '' } = ctx.action ?? {};
+      const closed =
+        (resourceName === COLLECTION && !handlers.has(`${COLLECTION}:${actionName}`)) ||
+        (resourceName === EVENTS_COLLECTION && !READING.includes(actionName));
+      if (closed) ctx.throw(404);
+      await next();
+    }) as never,
+    { after: 'acl' },
+  );
+}
+
 /**
  * Binds every action of ours to the permission, also where NocoBase itself would let somebody in: by a role's general
  * rights on collections, or by rights on ours that a role was given by themselves. What is open to all who are signed
