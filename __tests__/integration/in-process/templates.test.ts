@@ -306,6 +306,10 @@ describeWithPostgres('template databases', () => {
     const holder = await holdDatabase(app, template as string);
     const unfinished = app.sql(`CREATE DATABASE "${draft}" TEMPLATE "${template}"`);
     unfinished.catch(() => undefined);
+    await app.until('the server is at it', async () => {
+      const rows = await app.sql(`SELECT 1 FROM pg_stat_activity WHERE query LIKE 'CREATE%${draft}%'`);
+      return rows.length > 0;
+    });
     await app.post(`/api/applications:destroy?filterByTk=${name}&purge=true`);
     await holder.end();
     await expect(unfinished).rejects.toMatchObject({ code: '57P01' });
