@@ -113,7 +113,8 @@ export class RecycleBin {
       await host.writeRow(name, { removedAt: new Date(), removal: { dropDatabase, purge, by } });
       await runner.stop('operator', by);
       await host.release(name);
-      host.tell({ application: name, type: 'removed', at: Date.now(), by });
+      const reason = dropDatabase ? 'drop-database' : undefined;
+      host.tell({ application: name, type: 'removed', at: Date.now(), by, reason });
       if (purge || host.config.removalRetentionMs === 0) return this.purgeNow(host.registry.find(name) ?? record, by);
       return this.found(host.registry.find(name) ?? record);
     });

@@ -1,9 +1,9 @@
 import type { Application } from '@nocobase/server';
-import type { AppEvent, AppEventType } from '../src/events';
+import { ROUTINE_EVENTS, type AppEvent, type AppEventType } from '../src/events';
 
 export const EVENTS_COLLECTION = 'applicationEvents';
 
-/** Events that are kept of one application, give or take a few. */
+/** Events that are kept of one application, give or take a few: as many of those that come by themselves, and of the rest. */
 export const EVENTS_KEPT = 200;
 /** Events older than this are forgotten, also those of removed applications. */
 export const EVENT_DAYS = 90;
@@ -11,6 +11,9 @@ export const EVENT_DAYS = 90;
 const WRITE_DELAY_MS = 300;
 const MAX_UNWRITTEN = 2_000;
 const PRUNE_EVERY = 20;
+const MAX_MESSAGE = 4_000;
+/** What Sequelize calls the failures that are no fault of the statement. */
+const UNANSWERED = /Connection|Timeout|Acquire/;
 const DAY_MS = 86_400_000;
 
 type Row = Record<string, unknown>;
@@ -38,7 +41,7 @@ export class Timeline {
 
   /** Never throws, and waits for nothing. */
   tell(event: AppEvent): void {
-    this.unwritten.push(event);
+    this.unwritten.push({ ...event, message: event.message?.slice(0, MAX_MESSAGE) });
     if (this.unwritten.length > MAX_UNWRITTEN) {
       this.unwritten.shift();
       this.dropped += 1;
@@ -90,17 +93,45 @@ export class Timeline {
     if (!batch.length) return;
     this.unwritten = [];
     try {
-      const { db } = this.mainApp();
-      const rows = batch.map((event) => ({ ...event, at: new Date(event.at) }));
-      await db.getModel(EVENTS_COLLECTION).bulkCreate(rows as never, { hooks: false });
-      if (this.dropped) this.mainApp().log.warn(`${this.dropped} events were lost`, { module: 'app-supervisor' });
+      await this.insert(batch);
+      if (this.dropped) this.warn(`${this.dropped} events were lost`);
       this.dropped = 0;
-    } catch {
-      this.unwritten = [...batch, ...this.unwritten].slice(-MAX_UNWRITTEN);
-      this.schedule();
+    } catch (error) {
+      if (batch.length > 1 && isRefusal(error)) return this.writeSingly(batch);
+      if (isRefusal(error)) return this.warn(`an event was refused by the database: ${String(error)}`);
+      this.putBack(batch);
       return;
     }
     await this.prune(batch).catch(() => undefined);
+  }
+
+  private async insert(events: readonly AppEvent[]): Promise<void> {
+    const rows = events.map((event) => ({ ...event, at: new Date(event.at) }));
+    await this.mainApp()
+      .db.getModel(EVENTS_COLLECTION)
+      .bulkCreate(rows as never, { hooks: false });
+  }
+
+  /** One that the database refuses must not keep back the others. */
+  private async writeSingly(batch: readonly AppEvent[]): Promise<void> {
+    for (const [index, event] of batch.entries()) {
+      try {
+        await this.insert([event]);
+      } catch (error) {
+        if (!isRefusal(error)) return this.putBack(batch.slice(index));
+        this.warn(`an event of "${event.application}" was refused by the database: ${String(error)}`);
+      }
+    }
+    await this.prune(batch).catch(() => undefined);
+  }
+
+  private putBack(batch: readonly AppEvent[]): void {
+    this.unwritten = [...batch, ...this.unwritten].slice(-MAX_UNWRITTEN);
+    this.schedule();
+  }
+
+  private warn(text: string): void {
+    this.mainApp().log.warn(text, { module: 'app-supervisor' });
   }
 
   private async prune(batch: readonly AppEvent[]): Promise<void> {
@@ -111,13 +142,21 @@ export class Timeline {
       if (count < PRUNE_EVERY) continue;
       this.sincePruned.delete(application);
       const repository = this.mainApp().db.getRepository(EVENTS_COLLECTION);
-      const last = (await repository.findOne({ filter: { application }, sort: ['-id'], offset: EVENTS_KEPT })) as {
-        get(key: string): unknown;
-      } | null;
-      const id = last?.get('id');
-      if (id !== undefined) await repository.destroy({ filter: { application, id: { $lte: id } } });
+      for (const type of [{ $in: ROUTINE_EVENTS }, { $notIn: ROUTINE_EVENTS }]) {
+        const filter = { application, type };
+        const last = (await repository.findOne({ filter, sort: ['-id'], offset: EVENTS_KEPT })) as {
+          get(key: string): unknown;
+        } | null;
+        const id = last?.get('id');
+        if (id !== undefined) await repository.destroy({ filter: { ...filter, id: { $lte: id } } });
+      }
     }
   }
+}
+
+/** Whether the database has answered, and does not take it. */
+function isRefusal(error: unknown): boolean {
+  return error instanceof Error && error.name.startsWith('Sequelize') && !UNANSWERED.test(error.name);
 }
 
 function eventView({ type, at, by, reason, message, journey }: Row): Row {

@@ -1,19 +1,20 @@
 /**
  * The events of an application's timeline: what happened to it in this process, kept (bounded) in the collection
- * `applicationEvents` and told by `applications:events`. Documented in `docs/lifecycle.md`; a test compares the two.
+ * `applicationEvents` and told by `applications:events`. Documented in `docs/lifecycle.md`; a test compares the two. What is
+ * `routine` comes by itself, and as often as it likes: it must not push out of the timeline what somebody did.
  */
 export const APP_EVENT_TYPES = {
   created: { label: 'Created' },
-  woken: { label: 'Woken' },
+  woken: { label: 'Woken', routine: true },
   started: { label: 'Started' },
-  slept: { label: 'Put to sleep' },
+  slept: { label: 'Put to sleep', routine: true },
   stopped: { label: 'Stopped' },
-  ended: { label: 'Ended by itself' },
-  failed: { label: 'Failed' },
+  ended: { label: 'Ended by itself', routine: true },
+  failed: { label: 'Failed', routine: true },
   quarantined: { label: 'Quarantined' },
   updated: { label: 'Changed' },
   upgraded: { label: 'Upgraded' },
-  fault: { label: 'Fault' },
+  fault: { label: 'Fault', routine: true },
   removed: { label: 'Removed' },
   restored: { label: 'Restored' },
   purged: { label: 'Purged' },
@@ -24,9 +25,14 @@ export const APP_EVENT_TYPES = {
   'import-failed': { label: 'Import failed' },
   'archive-downloaded': { label: 'Archive downloaded' },
   'archive-deleted': { label: 'Archive deleted' },
-} as const satisfies Record<string, { label: string }>;
+} as const satisfies Record<string, { label: string; routine?: true }>;
 
 export type AppEventType = keyof typeof APP_EVENT_TYPES;
+
+/** The types of events that come by themselves. */
+export const ROUTINE_EVENTS = (Object.keys(APP_EVENT_TYPES) as AppEventType[]).filter(
+  (type) => 'routine' in APP_EVENT_TYPES[type],
+);
 
 /** Who or what made something happen. */
 export type Actor =

@@ -9,6 +9,7 @@ import { languageOf, translate } from '../error-answers';
 import type { Registrar, RowModel } from '../registrar';
 import { COLLECTION } from '../registry';
 import { several, withEach } from './bulk';
+import { Turns } from './turns';
 import { callerOf } from './caller';
 import {
   assertNotInTheMaking,
@@ -68,6 +69,7 @@ export function defineApplications(app: Application, service: AppService, regist
   app.resourceManager.use(nameTargets as never, { before: 'auth', tag: 'app-supervisor:targets' });
 
   const caller = (ctx: Context) => callerOf(ctx, service.config.trustedProxies);
+  const updates = new Turns();
   const everyName = () => [...service.registry.all()].map(({ name }) => name).sort();
 
   /** Accepted work goes on by itself; `wait=true` answers with its end. */
@@ -150,8 +152,10 @@ export function defineApplications(app: Application, service: AppService, regist
       const values = pick(given(ctx), ['name', ...UPDATABLE_FIELDS]);
       if ('name' in values && values.name !== name) throw new AppError('APP_NAME_IMMUTABLE');
       delete values.name;
+      // A patch of options is made from what the update before has left.
+      const write = () => repository().update({ filterByTk: name, values, context: ctx });
       try {
-        if (Object.keys(values).length) await repository().update({ filterByTk: name, values, context: ctx });
+        if (Object.keys(values).length) await updates.take(name, write);
       } catch (error) {
         throw explainWriteError(error, values);
       }

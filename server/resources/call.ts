@@ -117,7 +117,9 @@ export function wordsAmong<T extends string>(value: unknown, field: string, know
 export function timeOf(value: unknown, field: string): Date | undefined {
   if (value === undefined || value === null || value === '') return undefined;
   const text = typeof value === 'number' ? String(value) : value;
-  const time = new Date(typeof text !== 'string' ? NaN : /^\d{9,15}$/.test(text) ? Number(text) : text);
+  const time = new Date(
+    typeof text !== 'string' ? NaN : /^\d{9,15}$/.test(text) ? Number(text) : /^\d{4}-\d\d/.test(text) ? text : NaN,
+  );
   if (!Number.isNaN(time.getTime())) return time;
   throw new AppError('APP_VALUE_INVALID', { field, reason: 'it must be a time, e.g. 2026-01-31T12:00:00Z' });
 }

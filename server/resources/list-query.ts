@@ -7,10 +7,14 @@ import { texts } from './call';
 
 const BESIDE_FIELDS = ['createdAt', 'updatedAt', 'sort'];
 
-/** Names of the columns that callers are shown. */
+/** Deeper than anybody's filter. */
+const MAX_DEPTH = 20;
+
+/** Names of the columns that callers are shown as they are: not those with a structure, of which secrets are left out. */
 function shownColumns(collection: Collection): Set<string> {
-  const fields = [...collection.fields.values()] as { name: string; options: { hidden?: boolean } }[];
-  return new Set([...BESIDE_FIELDS, ...fields.filter(({ options }) => !options.hidden).map(({ name }) => name)]);
+  const fields = [...collection.fields.values()] as { name: string; options: { hidden?: boolean; type?: string } }[];
+  const shown = fields.filter(({ options }) => !options.hidden && options.type !== 'json');
+  return new Set([...BESIDE_FIELDS, ...shown.map(({ name }) => name)]);
 }
 
 function unknown(field: 'sort' | 'filter', column: string): AppError {
@@ -35,15 +39,16 @@ export function orderOf(sort: unknown, collection: Collection): string[] | undef
  */
 export function assertFilter(filter: unknown, collection: Collection): void {
   const shown = shownColumns(collection);
-  const check = (part: unknown): void => {
-    if (Array.isArray(part)) part.forEach(check);
+  const check = (part: unknown, depth: number): void => {
+    if (depth > MAX_DEPTH) throw new AppError('APP_VALUE_INVALID', { field: 'filter', reason: 'it is too deep' });
+    if (Array.isArray(part)) part.forEach((item) => check(item, depth + 1));
     else if (isPlainObject(part)) {
       for (const [key, value] of Object.entries(part)) {
         const column = key.split('.')[0] ?? '';
-        if (key.startsWith('$')) check(value);
+        if (key.startsWith('$')) check(value, depth + 1);
         else if (!shown.has(column)) throw unknown('filter', column);
       }
     }
   };
-  check(filter);
+  check(filter, 0);
 }

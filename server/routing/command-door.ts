@@ -59,9 +59,10 @@ export class CommandDoor {
     server.requestTimeout = 0;
     return new Promise((resolve, reject) => {
       server.once('error', reject);
-      server.listen(this.socket, () => {
+      // By this process itself, also where it is a worker of a cluster: then the name is bound at once, and nobody is let in
+      // before the mode is right.
+      server.listen({ path: this.socket, exclusive: true }, () => {
         server.on('error', (error) => this.app.log.warn(String(error), { module: 'app-supervisor' }));
-        // The name is bound at once, and nobody is let in before the mode is right.
         resolve(server);
       });
       if (!server.listening) return;
