@@ -152,7 +152,7 @@ const PERSON = { username: 'grace', email: 'grace@example.com', password: PLANTE
       const drawer = await openCreate(list, 'Taken in');
       const name = named('taken-in');
       await drawer.getByLabel('ID', { exact: true }).fill(name);
-      await drawer.getByRole('button', { name: /Database/ }).click();
+      await screens.unfold(drawer, /Database/);
       await drawer.getByLabel('Database name').fill(former);
       const test = drawer.getByRole('button', { name: 'Test connection' });
       const check = drawer.getByRole('listitem').filter({ hasText: 'fit to be taken in' });
@@ -179,8 +179,8 @@ const PERSON = { username: 'grace', email: 'grace@example.com', password: PLANTE
       const drawer = await openCreate(list, 'Of somebody else');
       const name = named('of-somebody-else');
       await drawer.getByLabel('ID', { exact: true }).fill(name);
-      await drawer.getByRole('button', { name: /First administrator/ }).click();
-      await drawer.getByText('Somebody else', { exact: true }).click();
+      await screens.unfold(drawer, /First administrator/);
+      await drawer.getByRole('radio', { name: 'Somebody else' }).check();
       await drawer.getByRole('button', { name: 'Create', exact: true }).click();
       await drawer.getByText('Give an e-mail address or a user name.').waitFor();
       await drawer.getByText('Give a password.').waitFor();

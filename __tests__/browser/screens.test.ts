@@ -48,7 +48,7 @@ describeInBrowser('the screens, by pictures', () => {
     const drawer = screens.dialog('Create application');
     await drawer.getByLabel('Name', { exact: true }).fill('Customer relations');
     await screens.picture('create');
-    await drawer.getByRole('button', { name: /Database/ }).click();
+    await screens.unfold(drawer, /Database/);
     await drawer.getByText('Another server').click();
     await drawer.getByLabel('Host', { exact: true }).fill('127.0.0.1');
     await drawer.getByLabel('Port').fill('1');
@@ -58,7 +58,7 @@ describeInBrowser('the screens, by pictures', () => {
     await drawer.getByText('APP_DATABASE_UNREACHABLE').scrollIntoViewIfNeeded();
     await screens.picture('create-connection-fails');
     for (const section of ['First administrator', 'Address', 'Sleep', 'Display']) {
-      await drawer.getByRole('button', { name: new RegExp(section) }).click();
+      await screens.unfold(drawer, new RegExp(section));
     }
     await drawer.getByLabel('Show in the app switcher').scrollIntoViewIfNeeded();
     await screens.picture('create-more');

@@ -40,8 +40,8 @@ describeInBrowser('applications in trouble', () => {
     await page.getByRole('button', { name: 'Create application' }).click();
     const drawer = screens.dialog('Create application');
     await drawer.getByLabel('Name', { exact: true }).fill('Far');
-    await drawer.getByRole('button', { name: /Database/ }).click();
-    await drawer.getByText('Another server').click();
+    await screens.unfold(drawer, /Database/);
+    await drawer.getByRole('radio', { name: /Another server/ }).check();
     await drawer.getByLabel('Host', { exact: true }).fill(host.host.database.host);
     await drawer.getByLabel('Port').fill(String(host.host.database.port));
     await drawer.getByLabel('Database user').fill('far');

@@ -78,6 +78,12 @@ export class AdminScreens {
     await item.click();
   }
 
+  /** Opens a section of a form, and waits until it has unfolded. */
+  async unfold(drawer: Locator, section: RegExp): Promise<void> {
+    await drawer.getByRole('button', { name: section }).click();
+    await this.page.waitForTimeout(600);
+  }
+
   /** The drawer or dialog of this title. */
   dialog(title: string | RegExp): Locator {
     return this.page.getByRole('dialog').filter({ hasText: title });

@@ -219,7 +219,7 @@ export function describeApplications({ client, prefix, list }: ClientScreens): v
       await page.getByRole('button', { name: 'Create application' }).click();
       const drawer = screens.dialog('Create application');
       await drawer.getByLabel('Name', { exact: true }).fill('Elsewhere');
-      await drawer.getByRole('button', { name: /Database/ }).click();
+      await screens.unfold(drawer, /Database/);
       const test = drawer.getByRole('button', { name: 'Test connection' });
       const check = (text: string) => drawer.getByRole('listitem').filter({ hasText: text });
       await test.click();

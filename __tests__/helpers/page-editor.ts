@@ -53,6 +53,17 @@ export class PageEditor {
       .click();
   }
 
+  /** Chooses from the menu of a button that unfolds under the pointer; a page that is drawn anew folds it again. */
+  async choose(button: Locator, text: RegExp): Promise<void> {
+    const item = this.item(text).last();
+    for (let tries = 0; tries < 4 && !(await item.isVisible()); tries++) {
+      await this.page.mouse.move(640, 700);
+      await button.hover();
+      await item.waitFor({ timeout: 5_000 }).catch(() => undefined);
+    }
+    await item.click();
+  }
+
   private get addButton(): Locator {
     return this.page.getByText('Add block').filter({ visible: true }).last();
   }
