@@ -29,11 +29,22 @@ export class ApiDocument {
     });
   }
 
+  /** Whether an answer is documented that says everything by its status. */
+  isBare(action: string, status: number): boolean {
+    const response = this.response(action, status);
+    return response !== undefined && !response.content;
+  }
+
+  private response(action: string, status: number) {
+    return Object.values(this.document.paths[`/${action}`] ?? {})[0]?.responses[status];
+  }
+
   /** What is not as documented about an answer; empty where all is. */
   faults(action: string, status: number, body: unknown): string[] {
-    const methods = this.document.paths[`/${action}`] ?? {};
-    const content = Object.values(methods)[0]?.responses[status]?.content;
-    if (!content) return [`the status ${status} is not documented`];
+    const response = this.response(action, status);
+    if (!response) return [`the status ${status} is not documented`];
+    const { content } = response;
+    if (!content) return JSON.stringify(body ?? {}) === '{}' ? [] : ['it has a body'];
     const schema = content[JSON_TYPE]?.schema;
     // A file.
     if (!schema) return [];
