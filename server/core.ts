@@ -176,6 +176,11 @@ export function coreTermination(): CoreTermination | undefined {
   return typeof gateway.onTerminate === 'function' ? gateway : undefined;
 }
 
+/** The gateway's HTTP server; undefined where it listens to no port. */
+export function coreServer(): Server | undefined {
+  return (Gateway.getInstance() as unknown as { server?: Server | null }).server ?? undefined;
+}
+
 /** The version of a package as the core reads it when it stamps an upgraded database; undefined when it is not there. */
 export async function readPackageVersion(packageName: string): Promise<string | undefined> {
   try {

@@ -166,8 +166,11 @@ describeGuides(`the scripts of the guides${reason ? ` (skipped: ${reason})` : ''
       }
     });
 
-    it('deletes what is too old, and only when everything was exported', async () => {
-      for (const day of ['2020-01-01', 'something-else']) await mkdir(path.join(folder, 'exports', day));
+    it('deletes what is too old, and only of what was exported anew', async () => {
+      for (const day of ['2020-01-01', 'something-else']) {
+        await mkdir(path.join(folder, 'exports', day));
+        for (const name of [alike, original]) await writeFile(path.join(folder, 'exports', day, `${name}.tar`), 'old');
+      }
       const rename = (from: string, to: string) =>
         host.sql(`ALTER DATABASE "${from}" RENAME TO "${to}"`, [], 'postgres');
       await rename(alike, `${alike}-away`);
@@ -175,12 +178,12 @@ describeGuides(`the scripts of the guides${reason ? ` (skipped: ${reason})` : ''
       await rename(`${alike}-away`, alike);
       expect([failed.code, failed.err]).toEqual([1, expect.stringContaining(`not exported: ${alike}\n`)]);
       expect(failed.err.match(/not exported/g)).toHaveLength(1);
-      expect(await readdir(path.join(folder, 'exports'))).toContain('2020-01-01');
+      expect(await readdir(path.join(folder, 'exports', '2020-01-01'))).toEqual([`${alike}.tar`]);
 
       await done('export-applications');
       const left = await readdir(path.join(folder, 'exports'));
       expect(left).not.toContain('2020-01-01');
-      expect(left).toContain('something-else');
+      expect(await readdir(path.join(folder, 'exports', 'something-else'))).toHaveLength(2);
     });
 
     it('can be taken back', async () => {

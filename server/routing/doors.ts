@@ -2,6 +2,7 @@ import type { IncomingMessage, ServerResponse } from 'node:http';
 import type { Duplex } from 'node:stream';
 import { Gateway } from '@nocobase/server';
 import type { AppService } from '../app-service';
+import { BodyTime } from './body-time';
 import { FrontDoor } from './front-door';
 import { ProcessEnd } from './process-end';
 import { Router } from './router';
@@ -13,6 +14,7 @@ interface Doors {
   router: Router;
   sockets: SocketDoor;
   end: ProcessEnd;
+  bodyTime: BodyTime;
   onRequest: (req: IncomingMessage, res: ServerResponse) => Promise<boolean> | false;
   /** The core awaits it, though its type does not say so. */
   onUpgrade: (req: IncomingMessage, socket: Duplex, head: Buffer) => Promise<boolean>;
@@ -33,6 +35,7 @@ export function openDoors(service: AppService): void {
     doors = {
       service,
       end,
+      bodyTime: new BodyTime(),
       router,
       sockets,
       onRequest: (req, res) => front.handle(req, res),
@@ -43,6 +46,7 @@ export function openDoors(service: AppService): void {
     sockets.open();
     end.install();
   }
+  doors.bodyTime.extend();
 }
 
 /** Our place in the core's selector chain; the chain is another one after each `Gateway.reset()`. */
@@ -74,5 +78,6 @@ export function closeDoors(): void {
   Gateway.unregisterWsHandler(doors.onUpgrade as never);
   doors.sockets.close();
   doors.end.uninstall();
+  doors.bodyTime.giveBack();
   doors = undefined;
 }

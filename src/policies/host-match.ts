@@ -1,5 +1,5 @@
 import { RESERVED_APP_NAMES } from '../app-name';
-import { normalizeHost } from '../host-name';
+import { normalizeDomain, normalizeHost } from '../host-name';
 
 /** What is known of the registered applications, in memory. */
 export interface AppLookup {
@@ -56,11 +56,12 @@ const MAIN_LABELS = ['www', 'main'];
 
 /**
  * Whether a host is known to be ours, so that a certificate for it may be asked for: an application's own, or the main
- * application's where a base domain tells it. `host`: as somebody gave it, and possibly no host at all.
+ * application's where a base domain tells it. `host`: as somebody gave it, and possibly no host at all. One that no
+ * certificate can name (`my_app.example.com`) is not, though requests to it are routed.
  */
 export function isOurHost(host: string, baseDomains: readonly string[], apps: AppLookup): boolean {
   const normalized = normalizeHost(host);
-  if (normalized === undefined) return false;
+  if (normalized === undefined || normalizeDomain(normalized) === undefined) return false;
   const route = matchHost(normalized, baseDomains, apps);
   if (route) return route.kind === 'app';
   return baseDomains.some((base) => [base, ...MAIN_LABELS.map((label) => `${label}.${base}`)].includes(normalized));

@@ -1,5 +1,6 @@
 import '../../helpers/in-process-environment';
-import { Plugin, type Application } from '@nocobase/server';
+import type { Server } from 'node:http';
+import { Gateway, Plugin, type Application } from '@nocobase/server';
 import {
   describeWithPostgres,
   InProcessApp,
@@ -41,6 +42,9 @@ const info = async (app: InProcessApp) => {
 
 const enabledPlugins = (app: InProcessApp) =>
   app.sql(`SELECT name, enabled, installed FROM "applicationPlugins" ORDER BY name`);
+
+/** How long a request may take to arrive, in milliseconds. */
+const bodyTime = () => (Gateway.getInstance() as unknown as { server: Server }).server.requestTimeout;
 
 /** Nothing is under way any more: multi-app-manager starts an application twice, and drops a command given meanwhile. */
 const untilCalm = (app: InProcessApp, name: string) =>
@@ -203,12 +207,14 @@ describeWithPostgres('beside multi-app-manager', () => {
       message: expect.stringContaining(sentence),
       adapter: { discovery: 'legacy', process: 'legacy' },
     });
+    expect(bodyTime()).toBe(300_000);
     await expectPeerWorks(app);
     await untilStatus(app, name, 'running');
     expect(await health(app, { 'X-App': name })).toEqual([200, 'ok']);
 
     await app.main.pm.disable(PEER);
     expect(await info(app)).toMatchObject({ state: 'active', adapter: { discovery: 'local', process: 'local' } });
+    expect(bodyTime()).toBe(3_600_000);
     expect(await health(app, { 'X-App': name })).toEqual([200, 'ok']);
     await app.repository.destroy({ filterByTk: name });
     expect(app.supervisor.hasApp(name)).toBe(false);
@@ -217,7 +223,9 @@ describeWithPostgres('beside multi-app-manager', () => {
   it('leaves the seats again when it is disabled, with nothing running', async () => {
     const name = app.name('left');
     await app.create({ name, options: { plugins: ['error-handler'] } });
+    expect(bodyTime()).toBe(3_600_000);
     await app.main.pm.disable(OURS);
+    expect(bodyTime()).toBe(300_000);
     expect(adapters(app)).toEqual(['legacy', 'legacy']);
     expect(app.supervisor.hasApp(name)).toBe(false);
     expect(await app.connections()).not.toContain(name);

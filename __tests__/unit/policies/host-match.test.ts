@@ -1,6 +1,6 @@
 import fc from 'fast-check';
 import { RESERVED_APP_NAMES } from '../../../src/app-name';
-import { normalizeHost } from '../../../src/host-name';
+import { normalizeDomain, normalizeHost } from '../../../src/host-name';
 import {
   isOurHost,
   matchHost,
@@ -195,6 +195,16 @@ describe('isOurHost', () => {
     expect(ours(host)).toBe(false);
   });
 
+  it.each(['my_app', '_app', 'app-', 'a'.repeat(64)])(
+    'says no of "%s" below a base domain, which no certificate can name, though it is routed',
+    (name) => {
+      const odd: AppLookup = { has: (other) => other === name, byDomain: () => undefined };
+      const host = `${name}.localhost`;
+      expect(routeRequest({ host }, BASES, odd)).toEqual(app(name, 'subdomain'));
+      expect(isOurHost(host, BASES, odd)).toBe(false);
+    },
+  );
+
   it('says yes of a base domain below another one', () => {
     expect(isOurHost('apps.localhost', ['localhost', 'apps.localhost'], apps)).toBe(true);
     expect(isOurHost('apps.localhost', ['localhost'], apps)).toBe(false);
@@ -263,7 +273,8 @@ describe('whatever a request says', () => {
     fc.assert(
       fc.property(fc.oneof(anyHost, ownHost), (host) => {
         const routed = route({ host });
-        const expected = routed.kind === 'app' || (routed.kind === 'main' && mains.includes(normalizeHost(host) ?? ''));
+        const known = routed.kind === 'app' || (routed.kind === 'main' && mains.includes(normalizeHost(host) ?? ''));
+        const expected = known && normalizeDomain(normalizeHost(host) ?? '') !== undefined;
         expect(isOurHost(host, BASES, apps)).toBe(expected);
       }),
       { numRuns: 1_000 },
