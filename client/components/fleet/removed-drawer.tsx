@@ -15,8 +15,8 @@ import { Moment } from '../moment';
 import { DeleteDialog } from './delete-dialog';
 
 const PAGE_SIZE = 10;
-/** The lower corner is taken by the button of NocoBase's AI employees. */
-const CORNER = 88;
+/** How far up the button of NocoBase's AI employees reaches, in the lower corner at the end of the lines. */
+const CORNER = 112;
 
 /** The applications that were removed: each is restored with its data, or deleted for good. */
 export function RemovedDrawer(dialog: DialogProps) {
@@ -58,7 +58,14 @@ export function RemovedDrawer(dialog: DialogProps) {
         }}
         pagination={
           (removed.value?.total ?? 0) > PAGE_SIZE
-            ? { current: page, pageSize: PAGE_SIZE, total: removed.value?.total, onChange: setPage, size: 'small' }
+            ? {
+                current: page,
+                pageSize: PAGE_SIZE,
+                total: removed.value?.total,
+                onChange: setPage,
+                size: 'small',
+                align: 'start',
+              }
             : false
         }
         renderItem={(row) => {
