@@ -1,5 +1,6 @@
-import { isPlainObject, type AppOptions } from '../src/app-record';
+import type { AppOptions } from '../src/app-record';
 import { completeDatabaseOptions } from '../src/database-options';
+import { isPlainObject } from '../src/plain-object';
 import type { AppSecrets } from './databases/secrets';
 
 /** The `authManager` options of an instance, with the application's own secret; never the caller's object. */

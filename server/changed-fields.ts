@@ -1,5 +1,5 @@
 import { isDeepStrictEqual } from 'node:util';
-import { isPlainObject } from '../src/app-record';
+import { isPlainObject } from '../src/plain-object';
 
 /** How deep the options of an application are told apart. */
 const DEPTH = 3;

@@ -1,5 +1,5 @@
-import { isPlainObject } from '../src/app-record';
 import { ERROR_TABLE, readMessage, type ErrorCode, type ErrorParams } from '../src/errors';
+import { isPlainObject } from '../src/plain-object';
 
 /** A sentence of ours in the language of a caller. */
 export type Say = (sentence: string, params: ErrorParams) => string;

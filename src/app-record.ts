@@ -6,8 +6,6 @@ import { checkIconImage } from './icon-image';
 import { checkLanguage } from './language';
 import { isPlainObject, mergePatch } from './plain-object';
 
-export { isPlainObject };
-
 /** When an application's instance is in memory (DESIGN, "Start modes"). */
 export const START_MODES = ['lazy', 'eager', 'manual'] as const;
 export type StartMode = (typeof START_MODES)[number];

@@ -1,5 +1,5 @@
-import { isPlainObject } from './app-record';
 import { AppError } from './errors';
+import { isPlainObject } from './plain-object';
 import type { StoredVersions } from './policies/upgrade-plan';
 
 /** Says what an archive is; the number grows with each change that an older reader would misunderstand. */

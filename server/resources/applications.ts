@@ -1,8 +1,9 @@
 import type { Context } from '@nocobase/actions';
 import type { Application } from '@nocobase/server';
-import { checkCreate, isPlainObject, UPDATABLE_FIELDS, type AppRecord } from '../../src/app-record';
+import { checkCreate, UPDATABLE_FIELDS, type AppRecord } from '../../src/app-record';
 import { AppError, ERROR_TABLE } from '../../src/errors';
 import type { Actor } from '../../src/events';
+import { isPlainObject } from '../../src/plain-object';
 import { GENERAL_ADVICE, PREFLIGHT_ADVICE } from '../../src/preflight';
 import type { Accepted, AppService } from '../app-service';
 import { languageOf, translate } from '../error-answers';

@@ -1,7 +1,7 @@
 import { createReadStream } from 'node:fs';
 import type { Context } from '@nocobase/actions';
 import type { Application } from '@nocobase/server';
-import { isPlainObject } from '../../src/app-record';
+import { isPlainObject } from '../../src/plain-object';
 import type { AppService } from '../app-service';
 import { JOB_KINDS, JOB_OUTCOMES, type ArchiveJob } from '../archives/archive-job';
 import type { ImportWish } from '../archives/archives';

@@ -1,7 +1,8 @@
 import type { Context } from '@nocobase/actions';
 import type { Application } from '@nocobase/server';
-import { isPlainObject, type AppRecord } from '../../src/app-record';
+import type { AppRecord } from '../../src/app-record';
 import { AppError } from '../../src/errors';
+import { isPlainObject } from '../../src/plain-object';
 import { absence } from '../absence';
 import { redact } from '../app-options';
 import type { AppService } from '../app-service';

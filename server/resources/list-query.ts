@@ -1,6 +1,6 @@
 import type { Collection } from '@nocobase/database';
-import { isPlainObject } from '../../src/app-record';
 import { AppError } from '../../src/errors';
+import { isPlainObject } from '../../src/plain-object';
 import { texts } from './call';
 
 /** What callers may order a list by and filter it with: the columns that they are shown. */

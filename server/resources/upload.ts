@@ -1,7 +1,7 @@
 import type { Context } from '@nocobase/actions';
 import multer from 'multer';
-import { isPlainObject } from '../../src/app-record';
 import { AppError } from '../../src/errors';
+import { isPlainObject } from '../../src/plain-object';
 
 const FILE_FIELD = 'file';
 /** Besides the file: the values of the application, and its ID. */

@@ -1,4 +1,5 @@
-import { isPlainObject, type AppOptions } from '../app-record';
+import type { AppOptions } from '../app-record';
+import { isPlainObject } from '../plain-object';
 import type { StoredPlugin } from './upgrade-plan';
 
 /**
