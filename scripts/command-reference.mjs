@@ -16,14 +16,16 @@ In this repository it is \`npm run -s nocobase -- app …\`, against the host th
 
 It speaks with the running NocoBase through a Unix socket beside NocoBase's own: \`app-supervisor.sock\` in the folder of
 \`SOCKET_PATH\`, else of \`STORAGE_PATH\`, which only the user of NocoBase may open. Whoever may open it needs no token, and the
-timeline of an application says \`by command line\` with his name in the operating system. Where \`SOCKET_PATH\` has another
+timeline of an application says \`by command line\` with his name in the operating system, and behind \`sudo\` with the
+name of who called that: \`eve (as nocobase)\`. The name is what the command says of itself; nothing proves it. Where \`SOCKET_PATH\` has another
 name than \`gateway.sock\`, ours begins with that name: \`shop.sock\` → \`shop.app-supervisor.sock\`. It never starts a NocoBase
 of its own. Where none runs, it says so; \`list\` and \`show\` then tell what its database says, where \`DB_*\` name that, and
 write nothing: who and where, with \`asleep\` for all that nobody has stopped.
 
 What a command does is what the REST action of the same name does ([rest.md](rest.md)), and \`--json\` prints what that
 answers. Results go to standard output, everything else to standard error. Without a terminal nothing is shortened, nothing is
-coloured (\`NO_COLOR\` says the same), and nothing is asked: what would be asked is refused unless \`--yes\` is said. Where
+coloured (\`NO_COLOR\` says the same), and nothing is asked: what would be asked is refused unless \`--yes\` is said. How
+far the work is, is then told only with \`--wait\`, and percentages in tens. Where
 \`LC_ALL\`, \`LC_MESSAGES\` or \`LANG\` begins with \`zh\`, it speaks Chinese.
 `;
 
@@ -48,7 +50,7 @@ async function reference() {
       ['code', 'meaning'],
       EXIT_CODES.map(([code, text]) => [String(code), text]),
     ),
-    'With several applications it is the highest code of those that failed. With `--json` an error is one line of JSON on standard error: `{"error":{"code","message"}}`.',
+    'With several applications it is the highest code of those that failed. With `--json` an error is one line of JSON on standard error: `{"error":{"code","message"}}`. Where one of several applications fails, that is a line of its own, with `application` in it, and the answer holds it too.',
     '## Options of all commands',
     optionRows(COMMON),
     ...VERBS.flatMap((spec) => [

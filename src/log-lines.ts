@@ -6,7 +6,8 @@ export interface LogLine {
   message: string;
 }
 
-const LEVEL = '(?:trace|debug|info|warn|error)';
+const LEVELS = ['trace', 'debug', 'info', 'warn', 'error'];
+const LEVEL = `(?:${LEVELS.join('|')})`;
 const TIME = /\d{4}-\d\d-\d\d \d\d:\d\d:\d\d/g;
 const COLOURS = /\x1b\[[\d;]*m/g; // eslint-disable-line no-control-regex -- they begin with that character
 /** How an entry begins in the formats whose entries may go on over several lines. */
@@ -24,7 +25,8 @@ function fromJson(line: string): LogLine | undefined {
     const { level, message, timestamp } = JSON.parse(line) as Record<string, unknown>;
     if (typeof level !== 'string') return undefined;
     const text = typeof message === 'string' ? message : JSON.stringify(message ?? '');
-    return { at: isoTime(timestamp), level, message: text };
+    // Anybody may have written the line; the level goes to terminals and into pages as a word of ours.
+    return { at: isoTime(timestamp), level: LEVELS.includes(level) ? level : 'info', message: text };
   } catch {
     return undefined;
   }

@@ -49,7 +49,7 @@ describeArchives(`nocobase app, with archives${reason ? ` (skipped: ${reason})` 
   it('exports into a file, readable by its owner only, and never half of it', async () => {
     const out = inFolder('out.tar');
     const made = await command.run(`APP export ${name} --output ${out}`);
-    expect([made.code, made.err]).toEqual([0, expect.stringMatching(new RegExp(`^${name}: \\w+`, 'm'))]);
+    expect([made.code, made.err]).toEqual([0, '']);
     expect((await stat(out)).mode & 0o777).toBe(0o600);
     const { stdout } = await promisify(execFile)('tar', ['-tf', out]);
     expect(stdout).toMatch(/^manifest\.json$/m);

@@ -52,6 +52,11 @@ describe('the lines of a log', () => {
       { at: null, level: 'info', message: '{"a":1}' },
     ]);
   });
+
+  it('have a level that there is, whoever has written them', () => {
+    const line = JSON.stringify({ level: '\u001b[31mevil', message: 'm' });
+    expect(readLogLines(line)).toEqual([{ at: null, level: 'info', message: 'm' }]);
+  });
 });
 
 describe('text without secrets', () => {

@@ -1,6 +1,7 @@
 import { valuesOf } from './arguments';
 import { EXIT, exitOfCode, usage } from './failure';
 import { namesMeant } from './fleet';
+import type { Call } from './line';
 import { answer, type ApplicationView, type Session, type Verb } from './session';
 import { table } from './table';
 import { applicationFacts, applicationTable, clock } from './views';
@@ -21,11 +22,13 @@ const goesOn = ({ say }: Session, name: string) =>
 
 const named = (names: readonly string[]) => (names.length === 1 ? (names[0] ?? '') : '<id>');
 
-/** Asks for work on one application, and waits for its end where that is wanted. */
-async function ask(session: Session, action: string, query: Record<string, string | undefined>, body?: object) {
+/**
+ * Asks for work on one application, and waits for its end where that is wanted.
+ * @param name of the one that is watched meanwhile, where it is known
+ */
+async function ask(session: Session, action: string, name: string | undefined, { query, body }: Call) {
   const { line } = session;
   if (!session.arguments.options.wait) return (await line.call(action, { query, body, patient: true })).data;
-  const name = query.filterByTk ?? (body as { name?: string } | undefined)?.name;
   const work = line.call(action, { query: { ...query, wait: 'true' }, body, patient: true });
   const look = async () => (name ? fleetProgress(session, [name]) : undefined);
   return (await waitFor(session, goesOn(session, name ?? '<id>'), work, look)).data;
@@ -34,7 +37,7 @@ async function ask(session: Session, action: string, query: Record<string, strin
 const create: Verb = async (session) => {
   const [name] = session.arguments.words;
   const body = { ...valuesOf(session.arguments), ...(name && { name }) };
-  const data = await ask(session, 'applications:create', {}, body);
+  const data = await ask(session, 'applications:create', name, { body });
   answer(session, data, () => applicationFacts(session, data as ApplicationView));
   return EXIT.done;
 };
@@ -42,11 +45,7 @@ const create: Verb = async (session) => {
 const clone: Verb = async (session) => {
   const [source, name] = session.arguments.words;
   const body = { ...valuesOf(session.arguments), ...(name && { name }) };
-  const { line } = session;
-  const wait = session.arguments.options.wait ? 'true' : undefined;
-  const work = line.call('applications:clone', { query: { filterByTk: source, wait }, body, patient: true });
-  const look = async () => (name ? fleetProgress(session, [name]) : undefined);
-  const { data } = await (wait ? waitFor(session, goesOn(session, name ?? '<id>'), work, look) : work);
+  const data = await ask(session, 'applications:clone', name, { query: { filterByTk: source }, body });
   answer(session, data, () => applicationFacts(session, data as ApplicationView));
   return EXIT.done;
 };
@@ -61,8 +60,8 @@ const update: Verb = async (session) => {
 };
 
 const restore: Verb = async (session) => {
-  const query = { filterByTk: session.arguments.words[0] };
-  const { data } = await session.line.call('applications:restore', { query });
+  const [name] = session.arguments.words;
+  const data = await ask(session, 'applications:restore', name, { query: { filterByTk: name } });
   answer(session, data, () => applicationFacts(session, data as ApplicationView));
   return EXIT.done;
 };
@@ -76,9 +75,11 @@ async function each(names: readonly string[], act: (names: string[]) => Promise<
   return results;
 }
 
-function tellFailures({ terminal }: Session, results: readonly Result[]): number {
+function tellFailures({ terminal, json }: Session, results: readonly Result[]): number {
   const failed = results.filter((result) => !result.ok);
-  for (const { name, message } of failed) terminal.note(`${name}: ${message}`);
+  for (const { name, code, message } of failed) {
+    terminal.note(json ? JSON.stringify({ error: { application: name, code, message } }) : `${name}: ${message}`);
+  }
   return failed.length ? Math.max(...failed.map(({ code }) => exitOfCode(code))) : EXIT.done;
 }
 
@@ -87,7 +88,7 @@ const perform =
   async (session) => {
     const names = await namesMeant(session, session.arguments.words);
     if (names.length === 1) {
-      const data = await ask(session, `applications:${action}`, { filterByTk: names[0] });
+      const data = await ask(session, `applications:${action}`, names[0], { query: { filterByTk: names[0] } });
       answer(session, data, () => applicationTable(session, [data as ApplicationView]));
       return EXIT.done;
     }
@@ -115,7 +116,11 @@ const remove: Verb = async (session) => {
         ? say('Remove {names} for good, and drop the databases that were made for them?', { names: list })
         : purge
           ? say('Remove {names} for good?', { names: list })
-          : say('Remove {names}?', { names: list });
+          : drop
+            ? say('Remove {names}, and drop the databases that were made for them when their time is over?', {
+                names: list,
+              })
+            : say('Remove {names}?', { names: list });
     const hint = 'Nothing was removed: nobody can be asked here. Say --yes to remove without a question.';
     if (!(await terminal.confirm(question, hint))) {
       terminal.note(say('Nothing was removed.'));

@@ -10,7 +10,12 @@ export interface Arguments {
   spec?: VerbSpec;
   words: string[];
   options: Record<string, string | boolean | undefined>;
+  /** What came by standard input, where an option says that it comes from there. */
+  input?: string;
 }
+
+/** Seconds that a command may be told to wait: what a timer can count. */
+const TIMEOUT_S = { least: 1, most: 2_000_000 };
 
 /** @throws CommandFailure */
 export function readArguments(argv: readonly string[]): Arguments {
@@ -23,8 +28,27 @@ export function readArguments(argv: readonly string[]): Arguments {
     const sentence = positionals.length < spec.least ? 'Name an application: {usage}' : 'That is too much: {usage}';
     throw usage(sentence, { usage: usageOf(spec) });
   }
-  return { spec, words: positionals, options: values };
+  const read = { spec, words: positionals, options: values };
+  if (!values.help) check(read);
+  return read;
 }
+
+/** What can be said of the options before anything is done. @throws CommandFailure */
+function check(read: Arguments): void {
+  const seconds = numberOf(read.options, 'timeout', TIMEOUT_S.least) ?? TIMEOUT_S.least;
+  if (seconds < TIMEOUT_S.least || seconds > TIMEOUT_S.most) {
+    throw usage('--{option} is from {least} to {most}; it is {seconds}.', { option: 'timeout', ...TIMEOUT_S, seconds });
+  }
+  if (inputOptions(read) > 1) throw usage('Only one option can be read from standard input.');
+}
+
+/** How many options are to be read from standard input. */
+function inputOptions({ spec, options }: Arguments): number {
+  const secrets = spec?.options.filter(({ name, kind }) => kind === 'secret' && options[name] === '-') ?? [];
+  return secrets.length + Number(options.values === '@-');
+}
+
+export const readsInput = (read: Arguments): boolean => inputOptions(read) > 0;
 
 export function usageOf({ verb: name, words }: VerbSpec): string {
   return ['nocobase app', name, words].filter(Boolean).join(' ');
@@ -70,18 +94,20 @@ export function numberOf(options: Arguments['options'], name: string, fallback?:
 }
 
 /** The body of a call: what `--values` says, and above it what single options say. @throws CommandFailure */
-export function valuesOf({ spec, options }: Arguments): Record<string, unknown> {
-  const body = givenValues(options.values);
+export function valuesOf({ spec, options, input }: Arguments): Record<string, unknown> {
+  const body = givenValues(options.values, input);
   for (const option of spec?.options ?? []) {
     const given = options[option.name];
-    if (option.field !== undefined && given !== undefined) put(body, option.field.split('.'), valueOf(option, given));
+    if (option.field !== undefined && given !== undefined) {
+      put(body, option.field.split('.'), valueOf(option, given, input));
+    }
   }
   return body;
 }
 
-function valueOf({ name, kind }: OptionSpec, given: string | boolean): unknown {
+function valueOf({ name, kind }: OptionSpec, given: string | boolean, input?: string): unknown {
   if (typeof given === 'boolean') return given;
-  if (kind === 'secret') return textIn(given).replace(/\r?\n$/, '');
+  if (kind === 'secret') return textIn(given, input).replace(/\r?\n$/, '');
   if (given === '') return null;
   if (kind === 'number') return numberOf({ [name]: given }, name);
   if (kind !== 'choice') return given;
@@ -90,9 +116,9 @@ function valueOf({ name, kind }: OptionSpec, given: string | boolean): unknown {
   throw usage('--{option} is yes or no; it is "{text}".', { option: name, text: given });
 }
 
-function givenValues(text: string | boolean | undefined): Record<string, unknown> {
+function givenValues(text: string | boolean | undefined, input?: string): Record<string, unknown> {
   if (typeof text !== 'string') return {};
-  const json = text.startsWith('@') ? textIn(text.slice(1)) : text;
+  const json = text.startsWith('@') ? textIn(text.slice(1), input) : text;
   let values: unknown;
   try {
     values = JSON.parse(json);
@@ -103,9 +129,9 @@ function givenValues(text: string | boolean | undefined): Record<string, unknown
   throw usage('--values wants a JSON object.');
 }
 
-/** A file, or standard input. */
-function textIn(file: string): string {
-  return readFileSync(file === '-' ? 0 : file, 'utf8');
+/** A file, or what came by standard input. */
+function textIn(file: string, input = ''): string {
+  return file === '-' ? input : readFileSync(file, 'utf8');
 }
 
 function put(body: Record<string, unknown>, [key = '', ...rest]: string[], value: unknown): void {

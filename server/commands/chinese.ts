@@ -1,4 +1,7 @@
-/** What the command says, in Chinese; a test compares it with what is said in English. What the server says is translated there. */
+/**
+ * What the command says, in Chinese; a test compares it with what is said in English. Not in locale/, which NocoBase
+ * reads: no NocoBase is loaded where the command runs. What the server says is translated there.
+ */
 export const CHINESE: Record<string, string> = {
   // ---- help
   'Usage: nocobase app <command> [options]': '用法：nocobase app <命令> [选项]',
@@ -23,7 +26,8 @@ export const CHINESE: Record<string, string> = {
   'answer in JSON, for scripts': '以 JSON 回答，供脚本使用',
   'do not ask': '不询问',
   'wait until it is done, and tell how far it is': '等到完成，并显示进度',
-  'how long to wait at most (3600); the work goes on afterwards': '最多等待多久（3600 秒）；之后工作仍继续进行',
+  'how long to wait, at most 2000000 (3600); the work goes on afterwards':
+    '等待多久（3600 秒，最多 2000000）；之后工作仍继续进行',
   'where NocoBase listens for commands': 'NocoBase 监听命令的位置',
   'show this help': '显示本帮助',
   'go on with what is added, until Ctrl-C': '持续显示新增的内容，直到按下 Ctrl-C',
@@ -139,11 +143,17 @@ export const CHINESE: Record<string, string> = {
     '选项 {option} 的写法不对；参见 nocobase app {verb} --help。',
   '--{option} wants a whole number; it is "{text}".': '--{option} 需要整数；给出的是“{text}”。',
   '--{option} is yes or no; it is "{text}".': '--{option} 应为 yes 或 no；给出的是“{text}”。',
+  '--{option} is from {least} to {most}; it is {seconds}.':
+    '--{option} 应在 {least} 到 {most} 之间；给出的是 {seconds}。',
+  'Only one option can be read from standard input.': '只能有一个选项从标准输入读取。',
   '--values wants a JSON object.': '--values 需要一个 JSON 对象。',
   'No application matches {pattern}.': '没有应用匹配 {pattern}。',
   'Say what is to be changed; see nocobase app update --help.': '请说明要修改什么；参见 nocobase app update --help。',
   'Name applications, or say --all.': '请指定应用，或使用 --all。',
   'The archive and an answer in JSON cannot both go to standard output.': '归档和 JSON 回答不能同时写到标准输出。',
+  'An archive is nothing for a terminal: name a file, or put a pipe behind.':
+    '归档不适合输出到终端：请指定文件，或在后面接管道。',
+  '{file} cannot be written ({code}).': '无法写入 {file}（{code}）。',
   'Say where the archive is: --file, or --archive.': '请说明归档在哪里：--file 或 --archive。',
   // ---- the line
   'The path of the socket is longer than {limit} bytes, and no NocoBase can listen there: {socket}':
@@ -156,6 +166,11 @@ export const CHINESE: Record<string, string> = {
     '无权打开 {socket}：请以运行 NocoBase 的用户运行命令。',
   'The connection to NocoBase was lost ({code}). What was accepted goes on, or is taken up when NocoBase starts again.':
     '与 NocoBase 的连接中断（{code}）。已接受的工作会继续，或在 NocoBase 再次启动时接着进行。',
+  'What answers at {socket} does not answer as the App Supervisor does (status {status}).':
+    '在 {socket} 应答的不是应用管理器（状态 {status}）。',
+  'There is nothing to send in {file}.': '{file} 中没有可发送的内容。',
+  '{file} has become shorter while it was sent.': '{file} 在发送过程中变短了。',
+  'The answer could not be written ({code}).': '无法写出结果（{code}）。',
   // ---- waiting and asking
   'Not done in time.': '未在限定时间内完成。',
   '{total} applications: {states}': '{total} 个应用：{states}',
@@ -167,10 +182,13 @@ export const CHINESE: Record<string, string> = {
     'NocoBase 会继续导出；可用 nocobase app events {name} 查看是否结束。',
   'NocoBase goes on with the import; nocobase app show {name} tells whether it is done.':
     'NocoBase 会继续导入；可用 nocobase app show {name} 查看是否完成。',
+  'The archive {archive} stays on the server.': '归档 {archive} 保留在服务器上。',
   'The upload was given up; nothing was imported.': '上传已放弃；没有导入任何内容。',
   'Remove {names} for good, and drop the databases that were made for them?':
     '永久移除 {names}，并删除为其创建的数据库？',
   'Remove {names} for good?': '永久移除 {names}？',
+  'Remove {names}, and drop the databases that were made for them when their time is over?':
+    '移除 {names}，并在保留期满后删除为其创建的数据库？',
   'Remove {names}?': '移除 {names}？',
   'Nothing was removed: nobody can be asked here. Say --yes to remove without a question.':
     '没有移除任何内容：此处无法询问。使用 --yes 可不经询问移除。',

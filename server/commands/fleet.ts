@@ -1,4 +1,4 @@
-import { usage } from './failure';
+import { CommandFailure, EXIT } from './failure';
 import { isPattern, matches } from './pattern';
 import type { ApplicationView, Session } from './session';
 
@@ -34,7 +34,9 @@ export async function namesMeant(session: Session, words: readonly string[]): Pr
   const known = words.some(isPattern) ? (await allApplications(session)).map(({ name }) => name) : [];
   for (const word of words) {
     const found = isPattern(word) ? known.filter((name) => matches(word, name)) : [word];
-    if (found.length === 0) throw usage('No application matches {pattern}.', { pattern: word });
+    if (found.length === 0) {
+      throw new CommandFailure(EXIT.notFound, 'APP_NOT_FOUND', 'No application matches {pattern}.', { pattern: word });
+    }
     for (const name of found) names.add(name);
   }
   return [...names];

@@ -42,9 +42,10 @@ export class SupervisorLine {
     return this.answer(await this.response(asked));
   }
 
-  /** An answer that is a file, as it comes. @throws CommandFailure */
-  async download(action: string, query: Call['query']): Promise<IncomingMessage> {
+  /** An answer that is a file, as it comes, until it is whole or the signal is given. @throws CommandFailure */
+  async download(action: string, query: Call['query'], signal: AbortSignal): Promise<IncomingMessage> {
     const asked = this.open(action, query, {});
+    signal.addEventListener('abort', () => asked.destroy(), { once: true });
     asked.end();
     const response = await this.response(asked);
     if (response.statusCode !== 200) await this.answer(response);
@@ -61,7 +62,11 @@ export class SupervisorLine {
     file: string,
     { query, body = {}, told }: Call & { told?: (sent: number, total: number) => void },
   ): Promise<Answer> {
-    const { size } = await stat(file);
+    const stats = await stat(file);
+    const { size } = stats;
+    if (!stats.isFile() || size === 0) {
+      throw new CommandFailure(EXIT.refused, 'ARCHIVE_EMPTY', 'There is nothing to send in {file}.', { file });
+    }
     const boundary = `----${randomUUID()}`;
     const head = Buffer.from(
       `--${boundary}\r\nContent-Disposition: form-data; name="values"\r\n\r\n${JSON.stringify(body)}\r\n` +
@@ -84,9 +89,16 @@ export class SupervisorLine {
     answered.catch(() => undefined);
     asked.write(head);
     let sent = 0;
-    const source = createReadStream(file).on('data', (chunk) => told?.((sent += chunk.length), size));
+    const source = createReadStream(file, { end: size - 1 }).on('data', (chunk) =>
+      told?.((sent += chunk.length), size),
+    );
     try {
       await pipeline(source, asked, { end: false, signal: enough.signal });
+      if (sent < size) {
+        throw new CommandFailure(EXIT.failed, 'ARCHIVE_CHANGED', '{file} has become shorter while it was sent.', {
+          file,
+        });
+      }
       asked.end(tail);
       return await answered;
     } catch (error) {
@@ -142,14 +154,18 @@ export class SupervisorLine {
     }
     const body = parse(Buffer.concat(pieces).toString());
     const status = response.statusCode ?? 500;
-    if (status < 400) return body as unknown as Answer;
+    if (status < 400) {
+      if ('data' in body) return body as unknown as Answer;
+      const sentence = 'What answers at {socket} does not answer as the App Supervisor does (status {status}).';
+      throw new CommandFailure(EXIT.failed, 'ANSWER_UNREADABLE', sentence, { socket: this.socket, status });
+    }
     const [told] = (body.errors ?? []) as { code?: string; message?: string }[];
     const message = told?.message ?? `NocoBase answered with status ${status}.`;
     throw new CommandFailure(exitOfStatus(status), told?.code ?? `HTTP_${status}`, message);
   }
 
   /** What a connection that fails means. */
-  private broken(error: unknown): CommandFailure {
+  broken(error: unknown): CommandFailure {
     if (error instanceof CommandFailure) return error;
     const code = typeof error === 'string' ? error : ((error as NodeJS.ErrnoException)?.code ?? String(error));
     const params = { socket: this.socket, code };
@@ -170,13 +186,19 @@ export class SupervisorLine {
 
 function parse(text: string): Record<string, unknown> {
   try {
-    return JSON.parse(text) as Record<string, unknown>;
+    return Object(JSON.parse(text)) as Record<string, unknown>;
   } catch {
     return {};
   }
 }
 
-function operatorName(): string {
+/** Behind `sudo` also who that was. */
+export function operatorName(env: NodeJS.ProcessEnv = process.env): string {
+  const user = userName();
+  return env.SUDO_USER ? `${env.SUDO_USER} (as ${user})` : user;
+}
+
+function userName(): string {
   try {
     return userInfo().username;
   } catch {

@@ -22,7 +22,7 @@ const print = ({ terminal, json }: Session, rows: readonly LogLine[], each: (row
   if (rows.length > 0) terminal.print(rows.map(json ? (row) => JSON.stringify(row) : each).join('\n'));
 };
 
-const lineOf = ({ at, level, message }: LogLine) => `${clock(at)} ${level.padEnd(5)} ${plain(message)}`;
+const lineOf = ({ at, level, message }: LogLine) => `${clock(at)} ${plain(level).padEnd(5)} ${plain(message)}`;
 
 /**
  * What a look at the end of a log shows that the look before did not. Lines are told apart by what they say, since two

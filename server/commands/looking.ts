@@ -70,6 +70,8 @@ const events: Verb = async (session) => {
   const [name] = session.arguments.words;
   const pageSize = String(numberOf(session.arguments.options, 'limit', 20));
   const { data } = await session.line.call('applications:events', { query: { filterByTk: name, pageSize } });
+  // A removed application has its events all the same; one that never was has none.
+  if (data.length === 0) await session.line.call('applications:get', { query: { filterByTk: name } });
   answer(session, data, () => eventTable(session, data as EventView[]));
   return EXIT.done;
 };

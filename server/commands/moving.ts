@@ -1,8 +1,9 @@
-import { createWriteStream, existsSync } from 'node:fs';
-import { rename, rm } from 'node:fs/promises';
+import { constants, createWriteStream, existsSync, lstatSync } from 'node:fs';
+import { access, rename, rm } from 'node:fs/promises';
+import path from 'node:path';
 import { pipeline } from 'node:stream/promises';
 import { valuesOf } from './arguments';
-import { EXIT, usage } from './failure';
+import { CommandFailure, EXIT, failureOf, usage } from './failure';
 import { answer, type Session, type Verb } from './session';
 import { facts } from './table';
 import { megabytes } from './views';
@@ -47,9 +48,14 @@ const exportVerb: Verb = async (session) => {
   const { output, wait, yes } = session.arguments.options;
   const file = typeof output === 'string' ? output : undefined;
   if (file === '-' && session.json) throw usage('The archive and an answer in JSON cannot both go to standard output.');
-  if (file && file !== '-' && existsSync(file) && !yes) {
+  if (file === '-' && terminal.width !== undefined) {
+    throw usage('An archive is nothing for a terminal: name a file, or put a pipe behind.');
+  }
+  if (file && file !== '-') {
+    await mustBeWritable(file);
     const hint = 'The file exists, and nobody can be asked here. Say --yes to write over it.';
-    if (!(await terminal.confirm(say('Write over {file}?', { file }), hint))) return EXIT.refused;
+    const asked = existsSync(file) && !yes;
+    if (asked && !(await terminal.confirm(say('Write over {file}?', { file }), hint))) return EXIT.refused;
   }
   const patient = Boolean(wait || file);
   const query = { filterByTk: name, wait: patient ? 'true' : undefined };
@@ -65,14 +71,43 @@ const exportVerb: Verb = async (session) => {
   return EXIT.done;
 };
 
-/** Whole or not at all; readable by its owner only, as the archive is as secret as the application. */
-async function fetchArchive({ line, terminal }: Session, archive: string, file: string): Promise<void> {
-  const source = await line.download('applications:downloadArchive', { filterByTk: archive });
-  if (file === '-') {
-    await pipeline(source, terminal.output(), { end: false });
-    return;
+/** Known before the work is done for nothing. @throws CommandFailure */
+async function mustBeWritable(file: string): Promise<void> {
+  const writable = constants.W_OK | constants.X_OK;
+  let code = await access(path.dirname(file), writable).then(
+    () => undefined,
+    (error: NodeJS.ErrnoException) => error.code,
+  );
+  if (existsSync(file) && lstatSync(file).isDirectory()) code = 'EISDIR';
+  if (code) throw new CommandFailure(EXIT.failed, code, '{file} cannot be written ({code}).', { file, code });
+}
+
+async function fetchArchive(session: Session, archive: string, file: string): Promise<void> {
+  session.interruption = session.say('The archive {archive} stays on the server.', { archive });
+  session.wholeOutput = file === '-';
+  const fetching = file === '-' ? pass(session, archive) : save(session, archive, file);
+  session.cleanUp = fetching.catch(() => undefined);
+  try {
+    await fetching;
+  } catch (error) {
+    // What is no error of the local file, is one of the connection.
+    throw failureOf(error) ?? session.line.broken(error);
+  } finally {
+    session.interruption = undefined;
   }
+}
+
+async function pass({ line, terminal, stop }: Session, archive: string): Promise<void> {
+  const source = await line.download('applications:downloadArchive', { filterByTk: archive }, stop);
+  await pipeline(source, terminal.output(), { end: false, signal: stop });
+}
+
+/** Whole or not at all; readable by its owner only, as the archive is as secret as the application. */
+async function save({ line, terminal, stop }: Session, archive: string, file: string): Promise<void> {
   const part = `${file}.part`;
+  // Nothing is written through what lies there, be it a link to elsewhere.
+  await rm(part, { force: true });
+  const source = await line.download('applications:downloadArchive', { filterByTk: archive }, stop);
   let got = 0;
   const total = Number(source.headers['content-length']) || 0;
   source.on('data', (chunk: Buffer) => {
@@ -80,7 +115,7 @@ async function fetchArchive({ line, terminal }: Session, archive: string, file: 
     if (total) terminal.progress(`${archive}: ${Math.floor((100 * got) / total)} %`);
   });
   try {
-    await pipeline(source, createWriteStream(part, { mode: 0o600 }));
+    await pipeline(source, createWriteStream(part, { mode: 0o600, flags: 'wx' }), { signal: stop });
     await rename(part, file);
   } finally {
     await rm(part, { force: true });

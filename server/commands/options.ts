@@ -14,7 +14,7 @@ export const JSON_OPTION: OptionSpec = { name: 'json', text: 'answer in JSON, fo
 export const YES: OptionSpec = { name: 'yes', short: 'y', text: 'do not ask' };
 export const WAIT: OptionSpec[] = [
   { name: 'wait', short: 'w', text: 'wait until it is done, and tell how far it is' },
-  { name: 'timeout', value: 'seconds', text: 'how long to wait at most (3600); the work goes on afterwards' },
+  { name: 'timeout', value: 'seconds', text: 'how long to wait, at most 2000000 (3600); the work goes on afterwards' },
 ];
 export const COMMON: OptionSpec[] = [
   { name: 'socket', value: 'path', text: 'where NocoBase listens for commands' },

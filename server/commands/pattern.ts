@@ -1,15 +1,31 @@
 /** `*` stands for any text, `?` for one letter; everything else for itself. Capital letters do not matter. */
 export function matches(pattern: string, text: string): boolean {
-  return compiled(pattern).test(text);
+  const wanted = letters(pattern);
+  const given = letters(text);
+  let next = 0;
+  // Only the last star need take more: what stood before it has found its place. So it is never more than the one
+  // length times the other.
+  let star = -1;
+  let taken = 0;
+  for (let at = 0; at < given.length;) {
+    const letter = wanted[next];
+    if (letter === '*') {
+      star = next;
+      taken = at;
+      next += 1;
+    } else if (letter === '?' || letter === given[at]) {
+      next += 1;
+      at += 1;
+    } else if (star >= 0) {
+      taken += 1;
+      at = taken;
+      next = star + 1;
+    } else return false;
+  }
+  return wanted.slice(next).every((letter) => letter === '*');
 }
 
 export const isPattern = (text: string) => /[*?]/.test(text);
 
-function compiled(pattern: string): RegExp {
-  const parts = [...pattern].map((letter) => {
-    if (letter === '*') return '.*';
-    return letter === '?' ? '.' : letter.replace(/[.+^${}()|[\]\\/]/g, '\\$&');
-  });
-  // Stars in a row are one: nothing grows beyond the length of the text.
-  return new RegExp(`^${parts.join('').replace(/(\.\*)+/g, '.*')}$`, 'isu');
-}
+/** One by one, since the end of a word makes another small letter of some. */
+const letters = (text: string) => [...text].map((letter) => letter.toLowerCase());

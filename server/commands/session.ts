@@ -14,6 +14,12 @@ export interface Session {
   json: boolean;
   /** Said at Ctrl-C: what becomes of the work that was asked for. */
   interruption?: string;
+  /** Aborted at Ctrl-C. */
+  stop: AbortSignal;
+  /** What is put in order after that, before the command ends; never rejects. */
+  cleanUp?: Promise<unknown>;
+  /** Whether half of what is written to standard output is of no use. */
+  wholeOutput?: boolean;
 }
 
 /** Carries out one verb; answers with the exit code. */

@@ -1,6 +1,6 @@
 import { createInterface } from 'node:readline';
 import { CommandFailure, EXIT } from './failure';
-import { shorten } from './table';
+import { plain, shorten } from './table';
 
 const COLOURS = { red: 31, green: 32, yellow: 33, cyan: 36, grey: 90, bold: 1 } as const;
 export type Colour = keyof typeof COLOURS;
@@ -14,6 +14,8 @@ export interface Streams {
 
 /** What is said on a terminal, or into a pipe: results on standard output, everything else on standard error. */
 export class Terminal {
+  /** Whether somebody waits on purpose; where nobody looks, progress is told only then. */
+  waits = false;
   private shown = '';
 
   constructor(
@@ -43,18 +45,18 @@ export class Terminal {
   }
 
   /** What is not the result: a hint, an error. */
-  note(text: string): void {
+  note(...lines: string[]): void {
     this.clear();
-    this.streams.err.write(`${text}\n`);
+    this.streams.err.write(`${lines.map(plain).join('\n')}\n`);
   }
 
-  /** How far it is: one line that is written over, and without a terminal one line for each change. */
-  progress(text: string): void {
+  /** How far it is: one line that is written over, and without a terminal a line for each change, at every tenth of it. */
+  progress(told: string): void {
+    const { err } = this.streams;
+    if (!err.isTTY && !this.waits) return;
+    const text = err.isTTY ? plain(told) : plain(told).replace(/\d(?= %$)/, '0');
     if (text === this.shown) return;
-    if (this.streams.err.isTTY) {
-      const line = shorten(text, (this.streams.err.columns || 80) - 1);
-      this.streams.err.write(`\r\u001b[K${line}`);
-    } else this.streams.err.write(`${text}\n`);
+    err.write(err.isTTY ? `\r\u001b[K${shorten(text, (err.columns || 80) - 1)}` : `${text}\n`);
     this.shown = text;
   }
 
@@ -71,7 +73,7 @@ export class Terminal {
       const answer = await new Promise<string>((resolve) => {
         lines.once('close', () => resolve(''));
         lines.once('SIGINT', () => process.kill(process.pid, 'SIGINT'));
-        lines.question(`${question} [y/N] `, resolve);
+        lines.question(`${plain(question)} [y/N] `, resolve);
       });
       return /^(y|yes|是)$/i.test(answer.trim());
     } finally {
@@ -79,6 +81,19 @@ export class Terminal {
     }
   }
 
-  readonly input = (): NodeJS.ReadStream => this.streams.in;
+  /** All of standard input, however slowly it comes. */
+  async input(): Promise<string> {
+    const pieces: Buffer[] = [];
+    for await (const piece of this.streams.in as AsyncIterable<Buffer | string>) pieces.push(Buffer.from(piece));
+    return Buffer.concat(pieces).toString();
+  }
+
   readonly output = (): NodeJS.WriteStream => this.streams.out;
+
+  /** When all that was said is written; what cannot be written is an error of its stream, and comes before. */
+  async written(): Promise<void> {
+    for (const stream of [this.streams.out, this.streams.err]) {
+      await new Promise<void>((resolve) => stream.write('', () => resolve()));
+    }
+  }
 }

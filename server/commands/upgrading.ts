@@ -1,5 +1,5 @@
 import { EXIT, exitOfCode, usage } from './failure';
-import { allApplications, namesMeant } from './fleet';
+import { namesMeant } from './fleet';
 import { answer, type Session, type Verb } from './session';
 import { table } from './table';
 import { waitFor } from './waiting';
@@ -38,6 +38,11 @@ const countsText = (counts: Record<string, number>) =>
     .map(([outcome, count]) => `${count} ${outcome}`)
     .join(', ');
 
+async function anyName({ line }: Session): Promise<string | undefined> {
+  const { data } = await line.call('applications:list', { query: { pageSize: '1' } });
+  return (data as { name: string }[])[0]?.name;
+}
+
 /** Databases are asked for each application that is named in it; one is enough to hear of the run. */
 async function progress({ line, say }: Session, name: string | undefined): Promise<string | undefined> {
   if (name === undefined) return undefined;
@@ -66,7 +71,7 @@ export const upgrade: Verb = async (session) => {
     answer(session, data, () => itemTable(session, (data as Run).applications));
     return EXIT.done;
   }
-  const first = names?.[0] ?? (await allApplications(session))[0]?.name;
+  const first = names?.[0] ?? (await anyName(session));
   const work = line.call('applications:upgrade', {
     query: { ...query, wait: 'true' },
     body: names && { names },

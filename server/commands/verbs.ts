@@ -187,7 +187,7 @@ export const VERBS: readonly VerbSpec[] = [
   {
     ...{ verb: 'restore', ...ONE },
     text: 'Takes back a removal.',
-    options: [JSON_OPTION],
+    options: [...WAIT, JSON_OPTION],
     examples: [
       ['list --removed', 'what can be restored'],
       ['restore crm', 'bring it back as it was'],

@@ -1,4 +1,3 @@
-import { numberOf } from './arguments';
 import { CommandFailure, EXIT } from './failure';
 import type { Session } from './session';
 
@@ -19,7 +18,7 @@ export async function waitFor<T>(
   work: Promise<T>,
   look: () => Promise<string | undefined>,
 ): Promise<T> {
-  const seconds = numberOf(session.arguments.options, 'timeout', TIMEOUT_S) ?? TIMEOUT_S;
+  const seconds = Number(session.arguments.options.timeout ?? TIMEOUT_S);
   session.interruption = goesOn;
   let over = false;
   let wake = () => undefined as void;
@@ -38,8 +37,12 @@ export async function waitFor<T>(
   };
   let timer: NodeJS.Timeout | undefined;
   const late = new Promise<never>((_, reject) => {
-    const failure = new CommandFailure(EXIT.failed, 'WAIT_TIMEOUT', `${session.say('Not done in time.')} ${goesOn}`);
-    timer = setTimeout(() => reject(failure), seconds * 1_000);
+    const giveUp = () => {
+      // What becomes of the work may have changed meanwhile.
+      const sentence = `${session.say('Not done in time.')} ${session.interruption ?? goesOn}`;
+      reject(new CommandFailure(EXIT.failed, 'WAIT_TIMEOUT', sentence));
+    };
+    timer = setTimeout(giveUp, seconds * 1_000);
   });
   const watching = watch();
   try {

@@ -1,7 +1,7 @@
 import { mkdtempSync, rmSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import path from 'node:path';
-import { readArguments, valuesOf } from '../../../server/commands/arguments';
+import { readArguments, readsInput, valuesOf } from '../../../server/commands/arguments';
 import { CommandFailure } from '../../../server/commands/failure';
 
 function refusal(argv: string[], then: (read: ReturnType<typeof readArguments>) => unknown = () => undefined) {
@@ -64,6 +64,17 @@ describe('what was typed', () => {
       ['list', '--json=yes'],
       [2, '--json'],
     ],
+    ...['0', '2000001', '999999999', 'abc', '1.5', ''].map(
+      (seconds) =>
+        [
+          ['stop', 'crm', '--timeout', seconds],
+          [2, 'timeout'],
+        ] as [string[], unknown[]],
+    ),
+    [
+      ['create', 'crm', '--password-file', '-', '--values', '@-'],
+      [2, 'Only one option can be read from standard input.'],
+    ],
   ])('%j is refused', (argv, expected) => {
     expect(refusal(argv)).toEqual(expected);
   });
@@ -107,6 +118,14 @@ describe('what was typed', () => {
     } finally {
       rmSync(folder, { recursive: true });
     }
+  });
+
+  it('takes from standard input what is said to come from there', () => {
+    const read = readArguments(['create', '--admin-password-file', '-']);
+    expect([readsInput(read), readsInput(readArguments(['create', '--values', '{}']))]).toEqual([true, false]);
+    expect(valuesOf({ ...read, input: 'p w\n' })).toEqual({ admin: { password: 'p w' } });
+    const values = readArguments(['create', '--values', '@-']);
+    expect([readsInput(values), valuesOf({ ...values, input: '{"hidden":true}' })]).toEqual([true, { hidden: true }]);
   });
 
   it.each([

@@ -1,9 +1,15 @@
-import { mkdtempSync, rmSync, writeFileSync } from 'node:fs';
+import { appendFileSync, mkdtempSync, rmSync, writeFileSync } from 'node:fs';
 import { createServer, type IncomingMessage, type Server, type ServerResponse } from 'node:http';
-import { tmpdir } from 'node:os';
+import { tmpdir, userInfo } from 'node:os';
 import path from 'node:path';
 import { CommandFailure } from '../../../server/commands/failure';
-import { SupervisorLine } from '../../../server/commands/line';
+import { operatorName, SupervisorLine } from '../../../server/commands/line';
+
+it('speaks for the user, and behind sudo for who has called it', () => {
+  const { username } = userInfo();
+  expect(operatorName({})).toBe(username);
+  expect(operatorName({ SUDO_USER: 'eve' })).toBe(`eve (as ${username})`);
+});
 
 /** The line to NocoBase, at whose other end a server of the test answers. */
 describe('the line', () => {
@@ -95,23 +101,46 @@ describe('the line', () => {
     expect(await failure(line.upload('applications:import', file, {}))).toEqual([5, 'APP_ARCHIVE_BUSY']);
   });
 
+  it('sends no more of a file than there was at first, and not one without anything in it', async () => {
+    const file = path.join(folder, 'a.tar');
+    writeFileSync(file, Buffer.alloc(1_000_000, 'x'));
+    const line = await serve((req, res, body) => {
+      appendFileSync(file, Buffer.alloc(500_000, 'y'));
+      void body.then((sent) => {
+        const whole = sent.length === Number(req.headers['content-length']);
+        res.end(JSON.stringify({ data: { whole, more: sent.includes('yy') } }));
+      });
+    });
+    const told: number[] = [];
+    const sending = line.upload('applications:import', file, { told: (sent) => told.push(sent) });
+    expect((await sending).data).toEqual({ whole: true, more: false });
+    expect(told.at(-1)).toBe(1_000_000);
+    writeFileSync(file, '');
+    expect(await failure(line.upload('applications:import', file, {}))).toEqual([5, 'ARCHIVE_EMPTY']);
+    expect(await failure(line.upload('applications:import', folder, {}))).toEqual([5, 'ARCHIVE_EMPTY']);
+  });
+
   it('brings a file, and the error in its place', async () => {
     const line = await serve((req, res) => {
       if (req.url?.includes('a.tar')) res.end('the archive');
       else res.writeHead(404).end(JSON.stringify({ errors: [{ code: 'APP_ARCHIVE_NOT_FOUND', message: 'none' }] }));
     });
     const pieces: Buffer[] = [];
-    for await (const piece of await line.download('applications:downloadArchive', { filterByTk: 'a.tar' })) {
+    const { signal } = new AbortController();
+    for await (const piece of await line.download('applications:downloadArchive', { filterByTk: 'a.tar' }, signal)) {
       pieces.push(piece as Buffer);
     }
     expect(String(Buffer.concat(pieces))).toBe('the archive');
-    const missing = line.download('applications:downloadArchive', { filterByTk: 'b' });
+    const missing = line.download('applications:downloadArchive', { filterByTk: 'b' }, signal);
     expect(await failure(missing)).toEqual([4, 'APP_ARCHIVE_NOT_FOUND']);
   });
 
   it.each([
     [200, '{"data":1}', undefined],
     [400, '{"errors":[{"code":"APP_VALUE_INVALID","message":"m"}]}', [5, 'APP_VALUE_INVALID']],
+    ...['{}', '<html>', '', 'null', '[1]'].map(
+      (body) => [200, body, [1, 'ANSWER_UNREADABLE']] as [number, string, unknown],
+    ),
     [404, 'no JSON', [4, 'HTTP_404']],
     [503, '{"errors":[{"message":"m"}]}', [1, 'HTTP_503']],
   ])('status %i is no failure, or one of its kind', async (status, body, expected) => {

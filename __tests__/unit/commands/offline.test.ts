@@ -1,7 +1,7 @@
-import { mkdtempSync, rmSync, writeFileSync } from 'node:fs';
+import { mkdirSync, mkdtempSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import path from 'node:path';
-import { databaseTls } from '../../../server/commands/offline';
+import { databaseTls, offlineApplications } from '../../../server/commands/offline';
 
 describe('TLS with the database while no NocoBase runs', () => {
   const folder = mkdtempSync(path.join(tmpdir(), 'database-tls-'));
@@ -21,4 +21,27 @@ describe('TLS with the database while no NocoBase runs', () => {
       ...{ rejectUnauthorized: true, ca: 'CERTIFICATE', key: 'KEY', cert: 'CERT' },
     });
   });
+});
+
+it('waits for no statement of MySQL without a deadline', async () => {
+  const modules = mkdtempSync(path.join(tmpdir(), 'database-drivers-'));
+  try {
+    const folder = path.join(modules, 'node_modules', 'mysql2');
+    mkdirSync(folder, { recursive: true });
+    const seen = path.join(modules, 'seen');
+    writeFileSync(
+      path.join(folder, 'promise.js'),
+      `const tell = (what) => require('fs').appendFileSync(${JSON.stringify(seen)}, JSON.stringify(what) + '\\n');
+       exports.createConnection = async () => ({
+         query: async (asked) => (tell([typeof asked.sql, asked.timeout]), [[]]),
+         destroy: () => tell('destroyed'),
+       });`,
+    );
+    const env = { DB_DIALECT: 'mysql', NODE_MODULES_PATH: path.join(modules, 'node_modules') };
+    expect(await offlineApplications(env, false)).toEqual([]);
+    const told = readFileSync(seen, 'utf8').trimEnd().split('\n');
+    expect(told).toEqual(['["string",5000]', '["string",5000]', '"destroyed"']);
+  } finally {
+    rmSync(modules, { recursive: true, force: true });
+  }
 });

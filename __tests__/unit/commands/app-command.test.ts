@@ -1,0 +1,281 @@
+import { existsSync, mkdtempSync, readdirSync, readFileSync, rmSync, symlinkSync, writeFileSync } from 'node:fs';
+import { tmpdir } from 'node:os';
+import path from 'node:path';
+import { PassThrough, Writable } from 'node:stream';
+import { runAppCommand } from '../../../server/commands/app-command';
+import type { Streams } from '../../../server/commands/terminal';
+import { FakeSupervisor, type Reply } from '../../helpers/fake-supervisor';
+
+const EVIL = 'x\u001b]0;OWNED\u0007\u001b[2J\u009b31m';
+/** What moves a cursor, colours or rings. */
+const CONTROL = /[\u0000-\u0009\u000b-\u001f\u007f-\u009f]/; // eslint-disable-line no-control-regex -- just these
+
+/** The command in this process, with NocoBase's part played by a server of the test. */
+describe('the command', () => {
+  let folder: string;
+  let server: FakeSupervisor;
+
+  beforeEach(async () => {
+    folder = mkdtempSync(path.join(tmpdir(), 'the-command-'));
+    server = await new FakeSupervisor(path.join(folder, 's.sock')).listen();
+  });
+
+  afterEach(() => {
+    server.close();
+    rmSync(folder, { recursive: true, force: true });
+  });
+
+  interface Seen {
+    code: Promise<number>;
+    out: () => string;
+    err: () => string;
+    says: (pattern: RegExp) => Promise<void>;
+  }
+
+  const start = (
+    argv: string[],
+    { input = '', terminal = false, out }: { input?: string | PassThrough; terminal?: boolean; out?: Writable } = {},
+  ): Seen => {
+    const said = { out: '', err: '' };
+    const stream = (name: 'out' | 'err') =>
+      Object.assign(new Writable({ write: (piece, _, done) => ((said[name] += String(piece)), done()) }), {
+        isTTY: terminal,
+      });
+    const typed = typeof input === 'string' ? new PassThrough().end(input) : input;
+    const streams = { in: Object.assign(typed, { isTTY: terminal }), out: out ?? stream('out'), err: stream('err') };
+    const code = runAppCommand([...argv, '--socket', server.socket], {}, streams as unknown as Streams);
+    return {
+      code,
+      out: () => said.out,
+      err: () => said.err,
+      says: async (pattern) => {
+        while (!pattern.test(said.out + said.err)) await new Promise((resolve) => setTimeout(resolve, 5));
+      },
+    };
+  };
+
+  const run = async (argv: string[], more: Parameters<typeof start>[1] = {}) => {
+    const seen = start(argv, more);
+    return { code: await seen.code, out: seen.out(), err: seen.err() };
+  };
+
+  /** Fails as a full disk or a closed pipe does. */
+  const failing = (code: string) =>
+    new Writable({
+      write: (_piece, _, done) => setImmediate(done, Object.assign(new Error(code), { code, syscall: 'write' })),
+    });
+
+  const later =
+    (ms: number, reply: Reply): Reply =>
+    (res, asked) =>
+      void setTimeout(() => reply(res, asked), ms);
+  const job = {
+    id: 1,
+    kind: 'export',
+    application: 'crm',
+    archive: 'crm.tar',
+    outcome: 'done',
+    bytes: 1,
+    warnings: [],
+  };
+  const cut: Reply = (res) => {
+    res.writeHead(200, { 'Content-Length': '1000000' });
+    res.write(Buffer.alloc(100_000));
+  };
+
+  describe('whose answer cannot be written', () => {
+    beforeEach(() => {
+      server.on('applications:list', []).on('applications:export', job);
+      server.on('applications:downloadArchive', (res) => res.end('the archive'));
+    });
+
+    it('fails, unless nobody wants to read on', async () => {
+      expect(await run(['list', '--json'], { out: failing('ENOSPC') })).toMatchObject({
+        ...{
+          code: 1,
+          err: '{"error":{"code":"OUTPUT_FAILED","message":"The answer could not be written (ENOSPC)."}}\n',
+        },
+      });
+      expect(await run(['list', '--json'], { out: failing('EPIPE') })).toMatchObject({ code: 0, err: '' });
+    });
+
+    it('fails whenever half of it is of no use', async () => {
+      for (const code of ['ENOSPC', 'EPIPE']) {
+        const { code: exit, err } = await run(['export', 'crm', '-o', '-'], { out: failing(code) });
+        expect([exit, err]).toEqual([1, `The answer could not be written (${code}).\n`]);
+      }
+    });
+  });
+
+  it('reads standard input however slowly it comes', async () => {
+    server.on('applications:create', FakeSupervisor.json({ errors: [{ code: 'APP_NAME_TAKEN', message: 'm' }] }, 409));
+    const input = new PassThrough();
+    const seen = start(['create', 'crm', '--admin-password-file', '-'], { input });
+    for (const piece of ['se', 'cret', '\n']) {
+      await new Promise((resolve) => setTimeout(resolve, 20));
+      input.write(piece);
+    }
+    input.end();
+    expect(await seen.code).toBe(5);
+    expect(JSON.parse(server.asked[0]?.body ?? '')).toEqual({ admin: { password: 'secret' }, name: 'crm' });
+  });
+
+  it('asks NocoBase for nothing when the time to wait is none', async () => {
+    expect(await run(['restart', 'crm', '--timeout', 'abc'])).toMatchObject({ code: 2 });
+    expect(await run(['restart', 'crm', '--timeout', '9999999'])).toMatchObject({ code: 2 });
+    expect(server.actions).toEqual([]);
+  });
+
+  it('says at the end of its time what becomes of the work by then', async () => {
+    const file = path.join(folder, 'a.tar');
+    writeFileSync(file, 'x'.repeat(1_000));
+    server.on('applications:import', () => undefined);
+    const { code, err } = await run(['import', 'crm', '--file', file, '--wait', '--timeout', '1']);
+    expect([code, err]).toEqual([1, expect.stringContaining('NocoBase goes on with the import')]);
+    expect(err).not.toContain('nothing was imported');
+  });
+
+  describe('with an archive', () => {
+    let file: string;
+    beforeEach(() => {
+      file = path.join(folder, 'crm.tar');
+      server.on('applications:export', job).on('applications:downloadArchive', (res) => res.end('the archive'));
+    });
+
+    it('writes it whole, beside nothing, and not through a link that lies in its way', async () => {
+      const elsewhere = path.join(folder, 'elsewhere');
+      writeFileSync(elsewhere, 'precious');
+      symlinkSync(elsewhere, `${file}.part`);
+      expect(await run(['export', 'crm', '-o', file])).toMatchObject({ code: 0, err: '' });
+      expect([readFileSync(file, 'utf8'), readFileSync(elsewhere, 'utf8')]).toEqual(['the archive', 'precious']);
+      expect(readdirSync(folder).sort()).toEqual(['crm.tar', 'elsewhere', 's.sock']);
+    });
+
+    it('says that the connection was lost when NocoBase ends, and leaves nothing', async () => {
+      server.on('applications:downloadArchive', (res, asked) => {
+        cut(res, asked);
+        setTimeout(() => res.destroy(), 50);
+      });
+      for (const output of [file, '-']) {
+        const { code, err } = await run(['export', 'crm', '-o', output, '--yes']);
+        expect([code, err]).toEqual([1, expect.stringContaining('connection to NocoBase was lost')]);
+      }
+      expect(readdirSync(folder)).toEqual(['s.sock']);
+    });
+
+    it('leaves nothing at Ctrl-C, not even when the answer has not begun', async () => {
+      for (const reply of [cut, () => undefined]) {
+        server.on('applications:downloadArchive', reply).asked.length = 0;
+        const seen = start(['export', 'crm', '-o', file]);
+        while (!(reply === cut ? existsSync(`${file}.part`) : server.actions.length === 2)) {
+          await new Promise((resolve) => setTimeout(resolve, 5));
+        }
+        process.emit('SIGINT');
+        expect(await seen.code).toBe(130);
+        expect(seen.err()).toBe('The archive crm.tar stays on the server.\n');
+        expect(readdirSync(folder)).toEqual(['s.sock']);
+      }
+    });
+
+    it('begins no export whose archive would have no place', async () => {
+      for (const output of [path.join(folder, 'none', 'crm.tar'), folder]) {
+        const { code, err } = await run(['export', 'crm', '-o', output, '--yes']);
+        expect([code, err]).toEqual([1, expect.stringContaining(`${output} cannot be written`)]);
+      }
+      expect(await run(['export', 'crm', '-o', '-'], { terminal: true })).toMatchObject({ code: 2 });
+      expect(server.actions).toEqual([]);
+    });
+
+    it('tells without a terminal how far it is only where it was told to wait, by tens', async () => {
+      server.on('applications:downloadArchive', (res) => {
+        res.writeHead(200, { 'Content-Length': '1000000' });
+        let sent = 0;
+        const next = () => {
+          if (sent === 100) return void res.end();
+          sent += 1;
+          res.write(Buffer.alloc(10_000), () => setImmediate(next));
+        };
+        next();
+      });
+      expect((await run(['export', 'crm', '-o', file])).err).toBe('');
+      const { err } = await run(['export', 'crm', '-o', file, '--yes', '--wait']);
+      const shares = [...err.matchAll(/^crm\.tar: (\d+) %$/gm)].map(([, share]) => Number(share));
+      expect(shares).toEqual([...new Set(shares)]);
+      expect(shares.every((share) => share % 10 === 0)).toBe(true);
+      expect([shares.length > 1, shares.at(-1)]).toEqual([true, 100]);
+    });
+  });
+
+  describe('lets nothing of what others have written reach the terminal', () => {
+    it.each([false, true])('in an error (in JSON: %s)', async (json) => {
+      server
+        .on('applications:show', {})
+        .on('applications:get', FakeSupervisor.json({ errors: [{ code: 'C', message: EVIL }] }, 503));
+      const { code, err } = await run(['show', 'crm', ...(json ? ['--json'] : [])]);
+      expect([code, err]).toEqual([1, expect.not.stringMatching(CONTROL)]);
+      expect(err).toContain('OWNED');
+    });
+
+    it('in the failures of several, progress, and a question', async () => {
+      const results = [{ name: 'a', ok: false, code: 'APP_BOOT_FAILED', message: EVIL }];
+      server.on('applications:stop', later(400, FakeSupervisor.json({ data: { results } })));
+      server.on('applications:list', FakeSupervisor.json({ data: [], meta: { states: { [EVIL]: 1 }, count: 1 } }));
+      const several = await run(['stop', 'a', 'b', '--wait']);
+      expect([several.code, several.err]).toEqual([1, expect.not.stringMatching(CONTROL)]);
+      expect(several.err).toMatch(/^1 applications: 1 x[\s\S]*^a: x/m);
+
+      const asked = await run(['remove', `a${EVIL}`], { terminal: true, input: 'n\n' });
+      expect([asked.code, asked.err.includes('\u001b]0'), asked.err.includes('\u0007')]).toEqual([5, false, false]);
+    });
+
+    it('in the level of a line of a log', async () => {
+      server.on('applications:logs', { available: true, rows: [{ at: null, level: EVIL, message: EVIL }] });
+      expect(await run(['logs', 'crm'])).toMatchObject({ code: 0, out: expect.not.stringMatching(CONTROL) });
+    });
+  });
+
+  it('tells each failure of several as a line of JSON, where scripts read', async () => {
+    const results = ['a', 'b'].map((name) => ({ name, ok: false, code: 'APP_NOT_FOUND', message: 'm' }));
+    server.on('applications:stop', { results });
+    const { code, out, err } = await run(['stop', 'a', 'b', '--json']);
+    expect([code, JSON.parse(out)]).toEqual([4, { results }]);
+    expect(
+      err
+        .trimEnd()
+        .split('\n')
+        .map((line) => JSON.parse(line) as unknown),
+    ).toEqual(['a', 'b'].map((application) => ({ error: { application, code: 'APP_NOT_FOUND', message: 'm' } })));
+  });
+
+  it('says in the question that a database goes later', async () => {
+    const question = async (...more: string[]) =>
+      (await run(['remove', 'crm', ...more], { terminal: true, input: 'n\n' })).err;
+    expect(await question()).toContain('Remove crm? [y/N]');
+    expect(await question('--drop-database')).toMatch(/drop the databases .* when their time is over\? \[y\/N\]/);
+    expect(await question('--drop-database', '--purge')).toMatch(/for good, and drop the databases/);
+  });
+
+  it('finds nothing where nothing matches, and no events of what never was', async () => {
+    server.on('applications:list', []).on('applications:events', []);
+    expect(await run(['stop', 'x*'])).toMatchObject({ code: 4, err: 'No application matches x*.\n' });
+    expect((await run(['events', 'nobody'])).code).toBe(4);
+    server.on('applications:get', { name: 'crm' });
+    expect((await run(['events', 'crm'])).code).toBe(0);
+  });
+
+  it('waits for what is restored, and for a clone by its new name', async () => {
+    const application = { name: 'crm', state: 'running', address: { hosts: [], path: '/' }, databasePlace: {} };
+    for (const action of ['restore', 'clone']) {
+      server.on(`applications:${action}`, later(300, FakeSupervisor.json({ data: application })));
+    }
+    server.on('applications:get', (res, { query }) =>
+      FakeSupervisor.json({ data: { name: query.filterByTk, state: 'booting' } })(res, { action: '', query, body: '' }),
+    );
+    expect(await run(['restore', 'crm', '--wait'])).toMatchObject({ code: 0, err: 'crm: booting\n' });
+    expect(await run(['clone', 'crm', 'copy', '--wait'])).toMatchObject({ code: 0, err: 'copy: booting\n' });
+    expect(server.asked.filter(({ query }) => query.wait).map(({ action }) => action)).toEqual([
+      'applications:restore',
+      'applications:clone',
+    ]);
+  });
+});
