@@ -38,7 +38,8 @@ export function FormDrawer(props: FormDrawerProps) {
       footer={
         <Flex justify="end" gap="small">
           {after ? (
-            <Button type="primary" onClick={onClose}>
+            // The field that had the focus is gone: without one, no Escape would close the drawer.
+            <Button type="primary" autoFocus onClick={onClose}>
               {t('Close')}
             </Button>
           ) : (
