@@ -55,7 +55,7 @@ describeInBrowser('the life of a dialog', () => {
     await dialog.waitFor({ state: 'hidden' });
   };
 
-  /** From what shows how an application came up: it asks for it as long as it is open. */
+  /** By Escape, from what shows how an application came up: it asks for it as long as it is open. */
   const leave = async (drawer: Locator) => {
     await screens.page.keyboard.press('Escape');
     await drawer.waitFor({ state: 'hidden' });

@@ -1,5 +1,5 @@
 import { Button, Drawer, Flex } from 'antd';
-import type { ReactNode } from 'react';
+import { useEffect, useRef, type ReactNode } from 'react';
 import type { DialogProps } from '../../hooks/use-dialog';
 import type { Submission } from '../../hooks/use-submission';
 import { useT } from '../../locale';
@@ -52,12 +52,25 @@ export function FormDrawer(props: FormDrawerProps) {
         </Flex>
       }
     >
-      {after ?? (
+      {after ? (
+        <Outcome>{after}</Outcome>
+      ) : (
         <>
           <ErrorAlert error={error} />
           {children}
         </>
       )}
     </Drawer>
+  );
+}
+
+/** Takes the focus over from the field that is gone: where nothing has it, no Escape closes the drawer. */
+function Outcome({ children }: { children: ReactNode }) {
+  const box = useRef<HTMLDivElement>(null);
+  useEffect(() => box.current?.focus(), []);
+  return (
+    <div ref={box} tabIndex={-1} style={{ outline: 'none' }}>
+      {children}
+    </div>
   );
 }
