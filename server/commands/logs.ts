@@ -1,7 +1,7 @@
 import { setTimeout as pause } from 'node:timers/promises';
 import type { LogLine } from '../../src/log-lines';
 import { numberOf } from './arguments';
-import { EXIT } from './failure';
+import { CommandFailure, EXIT } from './failure';
 import { answer, type Session, type Verb } from './session';
 import { plain } from './table';
 import { clock } from './views';
@@ -39,6 +39,11 @@ export function addedLines(before: readonly LogLine[], now: readonly LogLine[]):
   });
 }
 
+/** While it is being removed its log may still grow; afterwards it is not found. */
+function unlessRemoving(error: unknown): undefined {
+  if (!(error instanceof CommandFailure && error.code === 'APP_REMOVING')) throw error;
+}
+
 export const logs: Verb = async (session) => {
   const [name] = session.arguments.words;
   const { follow } = session.arguments.options;
@@ -56,9 +61,10 @@ export const logs: Verb = async (session) => {
   // Until Ctrl-C, until nobody reads any more, or until NocoBase or the application is gone, which fails the call.
   for (let before = log.rows; log.available;) {
     await pause(FOLLOW_MS);
-    const { rows } = await read(MOST_LINES);
-    print(session, addedLines(before, rows), lineOf);
-    before = rows;
+    const now = await read(MOST_LINES).catch(unlessRemoving);
+    if (!now) continue;
+    print(session, addedLines(before, now.rows), lineOf);
+    before = now.rows;
   }
   return EXIT.done;
 };
