@@ -269,7 +269,9 @@ describe('nocobase app', () => {
     const found = await run("APP list --name 'many-*'");
     expect(found.out.split('\n')).toHaveLength(1_002);
     const { data } = (await host.get('/api/appSupervisor:metrics', await host.bearer('main'))).body;
-    expect(data.boots.filter(({ application }: { application: string }) => application.startsWith('many-'))).toEqual([]);
+    expect(data.boots.filter(({ application }: { application: string }) => application.startsWith('many-'))).toEqual(
+      [],
+    );
     await host.sql(`DELETE FROM applications WHERE name LIKE 'many-%'`);
   });
 
