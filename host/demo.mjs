@@ -32,6 +32,9 @@ const APPLICATIONS = [
   },
 ];
 
+/** What its administrator has stopped since stays stopped; and what has failed is mended in the NocoBase that runs. */
+const LEFT = ['stopped', 'failed', 'quarantined'];
+
 /**
  * @param {import('./index.mjs').Host} host
  * @param {{ report: import('./report.mjs').Report, signal?: AbortSignal }} options
@@ -44,7 +47,8 @@ export async function createDemo(host, { report, signal }) {
     await report.step(`demo: ${application.displayName} (${application.name})`, async (note) => {
       try {
         note('application');
-        await createApplication(administrator, application, host.database.database);
+        const state = await createApplication(administrator, application, host.database.database);
+        if (LEFT.includes(state)) return;
         note('data');
         await fill(
           await signInAs(host.rest.app(application.name), host.credentials, `to ${application.name}`),
@@ -52,6 +56,8 @@ export async function createDemo(host, { report, signal }) {
         );
       } catch (error) {
         if (!(error instanceof RestError)) throw error;
+        // It can be restored, or purged, in the NocoBase that runs then.
+        if (error.code === 'APP_NAME_REMOVED') return;
         throw new HostProblem(`The demo application ${application.name} could not be made ready: ${error.message}`);
       }
     });
@@ -63,13 +69,14 @@ export async function createDemo(host, { report, signal }) {
  * @param {import('./rest.mjs').RestClient} administrator
  * @param {typeof APPLICATIONS[number]} application
  * @param {string} mainDatabase
+ * @returns {Promise<string>} its state
  */
 async function createApplication(administrator, { name, displayName, cname }, mainDatabase) {
   const present = await administrator.get(`applications:list?pageSize=200&filter=${encode({ name })}`);
-  if (present.length > 0) return;
+  if (present.length > 0) return present[0].state;
   const database = `${mainDatabase}_${name}`; // two hosts may share a database server
   const options = { dbConnType: 'new_database', database: { database } };
-  await administrator.post('applications:create?wait=true', { name, displayName, cname, options });
+  return (await administrator.post('applications:create?wait=true', { name, displayName, cname, options })).state;
 }
 
 /**

@@ -128,6 +128,27 @@ describeInBrowser('npm start -- --demo', () => {
     }
   });
 
+  it('comes up again as it was left: with one application stopped, and the other removed', async () => {
+    const post = async (action: string, body: object = {}, token = '') => {
+      const headers = {
+        'Content-Type': 'application/json',
+        'X-Authenticator': 'basic',
+        Authorization: `Bearer ${token}`,
+      };
+      const answer = await fetch(`${base}/api/${action}`, { method: 'POST', headers, body: JSON.stringify(body) });
+      return ((await answer.json()) as { data: Record<string, unknown> }).data;
+    };
+    const { token } = await post('auth:signIn', launcher.credentials);
+    await post('applications:stop?filterByTk=shop&wait=true', {}, String(token));
+    await post('applications:destroy?filterByTk=crm', {}, String(token));
+    expect(await launcher.interrupt()).toBe(0);
+
+    launcher = Launcher.start({ args: ['--demo'], dataDir: folder.path, env: { APP_PORT: new URL(base).port } });
+    await launcher.says("-H 'Host: crm.test.localhost'");
+    const left = await post('applications:list', {}, String((await post('auth:signIn', launcher.credentials)).token));
+    expect(left).toMatchObject([{ name: 'shop', state: 'stopped' }]);
+  });
+
   it('leaves no process and no lock behind after Ctrl-C', async () => {
     expect(await folder.processes()).not.toEqual([]);
     expect(await launcher.interrupt()).toBe(0);
