@@ -14,9 +14,14 @@ export function hostUrl(host: string, { routeUrl, port }: Page): string {
   return `//${port && !/:\d+$/.test(host) ? `${host}:${port}` : host}${routeUrl('/admin/')}`;
 }
 
+/** Where an application is reached below the main application's address, in the same client. */
+export function pathUrl(name: string, { routeUrl }: Pick<Page, 'routeUrl'>): string {
+  return routeUrl(`/apps/${encodeURIComponent(name)}/admin/`);
+}
+
 /** Where an application is visited: at its own domain, else below the path of this client. */
 export function visitUrl({ name, cname }: Addressed, page: Page): string {
-  return cname ? hostUrl(cname, page) : page.routeUrl(`/apps/${encodeURIComponent(name)}/admin/`);
+  return cname ? hostUrl(cname, page) : pathUrl(name, page);
 }
 
 export interface AddressLink {
@@ -30,6 +35,6 @@ export function addressLinks(
   page: Page,
 ): AddressLink[] {
   const hosts = address?.hosts ?? (cname ? [cname] : []);
-  const path = page.routeUrl(`/apps/${encodeURIComponent(name)}/admin/`);
+  const path = pathUrl(name, page);
   return [...hosts.map((host) => ({ text: host, url: hostUrl(host, page) })), { text: path, url: path }];
 }

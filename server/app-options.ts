@@ -54,8 +54,8 @@ export function splitOptions(
 }
 
 const SECRET_KEY = /secret|password|passwd|token|private.?key|credential/i;
-/** An address as one text, with user and password. */
-const ADDRESS_WITH_PASSWORD = /:\/\/[^\s/:]{0,128}:\S{0,256}@/;
+/** An address as one text, with user and password; looked for in what ends with `@`. */
+const ADDRESS_WITH_PASSWORD = /:\/\/[^/:]*:.*@$/s;
 
 /** A value for callers and logs: nothing that looks like a secret, however deep, also in rows that other plugins wrote. */
 export function redact(value: unknown): unknown {
@@ -66,14 +66,22 @@ export function redact(value: unknown): unknown {
   );
 }
 
+/**
+ * A word as far as its last `@`: behind that no address with a user begins. Every search for an `@` in it succeeds at once,
+ * so that also a word of a quarter of a megabyte is read in one go.
+ */
+const upToAt = (word: string): string => word.slice(0, word.lastIndexOf('@') + 1);
+
 function isSecret(key: string, value: unknown): boolean {
-  return SECRET_KEY.test(key) || (typeof value === 'string' && ADDRESS_WITH_PASSWORD.test(value));
+  if (SECRET_KEY.test(key)) return true;
+  return typeof value === 'string' && value.split(/\s+/).some((word) => ADDRESS_WITH_PASSWORD.test(upToAt(word)));
 }
+
+/** An address with a user in it, in what ends with `@`; some passwords hold a slash. */
+const ADDRESS_WITH_USER = /:\/\/(?:[^/:@]*:.*|[^/@]*)@/gs;
 
 const SECRET_WORDS = 'passwords?|passwd|pwd|secret|token|api[-_]?key|private[-_]?key|credentials?|authorization';
 const SECRET_PATTERNS: readonly [RegExp, string][] = [
-  // An address with a user in it; some passwords hold a slash. All lengths are bounded, so that one long word is read once.
-  [/(\w{1,20}:\/\/)(?:[^\s/:@]{0,128}:\S{0,256}|[^\s/@]{0,128})@/g, '$1…@'],
   [/\beyJ[\w-]+\.[\w-]+\.[\w-]*/g, '…'],
   [/\b(Bearer|Basic)\s+[\w.~+/=-]+/gi, '$1 …'],
   [new RegExp(`((?:${SECRET_WORDS})["']?\\s*[=:]\\s*)(?:"[^"]*"|'[^']*'|[^\\s"',;&})]+)`, 'gi'), '$1…'],
@@ -83,6 +91,10 @@ const SECRET_PATTERNS: readonly [RegExp, string][] = [
 export function redactText(text: string, secrets: readonly string[]): string {
   let clean = text;
   for (const secret of secrets) clean = clean.replaceAll(secret, '…');
+  clean = clean.replace(/\S+/g, (word) => {
+    const begin = upToAt(word);
+    return begin.replace(ADDRESS_WITH_USER, '://…@') + word.slice(begin.length);
+  });
   for (const [pattern, replacement] of SECRET_PATTERNS) clean = clean.replace(pattern, replacement);
   return clean;
 }

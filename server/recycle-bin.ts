@@ -108,8 +108,10 @@ export class RecycleBin {
     if (!runner || !record) throw absence({ bin: this, claims: host.claims }, name);
     return this.alone(name, { kind: purge ? 'purge' : 'removal', by }, async () => {
       // Told now: at the purge there would be nobody to hear it.
-      if (dropDatabase) host.archives.assertNotRead(name);
-      if (dropDatabase) await host.provisioner.assertDroppable(record);
+      if (dropDatabase) {
+        host.archives.assertNotRead(name);
+        await host.provisioner.assertDroppable(record);
+      }
       await host.writeRow(name, { removedAt: new Date(), removal: { dropDatabase, purge, by } });
       await runner.stop('operator', by);
       await host.release(name);

@@ -97,10 +97,8 @@ export class Timeline {
       if (this.dropped) this.warn(`${this.dropped} events were lost`);
       this.dropped = 0;
     } catch (error) {
-      if (batch.length > 1 && isRefusal(error)) return this.writeSingly(batch);
-      if (isRefusal(error)) return this.warn(`an event was refused by the database: ${String(error)}`);
-      this.putBack(batch);
-      return;
+      if (!isRefusal(error)) return this.putBack(batch);
+      await this.insertSingly(batch);
     }
     await this.prune(batch).catch(() => undefined);
   }
@@ -113,7 +111,7 @@ export class Timeline {
   }
 
   /** One that the database refuses must not keep back the others. */
-  private async writeSingly(batch: readonly AppEvent[]): Promise<void> {
+  private async insertSingly(batch: readonly AppEvent[]): Promise<void> {
     for (const [index, event] of batch.entries()) {
       try {
         await this.insert([event]);
@@ -122,7 +120,6 @@ export class Timeline {
         this.warn(`an event of "${event.application}" was refused by the database: ${String(error)}`);
       }
     }
-    await this.prune(batch).catch(() => undefined);
   }
 
   private putBack(batch: readonly AppEvent[]): void {

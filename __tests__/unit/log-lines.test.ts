@@ -64,6 +64,8 @@ describe('text without secrets', () => {
     ['connect to postgres://nb:Planted@db:5432/x failed', 'connect to postgres://…@db:5432/x failed'],
     ['of mysql://nb:Plan/ted@1@db/x no', 'of mysql://…@db/x no'],
     ['at https://Planted@git.example/x', 'at https://…@git.example/x'],
+    [`to postgres://nb:Planted${'x'.repeat(2_000)}@db/x`, 'to postgres://…@db/x'],
+    ['https://Planted@a/b, then c://u:Planted@d', 'https://…@a/b, then c://…@d'],
     ['password=Planted and more', 'password=… and more'],
     [`{"password":"Planted","user":"nb"}`, `{"password":…,"user":"nb"}`],
     [`DB_PASSWORD = 'Planted 1'`, 'DB_PASSWORD = …'],
@@ -77,7 +79,7 @@ describe('text without secrets', () => {
   });
 
   // What takes the square of the length would not come to its end within the limit of a test.
-  it.each(['a', 'a://', 'a://b:', 'timestamp=', 'token ', 'Bearer ', '"\\\\', 'eyJ.'])(
+  it.each(['a', 'a://', 'a://b:', '@a://b:', 'a://b/', 'a://@', 'timestamp=', 'token ', 'Bearer ', '"\\\\', 'eyJ.'])(
     'reads a word of a quarter of a megabyte that repeats %j in one go',
     (word) => {
       const text = word.repeat(262_144 / word.length);

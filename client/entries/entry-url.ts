@@ -1,4 +1,4 @@
-import { hostUrl, type Page } from '../app-url';
+import { hostUrl, pathUrl, type Page } from '../app-url';
 import { MAIN_ENTRY, type AppEntry } from '../../src/app-entry';
 
 export interface EntryPage extends Page {
@@ -14,5 +14,5 @@ export function entryUrl({ name, domain, hosts }: AppEntry, page: EntryPage): st
   const host = domain ?? (page.onOwnHost ? hosts[0] : undefined);
   if (host) return hostUrl(host, page);
   if (page.onOwnHost) return undefined;
-  return page.routeUrl(name === MAIN_ENTRY ? '/admin/' : `/apps/${encodeURIComponent(name)}/admin/`);
+  return name === MAIN_ENTRY ? page.routeUrl('/admin/') : pathUrl(name, page);
 }

@@ -9,7 +9,7 @@ import type { Accepted, AppService } from '../app-service';
 import { languageOf, translate } from '../error-answers';
 import type { Registrar, RowModel } from '../registrar';
 import { COLLECTION } from '../registry';
-import { several, withEach } from './bulk';
+import { withNamed } from './bulk';
 import { Turns } from './turns';
 import { callerOf } from './caller';
 import {
@@ -86,9 +86,7 @@ export function defineApplications(app: Application, service: AppService, regist
         else done.catch((error: unknown) => app.log.warn(String(error), report));
         return show(app, service, name);
       };
-      const names = several(ctx);
-      // All at once: what is under way at a time is bounded by what carries it out.
-      ctx.body = names ? await withEach(app, ctx, names, names.length, act) : await act(target(ctx));
+      ctx.body = await withNamed(app, ctx, act);
       await next();
     };
   };
@@ -172,9 +170,7 @@ export function defineApplications(app: Application, service: AppService, regist
         purge: asked('purge'),
         by: await caller(ctx),
       };
-      const names = several(ctx);
-      const remove = (name: string) => service.bin.remove(name, removal);
-      ctx.body = names ? await withEach(app, ctx, names, REMOVALS, remove) : await remove(target(ctx));
+      ctx.body = await withNamed(app, ctx, (name) => service.bin.remove(name, removal), REMOVALS);
       await next();
     },
 
@@ -185,16 +181,13 @@ export function defineApplications(app: Application, service: AppService, regist
         if (flag(ctx.action.params.wait)) await service.settled(name);
         return show(app, service, name);
       };
-      const names = several(ctx);
-      ctx.body = names ? await withEach(app, ctx, names, names.length, restore) : await restore(target(ctx));
+      ctx.body = await withNamed(app, ctx, restore);
       await next();
     },
 
     purge: async (ctx, next) => {
       const by = await caller(ctx);
-      const names = several(ctx);
-      const purge = (name: string) => service.bin.purge(name, by);
-      ctx.body = names ? await withEach(app, ctx, names, REMOVALS, purge) : await purge(target(ctx));
+      ctx.body = await withNamed(app, ctx, (name) => service.bin.purge(name, by), REMOVALS);
       await next();
     },
 

@@ -31,7 +31,7 @@ const IMPORTABLE_FIELDS = CREATABLE_FIELDS.filter((field) => field !== 'admin' &
 /** One page of what is at hand as a whole. */
 function slice(ctx: Context, all: readonly unknown[]): object {
   const page = pageOf(ctx);
-  return paged(all.slice(page.offset, page.offset + page.limit), all.length, page);
+  return paged(all.slice(page.offset, page.offset + page.pageSize), all.length, page);
 }
 
 /** The REST actions of `applications` that move one of them: by an archive, in a folder on the server. */

@@ -3,7 +3,7 @@ import type { Application } from '@nocobase/server';
 import { AppError, isAppError, type ErrorAnswer } from '../../src/errors';
 import { answerOf, languageOf } from '../error-answers';
 import { inParallel } from '../lifecycle/parallel';
-import { namedIn, targets } from './call';
+import { namedIn, target, targets } from './call';
 
 const MAX_NAMES = 200;
 
@@ -21,6 +21,20 @@ export function several(ctx: Context): string[] | undefined {
   const names = targets(ctx) ?? [];
   if (names.length > 0 && names.length <= MAX_NAMES) return names;
   throw new AppError('APP_VALUE_INVALID', { field: 'names', reason: `give 1 to ${MAX_NAMES} IDs` });
+}
+
+/**
+ * Does what a call asks for with the one application that it is for, or with each of those that it names.
+ * @param width how many at a time; what is under way at a time is bounded by what carries it out, as a rule
+ */
+export async function withNamed(
+  app: Application,
+  ctx: Context,
+  act: (name: string) => Promise<unknown>,
+  width = MAX_NAMES,
+): Promise<unknown> {
+  const names = several(ctx);
+  return names ? withEach(app, ctx, names, width, act) : act(target(ctx));
 }
 
 /**

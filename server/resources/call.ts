@@ -31,16 +31,15 @@ export function positive(value: unknown, fallback: number, max: number): number 
 export interface PageRequest {
   page: number;
   pageSize: number;
-  limit: number;
   offset: number;
 }
 
 /** @param most how many a page may have */
 export function pageOf(ctx: Context, most = MAX_PAGE_SIZE): PageRequest {
   const { page, pageSize } = ctx.action.params as Record<string, unknown>;
-  const limit = positive(pageSize, PAGE_SIZE, most);
+  const size = positive(pageSize, PAGE_SIZE, most);
   const number = positive(page, 1, 1_000_000);
-  return { page: number, pageSize: limit, limit, offset: (number - 1) * limit };
+  return { page: number, pageSize: size, offset: (number - 1) * size };
 }
 
 /** One page of a list, as NocoBase answers with it: the rows as `data`, the rest as `meta`. */
@@ -117,10 +116,9 @@ export function wordsAmong<T extends string>(value: unknown, field: string, know
 /** A point in time, in ISO form or in epoch milliseconds. @throws APP_VALUE_INVALID */
 export function timeOf(value: unknown, field: string): Date | undefined {
   if (value === undefined || value === null || value === '') return undefined;
-  const text = typeof value === 'number' ? String(value) : value;
-  const time = new Date(
-    typeof text !== 'string' ? NaN : /^\d{9,15}$/.test(text) ? Number(text) : /^\d{4}-\d\d/.test(text) ? text : NaN,
-  );
+  const text = typeof value === 'string' || typeof value === 'number' ? String(value) : '';
+  const isMilliseconds = /^\d{9,15}$/.test(text);
+  const time = new Date(isMilliseconds ? Number(text) : /^\d{4}-\d\d/.test(text) ? text : NaN);
   if (!Number.isNaN(time.getTime())) return time;
   throw new AppError('APP_VALUE_INVALID', { field, reason: 'it must be a time, e.g. 2026-01-31T12:00:00Z' });
 }

@@ -65,7 +65,7 @@ export function defineObservation(app: Application, service: AppService): void {
           filter: { $and: where },
           fields: fields as string[] | undefined,
           sort: order ?? ['sort', 'name'],
-          limit: page.limit,
+          limit: page.pageSize,
           offset: page.offset,
         } as never) as Promise<[{ toJSON(): Row }[], number]>,
         countStates(asked),
@@ -104,7 +104,11 @@ export function defineObservation(app: Application, service: AppService): void {
       const { type, since } = ctx.action.params as Row;
       const page = pageOf(ctx, EVENTS_KEPT);
       const asked = { types: wordsAmong(type, 'type', EVENT_TYPES), since: timeOf(since, 'since') };
-      const { rows, count } = await service.timeline.list(target(ctx), { ...page, ...asked });
+      const { rows, count } = await service.timeline.list(target(ctx), {
+        limit: page.pageSize,
+        offset: page.offset,
+        ...asked,
+      });
       ctx.body = paged(rows, count, page);
       await next();
     },

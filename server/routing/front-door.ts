@@ -89,9 +89,8 @@ export class FrontDoor {
       refuse(req, res, new AppError('APP_REQUEST_INVALID'));
       return Promise.resolve(true);
     }
-    if (phase === 'active' && this.service.mainUp && this.router.isForMain(req)) {
-      if (this.router.askedHost(req) === undefined) return false;
-    }
+    const isMains = phase === 'active' && this.service.mainUp && this.router.isForMain(req);
+    if (isMains && this.router.askedHost(req) === undefined) return false;
     return this.walk({ req, res, needsApp: true }).catch((error: unknown) => {
       if (!isAppError(error)) this.service.supervisor.logger.error('front door', { error: String(error) });
       refuse(

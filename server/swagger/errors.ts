@@ -71,6 +71,11 @@ export const VALUES: ErrorCode[] = [
   ...(['APP_VALUE_INVALID', 'APP_ICON_INVALID', 'APP_DATABASE_UNSUPPORTED'] as const),
 ];
 
+/** A database that is to be dropped. */
+export const DROP: ErrorCode[] = [
+  ...(['APP_DATABASE_NOT_OWNED', 'APP_DATABASE_IN_USE', 'APP_ARCHIVE_BUSY', 'APP_DATABASE_DENIED'] as const),
+];
+
 export const NEW_NAME: ErrorCode[] = ['APP_NAME_INVALID', 'APP_NAME_RESERVED', 'APP_NAME_TAKEN', 'APP_NAME_REMOVED'];
 
 /** A database that is to be an application's. */
