@@ -13,6 +13,7 @@ const FLOORS = [
   ['registrar.ts'],
   ['app-service.ts'],
   ['archives/'],
+  ['instance-hooks.ts'],
   ['guest-client.ts'],
   ['app-entries.ts'],
   ['app-details.ts', 'app-logs.ts', 'supervisor-metrics.ts'],

@@ -15,19 +15,17 @@ import { readConfig, type SupervisorConfig } from './config';
 import { AppPlaces } from './app-places';
 import { Archives } from './archives/archives';
 import { Claims } from './claims';
-import { answerErrors } from './error-answers';
-import { forgetGatewayLogger, readPackageVersion, tellPages } from './core';
+import { readPackageVersion, tellPages } from './core';
 import { DatabaseCopies } from './databases/copies';
 import type { DatabaseOptions } from './databases/location';
 import type { DatabaseProvisioner } from './databases/provisioner';
 import { SecretBox, type AppSecrets } from './databases/secrets';
 import { FaultDesk } from './fault-desk';
 import { FleetUpgrade } from './fleet-upgrade';
-import { serveGuestClient } from './guest-client';
+import { prepareInstance } from './instance-hooks';
 import { InstanceOptions } from './instance-options';
 import { readAccount } from './lifecycle/administrator';
 import { AppRunner } from './lifecycle/app-runner';
-import { trackBelongings } from './lifecycle/belongings';
 import { BootQueue } from './lifecycle/boot-queue';
 import { ProcessConnections, type LentServer } from './lifecycle/process-connections';
 import { Sleeper } from './lifecycle/sleeper';
@@ -286,17 +284,8 @@ export class AppService implements RunnerHost {
     this.fence.outside(() => this.timeline.tell(event));
   }
 
-  /** What every instance is given before it is loaded. */
   prepare(app: Application): void {
-    this.connections.attach(app);
-    // Anew after each reload: plugins are new then.
-    app.on('beforeLoad', () => {
-      answerErrors(app, () => this.mainApp());
-      serveGuestClient(app, this);
-    });
-    trackBelongings(app);
-    app.on('afterDestroy', () => forgetGatewayLogger(app.name));
-    this.fastStart.prepare(app, this.mainApp());
+    prepareInstance(app, this);
   }
 
   /** Whoever looks at the applications may want to look again. */

@@ -1,0 +1,31 @@
+import type { Application } from '@nocobase/server';
+import type { EntriesHost } from './app-entries';
+import { forgetGatewayLogger } from './core';
+import { answerErrors } from './error-answers';
+import { serveGuestClient } from './guest-client';
+import { trackBelongings } from './lifecycle/belongings';
+import type { FastStart } from './lifecycle/fast-start/fast-start';
+import type { ProcessConnections } from './lifecycle/process-connections';
+
+/** The parts of the service that an instance is connected to. */
+export interface InstanceHooksHost extends EntriesHost {
+  readonly connections: ProcessConnections;
+  readonly fastStart: FastStart;
+  mainApp(): Application;
+}
+
+/**
+ * Gives a newly constructed instance of a sub-application everything that it gets from us, before it is loaded.
+ * Called once for each instance; what must survive the instance's own reloads is attached at `beforeLoad`.
+ */
+export function prepareInstance(app: Application, host: InstanceHooksHost): void {
+  host.connections.attach(app);
+  // At every load: the plugins are new objects after a reload.
+  app.on('beforeLoad', () => {
+    answerErrors(app, () => host.mainApp());
+    serveGuestClient(app, host);
+  });
+  trackBelongings(app);
+  app.on('afterDestroy', () => forgetGatewayLogger(app.name));
+  host.fastStart.prepare(app, host.mainApp());
+}
