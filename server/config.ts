@@ -1,6 +1,7 @@
 import { BlockList, isIP } from 'node:net';
 import { availableParallelism, totalmem } from 'node:os';
 import { DEFAULT_BACKOFF } from '../src/policies/backoff';
+import { LIMIT_NAMES, LIMITS, limitVariable, type Limits } from '../src/policies/limits';
 import type { QuarantineConfig } from '../src/policies/quarantine';
 import { getHeapStatistics } from 'node:v8';
 import { FAULT_WINDOW_MS, type FaultLimit } from '../src/policies/fault-intensity';
@@ -52,6 +53,8 @@ export interface SupervisorConfig {
   archiveTimeoutMs: number;
   /** How many uncaught exceptions of one application are borne. */
   faults: FaultLimit;
+  /** The limits of every application that has no values of its own. */
+  limits: Limits;
   /** Whether applications start by the shortcuts of `lifecycle/fast-start/`. */
   fastStart: boolean;
   /** Whether new applications are copied from template databases. */
@@ -77,13 +80,30 @@ function defaultConcurrency(processors = availableParallelism()): number {
 }
 
 /** A whole number of at least `min`; anything else is reported and replaced by the default. */
-function wholeNumber(env: NodeJS.ProcessEnv, name: string, fallback: number, min: number, warn: Warn): number {
+function wholeNumber(
+  env: NodeJS.ProcessEnv,
+  name: string,
+  fallback: number,
+  min: number,
+  warn: Warn,
+  max = 2_000_000,
+): number {
   const text = env[name];
   if (text === undefined || text.trim() === '') return fallback;
   const value = Number(text);
-  if (Number.isSafeInteger(value) && value >= min && value <= 2_000_000) return value;
-  warn(`${name} must be a whole number of at least ${min}; ${fallback} is used instead`);
+  if (Number.isSafeInteger(value) && value >= min && value <= max) return value;
+  const range = max === 2_000_000 ? `of at least ${min}` : `from ${min} to ${max}`;
+  warn(`${name} must be a whole number ${range}; ${fallback} is used instead`);
   return fallback;
+}
+
+/** The limits by the variables that `limitVariable` names. */
+function defaultLimits(env: NodeJS.ProcessEnv, warn: Warn): Limits {
+  const values = LIMIT_NAMES.map((name) => {
+    const { fallback, min, max } = LIMITS[name];
+    return [name, wholeNumber(env, limitVariable(name), fallback, min, warn, max)] as const;
+  });
+  return Object.fromEntries(values) as Record<(typeof LIMIT_NAMES)[number], number>;
 }
 
 /** An estimate of what the process holds besides V8's heap: code, buffers, stacks. */
@@ -179,6 +199,7 @@ export function readConfig(env: NodeJS.ProcessEnv, warn: Warn): SupervisorConfig
     archiveMaxBytes: wholeNumber(env, 'APP_SUPERVISOR_ARCHIVE_MAX_SIZE', 20_480, 1, warn) * 2 ** 20,
     archiveTimeoutMs: seconds('APP_SUPERVISOR_ARCHIVE_TIMEOUT', 3_600, 1),
     faults: { max: wholeNumber(env, 'APP_SUPERVISOR_MAX_FAULTS', 10, 0, warn), withinMs: FAULT_WINDOW_MS },
+    limits: defaultLimits(env, warn),
     fastStart: unlessOff(env, 'APP_SUPERVISOR_FAST_START', warn),
     templates: unlessOff(env, 'APP_SUPERVISOR_TEMPLATES', warn),
     apiBasePath: basePath(env.API_BASE_PATH, '/api'),

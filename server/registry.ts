@@ -106,7 +106,7 @@ export class Registry implements AppLookup {
 /** Raw rows carry JSON columns as text on the databases that have no JSON type. */
 function withParsedJson(row: Row): Row {
   const parsed = { ...row };
-  for (const field of ['options', 'provisioning', 'removal']) {
+  for (const field of ['options', 'provisioning', 'removal', 'limits']) {
     const value = parsed[field];
     if (typeof value !== 'string') continue;
     try {

@@ -5,6 +5,7 @@ import { normalizeDomain } from './host-name';
 import { checkIconImage } from './icon-image';
 import { checkLanguage } from './language';
 import { isPlainObject, mergePatch } from './plain-object';
+import { checkLimits, limitsFromRow, type OwnLimits } from './policies/limits';
 
 /** When an application's instance is in memory (DESIGN, "Start modes"). */
 export const START_MODES = ['lazy', 'eager', 'manual'] as const;
@@ -66,6 +67,8 @@ export interface AppRecord {
   keepAwake?: boolean;
   /** Absent means `stay-awake`. */
   onSchedule?: OnSchedule;
+  /** Its own limits; absent where the defaults hold. */
+  limits?: OwnLimits;
   /** ISO time at which the first of its own work is due, as far as it is known; it is woken in time for it. */
   nextDueAt?: string;
   /** ISO time of the last visitor's request that is written down. */
@@ -102,6 +105,7 @@ export interface CreateInput {
   idleTimeout?: number;
   keepAwake?: boolean;
   onSchedule?: OnSchedule;
+  limits?: OwnLimits;
   options: AppOptions;
   admin?: AdminInput;
   /** Whether an existing NocoBase in the database may be taken in as it is. */
@@ -236,6 +240,7 @@ export function checkCreate(values: Record<string, unknown>): CreateInput {
     idleTimeout: checkIdleTimeout(values.idleTimeout),
     keepAwake: optionalFlag(values, 'keepAwake'),
     onSchedule: checkOnSchedule(values.onSchedule),
+    limits: checkLimits(values.limits),
     options: lang ? { ...options, lang } : options,
     admin: checkAdmin(values.admin),
     adopt: optionalFlag(values, 'adopt'),
@@ -245,7 +250,7 @@ export function checkCreate(values: Record<string, unknown>): CreateInput {
 /** The fields that an update may change. */
 export const UPDATABLE_FIELDS = [
   ...(['displayName', 'cname', 'icon', 'iconImage', 'pinned', 'hidden', 'sort', 'startMode', 'options'] as const),
-  ...(['idleTimeout', 'keepAwake', 'onSchedule'] as const),
+  ...(['idleTimeout', 'keepAwake', 'onSchedule', 'limits'] as const),
 ] as const;
 
 /**
@@ -271,6 +276,7 @@ export function checkUpdate(values: Record<string, unknown>, current: AppRecord)
   if ('idleTimeout' in values) changes.idleTimeout = checkIdleTimeout(values.idleTimeout) ?? null;
   if ('keepAwake' in values) changes.keepAwake = optionalFlag(values, 'keepAwake') ?? null;
   if ('onSchedule' in values) changes.onSchedule = checkOnSchedule(values.onSchedule) ?? null;
+  if ('limits' in values) changes.limits = checkLimits(values.limits, current.limits) ?? null;
   if ('options' in values) changes.options = checkOptionsUpdate(values.options, current);
   return changes;
 }
@@ -334,6 +340,7 @@ export function recordFromRow(row: Record<string, unknown>): AppRecord {
     idleTimeout: primitive(row.idleTimeout) && Number(row.idleTimeout) >= 0 ? Number(row.idleTimeout) : undefined,
     keepAwake: row.keepAwake === true || row.keepAwake === 1,
     onSchedule: ON_SCHEDULE.find((choice) => choice === row.onSchedule),
+    limits: limitsFromRow(row.limits),
     nextDueAt: iso(row.nextDueAt),
     lastVisitedAt: iso(row.lastVisitedAt),
     removedAt: iso(row.removedAt),

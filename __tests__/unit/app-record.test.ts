@@ -69,7 +69,7 @@ describe('checkCreate', () => {
     expect(Object.keys(checkCreate(values)).sort()).toEqual(
       [
         ...['admin', 'adopt', 'cname', 'displayName', 'icon', 'name', 'options', 'pinned', 'startMode'],
-        ...['iconImage', 'hidden', 'idleTimeout', 'keepAwake', 'onSchedule'],
+        ...['iconImage', 'hidden', 'idleTimeout', 'keepAwake', 'onSchedule', 'limits'],
       ].sort(),
     );
   });
@@ -100,6 +100,9 @@ describe('checkCreate', () => {
     ['an idle time that no timer takes', { name: 'crm', idleTimeout: 2_000_001 }, 'APP_VALUE_INVALID'],
     ['keepAwake that is no boolean', { name: 'crm', keepAwake: 1 }, 'APP_VALUE_INVALID'],
     ['an unknown onSchedule', { name: 'crm', onSchedule: 'never' }, 'APP_VALUE_INVALID'],
+    ['limits that are no object', { name: 'crm', limits: 7 }, 'APP_VALUE_INVALID'],
+    ['an unknown limit', { name: 'crm', limits: { cpu: 1 } }, 'APP_VALUE_INVALID'],
+    ['a limit as text', { name: 'crm', limits: { users: '5' } }, 'APP_VALUE_INVALID'],
     ['a domain with a port', { name: 'crm', cname: 'a.b:80' }, 'APP_DOMAIN_INVALID'],
     ['an unknown start mode', { name: 'crm', startMode: 'always' }, 'APP_START_MODE_INVALID'],
     ['options that are no object', { name: 'crm', options: 'x' }, 'APP_OPTIONS_INVALID'],
@@ -335,6 +338,7 @@ describe('recordFromRow', () => {
       idleTimeout: 0,
       keepAwake: true,
       onSchedule: 'wake-when-due',
+      limits: { requestRate: 5, users: 0 },
       nextDueAt: '2026-11-24T11:00:00.000Z',
       lastVisitedAt: '2026-11-24T10:30:00.000Z',
       options: { dbConnType: 'new_database' },

@@ -1,3 +1,4 @@
+import { LIMIT_NAMES, LIMITS, limitVariable } from '../../src/policies/limits';
 import { totalmem } from 'node:os';
 import { getHeapStatistics } from 'node:v8';
 import { readConfig, type SupervisorConfig } from '../../server/config';
@@ -55,6 +56,10 @@ describe('without an environment', () => {
       archiveRetentionMs: 7 * 86_400_000,
       archiveMaxBytes: 20_480 * 2 ** 20,
       archiveTimeoutMs: 3_600_000,
+      limits: {
+        ...{ requestSlots: 8, requestQueue: 100, queueTimeout: 10, requestRate: 100, requestBurst: 300, body: 1_024 },
+        ...{ websocketConnections: 1_000, websocketMessages: 50, users: 0, storage: 0 },
+      },
       faults: { max: 10, withinMs: 60_000 },
       fastStart: true,
       templates: true,
@@ -202,5 +207,21 @@ describe("the paths of NocoBase's own variables", () => {
     [{ WS_PATH: '' }, { wsPath: '/ws' }],
   ])('are read from %p', (env, expected) => {
     expect(read(env).config).toMatchObject(expected);
+  });
+});
+
+describe('config: the default limits of applications', () => {
+  it.each(LIMIT_NAMES)('reads the default of %s from its variable, within its range', (name) => {
+    const { fallback, min, max } = LIMITS[name];
+    for (const value of [min, max]) {
+      const { config, warnings } = read({ [limitVariable(name)]: String(value) });
+      expect(config.limits[name]).toBe(value);
+      expect(warnings).toEqual([]);
+    }
+    for (const text of [String(min - 1), String(max + 1), '1.5', 'many']) {
+      const { config, warnings } = read({ [limitVariable(name)]: text });
+      expect(config.limits[name]).toBe(fallback);
+      expect(warnings).toEqual([expect.stringContaining(limitVariable(name))]);
+    }
   });
 });

@@ -8,6 +8,7 @@ import { answers } from '../../server/swagger/schemas';
 import { APP_STATES } from '../../src/app-state';
 import { ERROR_TABLE } from '../../src/errors';
 import { GENERAL_ADVICE, PREFLIGHT_ADVICE, PREFLIGHT_CHECKS } from '../../src/preflight';
+import { LIMIT_NAMES, limitVariable } from '../../src/policies/limits';
 import { APP_EVENT_TYPES } from '../../src/events';
 import { guidePieces } from '../helpers/guides';
 
@@ -67,7 +68,8 @@ describe('documents', () => {
 
   it('name every environment variable that the plugin reads, and no other of ours', () => {
     const code = sourcesOf('server');
-    const ours = namesIn(code, /\b(APP_SUPERVISOR_\w+)\b/g).filter((name) => !(name in ERROR_TABLE));
+    const named = namesIn(code, /\b(APP_SUPERVISOR_\w+)\b/g).filter((name) => !(name in ERROR_TABLE));
+    const ours = [...named, ...LIMIT_NAMES.map(limitVariable)].sort();
     const read_ = namesIn(code, /\benv\.([A-Z][A-Z0-9_]+)/g);
     const documented = namesIn(read('docs/environment.md'), /`([A-Z][A-Z0-9_]+)`/g);
     expect([...new Set([...ours, ...read_])].filter((name) => !documented.includes(name))).toEqual([]);

@@ -30,6 +30,8 @@ export default defineCollection({
     { type: 'integer', name: 'idleTimeout' },
     { type: 'boolean', name: 'keepAwake' },
     { type: 'string', name: 'onSchedule' },
+    // The application's own limits; an absent one is the default of the process.
+    { type: 'json', name: 'limits' },
     { type: 'date', name: 'nextDueAt' },
     { type: 'date', name: 'lastVisitedAt' },
     { type: 'date', name: 'removedAt' },

@@ -30,7 +30,7 @@ import {
 
 export const CREATABLE_FIELDS = [
   ...['name', 'displayName', 'cname', 'icon', 'iconImage', 'pinned', 'hidden', 'startMode', 'options'],
-  ...['admin', 'adopt', 'idleTimeout', 'keepAwake', 'onSchedule'],
+  ...['admin', 'adopt', 'idleTimeout', 'keepAwake', 'onSchedule', 'limits'],
 ];
 /** What may be said of a clone; the rest is as in its original. */
 const CLONED_FIELDS = ['name', 'displayName', 'cname', 'startMode', 'admin'];
@@ -43,8 +43,8 @@ const QUESTIONS = ['checkDatabase', 'upgradePlan'];
 function cloneValues(source: AppRecord, iconImage: unknown, named: Record<string, unknown>): Record<string, unknown> {
   const { database, ...options } = source.options;
   const { database: _name, ...settings } = database ?? {};
-  const { icon, hidden, startMode, idleTimeout, keepAwake, onSchedule } = source;
-  const inherited = { icon, iconImage, hidden, startMode, idleTimeout, keepAwake, onSchedule };
+  const { icon, hidden, startMode, idleTimeout, keepAwake, onSchedule, limits } = source;
+  const inherited = { icon, iconImage, hidden, startMode, idleTimeout, keepAwake, onSchedule, limits };
   return {
     ...inherited,
     ...named,

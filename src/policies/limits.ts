@@ -1,0 +1,131 @@
+import { AppError } from '../errors';
+import { isPlainObject } from '../plain-object';
+
+/**
+ * The limits that hold for each application: which there are, their units, defaults and ranges. Everything else (the
+ * environment variables, REST, the command line and the screens) is derived from this table. 0 means "no limit"; in
+ * `requestQueue` it means that no request waits.
+ */
+export const LIMITS = {
+  requestSlots: { unit: 'requests', fallback: 8, min: 0, max: 10_000 },
+  requestQueue: { unit: 'requests', fallback: 100, min: 0, max: 10_000 },
+  queueTimeout: { unit: 'seconds', fallback: 10, min: 1, max: 300 },
+  requestRate: { unit: 'requests per second', fallback: 100, min: 0, max: 100_000 },
+  requestBurst: { unit: 'requests', fallback: 300, min: 1, max: 1_000_000 },
+  body: { unit: 'MB', fallback: 1_024, min: 0, max: 100_000 },
+  websocketConnections: { unit: 'connections', fallback: 1_000, min: 0, max: 100_000 },
+  websocketMessages: { unit: 'messages per second and connection', fallback: 50, min: 0, max: 100_000 },
+  users: { unit: 'users', fallback: 0, min: 0, max: 2_000_000 },
+  storage: { unit: 'MB', fallback: 0, min: 0, max: 2_000_000 },
+} as const satisfies Record<string, { unit: string; fallback: number; min: number; max: number }>;
+
+export type LimitName = keyof typeof LIMITS;
+
+export const LIMIT_NAMES = Object.keys(LIMITS) as LimitName[];
+
+/** A value for every limit. */
+export type Limits = Readonly<Record<LimitName, number>>;
+
+/** The values that one application has of its own; an absent one is the default. */
+export type OwnLimits = Partial<Limits>;
+
+export const isLimitName = (name: string): name is LimitName => Object.hasOwn(LIMITS, name);
+
+/** The environment variable with the default of a limit, such as `APP_SUPERVISOR_LIMIT_REQUEST_RATE`. */
+export function limitVariable(name: LimitName): string {
+  return `APP_SUPERVISOR_LIMIT_${name.replace(/[A-Z]/g, (letter) => `_${letter}`).toUpperCase()}`;
+}
+
+export function isLimitValue(name: LimitName, value: unknown): value is number {
+  return (
+    typeof value === 'number' && Number.isSafeInteger(value) && value >= LIMITS[name].min && value <= LIMITS[name].max
+  );
+}
+
+/** The limits in force: the application's own values over the defaults. */
+export function effectiveLimits(defaults: Limits, own: OwnLimits | undefined): Limits {
+  return own ? { ...defaults, ...own } : defaults;
+}
+
+/** The largest body in bytes; Infinity without a limit. */
+export function maxBodyBytes({ body }: Pick<Limits, 'body'>): number {
+  return body === 0 ? Infinity : body * 2 ** 20;
+}
+
+/** The most storage in bytes; Infinity without a limit. */
+export function maxStorageBytes({ storage }: Pick<Limits, 'storage'>): number {
+  return storage === 0 ? Infinity : storage * 2 ** 20;
+}
+
+/**
+ * The limits that a caller gives: an object of whole numbers, null for "as by default". Returns undefined for null or
+ * nothing at all.
+ * @param before the own values so far; a name that the caller does not give keeps its value
+ * @throws APP_VALUE_INVALID with the name of the field
+ */
+export function checkLimits(given: unknown, before: OwnLimits = {}): OwnLimits | undefined {
+  if (given === undefined || given === null) return undefined;
+  if (!isPlainObject(given)) {
+    throw new AppError('APP_VALUE_INVALID', { field: 'limits', reason: 'it must be an object of numbers' });
+  }
+  const limits: Partial<Record<LimitName, number>> = { ...before };
+  for (const [name, value] of Object.entries(given)) {
+    if (!isLimitName(name)) {
+      const reason = `there is no limit of this name; the limits are ${LIMIT_NAMES.join(', ')}`;
+      throw new AppError('APP_VALUE_INVALID', { field: `limits.${name.slice(0, 50)}`, reason });
+    }
+    if (value === null) delete limits[name];
+    else if (isLimitValue(name, value)) limits[name] = value;
+    else {
+      const reason = `it must be a whole number from ${LIMITS[name].min} to ${LIMITS[name].max}, or null`;
+      throw new AppError('APP_VALUE_INVALID', { field: `limits.${name}`, reason });
+    }
+  }
+  return Object.keys(limits).length > 0 ? limits : undefined;
+}
+
+/** The own limits of a row; what is not valid there counts as absent. */
+export function limitsFromRow(value: unknown): OwnLimits | undefined {
+  if (!isPlainObject(value)) return undefined;
+  const valid = LIMIT_NAMES.filter((name) => isLimitValue(name, value[name]));
+  return valid.length > 0 ? Object.fromEntries(valid.map((name) => [name, value[name]])) : undefined;
+}
+
+/** A token bucket: how many tokens there were at a time (milliseconds of any monotonic clock). */
+export interface TokenBucket {
+  tokens: number;
+  at: number;
+}
+
+/**
+ * Takes one token, in place: a request allocates nothing.
+ * @param rate tokens per second
+ * @param burst the size of the bucket, at least 1
+ * @returns 0 if a token was taken, else the milliseconds until there is one
+ */
+export function takeToken(bucket: TokenBucket, rate: number, burst: number, now: number): number {
+  const size = Math.max(1, burst);
+  const elapsed = Math.max(0, now - bucket.at);
+  bucket.tokens = Math.min(size, bucket.tokens + (elapsed * rate) / 1_000);
+  bucket.at = now;
+  if (bucket.tokens >= 1) {
+    bucket.tokens -= 1;
+    return 0;
+  }
+  return Math.max(1, Math.ceil(((1 - bucket.tokens) * 1_000) / rate));
+}
+
+/** What happens to a request that needs a slot: it is admitted, it waits, or it is refused. */
+export type SlotDecision = 'admit' | 'wait' | 'refuse';
+
+/** @param inFlight the requests with a slot. @param waiting the requests in the queue */
+export function decideSlot(
+  { requestSlots, requestQueue }: Pick<Limits, 'requestSlots' | 'requestQueue'>,
+  inFlight: number,
+  waiting: number,
+): SlotDecision {
+  if (requestSlots === 0) return 'admit';
+  // Requests that wait already come first.
+  if (inFlight < requestSlots && waiting === 0) return 'admit';
+  return waiting < requestQueue ? 'wait' : 'refuse';
+}
