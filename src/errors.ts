@@ -39,9 +39,11 @@ export const ERROR_TABLE = {
   APP_POST_REQUIRED: { status: 405, message: 'This action changes something; call it by POST.' },
   APP_REQUEST_INVALID: {
     status: 400,
-    message: 'The request names its application in a way that cannot be read: give one application ID, once.',
+    message:
+      'The request cannot be read: name one application, once, in a path that can be decoded and has no ".." segment.',
   },
   APP_NOT_FOUND: { status: 404, message: 'The application "{name}" does not exist.' },
+  APP_FILE_NOT_FOUND: { status: 404, message: 'The application has no file at this address.' },
   APP_STOPPED: { status: 503, message: 'The application "{name}" was stopped by its administrator.' },
   APP_BOOT_FAILED: {
     status: 503,

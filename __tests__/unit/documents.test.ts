@@ -111,7 +111,13 @@ describe('documents', () => {
   it('tell of every error code which actions answer with it', () => {
     // Of visitors' requests, and of the enabling of the plugin.
     const elsewhere = [
-      ...['APP_REQUEST_INVALID', 'APP_WAIT_TIMEOUT', 'APP_TOO_MANY_WAITING', 'APP_MAIN_NOT_RUNNING'],
+      ...[
+        'APP_FILE_NOT_FOUND',
+        'APP_REQUEST_INVALID',
+        'APP_WAIT_TIMEOUT',
+        'APP_TOO_MANY_WAITING',
+        'APP_MAIN_NOT_RUNNING',
+      ],
       ...['APP_SUPERVISOR_PEER_ENABLED', 'APP_SUPERVISOR_MAIN_ONLY'],
     ];
     const text = JSON.stringify(swagger);

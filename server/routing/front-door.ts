@@ -9,6 +9,7 @@ import { WaitingRoom } from '../lifecycle/waiting-room';
 import { whenOver } from './departure';
 import { cutOff, refuse, wantsPage } from './refusal';
 import type { Router } from './router';
+import { StorageGuard } from './storage-guard';
 import { Traffic } from './traffic';
 
 /** One request on its way in. */
@@ -54,10 +55,12 @@ function whoIs(route: Route): string {
 export class FrontDoor {
   readonly traffic = new Traffic();
   private readonly mainRoom: WaitingRoom;
+  private readonly storage: StorageGuard;
   private readonly steps: readonly Step[] = [
     (visit, next) => this.awaitMain(visit, next),
     (visit, next) => this.answerProxy(visit, next),
     (visit, next) => this.resolve(visit, next),
+    (visit, next) => this.guardStorage(visit, next),
     (visit, next) => this.refuseStopped(visit, next),
     (visit, next) => this.answerMonitor(visit, next),
     (visit, next) => this.admit(visit, next),
@@ -68,6 +71,7 @@ export class FrontDoor {
     private readonly service: AppService,
     private readonly router: Router,
   ) {
+    this.storage = new StorageGuard(service);
     this.mainRoom = new WaitingRoom(
       'main',
       () => service.config,
@@ -85,12 +89,12 @@ export class FrontDoor {
       return Promise.resolve(true);
     }
     this.traffic.enter(req, res);
-    if (!isReadable(req.url)) {
+    if (!isReadable(req.url) || !this.router.isAllowed(req)) {
       refuse(req, res, new AppError('APP_REQUEST_INVALID'));
       return Promise.resolve(true);
     }
     const isMains = phase === 'active' && this.service.mainUp && this.router.isForMain(req);
-    if (isMains && this.router.askedHost(req) === undefined) return false;
+    if (isMains && this.router.storagePath(req) === undefined && this.router.askedHost(req) === undefined) return false;
     return this.walk({ req, res, needsApp: true }).catch((error: unknown) => {
       if (!isAppError(error)) this.service.supervisor.logger.error('front door', { error: String(error) });
       refuse(
@@ -150,11 +154,20 @@ export class FrontDoor {
     visit.needsApp = place.needsApp;
     // The page of an application under the main application's address names it in its path only.
     const name = route.kind === 'main' ? place.pageApp : whoIs(route);
-    if (name === undefined || name === 'main') return route.kind === 'malformed' ? this.unreadable() : false;
     if (route.kind === 'malformed') return this.unreadable();
+    if (name === undefined || name === 'main') return this.router.storagePath(req) === undefined ? false : next();
     visit.runner = route.kind === 'unknown' ? undefined : this.service.runner(name);
     if (!visit.runner) throw new AppError('APP_NOT_FOUND', { name: quotable(name) });
     return next();
+  }
+
+  /** Below `/storage/`, a request gets uploads of its own application only. */
+  private async guardStorage({ req, res, runner }: Visit, next: Next): Promise<boolean> {
+    const rest = this.router.storagePath(req);
+    if (rest === undefined) return next();
+    this.storage.assertOwn(rest, runner?.name);
+    if (await next()) return true;
+    return runner ? this.storage.settle(rest, runner.name, req, res) : false;
   }
 
   private unreadable(): never {

@@ -22,6 +22,7 @@ type Language = 'en' | 'zh';
 
 const TITLES: Partial<Record<ErrorCode, Record<Language, string>>> = {
   APP_NOT_FOUND: { en: 'Application not found', zh: '应用不存在' },
+  APP_FILE_NOT_FOUND: { en: 'File not found', zh: '文件不存在' },
   APP_STOPPED: { en: 'Application stopped', zh: '应用已停止' },
 };
 
@@ -30,6 +31,7 @@ const FALLBACK_TITLE: Record<Language, string> = { en: 'Application unavailable'
 /** What a visitor needs to know; the reason of a failure is for the administrator. */
 const ADVICE: Partial<Record<ErrorCode, Record<Language, string>>> = {
   APP_NOT_FOUND: { en: 'There is no application at this address.', zh: '此地址没有应用。' },
+  APP_FILE_NOT_FOUND: { en: 'There is no file at this address.', zh: '此地址没有文件。' },
   APP_STOPPED: {
     en: 'This application was stopped by its administrator. Please come back later.',
     zh: '此应用已被管理员停止，请稍后再来。',

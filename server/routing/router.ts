@@ -80,6 +80,15 @@ export class Router {
     return isOurHost(host, this.service.config.baseDomains, this.service.registry);
   }
 
+  isAllowed(req: RoutedRequest): boolean {
+    return this.reader.isAllowed(req);
+  }
+
+  /** See `RequestReader.storagePath`. */
+  storagePath(req: RoutedRequest): string | undefined {
+    return this.reader.storagePath(req);
+  }
+
   place(req: RoutedRequest): RequestPlace {
     return this.reader.place(req);
   }

@@ -91,6 +91,7 @@ export class SocketDoor {
 
   private async admit(req: IncomingMessage, socket: Duplex, head: Buffer): Promise<boolean> {
     const { service } = this;
+    if (!this.router.isAllowed(req)) return refuseUpgrade(socket, '400 Bad Request');
     const path = (req.url ?? '').split('?')[0];
     if (path !== service.config.wsPath) return false;
     if (service.ending) return refuseUpgrade(socket, '503 Service Unavailable');

@@ -3,6 +3,7 @@ import { readConfig } from '../../../server/config';
 import { WaitingRoom } from '../../../server/lifecycle/waiting-room';
 import { FrontDoor } from '../../../server/routing/front-door';
 import { Router } from '../../../server/routing/router';
+import type { AppRecord } from '../../../src/app-record';
 import type { AppCondition } from '../../../src/app-state';
 import { AppError } from '../../../src/errors';
 import { FakeRequest, FakeResponse } from './http';
@@ -90,6 +91,10 @@ export function open(phase: ServicePhase = 'active', env: Record<string, string>
     supervisor: { logger: { error: jest.fn() }, appStatus: {} as Record<string, string> },
     registry: { has: (name: string) => runners.has(name), byDomain: () => undefined },
     runner: jest.fn((name: string) => runners.get(name)),
+    record: (name: string): AppRecord => ({
+      ...{ name, startMode: 'lazy', options: {} },
+      provisioning: { readyAt: '2026-01-01T00:00:00Z', ownershipToken: `token of ${name}` },
+    }),
     mainIsUp: () => up,
     visits: { note: jest.fn() },
   };
