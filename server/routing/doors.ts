@@ -5,6 +5,7 @@ import type { AppService } from '../app-service';
 import { BodyTime } from './body-time';
 import { FrontDoor } from './front-door';
 import { ProcessEnd } from './process-end';
+import { handleLeased } from './request-lease';
 import { Router } from './router';
 import { selectApplication, setSelectorRouter } from './selector';
 import { SocketDoor } from './socket-door';
@@ -60,10 +61,19 @@ export function joinSelectors(): void {
   if (!gateway.middlewares.nodes.includes(encloseRequest)) gateway.use(encloseRequest);
 }
 
-/** What a request sets off in an application is the application's own, should it throw later. */
-async function encloseRequest({ appName }: { appName: string }, next: () => Promise<void>): Promise<void> {
+interface HandledRequest {
+  appName: string;
+  /** Missing only if a version of NocoBase hands on less. */
+  res?: ServerResponse;
+}
+
+/**
+ * Runs the handler of a request. Its faults count as the application's, and it keeps the application's instance until it
+ * ends, also after its visitor has left.
+ */
+async function encloseRequest({ appName, res }: HandledRequest, next: () => Promise<void>): Promise<void> {
   if (appName === 'main' || !doors?.service.active) await next();
-  else await doors.service.fence.within(appName, next);
+  else await doors.service.fence.within(appName, () => handleLeased(res, next));
 }
 
 /** The applications have become known: sockets that were let in before are asked to come again. */

@@ -7,7 +7,8 @@ import type { AppService } from '../app-service';
 import type { AppRunner } from '../lifecycle/app-runner';
 import { WaitingRoom } from '../lifecycle/waiting-room';
 import { whenOver } from './departure';
-import { cutOff, refuse, wantsPage } from './refusal';
+import { refuse, wantsPage } from './refusal';
+import { leaseFor } from './request-lease';
 import type { Router } from './router';
 import { StorageGuard } from './storage-guard';
 import { Traffic } from './traffic';
@@ -196,11 +197,7 @@ export class FrontDoor {
     if (runner.state === 'failed' || runner.state === 'quarantined') throw runner.lastFailure();
     if (runner.state === 'running' && this.service.supervisor.appStatus[runner.name] !== 'running') {
       // At a command, e.g. an upgrade: the core says which.
-      whenOver(
-        req,
-        res,
-        runner.lease(false, (error) => cutOff(req, res, error)),
-      );
+      leaseFor(runner, req, res, false);
       return false;
     }
     res.setHeader('Content-Type', 'text/plain; charset=utf-8');
@@ -222,11 +219,7 @@ export class FrontDoor {
       return false;
     }
     this.service.visits.note(runner.name);
-    whenOver(
-      req,
-      res,
-      runner.lease(true, (error) => cutOff(req, res, error)),
-    );
+    leaseFor(runner, req, res, true);
     return next();
   }
 

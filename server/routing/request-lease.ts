@@ -1,0 +1,80 @@
+import type { IncomingMessage, ServerResponse } from 'node:http';
+import type { AppRunner } from '../lifecycle/app-runner';
+import { whenOver } from './departure';
+import { cutOff } from './refusal';
+
+/** A handler counts as in flight for at most this long after its connection has closed, in milliseconds. */
+export const ABANDONED_MS = 15 * 60_000;
+
+/**
+ * The lease that one request holds of its application. It ends when the response is over and the handler has ended: a
+ * handler goes on when its visitor leaves, and its work must not be lost with the instance. A handler that never ends
+ * loses the lease `ABANDONED_MS` after the response.
+ */
+class RequestLease {
+  private handlers = 0;
+  private open = true;
+  private deadline?: NodeJS.Timeout;
+  private release: (() => void) | undefined;
+
+  constructor(private readonly acquire: () => () => void) {
+    this.release = acquire();
+  }
+
+  /** The handler begins, also after the visitor has left. */
+  begin(): void {
+    this.handlers += 1;
+    this.release ??= this.acquire();
+    if (!this.open) this.limit();
+  }
+
+  end(): void {
+    this.handlers -= 1;
+    this.settle();
+  }
+
+  responseOver(): void {
+    this.open = false;
+    if (this.handlers > 0) this.limit();
+    this.settle();
+  }
+
+  private limit(): void {
+    this.deadline ??= setTimeout(() => this.giveBack(), ABANDONED_MS).unref();
+  }
+
+  private settle(): void {
+    if (!this.open && this.handlers === 0) this.giveBack();
+  }
+
+  private giveBack(): void {
+    clearTimeout(this.deadline);
+    this.deadline = undefined;
+    this.release?.();
+    this.release = undefined;
+  }
+}
+
+const leases = new WeakMap<ServerResponse, RequestLease>();
+
+/**
+ * Takes a lease of the application for this request.
+ * @param counts whether the request is a use of the application
+ */
+export function leaseFor(runner: AppRunner, req: IncomingMessage, res: ServerResponse, counts: boolean): void {
+  const lease = new RequestLease(() => runner.lease(counts, (error) => cutOff(req, res, error)));
+  leases.set(res, lease);
+  whenOver(req, res, () => lease.responseOver());
+}
+
+/** Runs the handler of a request; its lease does not end before the handler does. */
+export async function handleLeased(res: ServerResponse | undefined, handler: () => Promise<void>): Promise<void> {
+  const lease = res && leases.get(res);
+  if (!lease) return handler();
+  lease.begin();
+  try {
+    await handler();
+  } finally {
+    lease.end();
+  }
+}
