@@ -1,3 +1,4 @@
+import { EventEmitter } from 'node:events';
 import type { IncomingHttpHeaders, IncomingMessage, Server } from 'node:http';
 import type { Duplex } from 'node:stream';
 import type Database from '@nocobase/database';
@@ -70,6 +71,12 @@ export interface CoreSocket {
 
 export function socketServer(): CoreSocketServer | undefined {
   return (Gateway.getInstance() as unknown as { wsServer?: CoreSocketServer }).wsServer;
+}
+
+/** The emitters that every application of the process reaches: the supervisor, the gateway, its sockets, and main. */
+export function sharedEmitters(supervisor: AppSupervisor): object[] {
+  const emitters = [supervisor, Gateway.getInstance(), socketServer(), supervisor.apps.main];
+  return emitters.filter((emitter) => emitter instanceof EventEmitter);
 }
 
 /** Sends a message to the open pages of an application, where there are such; never throws. */

@@ -3,8 +3,10 @@ import type { AppCondition } from '../src/app-state';
 import { AppError } from '../src/errors';
 import { SYSTEM, type AppEvent } from '../src/events';
 import type { SupervisorConfig } from './config';
+import { sharedEmitters } from './core';
 import type { AppRunner } from './lifecycle/app-runner';
 import { FaultFence, type Fault } from './lifecycle/fault-fence';
+import { guardSources } from './lifecycle/fault-sources';
 import { FaultLedger } from './lifecycle/fault-ledger';
 
 interface DeskHost {
@@ -27,6 +29,7 @@ export class FaultDesk {
     this.fence = new FaultFence({
       onFault: (fault) => this.take(fault),
       onObstacle: (message) => host.supervisor.logger.warn(message, { module: 'app-supervisor' }),
+      guardSources: (guard) => guardSources(guard, sharedEmitters(host.supervisor)),
     });
   }
 

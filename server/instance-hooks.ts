@@ -4,6 +4,7 @@ import { forgetGatewayLogger } from './core';
 import { answerErrors } from './error-answers';
 import { serveGuestClient } from './guest-client';
 import { trackBelongings } from './lifecycle/belongings';
+import type { FaultFence } from './lifecycle/fault-fence';
 import type { FastStart } from './lifecycle/fast-start/fast-start';
 import type { ProcessConnections } from './lifecycle/process-connections';
 
@@ -11,6 +12,7 @@ import type { ProcessConnections } from './lifecycle/process-connections';
 export interface InstanceHooksHost extends EntriesHost {
   readonly connections: ProcessConnections;
   readonly fastStart: FastStart;
+  readonly fence: FaultFence;
   mainApp(): Application;
 }
 
@@ -26,6 +28,7 @@ export function prepareInstance(app: Application, host: InstanceHooksHost): void
     serveGuestClient(app, host);
   });
   trackBelongings(app);
+  host.fence.encloseEvents(app.name, app);
   app.on('afterDestroy', () => forgetGatewayLogger(app.name));
   host.fastStart.prepare(app, host.mainApp());
 }

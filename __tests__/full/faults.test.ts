@@ -1,4 +1,5 @@
-import { rm, writeFile } from 'node:fs/promises';
+import { readFile, rm, writeFile } from 'node:fs/promises';
+import { connect } from 'node:net';
 import path from 'node:path';
 import { FAULTY, placeFaultyPlugin, removeFaultyPlugin } from '../helpers/faulty-plugin';
 import { TestHost, type Answer } from '../helpers/test-host';
@@ -99,6 +100,41 @@ describe('faults', () => {
       await host.until('they are told', async () => (await faults())?.count === 6);
       expect(await host.log('main')).toContain('Planted-load-rejection of faulty');
       expect((await visit('faulty')).status).toBe(200);
+    }));
+
+  it('keeps the process alive for an exception in a microtask', () =>
+    unnoticed(async () => {
+      const before = (await faults())?.count ?? 0;
+      expect((await ask('faulty:microtask?count=2')).status).toBe(200);
+      await host.until('it is counted', async () => (await faults())?.count === before + 2);
+      expect(await host.log('main')).toContain('Planted-microtask of faulty');
+    }));
+
+  it('keeps the process alive for exceptions of listeners that others call', () =>
+    unnoticed(async () => {
+      const before = (await faults())?.count ?? 0;
+      expect((await ask('faulty:listener')).status).toBe(200);
+      await host.until('that of the response is counted', async () => (await faults())?.count === before + 1);
+      expect((await ask('faulty:planted')).status).toBe(200);
+      await host.until('the others are counted', async () => (await faults())?.count === before + 3);
+      expect(await host.log('main')).toContain('Planted-listener of faulty');
+    }));
+
+  it('does not end an instance while a handler works whose visitor has left', () =>
+    unnoticed(async () => {
+      const result = path.join(host.host.storageDir, 'faulty-late');
+      const line = connect(host.host.port, '127.0.0.1');
+      line.on('error', () => undefined);
+      line.write('GET /api/faulty:late?ms=3000 HTTP/1.1\r\nHost: localhost\r\nX-App: faulty\r\n\r\n');
+      await new Promise((resolve) => setTimeout(resolve, 500));
+      line.destroy();
+      await new Promise((resolve) => setTimeout(resolve, 100));
+      const began = Date.now();
+      const restarted = await host.act('restart', { filterByTk: 'faulty', wait: 'true' });
+      expect(restarted.body.data.state).toBe('running');
+      expect(Date.now() - began).toBeGreaterThan(1_500);
+      expect(await readFile(result, 'utf8')).toBe('1');
+      await rm(result);
     }));
 
   it('takes it down when it throws too often, and lets it come again', () =>

@@ -12,12 +12,17 @@ const LINK = path.resolve(__dirname, '../../host/node_modules', FAULTY);
  * - `faulty:throw?count=&after=&every=` throws from timers
  * - `faulty:reject?after=` leaves a rejected promise alone
  * - `faulty:slow?ms=` answers after a while
+ * - `faulty:microtask?count=` throws from microtasks
+ * - `faulty:listener` throws from listeners of the process, of the supervisor and of the request
+ * - `faulty:planted` emits what the listeners of the process and of the supervisor wait for
+ * - `faulty:late?ms=` writes a file `faulty-late` after a while, when its database has answered
  *
  * With a file `faulty-load` in the storage folder it also throws and rejects while it is loaded.
  */
 const SERVER = `
 'use strict';
 const { existsSync } = require('node:fs');
+const { writeFile } = require('node:fs/promises');
 const path = require('node:path');
 const { Plugin } = require('@nocobase/server');
 
@@ -44,6 +49,40 @@ class Faulty extends Plugin {
           setTimeout(() => {
             void Promise.reject(new TypeError('Planted-rejection of ' + of));
           }, number(ctx, 'after', 5));
+          ctx.body = {};
+          await next();
+        },
+        async microtask(ctx, next) {
+          for (let index = 0; index < number(ctx, 'count', 1); index += 1) {
+            queueMicrotask(() => {
+              throw new Error('Planted-microtask of ' + of);
+            });
+          }
+          ctx.body = {};
+          await next();
+        },
+        async listener(ctx, next) {
+          const fault = () => {
+            throw new Error('Planted-listener of ' + of);
+          };
+          const { AppSupervisor } = require('@nocobase/server');
+          process.once('planted', fault);
+          AppSupervisor.getInstance().once('planted', fault);
+          ctx.res.once('close', fault);
+          ctx.body = {};
+          await next();
+        },
+        async late(ctx, next) {
+          await new Promise((resolve) => setTimeout(resolve, number(ctx, 'ms', 1000)));
+          const users = await ctx.db.getRepository('users').count();
+          await writeFile(path.join(process.env.STORAGE_PATH, 'faulty-late'), String(users));
+          ctx.body = {};
+          await next();
+        },
+        async planted(ctx, next) {
+          const { AppSupervisor } = require('@nocobase/server');
+          process.emit('planted');
+          AppSupervisor.getInstance().emit('planted');
           ctx.body = {};
           await next();
         },

@@ -1,4 +1,5 @@
 import { AsyncLocalStorage } from 'node:async_hooks';
+import type { Guard } from './fault-sources';
 
 /**
  * - `exception`: thrown where nobody could catch it: in a timer, in an event's listener.
@@ -16,6 +17,12 @@ export interface Fault {
   instance: object | undefined;
 }
 
+/** As much of an instance as its events go through. */
+interface AsyncEmitter {
+  emit(event: string | symbol, ...args: unknown[]): boolean;
+  emitAsync(event: string | symbol, ...args: unknown[]): Promise<boolean>;
+}
+
 /** The work of one instance. It holds nothing of the instance: contexts outlive it. */
 interface Enclosure {
   readonly app: string;
@@ -26,6 +33,8 @@ export interface FenceOptions {
   onFault: (fault: Fault) => void;
   /** Told what keeps the fence from standing. */
   onObstacle: (message: string) => void;
+  /** Binds callbacks that lose their application on the way; returns how to take that back. */
+  guardSources?: (guard: Guard) => () => void;
   process?: FencedProcess;
 }
 
@@ -41,7 +50,9 @@ export type FencedProcess = Pick<
  * sockets inherit it (`AsyncLocalStorage`). A fault outside of every enclosure takes the way that it takes without us:
  * under NocoBase's launcher SES ends the process at an exception, and reports a rejection.
  *
- * What cannot be told apart counts as nobody's: `queueMicrotask`, a listener that another's event calls, native code.
+ * Some callbacks lose that context on the way (`fault-sources.ts`); they are bound to it when they are handed over. The
+ * listeners of an `EventTarget`, of another's emitter and of a `FinalizationRegistry` cannot be told apart: a fault of
+ * theirs counts as the main application's.
  */
 export class FaultFence {
   private readonly inside = new AsyncLocalStorage<Enclosure | undefined>();
@@ -50,6 +61,7 @@ export class FaultFence {
   private origin: NodeJS.UncaughtExceptionOrigin = 'uncaughtException';
   private captures = false;
   private listens = false;
+  private releaseSources?: () => void;
 
   constructor(private readonly options: FenceOptions) {
     // Node's types leave this event out.
@@ -76,6 +88,34 @@ export class FaultFence {
     this.inside.enterWith(app === undefined ? undefined : (this.present.get(app) ?? this.enclose(app)));
   }
 
+  /**
+   * Binds a callback to the application at work: it runs as the application's own wherever it is called, and what it
+   * throws is reported as a fault, not thrown. Outside of every application, returns the callback itself.
+   */
+  readonly guard: Guard = (callback) => {
+    const enclosure = this.inside.getStore();
+    if (!enclosure) return callback;
+    const { inside } = this;
+    const report = (error: unknown) => inside.run(enclosure, () => this.report('exception', error));
+    const guarded = function (this: unknown, ...args: unknown[]): unknown {
+      try {
+        return inside.run(enclosure, () => callback.apply(this, args));
+      } catch (error) {
+        return void report(error);
+      }
+    };
+    return guarded as typeof callback;
+  };
+
+  /** Runs the listeners of an application's own emitter as its work, from wherever the event is emitted. */
+  encloseEvents(app: string, emitter: AsyncEmitter): void {
+    const emit = emitter.emit.bind(emitter);
+    const emitAsync = emitter.emitAsync.bind(emitter);
+    emitter.emit = (...event) => (this.current === app ? emit(...event) : this.within(app, () => emit(...event)));
+    emitter.emitAsync = (...event) =>
+      this.current === app ? emitAsync(...event) : this.within(app, () => emitAsync(...event));
+  }
+
   /** Whose work is being done. */
   get current(): string | undefined {
     return this.inside.getStore()?.app;
@@ -92,6 +132,7 @@ export class FaultFence {
    */
   install(): void {
     if (!this.captures) this.capture();
+    if (this.captures) this.releaseSources ??= this.options.guardSources?.(this.guard);
     if (!this.listens && this.process.listenerCount('unhandledRejection') > 0) {
       this.process.on('unhandledRejection', this.onRejection);
       this.listens = true;
@@ -117,6 +158,8 @@ export class FaultFence {
       this.process.off('uncaughtExceptionMonitor', this.onMonitor);
     }
     if (this.listens) this.process.off('unhandledRejection', this.onRejection);
+    this.releaseSources?.();
+    this.releaseSources = undefined;
     this.captures = false;
     this.listens = false;
   }
