@@ -36,7 +36,7 @@ const FLOORS = [
   ['lifecycle/'],
   ['databases/', 'environments/', 'sso/'],
   ['metrics/'],
-  ['config.ts', 'core.ts', 'command-socket.ts', 'client-address.ts'],
+  ['config.ts', 'nocobase/', 'core.ts', 'command-socket.ts', 'client-address.ts'],
   // Declarations: read by NocoBase and by the build, and by nobody's logic.
   ['collections/', 'swagger/'],
 ];

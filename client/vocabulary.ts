@@ -41,6 +41,7 @@ export const CHECK_TEXTS: Record<PreflightCheck, string> = {
 export const STEP_TEXTS: Readonly<Record<string, string>> = {
   queue: 'Waiting for its turn',
   construct: 'Constructing',
+  role: 'Creating its database role',
   database: 'Creating the database',
   copy: 'Copying the database',
   template: 'Keeping a template',

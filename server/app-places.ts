@@ -25,6 +25,7 @@ interface PlacesHost {
   mainApp(): Application;
   records(): Iterable<AppRecord>;
   options: InstanceOptions;
+  secrets(record: AppRecord): AppSecrets;
 }
 
 /** Where applications keep their data, as their instances will find it, and what may be done there. */
@@ -46,7 +47,11 @@ export class AppPlaces {
       owners: this.owners,
       compare: (name, stored) => host.versions.compare(name, stored),
     });
-    this.provisioner = new DatabaseProvisioner({ place: (record) => this.place(record), owners: this.owners });
+    this.provisioner = new DatabaseProvisioner({
+      place: (record) => this.place(record),
+      role: (record) => host.secrets(record).role,
+      owners: this.owners,
+    });
   }
 
   /** Everything that can be told before anything is written. @throws the first thing that stands against it */
@@ -76,7 +81,8 @@ export class AppPlaces {
     const place = placeOf(record, this.host.options.database(record, secrets), this.server());
     if (!place.elsewhere) return place;
     const counted = (address: ServerAddress) => this.counted(address, place.dialect.name);
-    return { ...place, server: counted(place.server), inside: counted(place.inside) };
+    const { server, inside, owner } = place;
+    return { ...place, server: counted(server), inside: counted(inside), owner: counted(owner) };
   }
 
   /** What may be shown of it, told without asking a server or opening a secret. */

@@ -16,6 +16,7 @@ import { AppPlaces } from './app-places';
 import { Archives } from './archives/archives';
 import { Claims } from './claims';
 import { readPackageVersion, tellPages } from './core';
+import { AppRoles } from './databases/app-roles';
 import { DatabaseCopies } from './databases/copies';
 import type { DatabaseOptions } from './databases/location';
 import type { DatabaseProvisioner } from './databases/provisioner';
@@ -72,6 +73,7 @@ export class AppService implements RunnerHost {
   readonly places: AppPlaces;
   readonly provisioner: DatabaseProvisioner;
   readonly copies: DatabaseCopies;
+  readonly roles: AppRoles;
   readonly connections: ProcessConnections;
   readonly runners = new Map<string, AppRunner>();
   readonly sleeper: Sleeper;
@@ -108,11 +110,13 @@ export class AppService implements RunnerHost {
       connections: this.connections,
       versions: this.versions,
       options: this.instanceOptions,
+      secrets: (record) => this.secrets(record),
       mainApp: () => this.mainApp(),
       records: () => [...this.registry.everyone(), ...this.claims.all()],
     });
     this.provisioner = this.places.provisioner;
     this.copies = new DatabaseCopies(this);
+    this.roles = new AppRoles(this);
     this.archives = new Archives(this);
   }
 

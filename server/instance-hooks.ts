@@ -1,12 +1,13 @@
 import type { Application } from '@nocobase/server';
 import type { EntriesHost } from './app-entries';
-import { forgetGatewayLogger } from './core';
+import { forgetGatewayLogger, onEachDatabase } from './core';
 import { answerErrors } from './error-answers';
 import { serveGuestClient } from './guest-client';
 import { trackBelongings } from './lifecycle/belongings';
 import type { FaultFence } from './lifecycle/fault-fence';
 import type { FastStart } from './lifecycle/fast-start/fast-start';
 import type { ProcessConnections } from './lifecycle/process-connections';
+import { assumeSchema } from './nocobase/existing-schema';
 
 /** The parts of the service that an instance is connected to. */
 export interface InstanceHooksHost extends EntriesHost {
@@ -27,8 +28,16 @@ export function prepareInstance(app: Application, host: InstanceHooksHost): void
     answerErrors(app, () => host.mainApp());
     serveGuestClient(app, host);
   });
+  keepToSchema(app, host);
   trackBelongings(app);
   host.fence.encloseEvents(app.name, app);
   app.on('afterDestroy', () => forgetGatewayLogger(app.name));
   host.fastStart.prepare(app, host.mainApp());
+}
+
+/** Of an application that we provisioned, the schema is there. */
+function keepToSchema(app: Application, { registry }: InstanceHooksHost): void {
+  const { provisioning, options } = registry.find(app.name) ?? {};
+  if (!provisioning || options?.dbConnType !== 'new_schema') return;
+  onEachDatabase(app, (db) => assumeSchema(db, String(db.options.schema)));
 }

@@ -7,7 +7,7 @@ import { withConnectTimeout, withJwtSecret } from './app-options';
 import { currentOptionsFactory } from './core';
 import type { DatabaseOptions } from './databases/location';
 import { tlsOption } from './databases/mysql-connection';
-import type { AppSecrets } from './databases/secrets';
+import { roleInUse, type AppSecrets } from './databases/secrets';
 import type { ProcessConnections } from './lifecycle/process-connections';
 import type { Registry } from './registry';
 
@@ -72,6 +72,8 @@ export class InstanceOptions {
     const dialect = String(database.dialect);
     database.dialectOptions = withConnectTimeout(database.dialectOptions, databaseKind(dialect)?.family);
     if (secrets.databasePassword !== undefined) database.password = secrets.databasePassword;
+    const role = roleInUse(secrets);
+    if (role) Object.assign(database, { username: role.name, password: role.password });
     if (secrets.jwtSecret) options.authManager = withJwtSecret(options.authManager, secrets.jwtSecret);
     return options;
   }

@@ -3,6 +3,7 @@ import { checkDatabaseOptions } from './database-options';
 import { AppError } from './errors';
 import { normalizeDomain } from './host-name';
 import { checkIconImage } from './icon-image';
+import type { RoleObstacle } from './isolation';
 import { checkLanguage } from './language';
 import { isPlainObject, mergePatch } from './plain-object';
 import { checkLimits, limitsFromRow, type OwnLimits } from './policies/limits';
@@ -40,6 +41,8 @@ export interface Provisioning {
   from?: 'install' | 'template' | 'application';
   /** What was under way when it was last written down; a killed attempt is taken up from there. */
   step?: 'tables' | 'administrator';
+  /** Why it has no database role of its own. */
+  isolation?: RoleObstacle;
 }
 
 /** A row without provisioning was made by another plugin; ours is made when it was ready once. */

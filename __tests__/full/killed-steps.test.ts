@@ -19,8 +19,8 @@ const after = (sql: string): Point => ({ when: 'after', sql });
 const ADMINISTRATOR: [string, Point][] = [
   ['its administrator has a well-known password', before('^UPDATE .*"users" SET')],
   ['its administrator is set', after('^UPDATE .*"users" SET')],
-  ['it is not said to be ready', before('^UPDATE "applications" SET .*"secrets"')],
-  ['it is said to be ready', after('^UPDATE "applications" SET .*"secrets"')],
+  ['it is not said to be ready', before('^UPDATE "applications" SET .*"provisioning".*"secrets"')],
+  ['it is said to be ready', after('^UPDATE "applications" SET .*"provisioning".*"secrets"')],
 ];
 
 const INSTALLED: [string, Point][] = [

@@ -311,8 +311,32 @@ export class InProcessApp {
     return rows.map((row) => row.datname);
   }
 
+  /** The database roles of this NocoBase's applications, as they are called. */
+  async roles(): Promise<string[]> {
+    if (this.known) {
+      const prefix = (await this.known.dialect.roles.outline({ ...this.known.address, ...this.address })).prefix;
+      const sql = `SELECT User AS name FROM mysql.user WHERE LEFT(User, ${prefix.length}) = '${prefix}' ORDER BY 1`;
+      return (await runSql<{ name: string }>(this.known, sql)).map(({ name }) => name);
+    }
+    const rows = await this.sql<{ name: string }>(
+      `SELECT rolname AS name FROM pg_roles WHERE starts_with(rolname, 'as_' ||
+        (SELECT oid FROM pg_database WHERE datname = $1) || '_') ORDER BY 1`,
+      [this.database.address.database],
+      'postgres',
+    );
+    return rows.map((row) => row.name);
+  }
+
   private async dropDatabases(): Promise<void> {
     const templates = this.known ? [] : await this.templates();
+    const roles = await this.roles();
+    await this.dropNamed(templates);
+    if (this.known)
+      for (const name of roles) await runSql(this.known, `DROP USER IF EXISTS ${quotedName(this.known, name)}`);
+    else for (const name of roles) await this.sql(`DROP ROLE IF EXISTS "${name}"`, [], 'postgres');
+  }
+
+  private async dropNamed(templates: string[]): Promise<void> {
     for (const name of [...templates, ...(await this.databases())]) {
       if (this.known) await runSql(this.known, `DROP DATABASE IF EXISTS ${quotedName(this.known, name)}`);
       else await this.sql(`DROP DATABASE IF EXISTS "${name.replaceAll('"', '""')}" WITH (FORCE)`, [], 'postgres');

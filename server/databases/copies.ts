@@ -29,6 +29,8 @@ import {
   withPostgresTemplates,
 } from './postgres-copy';
 import { readPostgresFiles } from './postgres-files';
+import { templateRole } from './postgres-roles';
+import { roleInUse, type AppSecrets } from './secrets';
 
 /** What copies need of the process around them. */
 export interface CopiesHost {
@@ -43,6 +45,7 @@ export interface CopiesHost {
   supervisor: { logger: Record<'info' | 'warn', (message: string, details: object) => unknown> };
   mainApp(): { db: { options: object } };
   databaseOptions(record: AppRecord): DatabaseOptions;
+  secrets(record: AppRecord): AppSecrets;
 }
 
 /** Without these programs, PostgreSQL's own way of copying is the only one. */
@@ -53,6 +56,8 @@ interface Place {
   database: string;
   token: string;
   location: DatabaseLocation;
+  /** The name of the application's own role. */
+  role?: string;
 }
 
 /**
@@ -97,12 +102,12 @@ export class DatabaseCopies {
   async fromTemplate(record: AppRecord, assertCurrent: () => void): Promise<boolean> {
     const place = this.placeOf(record);
     if (!this.host.config.templates || !place) return false;
-    const { database, token } = place;
+    const { database, token, role } = place;
     try {
       const source = await this.nameFor(record, place);
       return await copyPostgresDatabase(this.host.places.server(), {
         ...{ source, database, token, deadlineMs: this.host.config.bootTimeoutMs },
-        ...{ wanted: (mark) => this.isHere(mark), assertCurrent },
+        ...{ wanted: (mark) => this.isHere(mark), role, assertCurrent },
       });
     } catch (error) {
       this.log('warn', `application "${record.name}" is installed, not copied: ${reasonOf(error)}`);
@@ -133,7 +138,7 @@ export class DatabaseCopies {
         const kept = here.has(name) ? MAX_TEMPLATES : MAX_TEMPLATES - 1;
         for (const surplus of surplusTemplates(found, owner, here, oids, kept)) await workshop.drop(surplus);
         if (here.has(name)) return;
-        await workshop.build(name, place.database, mark);
+        await workshop.build(name, place.database, mark, place.role && templateRole(owner.oid));
         this.log('info', `the installation of "${record.name}" is kept as a template`);
       });
     } catch (error) {
@@ -173,7 +178,7 @@ export class DatabaseCopies {
     return this.owner;
   }
 
-  private async nameFor(record: AppRecord, { location }: Place): Promise<string> {
+  private async nameFor(record: AppRecord, { location, role }: Place): Promise<string> {
     const owner = await this.ownerOf();
     const key = {
       owner: ownerText(owner),
@@ -181,6 +186,8 @@ export class DatabaseCopies {
       layout: location.layout,
       options: installedOptions(record.options),
       environment: installedEnvironment(process.env),
+      // Of those that have a role of their own, what is in the template belongs to one that all of these may use.
+      role: role && templateRole(owner.oid),
     };
     return templateName(owner, createHash('sha256').update(canonical(key)).digest('hex'));
   }
@@ -207,11 +214,11 @@ export class DatabaseCopies {
   async fromApplication(source: AppRecord, record: AppRecord, assertCurrent: () => void): Promise<void> {
     const place = this.placeOf(record);
     if (!place) throw new AppError('APP_CLONE_REFUSED', { name: source.name, reason: 'the copy has no database' });
-    const { database, token } = place;
+    const { database, token, role } = place;
     const target = recordTarget(source, this.host.places.server());
     const deadlineMs = this.host.config.bootTimeoutMs;
     await copyPostgresDatabase(this.host.places.server(), {
-      ...{ source: target.database, database, token, deadlineMs, assertCurrent },
+      ...{ source: target.database, database, token, role, deadlineMs, assertCurrent },
       fill: (draft) => this.fillConnected(source, record, draft),
     });
   }
@@ -245,7 +252,8 @@ export class DatabaseCopies {
     // Others that speak the same language may not copy the same way.
     if (options.dialect !== 'postgres') return undefined;
     const location = locationOf(options);
-    return { token, location, database: location.server.database };
+    const role = roleInUse(this.host.secrets(record))?.name;
+    return { token, location, role, database: location.server.database };
   }
 
   private hasOwnDatabase(record: AppRecord): boolean {

@@ -1,4 +1,5 @@
 import type { AppError } from '../../src/errors';
+import type { RoleObstacle } from '../../src/isolation';
 import type { StoredVersions } from '../../src/policies/upgrade-plan';
 
 /** How a database server is reached: the main application's own connection settings. */
@@ -53,10 +54,60 @@ export interface Survey {
   schemaReserved: boolean;
 }
 
+/** A role of the database server that belongs to one application. */
+export interface DatabaseRole {
+  /** Names the main application's database as well: two of them may use one server. */
+  name: string;
+  password: string;
+  /** MySQL and MariaDB: the part of the account behind the `@`. */
+  host?: string;
+}
+
+/** A database, or with a schema that schema only. */
+export interface RoleScope {
+  database: string;
+  schema?: string;
+}
+
+/**
+ * The roles of applications on one kind of server. Every method takes the address of the main application's role, which
+ * creates the roles and goes on owning the databases: an owner could forge their marks. All of them are idempotent.
+ */
+export interface RoleKeeper {
+  /** Whether a role can be given a database that does not exist yet. */
+  readonly grantsAhead: boolean;
+  /** What all roles of this main application have in common: the beginning of their names, and their host. */
+  outline(server: ServerAddress): Promise<{ prefix: string; host?: string }>;
+  /**
+   * Creates the role, or gives an existing one its password, its limit and its memberships again.
+   * @param maxConnections how many connections it may have at a time
+   * @throws APP_DATABASE_DENIED when the main application's role may not do this
+   */
+  ensure(server: ServerAddress, role: DatabaseRole, maxConnections: number): Promise<void>;
+  /** Whether the server lets the role sign in to the database, which need not exist yet. */
+  maySignIn(server: ServerAddress, role: DatabaseRole, database: string): Promise<boolean>;
+  /**
+   * Gives the role an existing database, or a schema, with all objects in it; nothing to do where there is none yet.
+   * @throws APP_DATABASE_DENIED when the main application's role does not own it
+   */
+  give(server: ServerAddress, scope: RoleScope, role: DatabaseRole): Promise<void>;
+  /** Drops the role after its database or schema was dropped; one that others still depend on may only not sign in. */
+  drop(server: ServerAddress, role: DatabaseRole): Promise<void>;
+  /** Keeps the role, which owns data that stays, from signing in. */
+  retire(server: ServerAddress, role: DatabaseRole): Promise<void>;
+  /** Why no role can keep to its own place here, asked before one is created. */
+  obstacle(server: ServerAddress, scope: RoleScope): Promise<RoleObstacle | undefined>;
+  /** Names of databases, not of templates, to which every new role may connect. */
+  openDatabases(server: ServerAddress): Promise<string[]>;
+}
+
 /** A schema of its own for an application, in a database that others use too; marked as databases are. */
 export interface SchemaKeeper {
-  /** The address is that of the database. True when it was created, false when it was there with this mark. */
-  create(server: ServerAddress, schema: string, token: string): Promise<boolean>;
+  /**
+   * The address is that of the database. True when it was created, false when it was there with this mark.
+   * @param role the name of the role that may create tables in it
+   */
+  create(server: ServerAddress, schema: string, token: string, role?: string): Promise<boolean>;
   inspect(server: ServerAddress, schema: string): Promise<DatabaseFinding>;
   isOwned(server: ServerAddress, schema: string, token: string): Promise<boolean>;
   /** Drops the schema, when it carries the mark, with all that is in it, and nothing else. */
@@ -81,6 +132,7 @@ export interface DatabaseDialect {
   readonly encoding: string;
   /** Undefined where a database has no schemas. */
   readonly schemas?: SchemaKeeper;
+  readonly roles: RoleKeeper;
   /** Everything that preflight needs to know, over two connections at most. Writes nothing. */
   survey(server: ServerAddress, database: string, schema?: string): Promise<Survey>;
   identify(server: ServerAddress): Promise<ServerIdentity>;
@@ -91,9 +143,10 @@ export interface DatabaseDialect {
    * Creates the database, marked with the token, so that none that could be taken for a stranger's ever carries its
    * name. True when it was created, false when it was there already with this mark. May be repeated after any
    * interruption.
+   * @param role the name of the role that may work in it, and nobody else
    * @throws APP_DATABASE_EXISTS when somebody else's is there
    */
-  create(server: ServerAddress, database: string, token: string): Promise<boolean>;
+  create(server: ServerAddress, database: string, token: string, role?: string): Promise<boolean>;
   /** Whether the database carries the mark that `create` left. */
   isOwned(server: ServerAddress, database: string, token: string): Promise<boolean>;
   /** Only where the mark lies among the tables: empties the database, and leaves the mark. @throws APP_DATABASE_NOT_OWNED */

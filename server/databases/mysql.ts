@@ -17,6 +17,7 @@ import {
   type FoundDatabase,
 } from './mysql-inspect';
 import { marker } from './mark';
+import { mysqlRoles } from './mysql-roles';
 
 /**
  * The collation of a database that is in the making, or being dropped. It is part of the statement that creates it, and
@@ -136,6 +137,7 @@ function dialectNamed(name: 'mysql' | 'mariadb'): DatabaseDialect {
     maintenanceDatabase: MAINTENANCE,
     creationRight: CREATION_RIGHT,
     encoding: ENCODING,
+    roles: mysqlRoles,
     survey: (server, database, schema) => surveyMysql(name, server, database, schema),
     identify: identifyMysql,
     measure: measureMysql,

@@ -10,8 +10,10 @@ export interface Place {
   dialect: DatabaseDialect;
   /** Over a database that is always there: the main application's, or the server's own on another server. */
   server: ServerAddress;
-  /** The same server, over the application's own database. */
+  /** The same server, over the application's own database, as the role that the application itself uses. */
   inside: ServerAddress;
+  /** The application's own database, as the role that may create and drop it. Runs nothing that the application wrote. */
+  owner: ServerAddress;
   database: string;
   /** Set where the application has a schema of its own in a database that others may use. */
   schema?: string;
@@ -38,5 +40,7 @@ export function placeOf(record: AppRecord, options: DatabaseOptions, main: MainP
   const here: ServerAddress = { host, port, username, password, ssl, lend, database: main.database };
   const server: ServerAddress = elsewhere ? { ...own, database: dialect.maintenanceDatabase } : here;
   const { database, schema } = target;
-  return { target, dialect, server, inside: { ...server, database }, database, schema, layout, elsewhere };
+  const owner = { ...server, database };
+  const inside = { ...owner, username: own.username, password: own.password };
+  return { target, dialect, server, inside, owner, database, schema, layout, elsewhere };
 }

@@ -60,6 +60,21 @@ export async function withClient<T>(
   return server.lend ? server.lend(work) : work();
 }
 
+/**
+ * The same for the main application's role in a database of an application. No function or operator that the application
+ * has made is called instead of PostgreSQL's own.
+ */
+export function withCatalog<T>(
+  server: ServerAddress,
+  database: string,
+  use: (client: Client) => Promise<T>,
+): Promise<T> {
+  return withClient(server, database, async (client) => {
+    await client.query('SET search_path = pg_catalog');
+    return use(client);
+  });
+}
+
 async function connected<T>(server: ServerAddress, database: string, use: (client: Client) => Promise<T>): Promise<T> {
   const client = new Client(clientConfig(server, database));
   // A connection that breaks while no query runs is an event; without a listener it would end the process.

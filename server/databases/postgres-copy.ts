@@ -11,6 +11,7 @@ import type { ServerAddress } from './dialect';
 import { commentOf, draftName, dropDraft, dropIfThere } from './postgres';
 import { marker } from './mark';
 import { withClient } from './postgres-connection';
+import { admitOnly, transferDatabase } from './postgres-roles';
 
 /**
  * Copies of whole databases on one PostgreSQL server. PostgreSQL copies a database to which nobody is connected, and
@@ -37,6 +38,8 @@ export interface CopyOrder {
   deadlineMs: number;
   /** Of a template: whether it is to be copied, by its mark. Without it, the source is copied as it is. */
   wanted?: (mark: TemplateMark) => Promise<boolean>;
+  /** The name of the role that may work in the copy, and nobody else. What a template holds is open to it already. */
+  role?: string;
   /** Fills an empty database where the source cannot be copied, since somebody is connected to it. */
   fill?: (draft: string) => Promise<void>;
   /** Asked when it is copied, which takes its time: throws where nobody waits for it any more. */
@@ -50,7 +53,7 @@ export interface CopyOrder {
  * @throws APP_DATABASE_EXISTS, APP_DATABASE_SOURCE_BUSY
  */
 export function copyPostgresDatabase(server: ServerAddress, order: CopyOrder): Promise<boolean> {
-  const { source, database, token, deadlineMs, wanted, fill, assertCurrent } = order;
+  const { source, database, token, deadlineMs, wanted, role, fill, assertCurrent } = order;
   const work = async (client: Client) => {
     await limitStatements(client, deadlineMs);
     const there = await commentOf(client, database);
@@ -64,13 +67,20 @@ export function copyPostgresDatabase(server: ServerAddress, order: CopyOrder): P
     const draft = draftName(token);
     // An attempt that was cut off; nobody can tell of what it is a copy.
     await dropDraft(client, token);
+    const admit = async () => {
+      if (role === undefined) return;
+      await admitOnly(client, draft, role);
+      if (!wanted) await transferDatabase({ ...server, queryTimeoutMs: deadlineMs }, draft, role);
+    };
     try {
       await createFrom(client, source, draft).catch(async (error: unknown) => {
         if (!fill || (error as { code?: unknown }).code !== 'APP_DATABASE_SOURCE_BUSY') throw error;
         await createFrom(client, 'template0', draft);
+        await admit();
         await fill(draft);
       });
       assertCurrent();
+      await admit();
     } catch (error) {
       await dropIfThere(client, draft);
       throw error;
@@ -122,8 +132,11 @@ export interface TemplateWorkshop {
   /** The templates that this role may drop, and the identifiers of all databases of the server. */
   list(): Promise<{ found: FoundTemplate[]; oids: Set<string> }>;
   drop(name: string): Promise<void>;
-  /** Nobody may be connected to the source. Until it carries its mark, it counts as half built. */
-  build(name: string, source: string, mark: TemplateMark): Promise<void>;
+  /**
+   * Nobody may be connected to the source. Until it carries its mark, it counts as half built.
+   * @param role the name of the role that is to own what is in it
+   */
+  build(name: string, source: string, mark: TemplateMark, role?: string): Promise<void>;
 }
 
 /** Does `work` alone; undefined when another process is at it. */
@@ -141,7 +154,11 @@ export function withPostgresTemplates<T>(
     return work({
       list: () => listTemplates(client),
       drop: (name) => dropIfThere(client, name),
-      build: (name, source, mark) => buildTemplate(client, name, source, mark),
+      build: async (name, source, mark, role) => {
+        await createFrom(client, source, name);
+        if (role !== undefined) await transferDatabase({ ...server, queryTimeoutMs: deadlineMs }, name, role);
+        await closeTemplate(client, name, mark);
+      },
     });
   });
 }
@@ -161,9 +178,8 @@ async function listTemplates(client: Client): Promise<{ found: FoundTemplate[]; 
   return { found, oids: new Set(databases.rows.map(({ oid }) => oid)) };
 }
 
-async function buildTemplate(client: Client, name: string, source: string, mark: TemplateMark): Promise<void> {
+async function closeTemplate(client: Client, name: string, mark: TemplateMark): Promise<void> {
   const template = client.escapeIdentifier(name);
-  await createFrom(client, source, name);
   // A connection would keep it from being copied. It needs no IS_TEMPLATE: whoever made it may copy it, and nobody else.
   await client.query(`ALTER DATABASE ${template} WITH ALLOW_CONNECTIONS false`);
   await client.query(`COMMENT ON DATABASE ${template} IS ${client.escapeLiteral(JSON.stringify(mark))}`);

@@ -1,7 +1,7 @@
 import type { Client } from 'pg';
 import { AppError, isAppError } from '../../src/errors';
 import type { DatabaseFinding, ServerAddress, ServerIdentity, Survey } from './dialect';
-import { withClient } from './postgres-connection';
+import { withCatalog, withClient } from './postgres-connection';
 
 /** NocoBase's own requirement. */
 const NEEDED_VERSION = 10;
@@ -90,7 +90,7 @@ async function assertNoAlias(client: Client, database: string): Promise<void> {
 export async function surveyPostgres(server: ServerAddress, database: string, schema?: string): Promise<Survey> {
   const patient = { ...server, queryTimeoutMs: SURVEY_TIMEOUT_MS };
   try {
-    return await withClient(patient, database, async (client) => {
+    return await withCatalog(patient, database, async (client) => {
       await assertNoAlias(client, database);
       return {
         ...(await surveyServer(client)),
@@ -115,7 +115,7 @@ export async function surveyPostgres(server: ServerAddress, database: string, sc
 }
 
 export async function inspectSchema(server: ServerAddress, schema: string): Promise<DatabaseFinding> {
-  return withClient(server, server.database, (client) => contents(client, schema));
+  return withCatalog(server, server.database, (client) => contents(client, schema));
 }
 
 /** See `DatabaseDialect.measure`. */
@@ -125,7 +125,7 @@ export async function measurePostgres(
   schema?: string,
 ): Promise<number | undefined> {
   const patient = { ...server, queryTimeoutMs: MEASURE_TIMEOUT_MS };
-  const found = await withClient(patient, schema === undefined ? server.database : database, (client) =>
+  const found = await withCatalog(patient, schema === undefined ? server.database : database, (client) =>
     schema === undefined
       ? row<{ bytes: string } | undefined>(
           client,

@@ -2,8 +2,10 @@ import type { Client } from 'pg';
 import { AppError } from '../../src/errors';
 import type { SchemaKeeper } from './dialect';
 import { marker } from './mark';
-import { withClient } from './postgres-connection';
+import { withCatalog } from './postgres-connection';
 import { inspectSchema } from './postgres-inspect';
+import { admitToSchema } from './postgres-roles';
+import { inTransaction } from './postgres-transfer';
 
 /** How long a table of the schema that somebody uses is waited for. */
 const LOCK_TIMEOUT_MS = 10_000;
@@ -29,20 +31,12 @@ const DEPENDANTS = `
    WHERE s.nspname = $1 AND v.relnamespace <> s.oid
    LIMIT 1`;
 
-async function inTransaction<T>(client: Client, work: () => Promise<T>): Promise<T> {
-  await client.query('BEGIN');
-  // Where it fails, the connection ends, and the transaction with it.
-  const result = await work();
-  await client.query('COMMIT');
-  return result;
-}
-
 /** PostgreSQL: a schema and its mark are made in one transaction, so that no unmarked one is ever seen. */
 export const postgresSchemas: SchemaKeeper = {
   inspect: inspectSchema,
 
-  async create(server, schema, token) {
-    return withClient(server, server.database, (client) =>
+  async create(server, schema, token, role) {
+    return withCatalog(server, server.database, (client) =>
       inTransaction(client, async () => {
         const there = await commentOf(client, schema);
         if (there === marker(token)) return false;
@@ -50,17 +44,18 @@ export const postgresSchemas: SchemaKeeper = {
         const name = client.escapeIdentifier(schema);
         await client.query(`CREATE SCHEMA ${name}`);
         await client.query(`COMMENT ON SCHEMA ${name} IS ${client.escapeLiteral(marker(token))}`);
+        if (role !== undefined) await admitToSchema(client, schema, role);
         return true;
       }),
     );
   },
 
   async isOwned(server, schema, token) {
-    return withClient(server, server.database, async (client) => (await commentOf(client, schema)) === marker(token));
+    return withCatalog(server, server.database, async (client) => (await commentOf(client, schema)) === marker(token));
   },
 
   async drop(server, schema, token) {
-    await withClient(server, server.database, (client) =>
+    await withCatalog(server, server.database, (client) =>
       inTransaction(client, async () => {
         await client.query(`SET LOCAL lock_timeout = ${LOCK_TIMEOUT_MS}`);
         // Looked at once more: what carries no mark may have come since it was asked for.

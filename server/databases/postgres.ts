@@ -2,8 +2,9 @@ import type { Client } from 'pg';
 import { AppError, isAppError } from '../../src/errors';
 import type { StoredPlugin } from '../../src/policies/upgrade-plan';
 import { marker } from './mark';
-import { codeOf, explainPostgresError, withClient } from './postgres-connection';
+import { codeOf, explainPostgresError, withCatalog, withClient } from './postgres-connection';
 import { ENCODING, identifyPostgres, measurePostgres, surveyPostgres } from './postgres-inspect';
+import { admitOnly, postgresRoles, transferDatabase } from './postgres-roles';
 import { postgresSchemas } from './postgres-schema';
 import type { DatabaseDialect, DatabaseFinding, TableLayout } from './dialect';
 
@@ -82,6 +83,7 @@ export const postgresDialect: DatabaseDialect = {
   creationRight: 'CREATEDB',
   encoding: ENCODING,
   schemas: postgresSchemas,
+  roles: postgresRoles,
   survey: surveyPostgres,
   identify: identifyPostgres,
   measure: measurePostgres,
@@ -103,7 +105,7 @@ export const postgresDialect: DatabaseDialect = {
     });
     if (!exists) return 'absent';
     try {
-      return await withClient(server, database, async (client) => {
+      return await withCatalog(server, database, async (client) => {
         const table = await client.query(
           `SELECT 1 FROM pg_class c JOIN pg_namespace n ON n.oid = c.relnamespace
             WHERE c.relkind IN ('r', 'p', 'v', 'm', 'f')
@@ -119,7 +121,7 @@ export const postgresDialect: DatabaseDialect = {
     }
   },
 
-  async create(server, database, token) {
+  async create(server, database, token, role) {
     return withClient(server, server.database, async (client) => {
       const there = await commentOf(client, database);
       if (there === marker(token)) return false;
@@ -129,6 +131,10 @@ export const postgresDialect: DatabaseDialect = {
       await endUnfinished(client, token);
       // PostgreSQL makes no database within a transaction: an attempt that was cut off may have got this far.
       if ((await commentOf(client, draft)) === undefined) await client.query(`CREATE DATABASE ${name}`);
+      if (role !== undefined) {
+        await admitOnly(client, draft, role);
+        await transferDatabase(server, draft, role);
+      }
       await client.query(`COMMENT ON DATABASE ${name} IS ${client.escapeLiteral(marker(token))}`);
       await client.query(`ALTER DATABASE ${name} RENAME TO ${client.escapeIdentifier(database)}`);
       return true;

@@ -138,7 +138,7 @@ function assertRights({ schema, dialect }: Place, survey: Survey): void {
     if (schema === undefined && !survey.mayCreateDatabases) throw denied(`the role lacks ${dialect.creationRight}`);
     return;
   }
-  // NocoBase asks for its schema to be created at each start, also where it is there.
-  if (schema !== undefined && !survey.mayCreateSchemas) throw denied('the role may not create schemas in the database');
+  const isNewSchema = schema !== undefined && survey.finding === 'absent';
+  if (isNewSchema && !survey.mayCreateSchemas) throw denied('the role may not create schemas in the database');
   if (!survey.mayCreateTables) throw denied('the role may not create tables in the database');
 }

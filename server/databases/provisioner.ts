@@ -1,12 +1,14 @@
 import type { AppRecord } from '../../src/app-record';
 import { AppError } from '../../src/errors';
-import type { SchemaKeeper } from './dialect';
+import type { DatabaseRole, SchemaKeeper } from './dialect';
 import type { OwnerSearch } from './owner-search';
 import { placeName, type Place } from './place';
 
 interface ProvisionerHost {
   /** @throws APP_DATABASE_UNSUPPORTED */
   place(record: AppRecord): Place;
+  /** The application's own role, also while its data is still to be moved. */
+  role(record: AppRecord): DatabaseRole | undefined;
   owners: OwnerSearch;
 }
 
@@ -20,16 +22,17 @@ export class DatabaseProvisioner {
   /** Creates the application's database, or schema, when it is absent. May be repeated. @throws APP_DATABASE_EXISTS */
   async create(record: AppRecord): Promise<void> {
     const token = record.provisioning?.ownershipToken;
+    const role = this.host.role(record)?.name;
     const place = this.host.place(record);
     this.host.owners.assertFreeByAddress(record, place);
     if (!token) {
       // It was there, and empty; whoever else was told so meanwhile, by another address, is registered by now.
-      await this.host.owners.assertFreeByIdentity(record, place, await place.dialect.identify(place.inside));
+      await this.host.owners.assertFreeByIdentity(record, place, await place.dialect.identify(place.owner));
       return;
     }
     if (place.schema === undefined) {
-      await place.dialect.create(place.server, place.database, token);
-    } else await schemasOf(place).create(place.inside, place.schema, token);
+      await place.dialect.create(place.server, place.database, token, role);
+    } else await schemasOf(place).create(place.owner, place.schema, token, role);
   }
 
   /**
@@ -41,15 +44,15 @@ export class DatabaseProvisioner {
     const token = record.provisioning?.ownershipToken;
     if (!token) throw new AppError('APP_DATABASE_NOT_OWNED', { database: nameOf(record) });
     const place = this.host.place(record);
-    const { dialect, server, inside, database, schema } = place;
+    const { dialect, server, owner, database, schema } = place;
     this.host.owners.assertFreeByAddress(record, place);
     if (await isAbsent(place)) return token;
     const owned =
       schema === undefined
         ? await dialect.isOwned(server, database, token)
-        : await schemasOf(place).isOwned(inside, schema, token);
+        : await schemasOf(place).isOwned(owner, schema, token);
     if (!owned) throw new AppError('APP_DATABASE_NOT_OWNED', { database: placeName(place) });
-    await this.host.owners.assertFreeByIdentity(record, place, await dialect.identify(inside));
+    await this.host.owners.assertFreeByIdentity(record, place, await dialect.identify(owner));
     return token;
   }
 
@@ -63,7 +66,10 @@ export class DatabaseProvisioner {
     const token = await this.assertDroppable(record);
     const place = this.host.place(record);
     if (place.schema === undefined) await place.dialect.drop(place.server, place.database, token);
-    else await schemasOf(place).drop(place.inside, place.schema, token);
+    else await schemasOf(place).drop(place.owner, place.schema, token);
+    // After what it owns: a role that something belongs to cannot be dropped.
+    const role = this.host.role(record);
+    if (role) await place.dialect.roles.drop(place.server, role);
   }
 
   /**
@@ -78,8 +84,8 @@ export class DatabaseProvisioner {
     if (!token) throw new AppError('APP_DATABASE_NOT_OWNED', { database: placeName(place) });
     if (place.schema === undefined) await dialect.clear?.(server, database, token);
     else {
-      await schemasOf(place).drop(place.inside, place.schema, token);
-      await schemasOf(place).create(place.inside, place.schema, token);
+      await schemasOf(place).drop(place.owner, place.schema, token);
+      await schemasOf(place).create(place.owner, place.schema, token, this.host.role(record)?.name);
     }
     return true;
   }
@@ -105,8 +111,8 @@ export class DatabaseProvisioner {
 }
 
 async function isAbsent(place: Place): Promise<boolean> {
-  const { dialect, server, inside, database, schema } = place;
-  const found = schema === undefined ? dialect.inspect(server, database) : schemasOf(place).inspect(inside, schema);
+  const { dialect, server, owner, database, schema } = place;
+  const found = schema === undefined ? dialect.inspect(server, database) : schemasOf(place).inspect(owner, schema);
   return (await found) === 'absent';
 }
 

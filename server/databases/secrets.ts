@@ -2,14 +2,23 @@ import { createCipheriv, createDecipheriv, randomBytes } from 'node:crypto';
 import { existsSync, linkSync, mkdirSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
 import path from 'node:path';
 import { AppError } from '../../src/errors';
+import type { DatabaseRole } from './dialect';
 
 /** What an application keeps secret. Stored encrypted in the hidden column `secrets`, never in `options`. */
 export interface AppSecrets {
   /** Signs the application's tokens; an application without one goes on sharing the main application's. */
   jwtSecret?: string;
   databasePassword?: string;
+  /** The application's own role at the database server. */
+  role?: AppRole;
   /** The first administrator, with the password hash, until the application has it. */
   admin?: { email: string | null; username: string | null; nickname: string | null; passwordHash: string };
+}
+
+/** A role that is recorded before it is created, so that no interruption leaves one that nobody knows. */
+export interface AppRole extends DatabaseRole {
+  /** The application does not use it yet: its data is still to be moved. */
+  pending?: true;
 }
 
 const VERSION = 'v1';
@@ -19,6 +28,16 @@ const TAG_BYTES = 16;
 /** A fresh secret of 256 bits. */
 export function generateSecret(): string {
   return randomBytes(32).toString('hex');
+}
+
+/** The role that the application uses; undefined while it uses the main application's. */
+export function roleInUse({ role }: AppSecrets): DatabaseRole | undefined {
+  return role?.pending ? undefined : role;
+}
+
+/** 192 bits; with a character of each kind that password policies of servers ask for, and none that needs quoting. */
+export function generateRolePassword(): string {
+  return `${randomBytes(24).toString('base64url')}-aA1`;
 }
 
 /**

@@ -370,7 +370,7 @@ export class AppRunner {
       // An upgrade that was asked for earlier has failed meanwhile: its backoff holds for a visitor too.
       if (event === 'woken' && this.hasFailed && !this.mayTryAgain) throw this.lastFailure();
       if (as === 'creating' && this.host.record(this.name)?.provisioning?.cloneOf !== undefined) {
-        await this.undertake(journey, ({ context, known }) => copyApplication(context(known)));
+        await this.undertake(journey, ({ context, known }) => copyApplication(context, known));
         journey.enter('queue');
       }
       const queued = this.host.queue.run(
@@ -453,7 +453,7 @@ export class AppRunner {
     const { host, name } = this;
     let made: Application | undefined;
     if (as === 'creating') {
-      made = await makeApplication(context(known));
+      made = await makeApplication(context, known);
       assertCurrent();
       await host.markReady(name);
       assertCurrent();

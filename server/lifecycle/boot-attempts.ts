@@ -88,6 +88,7 @@ export class BootAttempts {
       ownersAccount: () => host.ownersAccount(name),
       provisioner: host.provisioner,
       copies: host.copies,
+      roles: host.roles,
       note: (progress) => host.noteProgress(record.name, progress),
       whileDown: (other, work_) => host.whileDown(other, work_),
       record,

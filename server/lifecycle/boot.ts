@@ -2,6 +2,7 @@ import type { Application, AppSupervisor } from '@nocobase/server';
 import type { AppRecord, Provisioning } from '../../src/app-record';
 import { AppError, isAppError } from '../../src/errors';
 import type { AppSecrets } from '../databases/secrets';
+import type { AppRoles } from '../databases/app-roles';
 import type { DatabaseCopies } from '../databases/copies';
 import { isDiskFull } from '../databases/error-chain';
 import type { DatabaseProvisioner } from '../databases/provisioner';
@@ -20,6 +21,7 @@ import { assertNotNewer, type AppVersions } from './versions';
 export type BootStep =
   | 'queue'
   | 'construct'
+  | 'role'
   | 'copy'
   | 'database'
   | 'connect'
@@ -39,6 +41,7 @@ export interface BootContext {
   ownersAccount: () => Promise<AppSecrets['admin']>;
   provisioner: DatabaseProvisioner;
   copies: DatabaseCopies;
+  roles: AppRoles;
   record: AppRecord;
   secrets: AppSecrets;
   /** How long it may wait for a database connection. */

@@ -1,6 +1,8 @@
 import type { Application } from '@nocobase/server';
+import type { AppRecord } from '../../src/app-record';
 import { connect, construct, installTables, makeOwn, type BootContext } from './boot';
 import { emptyIssued, setAdministrator } from './administrator';
+import type { ContextOf } from './boot-attempts';
 import { copyKey } from './field-key';
 import { discard } from './instance-end';
 import { nameOwnFiles } from './own-files';
@@ -10,10 +12,11 @@ import { ownUploads, takeAnew, unlinkOthers } from './upload-folders';
  * Gives a new application the data of the one that it is a clone of; nothing to do for any other. Outside the boot
  * queue: the other application may need a place in it to come to an end. May be repeated after any failure.
  */
-export async function copyApplication(context: BootContext): Promise<void> {
-  const { onStep, record, copies, note, whileDown, assertCurrent } = context;
-  const source = record.provisioning?.cloneOf;
+export async function copyApplication(contextOf: ContextOf, known: AppRecord): Promise<void> {
+  const source = known.provisioning?.cloneOf;
   if (source === undefined) return;
+  const context = await withRole(contextOf, known);
+  const { onStep, record, copies, note, whileDown, assertCurrent } = context;
   if (await copies.isInstalled(record)) return;
   await note({ step: 'tables', from: 'application' });
   await whileDown(source, async (original) => {
@@ -32,10 +35,12 @@ export async function copyApplication(context: BootContext): Promise<void> {
  * how far a former attempt came is asked of the database itself.
  * @returns a connected instance into which nothing is loaded, to go on with
  */
-export async function makeApplication(context: BootContext): Promise<Application> {
+export async function makeApplication(contextOf: ContextOf, known: AppRecord): Promise<Application> {
+  // A clone has got its role before its data.
+  const isClone = known.provisioning?.cloneOf !== undefined;
+  const context = isClone ? contextOf(known) : await withRole(contextOf, known);
   const { record, copies, onStep, note, assertCurrent } = context;
-  const { cloneOf, from } = record.provisioning ?? {};
-  if (cloneOf !== undefined) return withInstance(context, (app) => makeCloneOwn(app, context));
+  if (isClone) return withInstance(context, (app) => makeCloneOwn(app, context));
   if (!copies.usesTemplates(record)) {
     await install(context);
     return withInstance(context, (app) => finish(app, context, { copied: false, filesShared: false }));
@@ -43,7 +48,7 @@ export async function makeApplication(context: BootContext): Promise<Application
   onStep('copy');
   const there = await copies.isInstalled(record);
   if (!there) await note({ step: 'tables', from: 'template' });
-  const copied = there ? from === 'template' : await copies.fromTemplate(record, assertCurrent);
+  const copied = there ? record.provisioning?.from === 'template' : await copies.fromTemplate(record, assertCurrent);
   if (!there && !copied) {
     await install(context);
     // Before anything of this application's own is in it.
@@ -51,6 +56,15 @@ export async function makeApplication(context: BootContext): Promise<Application
     await copies.leaveTemplate(record);
   }
   return withInstance(context, (app) => finish(app, context, { copied, filesShared: true }));
+}
+
+/** The context of the following steps: the application's own database role is decided before anything else. */
+async function withRole(contextOf: ContextOf, known: AppRecord): Promise<BootContext> {
+  const { roles, onStep, assertCurrent } = contextOf(known);
+  onStep('role');
+  const record = await roles.assign(known);
+  assertCurrent();
+  return contextOf(record);
 }
 
 async function install(context: BootContext): Promise<void> {

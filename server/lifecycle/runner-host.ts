@@ -3,6 +3,7 @@ import type { AppRecord, Provisioning } from '../../src/app-record';
 import type { AppState } from '../../src/app-state';
 import type { AppEvent } from '../../src/events';
 import type { SupervisorConfig } from '../config';
+import type { AppRoles } from '../databases/app-roles';
 import type { DatabaseCopies } from '../databases/copies';
 import type { DatabaseProvisioner } from '../databases/provisioner';
 import type { AppSecrets } from '../databases/secrets';
@@ -22,6 +23,7 @@ export interface RunnerHost {
   queue: BootQueue;
   provisioner: DatabaseProvisioner;
   copies: DatabaseCopies;
+  roles: AppRoles;
   versions: AppVersions;
   mainApp(): Application;
   record(name: string): AppRecord | undefined;

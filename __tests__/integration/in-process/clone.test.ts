@@ -57,7 +57,7 @@ describeWithPostgres('the clone of an application', () => {
     await app.until('the original runs', () => Promise.resolve(state(source) === 'running'));
     expect(await count('ledger', name)).toBe(1000);
     expect(await stepsOf(app, name)).toEqual([
-      ...['queue', 'copy', 'queue', 'construct', 'connect', 'administrator'],
+      ...['queue', 'role', 'copy', 'queue', 'construct', 'connect', 'administrator'],
       ...['check', 'load', 'start'],
     ]);
     const [row] = await app.sql<{ provisioning: object; options: object }>(

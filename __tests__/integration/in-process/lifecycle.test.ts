@@ -51,7 +51,7 @@ describeWithPostgres('the life of an application', () => {
     expect(data[0]).toMatchObject({ type: 'created', by: { kind: 'system' }, journey: { kind: 'making' } });
     const steps = (data[0] as Event).journey?.steps.map(({ step }) => step);
     expect(steps).toEqual([
-      ...['queue', 'construct', 'database', 'connect', 'install'],
+      ...['queue', 'role', 'construct', 'database', 'connect', 'install'],
       ...['construct', 'connect', 'administrator', 'check', 'load', 'start'],
     ]);
   });

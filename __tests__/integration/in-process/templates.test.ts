@@ -19,11 +19,11 @@ import { ownUploads } from '../../../server/lifecycle/upload-folders';
 type Row = Record<string, unknown>;
 
 const ADMIN = { email: 'first@example.test', username: 'first', nickname: 'The First', password: 'Planted-4712' };
-const TEMPLATE_STEPS = ['queue', 'copy', 'construct', 'connect', 'administrator'];
+const TEMPLATE_STEPS = ['queue', 'role', 'copy', 'construct', 'connect', 'administrator'];
 /** In the instance that wrote the administrator. */
 const BOOT_STEPS = ['check', 'load', 'start'];
 const INSTALL_STEPS = [
-  ...['queue', 'copy', 'construct', 'database', 'connect', 'install', 'template'],
+  ...['queue', 'role', 'copy', 'construct', 'database', 'connect', 'install', 'template'],
   ...['construct', 'connect', 'administrator'],
 ];
 

@@ -164,6 +164,7 @@ export class RunnerWorld {
       queue: this.queue,
       provisioner: { explain: () => undefined },
       copies: { usesTemplates: () => false },
+      roles: { assign: (record: AppRecord) => Promise.resolve(record) },
       noteProgress: () => Promise.resolve(),
       versions: new AppVersions(
         () => INSTALLED,

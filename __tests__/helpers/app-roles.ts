@@ -1,0 +1,66 @@
+import { Client } from 'pg';
+import { InProcessApp, type StartOptions } from './in-process-app';
+import type { DatabaseRole } from '../../server/databases/dialect';
+import { roleInUse } from '../../server/databases/secrets';
+
+/** A main application whose own role is no superuser, with applications that have roles of their own. PostgreSQL. */
+
+const PLANTED = 'Planted-4712';
+
+/** The role of the main application, and what it is given. */
+export interface MainRole {
+  name: string;
+  rights: string;
+}
+
+/** Starts NocoBase with a role of its own at the server, which owns its database; `end` removes both. */
+export async function startAsRole(
+  rights: string,
+  options: StartOptions = {},
+): Promise<{ app: InProcessApp; role: MainRole; end(): Promise<void> }> {
+  const app = await InProcessApp.prepare(options);
+  const role = { name: `${app.prefix}_main`, rights };
+  await app.sql(`CREATE ROLE "${role.name}" ${rights} PASSWORD '${PLANTED}'`);
+  await app.sql(`ALTER DATABASE "${app.address.database}" OWNER TO "${role.name}"`);
+  const { host, port, user, password } = app.address;
+  const end = async () => {
+    await app.end();
+    const client = new Client({ host, port, user, password, database: 'postgres' });
+    await client.connect();
+    await client.query(`DROP ROLE IF EXISTS "${role.name}"`).finally(() => client.end());
+  };
+  try {
+    await app.boot({ ...options, env: { DB_USER: role.name, DB_PASSWORD: PLANTED, ...options.env } });
+  } catch (error) {
+    await end().catch(() => undefined);
+    throw error;
+  }
+  return { app, role, end };
+}
+
+/** The role that an application uses; undefined while that is the main application's. */
+export function roleOf(app: InProcessApp, name: string): DatabaseRole | undefined {
+  const record = app.service.registry.find(name);
+  return record && roleInUse(app.service.secrets(record));
+}
+
+/** The SQLSTATE of the refusal, or the rows. */
+export async function sqlAs(
+  app: InProcessApp,
+  role: Pick<DatabaseRole, 'name' | 'password'>,
+  database: string,
+  text: string,
+): Promise<unknown> {
+  const { host, port } = app.address;
+  const client = new Client({ host, port, user: role.name, password: role.password, database });
+  client.on('error', () => undefined);
+  try {
+    await client.connect();
+    const result = await client.query<Record<string, unknown>>(text);
+    return Array.isArray(result) ? [] : result.rows;
+  } catch (error) {
+    return (error as { code?: string }).code ?? String(error);
+  } finally {
+    await client.end().catch(() => undefined);
+  }
+}

@@ -1,0 +1,107 @@
+import { createHash } from 'node:crypto';
+import { isAppError } from '../../src/errors';
+import type { RoleObstacle } from '../../src/isolation';
+import type { DatabaseRole, RoleKeeper, RoleScope, ServerAddress } from './dialect';
+import { quoted, withSession, type MysqlSession } from './mysql-connection';
+import { grantsIn } from './mysql-grants';
+import { MAINTENANCE } from './mysql-inspect';
+import { transferDefinitions } from './mysql-transfer';
+
+/** Of the pattern that a grant takes for a database, and of the text around it. */
+function grantScope(database: string): string {
+  return `${quoted(database.replace(/[\\_%]/g, '\\$&'))}.*`;
+}
+
+/** Text in a statement; ours has neither a quote nor a backslash in it. */
+function literal(text: string): string {
+  if (/['\\\0]/.test(text)) throw new Error('text that needs escapes');
+  return `'${text}'`;
+}
+
+export function accountOf({ name, host = '%' }: Pick<DatabaseRole, 'name' | 'host'>): string {
+  return `${quoted(name)}@${quoted(host)}`;
+}
+
+/** The account that the main application's connections have: the part behind the `@` holds for new roles as well. */
+async function ownAccount(session: MysqlSession): Promise<Required<Pick<DatabaseRole, 'name' | 'host'>>> {
+  const row = await session.row<{ account: string }>('SELECT CURRENT_USER() AS account');
+  const account = row?.account ?? '';
+  const at = account.lastIndexOf('@');
+  return { name: account.slice(0, at), host: account.slice(at + 1) };
+}
+
+const onServer = <T>(server: ServerAddress, work: (session: MysqlSession) => Promise<T>) =>
+  withSession(server, MAINTENANCE, work);
+
+async function databaseExists(session: MysqlSession, database: string): Promise<boolean> {
+  const sql = 'SELECT 1 AS there FROM information_schema.SCHEMATA WHERE SCHEMA_NAME = ?';
+  return (await session.row(sql, [database])) !== undefined;
+}
+
+/** Creating users is a right on the whole server; handing on rights is one on the databases of applications. */
+async function rightsObstacle(session: MysqlSession, database: string): Promise<RoleObstacle | undefined> {
+  const own = await ownAccount(session);
+  const lines = (await session.run('SHOW GRANTS')).map((row) => String(Object.values(row)[0]));
+  const everywhere = lines.filter((line) => / ON \*\.\* TO /.test(line));
+  const mayCreate = everywhere.some((line) => /^GRANT (ALL PRIVILEGES|.*\bCREATE USER\b)/.test(line));
+  const granting = lines.filter((line) => /WITH GRANT OPTION/.test(line));
+  if (mayCreate && grantsIn(granting, database).has('SELECT')) return undefined;
+  const sql = [
+    `GRANT CREATE USER ON *.* TO ${accountOf(own)};`,
+    `GRANT ALL PRIVILEGES ON ${grantScope(database)} TO ${accountOf(own)} WITH GRANT OPTION;`,
+  ];
+  return { reason: 'right-missing', sql: sql.join('\n') };
+}
+
+/** MySQL and MariaDB: users, in these servers' own words. They have no owners; a grant names a database. */
+export const mysqlRoles: RoleKeeper = {
+  grantsAhead: true,
+
+  async outline(server) {
+    const { host } = await onServer(server, ownAccount);
+    return { prefix: `as_${createHash('sha256').update(server.database).digest('hex').slice(0, 8)}_`, host };
+  },
+
+  async ensure(server, role, maxConnections) {
+    await onServer(server, async (session) => {
+      const account = accountOf(role);
+      const secret = `IDENTIFIED BY ${literal(role.password)} WITH MAX_USER_CONNECTIONS ${maxConnections}`;
+      await session.run(`CREATE USER IF NOT EXISTS ${account} ${secret}`);
+      await session.run(`ALTER USER ${account} ${secret}`);
+    });
+  },
+
+  async maySignIn(server, { name, password }) {
+    try {
+      await onServer({ ...server, username: name, password }, (session) => session.run('SELECT 1'));
+      return true;
+    } catch (error) {
+      if (isAppError(error) && error.code === 'APP_DATABASE_CREDENTIALS') return false;
+      throw error;
+    }
+  },
+
+  async give(server, { database }: RoleScope, role) {
+    const exists = await onServer(server, async (session) => {
+      await session.run(`GRANT ALL PRIVILEGES ON ${grantScope(database)} TO ${accountOf(role)}`);
+      return databaseExists(session, database);
+    });
+    if (exists) await transferDefinitions(server, database, role);
+  },
+
+  async drop(server, role) {
+    await onServer(server, (session) => session.run(`DROP USER IF EXISTS ${accountOf(role)}`));
+  },
+
+  async retire(server, role) {
+    await onServer(server, (session) => session.run(`ALTER USER ${accountOf(role)} ACCOUNT LOCK`));
+  },
+
+  obstacle(server, { database }) {
+    return onServer(server, (session) => rightsObstacle(session, database));
+  },
+
+  openDatabases() {
+    return Promise.resolve([]);
+  },
+};

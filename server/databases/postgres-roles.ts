@@ -1,0 +1,252 @@
+import { createHash, createHmac, pbkdf2Sync, randomBytes } from 'node:crypto';
+import type { Client } from 'pg';
+import { AppError, isAppError } from '../../src/errors';
+import type { RoleObstacle } from '../../src/isolation';
+import type { DatabaseRole, RoleKeeper, RoleScope, ServerAddress } from './dialect';
+import { marker } from './mark';
+import { codeOf, withCatalog, withClient } from './postgres-connection';
+import { inTransaction, transferObjects } from './postgres-transfer';
+
+/** The comment of every role of ours. */
+const ROLE_MARK = marker('role');
+/** Since this version the schema `public` is closed to others, and `ALTER SCHEMA public OWNER` is open to owners. */
+const CLOSED_PUBLIC = 150_000;
+/** Since this version a membership says whether it is inherited. */
+const MEMBERSHIP_OPTIONS = 160_000;
+/** Of two who create or grant at the same time. */
+const CONCURRENT = /^(?:42710|23505|XX000|40001)$/;
+const ATTEMPTS = 5;
+
+const main = 'CURRENT_USER';
+
+/** Owns what is in template databases, and so in the copies of them; every role of this main application is its member. */
+export function templateRole(oid: string): string {
+  return `as_${oid}_template`;
+}
+
+/**
+ * A password as PostgreSQL keeps it, so that no log of the server holds it. One iteration: there is nothing to guess in
+ * 192 random bits, and each connection of a pool would pay for more.
+ */
+export function scramVerifier(password: string, salt = randomBytes(16)): string {
+  const salted = pbkdf2Sync(password, salt, 1, 32, 'sha256');
+  const hmac = (text: string) => createHmac('sha256', salted).update(text).digest();
+  const stored = createHash('sha256').update(hmac('Client Key')).digest('base64');
+  return `SCRAM-SHA-256$1:${salt.toString('base64')}$${stored}:${hmac('Server Key').toString('base64')}`;
+}
+
+interface Standing {
+  version: number;
+  /** Of the main application's database. */
+  oid: string;
+  /** Null without a comment; absent without a role. */
+  comment?: string | null;
+  exists: boolean;
+  template: boolean;
+}
+
+async function standingOf(client: Client, role: string): Promise<Standing> {
+  const { rows } = await client.query<Standing>(
+    `SELECT current_setting('server_version_num')::int AS version, b.oid::text AS oid, r.oid IS NOT NULL AS exists,
+            shobj_description(r.oid, 'pg_authid') AS comment,
+            EXISTS (SELECT 1 FROM pg_roles WHERE rolname = 'as_' || b.oid || '_template') AS template
+       FROM pg_database b LEFT JOIN pg_roles r ON r.rolname = $1 WHERE b.datname = current_database()`,
+    [role],
+  );
+  return rows[0] as Standing;
+}
+
+async function again<T>(work: () => Promise<T>): Promise<T> {
+  for (let attempt = 1; ; attempt += 1) {
+    try {
+      return await work();
+    } catch (error) {
+      const code = codeOf(isAppError(error) ? error.origin : error);
+      if (attempt === ATTEMPTS || !CONCURRENT.test(code)) throw error;
+    }
+  }
+}
+
+/** The statements that make a role of ours as it is to be. */
+function roleStatements(client: Client, role: DatabaseRole, standing: Standing, maxConnections: number): string[] {
+  const [name, mark] = [client.escapeIdentifier(role.name), client.escapeLiteral(ROLE_MARK)];
+  const shared = client.escapeIdentifier(templateRole(standing.oid));
+  const membership = standing.version >= MEMBERSHIP_OPTIONS ? ' WITH INHERIT TRUE, SET TRUE' : '';
+  const secret = client.escapeLiteral(scramVerifier(role.password));
+  const attributes = `LOGIN PASSWORD ${secret} CONNECTION LIMIT ${maxConnections} VALID UNTIL 'infinity'`;
+  return [
+    ...(standing.template
+      ? []
+      : [
+          `CREATE ROLE ${shared} NOLOGIN`,
+          `COMMENT ON ROLE ${shared} IS ${mark}`,
+          `GRANT ${shared} TO ${main}${membership}`,
+        ]),
+    ...(standing.exists
+      ? [`ALTER ROLE ${name} ${attributes}`, `ALTER ROLE ${name} RESET ALL`]
+      : [`CREATE ROLE ${name} ${attributes}`, `COMMENT ON ROLE ${name} IS ${mark}`]),
+    `GRANT ${name} TO ${main}${membership}`,
+    `GRANT ${shared} TO ${name}${membership}`,
+  ];
+}
+
+/** Closes a database to everybody but its owner and the role. For a database that the main application's role owns. */
+export async function admitOnly(client: Client, database: string, role: string): Promise<void> {
+  const [name, grantee] = [database, role].map((text) => client.escapeIdentifier(text));
+  await client.query(
+    `REVOKE ALL ON DATABASE ${name} FROM PUBLIC; GRANT CONNECT, CREATE, TEMPORARY ON DATABASE ${name} TO ${grantee}`,
+  );
+}
+
+/**
+ * Makes the role the owner of all that is in a database which nobody else uses. Not counted as a connection: it is a part
+ * of work that has one, and that would wait for a second one with the first in its hand.
+ */
+export function transferDatabase(server: ServerAddress, database: string, role: string): Promise<void> {
+  return withCatalog({ ...server, lend: undefined }, database, (client) => transferObjects(client, role));
+}
+
+async function giveDatabase(server: ServerAddress, database: string, role: string): Promise<void> {
+  await withClient(server, server.database, async (client) => {
+    const { rows } = await client.query<{ ours: boolean }>(
+      `SELECT pg_has_role(datdba, 'USAGE') AS ours FROM pg_database WHERE datname = $1`,
+      [database],
+    );
+    const [found] = rows;
+    if (!found) return;
+    if (!found.ours) throw new AppError('APP_DATABASE_DENIED', { reason: `another role owns "${database}"` });
+    await admitOnly(client, database, role);
+    await transferDatabase(server, database, role);
+  });
+}
+
+async function giveSchema(server: ServerAddress, database: string, schema: string, role: string): Promise<void> {
+  await withCatalog(server, database, async (client) => {
+    const there = await client.query('SELECT 1 FROM pg_namespace WHERE nspname = $1', [schema]);
+    if (!there.rowCount) return;
+    await admitToSchema(client, schema, role);
+    await transferObjects(client, role, schema);
+  });
+}
+
+/** The main application's role goes on owning the schema: its owner could forge its mark. */
+export async function admitToSchema(client: Client, schema: string, role: string): Promise<void> {
+  const { rows } = await client.query<{ name: string }>('SELECT current_database() AS name');
+  const [database = '', name = '', grantee = ''] = [rows[0]?.name ?? '', schema, role].map((text) =>
+    client.escapeIdentifier(text),
+  );
+  await client.query(`GRANT CONNECT, TEMPORARY ON DATABASE ${database} TO ${grantee}`);
+  await client.query(`GRANT ALL ON SCHEMA ${name} TO ${grantee}`);
+}
+
+async function isOurs(client: Client, { name }: DatabaseRole): Promise<boolean> {
+  const { exists, comment } = await standingOf(client, name);
+  return exists && comment === ROLE_MARK;
+}
+
+async function dropRole(client: Client, role: DatabaseRole): Promise<void> {
+  const name = client.escapeIdentifier(role.name);
+  await client.query('SELECT pg_terminate_backend(pid) FROM pg_stat_activity WHERE usename = $1', [role.name]);
+  try {
+    await client.query(`DROP ROLE ${name}`);
+  } catch (error) {
+    if (codeOf(error) !== '2BP01') throw error;
+    // Privileges on databases are left when a schema is gone.
+    await client.query(`DROP OWNED BY ${name}`);
+    await client.query(`DROP ROLE ${name}`).catch(() => client.query(`ALTER ROLE ${name} NOLOGIN`));
+  }
+}
+
+async function rightsObstacle(client: Client): Promise<RoleObstacle | undefined> {
+  const { rows } = await client.query<{ name: string; allowed: boolean }>(
+    'SELECT rolname AS name, rolcreaterole OR rolsuper AS allowed FROM pg_roles WHERE rolname = current_user',
+  );
+  const { name = '', allowed } = rows[0] ?? {};
+  if (allowed) return undefined;
+  return { reason: 'right-missing', sql: `ALTER ROLE ${client.escapeIdentifier(name)} CREATEROLE;` };
+}
+
+async function schemaObstacle(client: Client): Promise<RoleObstacle | undefined> {
+  const { rows } = await client.query<{ version: number }>(
+    `SELECT current_setting('server_version_num')::int AS version`,
+  );
+  if ((rows[0]?.version ?? 0) < CLOSED_PUBLIC) return { reason: 'server-old' };
+  const open = await client.query<{ name: string }>(
+    `SELECT nspname AS name FROM pg_namespace WHERE nspname !~ '^pg_' AND has_schema_privilege('public'::name, oid, 'CREATE')`,
+  );
+  if (!open.rows.length) return undefined;
+  const names = open.rows.map(({ name }) => client.escapeIdentifier(name)).join(', ');
+  return { reason: 'schema-open', sql: `REVOKE CREATE ON SCHEMA ${names} FROM PUBLIC;` };
+}
+
+/** PostgreSQL: roles of applications are members of one that owns what is in templates; ours is a member of each. */
+export const postgresRoles: RoleKeeper = {
+  grantsAhead: false,
+
+  async outline(server) {
+    const { oid } = await withClient(server, server.database, (client) => standingOf(client, ''));
+    return { prefix: `as_${oid}_` };
+  },
+
+  async ensure(server, role, maxConnections) {
+    await again(() =>
+      withClient(server, server.database, async (client) => {
+        const standing = await standingOf(client, role.name);
+        if (standing.exists && standing.comment !== ROLE_MARK) {
+          throw new AppError('APP_DATABASE_DENIED', { reason: `the role "${role.name}" is not ours` });
+        }
+        await inTransaction(client, () =>
+          client.query(roleStatements(client, role, standing, maxConnections).join('; ')),
+        );
+      }),
+    );
+  },
+
+  async maySignIn(server, { name, password }, database) {
+    try {
+      await withClient({ ...server, username: name, password }, database, () => Promise.resolve());
+      return true;
+    } catch (error) {
+      if (!isAppError(error)) throw error;
+      // The server asks who it is before it looks for the database.
+      if (['APP_DATABASE_MISSING', 'APP_DATABASE_DENIED'].includes(error.code)) return true;
+      // What poolers say of a user that is not on their list.
+      if (error.code === 'APP_DATABASE_CREDENTIALS' || codeOf(error.origin) === '08P01') return false;
+      throw error;
+    }
+  },
+
+  async give(server, { database, schema }: RoleScope, { name }) {
+    if (schema !== undefined) return again(() => giveSchema(server, database, schema, name));
+    if (database === server.database) throw new AppError('APP_DATABASE_DENIED', { reason: 'it is not its own' });
+    return again(() => giveDatabase(server, database, name));
+  },
+
+  async drop(server, role) {
+    await withClient(server, server.database, async (client) => {
+      if (await isOurs(client, role)) await dropRole(client, role);
+    });
+  },
+
+  async retire(server, role) {
+    await withClient(server, server.database, async (client) => {
+      if (await isOurs(client, role)) await client.query(`ALTER ROLE ${client.escapeIdentifier(role.name)} NOLOGIN`);
+    });
+  },
+
+  obstacle(server, { database, schema }) {
+    return withCatalog(server, schema === undefined ? server.database : database, async (client) => {
+      return (await rightsObstacle(client)) ?? (schema === undefined ? undefined : schemaObstacle(client));
+    });
+  },
+
+  openDatabases(server) {
+    return withClient(server, server.database, async (client) => {
+      const { rows } = await client.query<{ name: string }>(
+        `SELECT datname AS name FROM pg_database
+          WHERE datallowconn AND NOT datistemplate AND has_database_privilege('public'::name, oid, 'CONNECT') ORDER BY 1`,
+      );
+      return rows.map(({ name }) => name);
+    });
+  },
+};

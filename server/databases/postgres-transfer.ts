@@ -1,0 +1,117 @@
+import type { Client } from 'pg';
+import { AppError } from '../../src/errors';
+
+/** How long a table that somebody uses is waited for. */
+const LOCK_TIMEOUT_MS = 10_000;
+/** The first OID that PostgreSQL gives to what users create. */
+const FIRST_USER_OID = 16_384;
+
+/**
+ * Everything in the connected database that has an owner, except what belongs to an extension or to the system. Sequences
+ * and types that belong to a table follow it. Foreign-data wrappers, languages and subscriptions need a superuser.
+ * `pg_shdepend` does not name what the first superuser owns, so that the catalogs themselves are read.
+ */
+const OBJECTS = `
+  SELECT 0 AS rank, tableoid AS class, oid AS object, nspowner AS owner, oid AS namespace FROM pg_namespace
+  UNION ALL SELECT 1, tableoid, oid, typowner, typnamespace FROM pg_type t
+   WHERE typtype IN ('b', 'd', 'e', 'r') AND NOT EXISTS (SELECT 1 FROM pg_type WHERE typarray = t.oid)
+      OR typtype = 'c' AND EXISTS (SELECT 1 FROM pg_class WHERE oid = t.typrelid AND relkind = 'c')
+  UNION ALL SELECT 2, tableoid, oid, relowner, relnamespace FROM pg_class c
+   WHERE relkind IN ('r', 'p', 'v', 'm', 'f') OR relkind = 'S' AND NOT EXISTS (
+         SELECT 1 FROM pg_depend WHERE classid = c.tableoid AND objid = c.oid AND refclassid = c.tableoid
+            AND refobjsubid > 0 AND deptype IN ('a', 'i'))
+  UNION ALL SELECT 3, tableoid, oid, proowner, pronamespace FROM pg_proc
+  UNION ALL SELECT 3, tableoid, oid, collowner, collnamespace FROM pg_collation
+  UNION ALL SELECT 3, tableoid, oid, conowner, connamespace FROM pg_conversion
+  UNION ALL SELECT 3, tableoid, oid, oprowner, oprnamespace FROM pg_operator
+  UNION ALL SELECT 3, tableoid, oid, opcowner, opcnamespace FROM pg_opclass
+  UNION ALL SELECT 3, tableoid, oid, opfowner, opfnamespace FROM pg_opfamily
+  UNION ALL SELECT 3, tableoid, oid, stxowner, stxnamespace FROM pg_statistic_ext
+  UNION ALL SELECT 3, tableoid, oid, dictowner, dictnamespace FROM pg_ts_dict
+  UNION ALL SELECT 3, tableoid, oid, cfgowner, cfgnamespace FROM pg_ts_config
+  UNION ALL SELECT 3, tableoid, oid, lomowner, NULL FROM pg_largeobject_metadata
+  UNION ALL SELECT 3, tableoid, oid, pubowner, NULL FROM pg_publication
+  UNION ALL SELECT 3, tableoid, oid, srvowner, NULL FROM pg_foreign_server`;
+
+const FOREIGN_OBJECTS = `
+  SELECT o.rank, i.type, i.identity, pg_get_userbyid(o.owner) AS owner, pg_has_role(o.owner, 'MEMBER') AS allowed
+    FROM (${OBJECTS}) o
+    LEFT JOIN pg_namespace n ON n.oid = o.namespace
+   CROSS JOIN LATERAL pg_identify_object(o.class, o.object, 0) i
+   WHERE (o.object >= ${FIRST_USER_OID} OR n.nspname = 'public' AND o.rank = 0)
+     AND (n.nspname IS NULL OR n.nspname !~ '^pg_' AND n.nspname <> 'information_schema')
+     AND ($2::text IS NULL OR n.nspname = $2 AND o.rank > 0)
+     AND NOT pg_has_role($1::name, o.owner, 'MEMBER')
+     AND NOT EXISTS (SELECT 1 FROM pg_depend d WHERE d.classid = o.class AND d.objid = o.object AND d.deptype = 'e')
+   ORDER BY o.rank`;
+
+interface ForeignObject {
+  rank: number;
+  type: string;
+  identity: string;
+  owner: string;
+  allowed: boolean;
+}
+
+/** Roles of other applications that own, or may do, something in the connected database: it is a copy of theirs. */
+const FORMER_ROLES = `
+  SELECT DISTINCT r.rolname AS name FROM pg_shdepend d
+    JOIN pg_roles r ON d.refclassid = 'pg_authid'::regclass AND r.oid = d.refobjid
+    JOIN pg_database b ON b.oid = d.dbid AND b.datname = current_database()
+   WHERE r.rolname ~ '^as_[0-9]+_[0-9a-f]{16}$' AND r.rolname <> $1 AND pg_has_role(r.oid, 'MEMBER')`;
+
+const GRANTS_ELSEWHERE = `
+  SELECT b.datname AS database, a.privilege_type AS privilege
+    FROM pg_database b, aclexplode(b.datacl) a JOIN pg_roles r ON r.oid = a.grantee
+   WHERE r.rolname = $1 AND b.datname <> current_database()`;
+
+export async function inTransaction<T>(client: Client, work: () => Promise<T>): Promise<T> {
+  await client.query('BEGIN');
+  // If it fails, the connection ends, and the transaction with it.
+  const result = await work();
+  await client.query('COMMIT');
+  return result;
+}
+
+/**
+ * Makes the role the owner of everything in the connected database, or in one schema of it. Idempotent. Not by
+ * `REASSIGN OWNED BY` the main application's role: it owns databases, and these would change hands, too.
+ * @throws APP_DATABASE_DENIED if a table belongs to a role for which ours cannot act
+ */
+export async function transferObjects(client: Client, role: string, schema?: string): Promise<void> {
+  await inTransaction(client, async () => {
+    await client.query(`SET LOCAL lock_timeout = ${LOCK_TIMEOUT_MS}`);
+    const { rows } = await client.query<ForeignObject>(FOREIGN_OBJECTS, [role, schema ?? null]);
+    const refused = rows.find(({ rank, allowed }) => rank > 0 && !allowed);
+    if (refused) {
+      const reason = `the ${refused.type} ${refused.identity} belongs to the role "${refused.owner}"`;
+      throw new AppError('APP_DATABASE_DENIED', { reason });
+    }
+    const owner = client.escapeIdentifier(role);
+    const statements = rows
+      .filter(({ allowed }) => allowed)
+      .map(({ type, identity }) => {
+        const kind = type === 'statistics object' ? 'STATISTICS' : type.toUpperCase();
+        return `ALTER ${kind} ${identity} OWNER TO ${owner}`;
+      });
+    if (statements.length) await client.query(statements.join(';\n'));
+    if (schema === undefined) await endFormerRoles(client, role);
+  });
+}
+
+/**
+ * Takes from the roles of other applications what they have in the connected database. `DROP OWNED BY` also revokes what
+ * they may do in their own databases, so that this is granted again in the same transaction.
+ */
+async function endFormerRoles(client: Client, role: string): Promise<void> {
+  const { rows } = await client.query<{ name: string }>(FORMER_ROLES, [role]);
+  for (const { name } of rows) {
+    const former = client.escapeIdentifier(name);
+    const grants = await client.query<{ database: string; privilege: string }>(GRANTS_ELSEWHERE, [name]);
+    await client.query(`REASSIGN OWNED BY ${former} TO ${client.escapeIdentifier(role)}`);
+    await client.query(`DROP OWNED BY ${former}`);
+    for (const { database, privilege } of grants.rows) {
+      await client.query(`GRANT ${privilege} ON DATABASE ${client.escapeIdentifier(database)} TO ${former}`);
+    }
+  }
+}
