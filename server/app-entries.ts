@@ -25,6 +25,11 @@ export interface EntriesHost {
 /** States in which a visit ends at a page that says so. */
 const CLOSED: readonly (AppState | undefined)[] = ['stopped', 'quarantined'];
 
+/** Whether a visit leads to the application, as its entry shows. */
+export function isAvailable(host: Pick<EntriesHost, 'descriptions'>, name: string): boolean {
+  return !CLOSED.includes(host.descriptions.condition(name)?.state);
+}
+
 /** The entries of one place, as an application shows them. All but the pictures is in memory. */
 export async function listEntries(
   host: EntriesHost,
@@ -48,7 +53,7 @@ export async function listEntries(
       iconImage: pictures.get(record.name) ?? null,
       ...appAddress(record, host.config),
       domain: record.cname ?? null,
-      available: !CLOSED.includes(host.descriptions.condition(record.name)?.state),
+      available: isAvailable(host, record.name),
       here: record.name === appName,
     }));
   // Where an operator has made a way from one application to others, there is one back as well.

@@ -59,6 +59,8 @@ export interface SupervisorConfig {
   fastStart: boolean;
   /** Whether new applications are copied from template databases. */
   templates: boolean;
+  /** Whether the administrators of applications are trusted like those of main: they may add and remove plugins. */
+  tenantPlugins: boolean;
   /** `API_BASE_PATH`, `APP_PUBLIC_PATH` and `WS_PATH` of NocoBase, with its defaults. */
   apiBasePath: string;
   publicPath: string;
@@ -127,6 +129,14 @@ function unlessOff(env: NodeJS.ProcessEnv, name: string, warn: Warn): boolean {
   if (text === 'off' || text === 'false') return false;
   if (!['', 'on', 'true'].includes(text)) warn(`${name} must be on or off; on is used instead`);
   return true;
+}
+
+/** Off, unless `on` or `true` is given; anything but these, `off` and `false` is reported. */
+function onlyIfOn(env: NodeJS.ProcessEnv, name: string, warn: Warn): boolean {
+  const text = (env[name] ?? '').trim().toLowerCase();
+  if (text === 'on' || text === 'true') return true;
+  if (!['', 'off', 'false'].includes(text)) warn(`${name} must be on or off; off is used instead`);
+  return false;
 }
 
 function list(text: string | undefined): string[] {
@@ -202,6 +212,7 @@ export function readConfig(env: NodeJS.ProcessEnv, warn: Warn): SupervisorConfig
     limits: defaultLimits(env, warn),
     fastStart: unlessOff(env, 'APP_SUPERVISOR_FAST_START', warn),
     templates: unlessOff(env, 'APP_SUPERVISOR_TEMPLATES', warn),
+    tenantPlugins: onlyIfOn(env, 'APP_SUPERVISOR_TENANT_PLUGINS', warn),
     apiBasePath: basePath(env.API_BASE_PATH, '/api'),
     publicPath: basePath(env.APP_PUBLIC_PATH, '/'),
     wsPath: basePath(env.WS_PATH, '/ws'),

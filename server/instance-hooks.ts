@@ -8,6 +8,7 @@ import type { FaultFence } from './lifecycle/fault-fence';
 import type { FastStart } from './lifecycle/fast-start/fast-start';
 import type { ProcessConnections } from './lifecycle/process-connections';
 import { assumeSchema } from './nocobase/existing-schema';
+import { guardTenant } from './tenancy/tenant-guard';
 
 /** The parts of the service that an instance is connected to. */
 export interface InstanceHooksHost extends EntriesHost {
@@ -23,6 +24,7 @@ export interface InstanceHooksHost extends EntriesHost {
  */
 export function prepareInstance(app: Application, host: InstanceHooksHost): void {
   host.connections.attach(app);
+  guardTenant(app, host.config);
   // At every load: the plugins are new objects after a reload.
   app.on('beforeLoad', () => {
     answerErrors(app, () => host.mainApp());

@@ -5,7 +5,9 @@ import { activeLocalAdapter, LOCAL_ADAPTER, registerLocalAdapter } from './adapt
 import type { AppService } from './app-service';
 import { runAppCommand } from './commands/app-command';
 import { rememberEnabled } from './enabled-mark';
+import { confineCaches } from './nocobase/cache';
 import { answerErrors } from './error-answers';
+import { limitPortals } from './app-portals';
 import { Registrar } from './registrar';
 import { bindCollection } from './registration';
 import { defineApplications } from './resources/applications';
@@ -76,6 +78,8 @@ export class PluginAppSupervisor extends Plugin {
     defineObservation(app, service);
     defineArchives(app, service, registrar);
     closeGeneralActions(app);
+    limitPortals(app, service);
+    confineCaches(app);
     admitOperators(app);
     const door = new CommandDoor(app, service.config.apiBasePath);
     // NocoBase awaits what these return, though their types do not say so.

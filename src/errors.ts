@@ -36,6 +36,20 @@ export const ERROR_TABLE = {
     status: 403,
     message: 'Your role may not manage applications; it needs the permission "pm.app-supervisor".',
   },
+  APP_PLUGINS_MANAGED_BY_MAIN: {
+    status: 403,
+    message:
+      'Plugins are added, updated and removed in the main application; ask its administrator. Installed plugins can be enabled and disabled here.',
+  },
+  APP_ACTION_LEAVES_APPLICATION: {
+    status: 403,
+    message:
+      'The action "{action}" reaches beyond this application; an administrator of the main application must do it.',
+  },
+  APP_OTHER_APPLICATION: {
+    status: 403,
+    message: 'The application "{from}" may not act on the application "{name}"; do it in the main application.',
+  },
   APP_POST_REQUIRED: { status: 405, message: 'This action changes something; call it by POST.' },
   APP_REQUEST_INVALID: {
     status: 400,

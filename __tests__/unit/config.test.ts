@@ -63,6 +63,7 @@ describe('without an environment', () => {
       faults: { max: 10, withinMs: 60_000 },
       fastStart: true,
       templates: true,
+      tenantPlugins: false,
       apiBasePath: '/api',
       publicPath: '',
       wsPath: '/ws',

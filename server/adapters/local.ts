@@ -6,12 +6,14 @@ import type {
   AppStatus,
   GetAppOptions,
 } from '@nocobase/server/lib/app-supervisor/types';
+import { isAvailable } from '../app-entries';
 import { AppService } from '../app-service';
 import { adapterFactory, defaultAdapterNames } from '../core';
 import { wasEnabled } from '../enabled-mark';
 import { discard } from '../lifecycle/instance-end';
 import { closeDoors, openDoors } from '../routing/doors';
 import { arrivedBySocket, isUnreadableMessage } from '../routing/socket-context';
+import { assertInScope, isInScope, isKnownIn, publicModel } from './scope';
 
 export const LOCAL_ADAPTER = 'local';
 
@@ -46,7 +48,9 @@ export function activeLocalAdapter(supervisor: AppSupervisor): LocalAdapter | un
  * the core reads and writes, and leaves every decision about a sub-application to the service. While the plugin is
  * not enabled, whatever would have been the default adapter answers for sub-applications, on the same tables.
  *
- * `bootstrapApp`, `getApp`, `startApp` and `getAppStatus` never reject: the core calls them without awaiting.
+ * `bootstrapApp`, `getApp`, `startApp` and `getAppStatus` never reject: the core calls them without awaiting. The code of
+ * one application cannot reach another here: acting on it throws APP_OTHER_APPLICATION, and reading shows no more than
+ * `appSupervisor:entries` does.
  */
 export class LocalAdapter implements AppDiscoveryAdapter, AppProcessAdapter {
   readonly apps: Record<string, Application> = {};
@@ -89,11 +93,20 @@ export class LocalAdapter implements AppDiscoveryAdapter, AppProcessAdapter {
   // ---- discovery ----------------------------------------------------------------------------------------------
 
   getAppStatus(appName: string, defaultStatus?: AppStatus): AppStatus | null {
+    const { current } = this.service.fence;
+    if (appName !== 'main' && !isInScope(current, appName)) return this.publicStatus(current, appName);
     const known = this.appStatus[appName];
     // What was unknown while others ruled may be registered by now.
     if (known !== undefined && !(known === 'not_found' && this.service.active)) return known;
     const resting = this.service.active ? this.restingStatus(appName) : undefined;
     return resting ?? defaultStatus ?? null;
+  }
+
+  /** Another application's code learns whether a visit leads anywhere, and only of applications that it may know. */
+  private publicStatus(current: string | undefined, appName: string): AppStatus | null {
+    const record = this.service.active ? this.service.record(appName) : undefined;
+    if (!record || !isKnownIn(current, record)) return null;
+    return isAvailable(this.service, appName) ? 'running' : 'stopped';
   }
 
   /** Status of an application that the core has said nothing about. */
@@ -106,6 +119,7 @@ export class LocalAdapter implements AppDiscoveryAdapter, AppProcessAdapter {
 
   setAppStatus(appName: string, status: AppStatus, options: Record<string, unknown> = {}): void {
     if (isTransient() || this.appStatus[appName] === status) return;
+    assertInScope(this.service.fence, appName);
     this.appStatus[appName] = status;
     if (appName === 'main') this.followMain(status);
     if (!this.isQuiet(appName, status)) this.supervisor.emit('appStatusChanged', { appName, status, options });
@@ -134,6 +148,7 @@ export class LocalAdapter implements AppDiscoveryAdapter, AppProcessAdapter {
   }
 
   clearAppStatus(appName: string): void {
+    assertInScope(this.service.fence, appName);
     delete this.appStatus[appName];
   }
 
@@ -153,22 +168,35 @@ export class LocalAdapter implements AppDiscoveryAdapter, AppProcessAdapter {
   async getAppModel(appName: string): Promise<AppModel> {
     const model = this.service.active ? this.service.model(appName) : await this.predecessor?.getAppModel?.(appName);
     // The contract says AppModel; the core checks for null.
-    return (model ?? null) as AppModel;
+    return ((model && this.visible([model])[0]) ?? null) as AppModel;
+  }
+
+  /** The models as the code that asks may read them. */
+  private visible(models: AppModel[]): AppModel[] {
+    const { current } = this.service.fence;
+    return models.flatMap((model) => {
+      if (isInScope(current, model.name)) return [model];
+      const record = this.service.record(model.name);
+      return record && isKnownIn(current, record) ? [publicModel(model)] : [];
+    });
   }
 
   listAppModels(): Promise<AppModel[]> {
     if (!this.service.active) return this.predecessor?.listAppModels?.() ?? Promise.resolve([]);
     const models = [...this.service.registry.all()].flatMap((record) => this.service.model(record.name) ?? []);
-    return Promise.resolve(models);
+    return Promise.resolve(this.visible(models));
   }
 
   getAppNameByCName(cname: string): Promise<string | null> {
-    return Promise.resolve(this.service.registry.byDomain(cname.toLowerCase()) ?? null);
+    const name = this.service.registry.byDomain(cname.toLowerCase());
+    const record = name === undefined ? undefined : this.service.record(name);
+    return Promise.resolve(record && isKnownIn(this.service.fence.current, record) ? record.name : null);
   }
 
   // ---- process ------------------------------------------------------------------------------------------------
 
   addApp(app: Application): Application {
+    assertInScope(this.service.fence, app.name);
     if (this.apps[app.name]) throw new Error(`app ${app.name} already exists`);
     this.apps[app.name] = app;
     const status = this.appStatus[app.name];
@@ -181,13 +209,14 @@ export class LocalAdapter implements AppDiscoveryAdapter, AppProcessAdapter {
   }
 
   getApps(): Application[] {
-    return Object.values(this.apps).filter((app) => app && app.name !== 'main');
+    const { current } = this.service.fence;
+    return Object.values(this.apps).filter((app) => app && app.name !== 'main' && isInScope(current, app.name));
   }
 
   /** Wakes the application, unless it is asked for on behalf of a silent socket. */
   async getApp(appName: string, options: GetAppOptions = {}): Promise<Application> {
     // The core takes no application for "leave this message alone".
-    if (isUnreadableMessage()) return undefined as never;
+    if (isUnreadableMessage() || !isInScope(this.service.fence.current, appName)) return undefined as never;
     // Asked twice for each request to the main application.
     if (appName === 'main' && this.isBootstrapped(appName)) return this.apps.main as Application;
     // While the process ends, the core still asks for the main application at each request.
@@ -293,6 +322,7 @@ export class LocalAdapter implements AppDiscoveryAdapter, AppProcessAdapter {
   }
 
   async removeAllApps(): Promise<void> {
+    assertInScope(this.service.fence, 'main');
     // Sub-applications first: what they say at their end still finds the main application.
     for (const app of this.getApps()) await this.removeApp(app.name);
     await discard(this.supervisor, this.apps.main);
@@ -304,6 +334,7 @@ export class LocalAdapter implements AppDiscoveryAdapter, AppProcessAdapter {
     byCore: () => Promise<void>,
     byService: () => Promise<unknown>,
   ): Promise<void> {
+    assertInScope(this.service.fence, appName);
     try {
       const other = this.standingAside && appName !== 'main' ? this.predecessor?.[method] : undefined;
       if (other) await other.call(this.predecessor, appName);
@@ -314,10 +345,12 @@ export class LocalAdapter implements AppDiscoveryAdapter, AppProcessAdapter {
   }
 
   async dispatchAppEvent(appName: string, event: string, payload?: unknown): Promise<void> {
+    assertInScope(this.service.fence, appName);
     await this.apps[appName]?.emitAsync(event, payload);
   }
 
   setAppError(appName: string, error: Error): void {
+    assertInScope(this.service.fence, appName);
     this.appErrors[appName] = error;
     this.supervisor.emit('appError', { appName, error });
   }
@@ -327,6 +360,7 @@ export class LocalAdapter implements AppDiscoveryAdapter, AppProcessAdapter {
   }
 
   clearAppError(appName: string): void {
+    assertInScope(this.service.fence, appName);
     delete this.appErrors[appName];
   }
 

@@ -1,0 +1,73 @@
+import type { Application } from '@nocobase/server';
+import { AppError } from '../../src/errors';
+import {
+  isLanguage,
+  judgeTenantAction,
+  judgeTenantCommand,
+  managesApplications,
+  namedPlugins,
+} from '../../src/policies/tenant-actions';
+import type { SupervisorConfig } from '../config';
+import { confineCaches } from '../nocobase/cache';
+import { guardLanguages } from '../nocobase/languages';
+import { confineLocalImages } from '../nocobase/local-images';
+import { guardPluginManager, type PluginRules } from '../nocobase/plugin-manager';
+import { assertSendable, confineSentFiles } from './sent-files';
+
+interface ActionContext {
+  action?: { resourceName?: string; actionName?: string; params?: { filterByTk?: unknown } };
+}
+
+type Trust = Pick<SupervisorConfig, 'tenantPlugins'>;
+
+/**
+ * Keeps an instance of a sub-application, and the administrators of that application, from changing what all
+ * applications share: packages, the process, common folders. Called once for each constructed instance, before a
+ * plugin is added to it.
+ */
+export function guardTenant(app: Application, trust: Trust): void {
+  const missing = guardPluginManager(app, rulesFor(app.name, trust));
+  if (missing.length > 0) {
+    app.log.warn('plugins are guarded in part only: this version of NocoBase lacks members', { missing });
+  }
+  // Each reload gives the instance new managers.
+  app.on('beforeLoad', () => {
+    confineCaches(app);
+    guardLanguages(app, isLanguage);
+    app.resourceManager.use(refuseActions(trust) as never, {
+      tag: 'appSupervisorTenant',
+      after: 'acl',
+      before: 'upload',
+    });
+    confineSentFiles(app);
+  });
+  app.on('afterLoad', () => confineLocalImages(app, (file) => assertSendable(app, file, 'workflow:llm')));
+}
+
+function rulesFor(name: string, trust: Trust): PluginRules {
+  return {
+    assertPackages: () => {
+      if (!trust.tenantPlugins) throw new AppError('APP_PLUGINS_MANAGED_BY_MAIN');
+    },
+    assertPlugin: (plugin) => {
+      if (managesApplications(plugin)) throw new AppError('APP_PLUGINS_MANAGED_BY_MAIN');
+    },
+    assertCommand: (words) => {
+      const refusal = trust.tenantPlugins ? undefined : judgeTenantCommand(words);
+      if (refusal) throw new AppError(refusal, { action: words.slice(0, 2).map(String).join(' '), name });
+    },
+  };
+}
+
+/** The middleware that refuses actions, for callers that the application's own ACL has let in. */
+export function refuseActions(trust: Trust) {
+  return async (ctx: ActionContext, next: () => Promise<void>): Promise<void> => {
+    const { resourceName = '', actionName = '', params } = ctx.action ?? {};
+    const refusal = trust.tenantPlugins ? undefined : judgeTenantAction(resourceName, actionName, params?.filterByTk);
+    if (refusal) throw new AppError(refusal, { action: `${resourceName}:${actionName}` });
+    if (resourceName === 'pm' && namedPlugins(params?.filterByTk).some(managesApplications)) {
+      throw new AppError('APP_PLUGINS_MANAGED_BY_MAIN');
+    }
+    await next();
+  };
+}
