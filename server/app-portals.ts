@@ -34,7 +34,9 @@ export function offered(body: unknown, host: PortalsHost): unknown {
   const { apps = [], portals = [], ...rest } = (body ?? {}) as Portals;
   const isShown = (name: string) => {
     const record = host.registry.get(name);
-    return name === MAIN_ENTRY || (record !== undefined && ENTRY_PLACES.some((place) => isOffered(record, place, true)));
+    return (
+      name === MAIN_ENTRY || (record !== undefined && ENTRY_PLACES.some((place) => isOffered(record, place, true)))
+    );
   };
   const status = (name: string) => (isAvailable(host, name) ? 'running' : 'stopped');
   return {
