@@ -14,7 +14,7 @@ const FLOORS = [
   ['app-service.ts'],
   ['archives/'],
   ['instance-hooks.ts'],
-  ['guest-client.ts', 'app-portals.ts', 'tenancy/'],
+  ['guest-client.ts', 'app-portals.ts', 'main-restore.ts', 'tenancy/'],
   ['app-entries.ts'],
   ['app-details.ts', 'app-logs.ts', 'supervisor-metrics.ts'],
   ['app-descriptions.ts'],

@@ -14,7 +14,10 @@ export const START_MODE_TEXTS: Record<StartMode, { label: string; help: string }
 
 export const CONNECTION_TEXTS: Record<DbConnType, { label: string; help: string }> = {
   new_database: { label: 'A new database', help: "Beside the main application's, on the same server." },
-  new_schema: { label: 'A new schema', help: "In a database on the main application's server; PostgreSQL only." },
+  new_schema: {
+    label: 'A new schema',
+    help: "In a database on the main application's server; PostgreSQL only. A restore of the main application's backup replaces it, unless the main application has a schema of its own.",
+  },
   new_connection: {
     label: 'Another server',
     help: 'PostgreSQL, MySQL or MariaDB, with an address and a user of its own.',

@@ -2,11 +2,12 @@ import type { Application } from '@nocobase/server';
 import { checkCreate, type AppRecord } from '../src/app-record';
 import type { DatabasePlace } from '../src/database-options';
 import { AppError, isAppError } from '../src/errors';
+import { RESTORE_ADVICE } from '../src/preflight';
 import { splitOptions } from './app-options';
 import type { DatabaseDialect, ServerAddress } from './databases/dialect';
 import { addressOf, locationOf, type DatabaseOptions } from './databases/location';
 import { OwnerSearch } from './databases/owner-search';
-import { recordTarget, type MainPlace } from './databases/ownership';
+import { mainTarget, recordTarget, type MainPlace } from './databases/ownership';
 import { placeOf, type Place } from './databases/place';
 import { postgresDialect } from './databases/postgres';
 import { Preflight, type CheckResult, type Clearance } from './databases/preflight';
@@ -69,11 +70,28 @@ export class AppPlaces {
       const { options, secrets } = splitOptions(given, name);
       const record: AppRecord = { name, startMode: 'lazy', options, provisioning: {} };
       const { results } = await this.preflight.examine(record, this.place(record, secrets), adopt === true);
-      return [{ check: 'options' }, ...results];
+      const advice = this.isReplacedWithMain(record) ? RESTORE_ADVICE : undefined;
+      return [
+        { check: 'options' },
+        ...results.map((result) => (result.check === 'database' ? { ...result, advice } : result)),
+      ];
     } catch (error) {
       if (isAppError(error)) return [{ check: 'options', error }];
       throw error;
     }
+  }
+
+  /** Applications whose data a restore of the main application's backup replaces, by ID. */
+  inMainDatabase(): string[] {
+    return [...this.host.records()].filter((record) => this.isReplacedWithMain(record)).map(({ name }) => name);
+  }
+
+  /** A restore spares other schemas only if the main application has a schema of its own. */
+  private isReplacedWithMain(record: AppRecord): boolean {
+    const main = this.server();
+    if (main.schema !== undefined) return false;
+    const [own, place] = [mainTarget(main), recordTarget(record, main)];
+    return place.schema !== undefined && place.server === own.server && place.database === own.database;
   }
 
   /** @throws APP_DATABASE_UNSUPPORTED */

@@ -8,6 +8,7 @@ import { rememberEnabled } from './enabled-mark';
 import { confineCaches } from './nocobase/cache';
 import { answerErrors } from './error-answers';
 import { limitPortals } from './app-portals';
+import { limitRestoreCommand, limitRestores } from './main-restore';
 import { Registrar } from './registrar';
 import { bindCollection } from './registration';
 import { defineApplications } from './resources/applications';
@@ -30,6 +31,7 @@ export class PluginAppSupervisor extends Plugin {
   static async staticImport(): Promise<void> {
     if (process.argv[2] === COMMAND) process.exit(await runAppCommand(process.argv.slice(3)));
     registerLocalAdapter();
+    limitRestoreCommand();
   }
 
   get service(): AppService | undefined {
@@ -79,6 +81,7 @@ export class PluginAppSupervisor extends Plugin {
     defineArchives(app, service, registrar);
     closeGeneralActions(app);
     limitPortals(app, service);
+    limitRestores(app, () => service.places.inMainDatabase());
     confineCaches(app);
     admitOperators(app);
     const door = new CommandDoor(app, service.config.apiBasePath);

@@ -50,6 +50,11 @@ export const ERROR_TABLE = {
     status: 403,
     message: 'The application "{from}" may not act on the application "{name}"; do it in the main application.',
   },
+  APP_RESTORE_DROPS_APPLICATIONS: {
+    status: 409,
+    message:
+      'This restore replaces the database of the main application, and the data of applications that lie in it: {names}. Move them to databases of their own, or confirm with {confirmation}.',
+  },
   APP_POST_REQUIRED: { status: 405, message: 'This action changes something; call it by POST.' },
   APP_REQUEST_INVALID: {
     status: 400,

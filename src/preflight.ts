@@ -26,5 +26,9 @@ export const PREFLIGHT_ADVICE: Partial<Record<ErrorCode, string>> = {
   APP_DATABASE_VERSION: 'Use a newer database server.',
 };
 
+/** About a schema in the main application's database, if the main application has no schema of its own. */
+export const RESTORE_ADVICE =
+  'A restore of a backup of the main application deletes or sets back schemas in its database. Use a database of its own, or give the main application a schema of its own (DB_SCHEMA).';
+
 /** For everything that is wrong with a value as it was given. */
 export const GENERAL_ADVICE = 'Correct the value.';

@@ -121,6 +121,8 @@ describe('documents', () => {
       ...['APP_SUPERVISOR_PEER_ENABLED', 'APP_SUPERVISOR_MAIN_ONLY'],
       // Of NocoBase's own actions in a sub-application.
       ...['APP_PLUGINS_MANAGED_BY_MAIN', 'APP_ACTION_LEAVES_APPLICATION', 'APP_OTHER_APPLICATION'],
+      // Of NocoBase's restores in the main application.
+      'APP_RESTORE_DROPS_APPLICATIONS',
     ];
     const text = JSON.stringify(swagger);
     const untold = Object.keys(ERROR_TABLE).filter((code) => !text.includes(`"${code}"`));

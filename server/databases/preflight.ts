@@ -18,6 +18,8 @@ export interface CheckResult {
   check: PreflightCheck;
   /** Absent where it passed. */
   error?: AppError;
+  /** A sentence to show although it passed. */
+  advice?: string;
 }
 
 interface PreflightHost {

@@ -118,10 +118,12 @@ export function defineApplications(app: Application, service: AppService, regist
       const values = pick(given(ctx), ['name', 'displayName', 'options', 'adopt']);
       if (!values.name) values.name = registrar.freeName(values.displayName);
       const results = await service.places.examine(values);
-      const say = (sentence: string, error: AppError) => translate(app, sentence, error.params, languageOf(ctx));
-      const checks = results.map(({ check, error }) => ({
+      const say = (sentence: string, error?: AppError) =>
+        translate(app, sentence, error?.params ?? {}, languageOf(ctx));
+      const checks = results.map(({ check, error, advice }) => ({
         check,
         ok: !error,
+        ...(advice && { advice: say(advice) }),
         ...(error && {
           code: error.code,
           message: say(ERROR_TABLE[error.code].message, error),

@@ -95,10 +95,10 @@ function DatabaseChecks({ checks }: { checks: readonly DatabaseCheck[] }) {
               {answer && !answer.ok ? (
                 <>
                   <span>{answer.message}</span>
-                  {answer.advice ? <span>{answer.advice}</span> : null}
                   <Typography.Text type="secondary">{answer.code}</Typography.Text>
                 </>
               ) : null}
+              {answer?.advice ? <span>{answer.advice}</span> : null}
             </Flex>
           </li>
         );

@@ -1,0 +1,61 @@
+import { AsyncLocalStorage } from 'node:async_hooks';
+import type { Application } from '@nocobase/server';
+import { AppError } from '../src/errors';
+import {
+  CONFIRM_OPTION,
+  CONFIRM_PARAMETER,
+  isConfirmed,
+  isRestore,
+  replacesMain,
+  type RestoreCommand,
+} from '../src/policies/main-restore';
+import { wasEnabled } from './enabled-mark';
+import { onCommand } from './nocobase/commands';
+import { foreignSchemas } from './nocobase/main-schemas';
+
+interface RestoreContext {
+  action?: {
+    resourceName?: string;
+    actionName?: string;
+    params?: Record<string, unknown> & { values?: Record<string, unknown> };
+  };
+}
+
+/** Set while an action that was confirmed runs: NocoBase restores by a command in the same process. */
+const confirmed = new AsyncLocalStorage<true>();
+
+const COMMAND = 'restore';
+
+/** @throws APP_RESTORE_DROPS_APPLICATIONS */
+function refuse(names: readonly string[]): void {
+  if (names.length === 0) return;
+  const confirmation = `${CONFIRM_PARAMETER}=true (${CONFIRM_OPTION})`;
+  throw new AppError('APP_RESTORE_DROPS_APPLICATIONS', { names: names.join(', '), confirmation });
+}
+
+/**
+ * Refuses to restore a backup of the main application over applications that lie in its database.
+ * @param named the applications that the process knows there; others are found by their tables
+ */
+export function limitRestores(app: Application, named: () => string[]): void {
+  app.resourceManager.use(
+    (async (ctx: RestoreContext, next: () => Promise<void>) => {
+      const { resourceName, actionName, params = {} } = ctx.action ?? {};
+      if (!isRestore(resourceName, actionName)) return next();
+      const given = params[CONFIRM_PARAMETER] ?? params.values?.[CONFIRM_PARAMETER];
+      if (isConfirmed(given)) return confirmed.run(true, next);
+      const known = named();
+      refuse(known.length > 0 ? known : await foreignSchemas(app.db));
+      return next();
+    }) as never,
+    { tag: 'appSupervisorRestore', after: 'acl', before: 'upload' },
+  );
+}
+
+/** The same for the command `restore`, in the process of NocoBase and in that of the command. Called once a process. */
+export function limitRestoreCommand(): void {
+  onCommand(COMMAND, async (app: Application, command: RestoreCommand) => {
+    if (app.name !== 'main' || confirmed.getStore() || !wasEnabled()) return;
+    if (replacesMain(command, String(app.db.options.database))) refuse(await foreignSchemas(app.db));
+  });
+}
