@@ -13,6 +13,7 @@ const FLOORS = [
   ['registrar.ts'],
   ['app-service.ts'],
   ['archives/'],
+  ['leadership/'],
   ['instance-hooks.ts'],
   ['guest-client.ts', 'app-portals.ts', 'main-restore.ts', 'tenancy/'],
   ['app-entries.ts'],

@@ -80,9 +80,11 @@ export interface ApplicationPage {
 
 export interface SupervisorInfo {
   version: string;
-  state: 'active' | 'restart_required' | 'inert';
+  state: 'active' | 'standby' | 'restart_required' | 'inert';
   reasonCode?: string;
   message?: string;
+  /** Several processes share the port of this NocoBase. */
+  clusterMode?: boolean;
 }
 
 export interface NewAdministrator {

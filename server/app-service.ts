@@ -25,6 +25,8 @@ import { FaultDesk } from './fault-desk';
 import { FleetUpgrade } from './fleet-upgrade';
 import { prepareInstance } from './instance-hooks';
 import { InstanceOptions } from './instance-options';
+import { Leadership } from './leadership/leadership';
+import { leadershipHost } from './leadership/leadership-host';
 import { readAccount } from './lifecycle/administrator';
 import { AppRunner } from './lifecycle/app-runner';
 import { BootQueue } from './lifecycle/boot-queue';
@@ -46,9 +48,10 @@ import { Visits } from './visits';
  * - `off`: the plugin is not enabled; other adapters rule.
  * - `starting`: enabled, and the main application is not up yet: requests are held.
  * - `active`: sub-applications are managed.
+ * - `standby`: another process on the same main database manages them; requests to them are held or refused.
  * - `inert`: enabled, but unable to manage (see `obstacle`): it keeps out of the way.
  */
-export type ServicePhase = 'off' | 'starting' | 'active' | 'inert';
+export type ServicePhase = 'off' | 'starting' | 'active' | 'standby' | 'inert';
 
 /** An operator's decision is written down; what follows from it is under way. */
 export interface Accepted {
@@ -84,6 +87,7 @@ export class AppService implements RunnerHost {
   readonly bin = new RecycleBin(this);
   readonly descriptions = new AppDescriptions(this);
   readonly archives: Archives;
+  readonly leadership: Leadership;
   readonly secretBox: SecretBox;
   private readonly runningListeners = new Set<(name: string) => void>();
   private readonly faults: FaultDesk;
@@ -118,6 +122,7 @@ export class AppService implements RunnerHost {
     this.copies = new DatabaseCopies(this);
     this.roles = new AppRoles(this);
     this.archives = new Archives(this);
+    this.leadership = new Leadership(leadershipHost(this));
   }
 
   get fence(): FaultFence {
@@ -134,9 +139,14 @@ export class AppService implements RunnerHost {
     return this.currentPhase === 'active';
   }
 
+  /** Requests are routed by our registry: the applications are managed here, or by another process. */
+  get routes(): boolean {
+    return this.currentPhase === 'active' || this.currentPhase === 'standby';
+  }
+
   /** The plugin is enabled and its main application begins to load. */
   beginStart(): void {
-    if (this.currentPhase === 'active' || this.currentPhase === 'starting') return;
+    if (this.routes || this.currentPhase === 'starting') return;
     this.currentPhase = 'starting';
     this.mainUp = false;
     let resolve: () => void = () => undefined;
@@ -197,8 +207,27 @@ export class AppService implements RunnerHost {
     await new Promise<void>((done) => setImmediate(done));
   }
 
+  /** Another process manages the applications: everything of them ends here, and nothing of them begins. */
+  async standBy(): Promise<void> {
+    this.currentPhase = 'standby';
+    await Promise.all([this.upgrades.end(), this.endAll()]);
+    this.suspend();
+    await this.registry.load(this.mainApp());
+    if ((await this.supervisor.getAppStatus('main')) === 'running') this.mainStarted();
+  }
+
   /** Keeps out of the way, and says why. */
   standAside(obstacle: AppError | undefined): void {
+    this.obstacle = obstacle;
+    this.currentPhase = obstacle ? 'inert' : 'off';
+    void this.leadership.end();
+    this.suspend();
+    this.registry.clear();
+    this.mainStarted();
+  }
+
+  /** Takes back everything that `activate` has started. */
+  private suspend(): void {
     this.sleeper.stop();
     this.visits.stop();
     this.heap.stop();
@@ -206,14 +235,10 @@ export class AppService implements RunnerHost {
     this.waker.stop();
     this.bin.stop();
     this.archives.stop();
-    this.obstacle = obstacle;
-    this.currentPhase = obstacle ? 'inert' : 'off';
     this.instanceOptions.uninstall();
     this.fence.uninstall();
     this.fastStart.uninstall();
     this.runners.clear();
-    this.registry.clear();
-    this.mainStarted();
   }
 
   /** Takes up what a former process left half made, and starts what starts by itself; nobody waits for it. */
@@ -319,7 +344,7 @@ export class AppService implements RunnerHost {
   /** The owner of a registered application; undefined for an unknown name. */
   runner(name: string): AppRunner | undefined {
     const record = this.registry.get(name);
-    if (!record) return undefined;
+    if (!record || this.currentPhase === 'standby') return undefined;
     let runner = this.runners.get(name);
     if (!runner) {
       runner = new AppRunner(name, this, this.descriptions.restingState(record));

@@ -61,6 +61,8 @@ export interface SupervisorConfig {
   templates: boolean;
   /** Whether the administrators of applications are trusted like those of main: they may add and remove plugins. */
   tenantPlugins: boolean;
+  /** Where the leader lock is asked for, if not at the main database's own address: past a pooler. */
+  lockAddress: { host?: string; port?: number };
   /** `API_BASE_PATH`, `APP_PUBLIC_PATH` and `WS_PATH` of NocoBase, with its defaults. */
   apiBasePath: string;
   publicPath: string;
@@ -169,6 +171,19 @@ function proxies(env: NodeJS.ProcessEnv, warn: Warn): BlockList {
   return blocks;
 }
 
+/** `host`, `host:port` or `[address]:port`. */
+function lockAddress(env: NodeJS.ProcessEnv, warn: Warn): SupervisorConfig['lockAddress'] {
+  const text = (env.APP_SUPERVISOR_LOCK_ADDRESS ?? '').trim();
+  if (text === '') return {};
+  const [, bracketed, plain, port] = /^(?:\[([0-9a-fA-F:.]+)\]|([^\s:/[\]]+))(?::(\d{1,5}))?$/.exec(text) ?? [];
+  const host = bracketed ?? plain;
+  if (host !== undefined && (port === undefined || (Number(port) > 0 && Number(port) < 65_536))) {
+    return { host, ...(port !== undefined && { port: Number(port) }) };
+  }
+  warn('APP_SUPERVISOR_LOCK_ADDRESS must be a host with or without a port; the address of the main database is used');
+  return {};
+}
+
 function basePath(value: string | undefined, fallback: string): string {
   const path = (value || fallback).replace(/\/+/g, '/').replace(/\/$/, '');
   return path.startsWith('/') || path === '' ? path : `/${path}`;
@@ -213,6 +228,7 @@ export function readConfig(env: NodeJS.ProcessEnv, warn: Warn): SupervisorConfig
     fastStart: unlessOff(env, 'APP_SUPERVISOR_FAST_START', warn),
     templates: unlessOff(env, 'APP_SUPERVISOR_TEMPLATES', warn),
     tenantPlugins: onlyIfOn(env, 'APP_SUPERVISOR_TENANT_PLUGINS', warn),
+    lockAddress: lockAddress(env, warn),
     apiBasePath: basePath(env.API_BASE_PATH, '/api'),
     publicPath: basePath(env.APP_PUBLIC_PATH, '/'),
     wsPath: basePath(env.WS_PATH, '/ws'),

@@ -87,9 +87,13 @@ export class PluginAppSupervisor extends Plugin {
     const door = new CommandDoor(app, service.config.apiBasePath);
     // NocoBase awaits what these return, though their types do not say so.
     /* eslint-disable @typescript-eslint/no-misused-promises */
+    service.leadership.onChange = (leads) => {
+      if (!leads || isTransient()) door.close();
+      else void door.open();
+    };
     app.on('afterStart', async () => {
       await this.activate(service);
-      if (!isTransient()) await door.open();
+      if (service.active && !isTransient()) await door.open();
     });
     app.on('afterUpgrade', () => service.upgradeEager());
     app.on('beforeStop', () => {
@@ -100,9 +104,9 @@ export class PluginAppSupervisor extends Plugin {
   }
 
   private async activate(service: AppService): Promise<void> {
-    const first = !service.active;
+    const first = !service.routes;
     try {
-      await service.activate();
+      await service.leadership.begin();
     } catch (error) {
       // The main application must come up all the same. One that was at work goes on with what it knows.
       this.app.log.error(`App Supervisor: ${String(error)}`, { module: 'app-supervisor' });

@@ -1,4 +1,5 @@
 import type { Application } from '@nocobase/server';
+import { AppError } from '../src/errors';
 import { actorOf, type CallerState } from './actor';
 import type { AppService } from './app-service';
 import type { Registrar, RowModel, WriteContext } from './registrar';
@@ -46,6 +47,11 @@ function afterRollback({ transaction }: WriteOptions, callback: () => void | Pro
   };
 }
 
+/** Another process manages the applications: a row that changed here would be unknown there. */
+function assertLeader(service: AppService): void {
+  if (service.phase === 'standby') throw new AppError('APP_SUPERVISOR_STANDBY');
+}
+
 /**
  * Ties the collection `applications` to the service, so that a row written through the repository is checked, made,
  * changed and removed exactly as one written over REST. `context.waitSubAppInstall` makes a creation wait until the
@@ -55,6 +61,7 @@ export function bindCollection(app: Application, service: AppService, registrar:
   const { db } = app;
 
   db.on(`${COLLECTION}.beforeCreate`, async (row: RowModel, options: WriteOptions) => {
+    assertLeader(service);
     if (!service.active) return;
     const release = await registrar.prepareCreate(row, writeContext(options));
     if (!options.transaction) return release();
@@ -86,12 +93,15 @@ export function bindCollection(app: Application, service: AppService, registrar:
   });
 
   db.on(`${COLLECTION}.beforeUpdate`, (row: RowModel) => {
+    assertLeader(service);
     if (service.active) registrar.prepareUpdate(row, row.get('name'));
   });
 
   db.on(`${COLLECTION}.afterUpdate`, (row: RowModel, options: WriteOptions) => {
     if (service.active) afterCommit(options, () => registrar.refresh(row, writeContext(options)));
   });
+
+  db.on(`${COLLECTION}.beforeDestroy`, () => assertLeader(service));
 
   db.on(`${COLLECTION}.afterDestroy`, async (row: RowModel, options: WriteOptions) => {
     if (service.active) await afterCommit(options, () => service.forget(String(row.get('name'))));

@@ -55,6 +55,11 @@ export const ERROR_TABLE = {
     message:
       'This restore replaces the database of the main application, and the data of applications that lie in it: {names}. Move them to databases of their own, or confirm with {confirmation}.',
   },
+  APP_SUPERVISOR_STANDBY: {
+    status: 503,
+    message:
+      'Another NocoBase process manages the applications of this main application; this process takes over when that one ends. Run one process on each main database.',
+  },
   APP_POST_REQUIRED: { status: 405, message: 'This action changes something; call it by POST.' },
   APP_REQUEST_INVALID: {
     status: 400,

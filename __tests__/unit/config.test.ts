@@ -38,6 +38,7 @@ describe('without an environment', () => {
     expect(rest).toEqual({
       baseDomains: [],
       waitTimeoutMs: 55_000,
+      lockAddress: {},
       maxWaiting: 100,
       maxConnections: 0,
       appPoolMax: 2,
@@ -224,5 +225,27 @@ describe('config: the default limits of applications', () => {
       expect(config.limits[name]).toBe(fallback);
       expect(warnings).toEqual([expect.stringContaining(limitVariable(name))]);
     }
+  });
+});
+
+describe('config: the address of the leader lock', () => {
+  const cases: [string, object][] = [
+    ['', {}],
+    ['db.internal', { host: 'db.internal' }],
+    ['db.internal:6543', { host: 'db.internal', port: 6543 }],
+    ['10.0.0.7:5432', { host: '10.0.0.7', port: 5432 }],
+    ['[fd00::7]:5432', { host: 'fd00::7', port: 5432 }],
+    ['[fd00::7]', { host: 'fd00::7' }],
+  ];
+  it.each(cases)('"%s" is read as %j', (text, address) => {
+    const { config, warnings } = read({ APP_SUPERVISOR_LOCK_ADDRESS: text });
+    expect(config.lockAddress).toEqual(address);
+    expect(warnings).toEqual([]);
+  });
+
+  it.each(['db:0', 'db:70000', 'postgres://db', 'a b', ':5432', 'db:port'])('"%s" is reported and ignored', (text) => {
+    const { config, warnings } = read({ APP_SUPERVISOR_LOCK_ADDRESS: text });
+    expect(config.lockAddress).toEqual({});
+    expect(warnings).toHaveLength(1);
   });
 });

@@ -11,6 +11,7 @@ function makeRouter(supervisor: object = {}, publicPath = '/') {
   const domains = new Map([['crm.example.com', 'crm']]);
   const service = {
     active: true,
+    routes: true,
     supervisor,
     config: readConfig({ APP_SUPERVISOR_BASE_DOMAIN: 'localhost', APP_PUBLIC_PATH: publicPath }, () => undefined),
     registry: { has, byDomain: (host: string) => domains.get(host), version: 0 },
@@ -53,9 +54,9 @@ describe('Router', () => {
 
   it('is ready when the applications are known', () => {
     const { router, service } = makeRouter();
-    service.active = false;
+    service.routes = false;
     expect(router.ready).toBe(false);
-    service.active = true;
+    service.routes = true;
     expect(router.ready).toBe(true);
   });
 

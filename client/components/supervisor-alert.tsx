@@ -3,9 +3,13 @@ import type { SupervisorInfo } from '../api-types';
 import { useT } from '../locale';
 
 const TITLES = {
+  standby: 'Another process manages the applications',
   restart_required: 'NocoBase must be restarted',
   inert: 'App Supervisor is not active',
 } as const;
+
+const CLUSTER_WARNING =
+  'CLUSTER_MODE is set: several processes share one port, and only one of them manages applications. Remove it.';
 
 /** What to do, where the server's own sentence is too short to say it. */
 function adviceFor({ state, reasonCode }: SupervisorInfo): string | undefined {
@@ -15,6 +19,7 @@ function adviceFor({ state, reasonCode }: SupervisorInfo): string | undefined {
   if (reasonCode === 'APP_SUPERVISOR_PEER_ENABLED') {
     return 'Disable "Multi-app manager" in the plugin manager, then check again. The applications registered there are kept and run under App Supervisor.';
   }
+  if (state === 'standby') return 'Reload this page in a moment, or end this process if it is one too many.';
   return undefined;
 }
 
@@ -27,7 +32,9 @@ interface SupervisorAlertProps {
 /** What keeps the supervisor from working: why, what to do, and the code to look up. */
 export function SupervisorAlert({ info, checking, onCheck }: SupervisorAlertProps) {
   const t = useT();
-  if (info.state === 'active') return null;
+  if (info.state === 'active') {
+    return info.clusterMode ? <Alert type="warning" showIcon role="alert" message={t(CLUSTER_WARNING)} /> : null;
+  }
   const advice = adviceFor(info);
   return (
     <Alert

@@ -143,13 +143,13 @@ async function connected<T>(
 }
 
 /** There is nothing to say good-bye for, and a server that hangs would not hear it. */
-function hangUp(connection: Connection): void {
+export function hangUp(connection: Connection): void {
   connection.destroy();
   (connection as unknown as { connection?: { stream?: Socket } }).connection?.stream?.destroy();
 }
 
 /** Node looks an address up without a deadline, and a handshake may stop half-way. */
-async function dial(server: ServerAddress, database: string): Promise<Connection> {
+export async function dial(server: ServerAddress, database: string, more: ConnectionOptions = {}): Promise<Connection> {
   const { createConnection } = driver();
   const opening = createConnection({
     host: server.host,
@@ -160,6 +160,7 @@ async function dial(server: ServerAddress, database: string): Promise<Connection
     ssl: tlsOption(server.ssl),
     connectTimeout: CONNECT_TIMEOUT_MS,
     charset: 'utf8mb4',
+    ...more,
   });
   try {
     const connection = await within(CONNECT_TIMEOUT_MS + 500, opening);
@@ -173,7 +174,7 @@ async function dial(server: ServerAddress, database: string): Promise<Connection
 }
 
 /** The driver's own deadline of a statement outlives its connection, and keeps the process from ending. */
-async function within<T>(ms: number, work: Promise<T>): Promise<T> {
+export async function within<T>(ms: number, work: Promise<T>): Promise<T> {
   let timer: NodeJS.Timeout | undefined;
   const late = new Promise<never>((_resolve, reject) => {
     timer = setTimeout(() => reject(Object.assign(new Error('no answer'), { code: 'ETIMEDOUT' })), ms);

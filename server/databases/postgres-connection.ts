@@ -36,7 +36,8 @@ export function explainPostgresError(error: unknown, database = ''): AppError {
   return new AppError('APP_DATABASE_FAILED', { reason: code ? `SQLSTATE ${code}` : 'unknown error' }, error);
 }
 
-function clientConfig(server: ServerAddress, database: string): ClientConfig {
+/** Settings of a short connection to this database. */
+export function clientConfig(server: ServerAddress, database: string): ClientConfig {
   return {
     host: server.host,
     port: server.port,
@@ -90,7 +91,7 @@ async function connected<T>(server: ServerAddress, database: string, use: (clien
 }
 
 /** A server that hangs would not hear the good-bye, and the driver waits for its own. Never rejects. */
-async function hangUp(client: Client): Promise<void> {
+export async function hangUp(client: Client): Promise<void> {
   const { stream } = (client as unknown as { connection: { stream: Socket } }).connection;
   const timer = setTimeout(() => stream.destroy(), GOODBYE_TIMEOUT_MS);
   await client.end().catch(() => undefined);

@@ -146,6 +146,7 @@ export function posted(handler: Handler): Handler {
 /** What all actions on applications have around them: they need us to be at work, and answer in the caller's language. */
 export function refuseUnlessActive(service: AppService, handler: Handler): Handler {
   return async (ctx, next) => {
+    if (service.phase === 'standby') throw new AppError('APP_SUPERVISOR_STANDBY');
     if (!service.active) throw service.obstacle ?? new AppError('APP_SUPERVISOR_RESTART_REQUIRED');
     await handler(ctx, next);
     const language = languageOf(ctx);

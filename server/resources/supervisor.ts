@@ -1,9 +1,10 @@
 import type { Context } from '@nocobase/actions';
 import { AppSupervisor, type Application } from '@nocobase/server';
-import { AppError } from '../../src/errors';
+import { AppError, type ErrorCode } from '../../src/errors';
 import { entriesAction } from '../app-entries';
 import type { AppService } from '../app-service';
 import { PACKAGE } from '../error-answers';
+import { runsInCluster } from '../leadership/leadership-host';
 import { COLLECTION } from '../registry';
 import { readMetrics } from '../supervisor-metrics';
 
@@ -13,6 +14,12 @@ export interface SupervisorInfo {
   service?: AppService;
   obstacle?: AppError;
 }
+
+/** Conditions with a state of their own. */
+const STATES: Partial<Record<ErrorCode, string>> = {
+  APP_SUPERVISOR_RESTART_REQUIRED: 'restart_required',
+  APP_SUPERVISOR_STANDBY: 'standby',
+};
 
 /**
  * `appSupervisor:info`: whether applications are managed here, and what to do when they are not; `appSupervisor:metrics`:
@@ -27,12 +34,15 @@ export function defineSupervisor(app: Application, info: () => SupervisorInfo): 
       info: async (ctx: Context, next: () => Promise<void>) => {
         const { version, service, obstacle } = info();
         const supervisor = AppSupervisor.getInstance();
-        const state = !obstacle && service?.active ? 'active' : 'inert';
+        const standby = service?.phase === 'standby' ? new AppError('APP_SUPERVISOR_STANDBY') : undefined;
+        const reason = obstacle ?? standby;
+        const state = reason || !service?.active ? 'inert' : 'active';
         ctx.body = {
           version,
-          state: obstacle?.code === 'APP_SUPERVISOR_RESTART_REQUIRED' ? 'restart_required' : state,
-          reasonCode: obstacle?.code,
-          message: obstacle && ctx.t(obstacle.message, { ns: PACKAGE }),
+          state: (reason && STATES[reason.code]) ?? state,
+          reasonCode: reason?.code,
+          message: reason && ctx.t(reason.message, { ns: PACKAGE }),
+          clusterMode: runsInCluster(),
           adapter: { discovery: supervisor.getDiscoveryAdapter().name, process: supervisor.getProcessAdapter().name },
           baseDomains: service?.config.baseDomains ?? [],
           applications: service?.registry.size ?? 0,
@@ -43,6 +53,7 @@ export function defineSupervisor(app: Application, info: () => SupervisorInfo): 
 
       metrics: async (ctx: Context, next: () => Promise<void>) => {
         const { service, obstacle } = info();
+        if (service?.phase === 'standby') throw new AppError('APP_SUPERVISOR_STANDBY');
         if (obstacle || !service?.active) throw obstacle ?? new AppError('APP_SUPERVISOR_RESTART_REQUIRED');
         ctx.body = readMetrics(service);
         await next();

@@ -60,6 +60,7 @@ export class FrontDoor {
   private readonly steps: readonly Step[] = [
     (visit, next) => this.awaitMain(visit, next),
     (visit, next) => this.answerProxy(visit, next),
+    (visit, next) => this.awaitLeader(visit, next),
     (visit, next) => this.resolve(visit, next),
     (visit, next) => this.guardStorage(visit, next),
     (visit, next) => this.refuseStopped(visit, next),
@@ -94,7 +95,7 @@ export class FrontDoor {
       refuse(req, res, new AppError('APP_REQUEST_INVALID'));
       return Promise.resolve(true);
     }
-    const isMains = phase === 'active' && this.service.mainUp && this.router.isForMain(req);
+    const isMains = this.service.routes && this.service.mainUp && this.router.isForMain(req);
     if (isMains && this.router.storagePath(req) === undefined && this.router.askedHost(req) === undefined) return false;
     return this.walk({ req, res, needsApp: true }).catch((error: unknown) => {
       if (!isAppError(error)) this.service.supervisor.logger.error('front door', { error: String(error) });
@@ -127,7 +128,7 @@ export class FrontDoor {
     if (kind === 'malformed') this.unreadable();
     if (!this.router.place(req).needsApp) return false;
     if (!(await this.mainRoom.hold(this.service.mainIsUp(), departure(req, res)))) return true;
-    if (this.service.mainUp) return this.service.active ? next() : false;
+    if (this.service.mainUp) return this.service.routes ? next() : false;
     if (kind !== 'main') throw new AppError('APP_MAIN_NOT_RUNNING');
     return false;
   }
@@ -145,6 +146,19 @@ export class FrontDoor {
     res.setHeader('Content-Length', '0');
     res.end();
     return true;
+  }
+
+  /**
+   * While another process manages the applications, a request to one of them waits for the end of that process, and
+   * is decided anew afterwards: this process knows the applications only as they were some seconds ago.
+   */
+  private async awaitLeader({ req, res }: Visit, next: Next): Promise<boolean> {
+    if (this.service.phase !== 'standby') return next();
+    if (this.router.isForMain(req)) return next();
+    if (this.router.route(req).kind === 'malformed') return this.unreadable();
+    if (!(await this.mainRoom.hold(this.service.leadership.whenLeading(), departure(req, res)))) return true;
+    this.router.decideAnew(req);
+    return next();
   }
 
   /** Who is asked for: an unknown or unreadable name is answered here, and leaves no trace. */

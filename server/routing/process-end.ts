@@ -93,6 +93,8 @@ export class ProcessEnd {
     // What has begun and is not finished is cut: nobody waits for it in an application's end.
     core?.server?.closeAllConnections();
     await this.within(closing * ENDING_SHARE, service.endAll());
+    // From here on another process may manage the applications.
+    await this.within(FLUSH_MS, service.leadership.end());
     // The main application is left of them.
     await service.supervisor.getProcessAdapter().removeAllApps?.();
     await core?.onTerminate(signal);

@@ -28,7 +28,7 @@ export class Router {
 
   /** Before the applications are known, nothing can be decided. */
   get ready(): boolean {
-    return this.service.active;
+    return this.service.routes;
   }
 
   /**
@@ -55,6 +55,11 @@ export class Router {
         : routeRequest(this.reader.read(req), config.baseDomains, registry);
     this.decided.set(req.headers, route);
     return route;
+  }
+
+  /** Drops the decision on a request that was made before the applications were known as they are. */
+  decideAnew(req: RoutedRequest): void {
+    this.decided.delete(req.headers);
   }
 
   /**

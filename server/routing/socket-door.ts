@@ -97,13 +97,14 @@ export class SocketDoor {
     if (service.ending) return refuseUpgrade(socket, '503 Service Unavailable');
     if (!service.mainUp) await this.awaitMain();
     const server = socketServer();
-    if (!service.active || !server) return false;
+    if (!service.routes || !server) return false;
     if (socket.destroyed) return true;
     const route = this.router.route(req);
     if (route.kind === 'unknown' || route.kind === 'malformed') {
       return refuseUpgrade(socket, route.kind === 'unknown' ? '404 Not Found' : '400 Bad Request');
     }
     const app = route.kind === 'main' ? 'main' : route.name;
+    if (app !== 'main' && service.phase === 'standby') return refuseUpgrade(socket, '503 Service Unavailable');
     openedBySocket(() => server.wss.handleUpgrade(req, socket, head, (ws) => this.connect(server, ws, req, app)));
     return true;
   }

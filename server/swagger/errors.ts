@@ -59,7 +59,12 @@ export const notSignedIn = {
 
 /** Applications are not managed by this process. */
 export const INERT: ErrorCode[] = [
-  ...(['APP_SUPERVISOR_RESTART_REQUIRED', 'APP_SUPERVISOR_ADAPTER_MISMATCH', 'APP_SUPERVISOR_UNREADABLE'] as const),
+  ...([
+    'APP_SUPERVISOR_RESTART_REQUIRED',
+    'APP_SUPERVISOR_ADAPTER_MISMATCH',
+    'APP_SUPERVISOR_UNREADABLE',
+    'APP_SUPERVISOR_STANDBY',
+  ] as const),
 ];
 
 /** An application that is named. */

@@ -316,11 +316,13 @@ export const answers = {
       version: text('Version of this plugin.'),
       state: {
         type: 'string',
-        enum: ['active', 'restart_required', 'inert'],
-        description: 'Whether this plugin runs applications in this process.',
+        enum: ['active', 'standby', 'restart_required', 'inert'],
+        description:
+          'Whether this plugin runs applications in this process; `standby`: another process on the same main database does.',
       },
       reasonCode: maybe(text('Why it does not: a code of the documented table.')),
       message: maybe(text('Why it does not, and what to do.')),
+      clusterMode: { type: 'boolean', description: 'Several processes share one port (`CLUSTER_MODE`): unsupported.' },
       adapter: {
         type: 'object',
         properties: { discovery: text('The discovery adapter in use.'), process: text('The process adapter in use.') },

@@ -87,6 +87,10 @@ export function open(phase: ServicePhase = 'active', env: Record<string, string>
     get active() {
       return service.phase === 'active';
     },
+    get routes() {
+      return service.phase === 'active' || service.phase === 'standby';
+    },
+    leadership: { whenLeading: jest.fn(() => Promise.resolve()) },
     config,
     supervisor: { logger: { error: jest.fn() }, appStatus: {} as Record<string, string> },
     registry: { has: (name: string) => runners.has(name), byDomain: () => undefined },
