@@ -1,4 +1,4 @@
-import { cp, mkdtemp, rm } from 'node:fs/promises';
+import { cp, mkdtemp, readFile, rm } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import path from 'node:path';
 import request from 'supertest';
@@ -38,12 +38,16 @@ describe('two processes on one main database', () => {
       recursive: true,
       filter: (file) => !file.endsWith('.sock'),
     });
+    const { appKey } = JSON.parse(await readFile(path.join(first.host.dataDir, 'host.json'), 'utf8')) as {
+      appKey: string;
+    };
     const { host, port, user, password, database } = first.host.database;
     const { startHost } = (await importHost('index.mjs')) as HostModule;
     second = await startHost({
       dataDir: folder,
       database,
       env: {
+        APP_KEY: appKey,
         DB_DIALECT: 'postgres',
         DB_HOST: host,
         DB_PORT: String(port),
