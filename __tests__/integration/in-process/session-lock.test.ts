@@ -44,7 +44,7 @@ async function eventually(check: () => Promise<boolean> | boolean): Promise<void
 
 const servers = knownServers().filter(({ dialect }) => dialect.name !== 'mysql');
 
-describe.each(servers.map((server) => [server.dialect.name, server] as const))('session lock on %s', (name, known) => {
+describe.each(servers.map((server) => [server.dialect.name, server] as const))('session lock on %s', (_name, known) => {
   if (known.missing) {
     it.skip(`(skipped: ${known.missing})`, () => undefined);
     return;
