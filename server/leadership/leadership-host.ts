@@ -1,6 +1,6 @@
 import { isTransient, type Application, type AppSupervisor } from '@nocobase/server';
 import type { SupervisorConfig } from '../config';
-import { addressOf, type DatabaseOptions } from '../databases/location';
+import { locationOf, type DatabaseOptions } from '../databases/location';
 import { mysqlSessionLock } from '../databases/mysql-session-lock';
 import { postgresSessionLock } from '../databases/postgres-session-lock';
 import type { OnBroken, SessionLock } from '../databases/session-lock';
@@ -15,6 +15,9 @@ interface Service {
   standBy(): Promise<void>;
   mainApp(): Application;
 }
+
+/** Kinds of main databases with such a lock; on others only one process can write anyway. */
+const LOCKING_DIALECTS = ['postgres', 'mysql', 'mariadb'];
 
 const CLUSTER_WARNING =
   'CLUSTER_MODE starts several processes behind one port; only one of them manages applications. Remove CLUSTER_MODE.';
@@ -46,11 +49,10 @@ export function leadershipHost(service: Service): LeadershipHost {
  * nothing beyond its own command, and must not keep a starting server waiting.
  */
 function openLock(service: Service, onBroken: OnBroken): SessionLock | undefined {
-  if (isTransient()) return undefined;
   const options = service.mainApp().db.options as unknown as DatabaseOptions;
-  const server = { ...addressOf(options), ...service.config.lockAddress };
-  const scope = { schema: String(options.schema ?? 'public'), tablePrefix: String(options.tablePrefix ?? '') };
-  if (options.dialect === 'postgres') return postgresSessionLock(server, scope, onBroken);
-  if (options.dialect === 'mysql' || options.dialect === 'mariadb') return mysqlSessionLock(server, scope, onBroken);
-  return undefined;
+  if (isTransient() || !LOCKING_DIALECTS.includes(String(options.dialect))) return undefined;
+  const { server: address, layout } = locationOf(options);
+  const server = { ...address, ...service.config.lockAddress };
+  if (options.dialect === 'postgres') return postgresSessionLock(server, layout, onBroken);
+  return mysqlSessionLock(server, layout, onBroken);
 }

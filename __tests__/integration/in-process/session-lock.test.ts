@@ -29,7 +29,7 @@ async function connect({ dialect, address }: KnownServer, name: string, user = a
   }
   const connection = await mysql.createConnection({ host, port, user, password, database: name });
   return {
-    query: async (sql, values) => (await connection.query(sql, values as string[]))[0] as Record<string, unknown>[],
+    query: async (sql, values) => (await connection.query(sql, values))[0] as Record<string, unknown>[],
     end: () => connection.end(),
   };
 }
