@@ -6,6 +6,7 @@ import type { QuarantineConfig } from '../src/policies/quarantine';
 import { getHeapStatistics } from 'node:v8';
 import { FAULT_WINDOW_MS, type FaultLimit } from '../src/policies/fault-intensity';
 import { normalizeHost } from '../src/host-name';
+import { readSizes, type SizeConfig } from './size-config';
 
 /** What the environment says about the supervisor. Documented in `docs/environment.md`; a test compares the two. */
 export interface SupervisorConfig {
@@ -55,6 +56,8 @@ export interface SupervisorConfig {
   faults: FaultLimit;
   /** The limits of every application that has no values of its own. */
   limits: Limits;
+  /** How large requests and messages may be. */
+  sizes: SizeConfig;
   /** Whether applications start by the shortcuts of `lifecycle/fast-start/`. */
   fastStart: boolean;
   /** Whether new applications are copied from template databases. */
@@ -225,6 +228,7 @@ export function readConfig(env: NodeJS.ProcessEnv, warn: Warn): SupervisorConfig
     archiveTimeoutMs: seconds('APP_SUPERVISOR_ARCHIVE_TIMEOUT', 3_600, 1),
     faults: { max: wholeNumber(env, 'APP_SUPERVISOR_MAX_FAULTS', 10, 0, warn), withinMs: FAULT_WINDOW_MS },
     limits: defaultLimits(env, warn),
+    sizes: readSizes((name, fallback, min) => wholeNumber(env, name, fallback, min, warn), env.REQUEST_BODY_LIMIT),
     fastStart: unlessOff(env, 'APP_SUPERVISOR_FAST_START', warn),
     templates: unlessOff(env, 'APP_SUPERVISOR_TEMPLATES', warn),
     tenantPlugins: onlyIfOn(env, 'APP_SUPERVISOR_TENANT_PLUGINS', warn),

@@ -54,6 +54,8 @@ export interface SocketClient {
 /** The core's WebSocket server: `wss` of the package `ws`, and the connections by id. */
 export interface CoreSocketServer {
   wss: {
+    /** Read at each new connection. */
+    options?: { maxPayload?: number };
     handleUpgrade(req: IncomingMessage, socket: Duplex, head: Buffer, done: (ws: CoreSocket) => void): void;
     emit(event: 'connection', ws: CoreSocket, req: IncomingMessage): boolean;
   };
@@ -63,8 +65,11 @@ export interface CoreSocketServer {
 
 export interface CoreSocket {
   id?: string;
-  on(event: 'message', listener: (message: unknown) => void): unknown;
+  on(event: 'message', listener: (message: unknown, isBinary?: boolean) => void): unknown;
+  on(event: 'ping' | 'pong', listener: (data: Uint8Array) => void): unknown;
   on(event: 'close', listener: () => void): unknown;
+  listeners(event: 'message'): ((message: unknown, isBinary?: boolean) => void)[];
+  removeAllListeners(event: 'message'): unknown;
   close(code: number): void;
   terminate(): void;
 }
@@ -186,6 +191,13 @@ export function coreTermination(): CoreTermination | undefined {
 /** The gateway's HTTP server; undefined where it listens to no port. */
 export function coreServer(): Server | undefined {
   return (Gateway.getInstance() as unknown as { server?: Server | null }).server ?? undefined;
+}
+
+/** What signs the tokens of an instance; undefined if it has none in the expected place. */
+export function signingSecret(app: Application | undefined): string | Buffer | undefined {
+  const { jwt } = (app?.authManager ?? {}) as { jwt?: { secret?: unknown } };
+  const secret: unknown = typeof jwt?.secret === 'function' ? jwt.secret() : undefined;
+  return typeof secret === 'string' || Buffer.isBuffer(secret) ? secret : undefined;
 }
 
 /** The version of a package as the core reads it when it stamps an upgraded database; undefined when it is not there. */

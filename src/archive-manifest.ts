@@ -1,3 +1,4 @@
+import type { BodyMeasure } from './body-meter';
 import { AppError } from './errors';
 import { isPlainObject } from './plain-object';
 import type { StoredVersions } from './policies/upgrade-plan';
@@ -14,6 +15,15 @@ const FILE_PART = /^files\/[0-9]{6}$/;
 
 export const MAX_MANIFEST_BYTES = 32 * 2 ** 20;
 const MAX_PARTS = 200_000;
+/** What one part has: four members, and three of its file. */
+const VALUES_OF_PART = 9;
+const MAX_PLUGINS = 10_000;
+const VALUES_OF_PLUGIN = 3;
+const MAX_MANIFEST_VALUES = MAX_PARTS * VALUES_OF_PART + MAX_PLUGINS * VALUES_OF_PLUGIN + 100;
+/** Manifest, list of parts, part, file. */
+const MAX_MANIFEST_DEPTH = 4;
+/** The shortest member of a part with its value, and a checksum in each part: a text of other things is no manifest. */
+const MIN_BYTES_OF_VALUE = 8;
 const MAX_NAME_BYTES = 255;
 const MAX_PATH_BYTES = 1_024;
 
@@ -138,7 +148,7 @@ function parseParts(value: unknown): ArchivePart[] {
 
 function parseVersions(value: unknown): StoredVersions {
   const { core, plugins } = object(value, 'the version of NocoBase');
-  if (!Array.isArray(plugins) || plugins.length > 10_000) throw invalid('the list of plugins is not valid');
+  if (!Array.isArray(plugins) || plugins.length > MAX_PLUGINS) throw invalid('the list of plugins is not valid');
   return {
     core: text(core, 'the version of NocoBase'),
     plugins: plugins.map((plugin: unknown) => {
@@ -149,6 +159,15 @@ function parseVersions(value: unknown): StoredVersions {
       };
     }),
   };
+}
+
+/**
+ * Checks how much a manifest holds, before it is parsed: deep nesting and many small values take seconds.
+ * @throws APP_ARCHIVE_INVALID
+ */
+export function checkManifestSize({ bytes, values, depth }: Readonly<BodyMeasure>): void {
+  const tooMany = values > Math.min(MAX_MANIFEST_VALUES, 100 + bytes / MIN_BYTES_OF_VALUE);
+  if (bytes > MAX_MANIFEST_BYTES || tooMany || depth > MAX_MANIFEST_DEPTH) throw invalid('its manifest is too large');
 }
 
 /** Everything that a manifest says, checked; it comes from somebody else's machine. @throws APP_ARCHIVE_INVALID */

@@ -66,6 +66,19 @@ export const ERROR_TABLE = {
     message:
       'The request cannot be read: name one application, once, in a path that can be decoded and has no ".." segment.',
   },
+  APP_URL_TOO_LONG: {
+    status: 414,
+    message: 'The address of the request is longer than {limit} KB; send long parameters in the body.',
+  },
+  APP_BODY_TOO_LARGE: {
+    status: 413,
+    message: 'The body of the request has more than {limit} {unit}; send less at a time.',
+  },
+  APP_BODY_INVALID: { status: 400, message: 'The body of the request cannot be read: {reason}.' },
+  APP_BODY_TIMEOUT: {
+    status: 408,
+    message: 'The body of the request did not arrive within {seconds} seconds; send it again.',
+  },
   APP_NOT_FOUND: { status: 404, message: 'The application "{name}" does not exist.' },
   APP_FILE_NOT_FOUND: { status: 404, message: 'The application has no file at this address.' },
   APP_STOPPED: { status: 503, message: 'The application "{name}" was stopped by its administrator.' },

@@ -59,6 +59,33 @@ describe('a request for the main application', () => {
   });
 });
 
+describe('the address of a request', () => {
+  const long = (bytes: number) =>
+    ['/api/users:list?filter=', '/', '/api/__app/crm/x?'].map((url) => url.padEnd(bytes, 'x'));
+
+  it.each(long(16_384).map((url) => [url.slice(0, 25), url]))('may have 16 KB: %s', async (_, url) => {
+    const opened = open();
+    opened.crm.condition = { state: 'running', since: 0 };
+    const { outcome, res } = visit(opened, { url });
+    expect([await outcome, res.headersSent]).toEqual([false, false]);
+  });
+
+  it.each(long(16_385).map((url) => [url.slice(0, 25), url]))('may have no more than 16 KB: %s', async (_, url) => {
+    const opened = open();
+    const { outcome, res } = visit(opened, { url });
+    expect([await outcome, res.statusCode, res.json.error.code]).toEqual([true, 414, 'APP_URL_TOO_LONG']);
+    expect([opened.crm.wakes, res.body?.includes('xxx')]).toEqual([0, false]);
+  });
+
+  it('has the length that the environment allows', async () => {
+    const url = '/'.padEnd(2_000, 'x');
+    expect(await visit(open('active', { APP_SUPERVISOR_URL_SIZE: '1' }), { url }).outcome).toBe(true);
+    expect(visit(open('active', { APP_SUPERVISOR_URL_SIZE: '0' }), { url: '/'.padEnd(60_000, 'x') }).outcome).toBe(
+      false,
+    );
+  });
+});
+
 describe('a name that is not registered', () => {
   it.each([
     { url: '/api/__app/nope/x' },

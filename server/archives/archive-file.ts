@@ -3,6 +3,7 @@ import { createReadStream } from 'node:fs';
 import { open, type FileHandle } from 'node:fs/promises';
 import { Readable } from 'node:stream';
 import {
+  checkManifestSize,
   contentSize,
   MANIFEST,
   MAX_MANIFEST_BYTES,
@@ -10,6 +11,7 @@ import {
   type ArchiveManifest,
   type ArchivePart,
 } from '../../src/archive-manifest';
+import { JsonMeter } from '../../src/body-meter';
 import { AppError } from '../../src/errors';
 import { BLOCK, decodeHeader, encodeHeader, END_BLOCKS, padding } from './tar';
 
@@ -95,6 +97,19 @@ async function readHeader(handle: FileHandle, at: number): Promise<{ name: strin
   return header;
 }
 
+/** Measures the manifest piece by piece, so that a hostile one blocks the process neither here nor when it is parsed. */
+async function readManifest(handle: FileHandle, size: number): Promise<string> {
+  const meter = new JsonMeter();
+  const pieces: Buffer[] = [];
+  for (let at = 0; at < size; at += CHUNK) {
+    const piece = await readExactly(handle, BLOCK + at, Math.min(CHUNK, size - at));
+    meter.read(piece);
+    checkManifestSize({ bytes: size, values: meter.values, depth: meter.depth });
+    pieces.push(piece);
+  }
+  return Buffer.concat(pieces).toString('utf8');
+}
+
 /** Only what the manifest names, in its order, with its checksums, and then the end. */
 async function checkParts(
   handle: FileHandle,
@@ -147,7 +162,7 @@ export async function openArchive(
     const header = await readHeader(handle, 0);
     if (header.name !== MANIFEST) throw invalid('it does not begin with its manifest');
     if (header.size > MAX_MANIFEST_BYTES) throw invalid('its manifest is too large');
-    const manifest = parseManifest((await readExactly(handle, BLOCK, header.size)).toString('utf8'));
+    const manifest = parseManifest(await readManifest(handle, header.size));
     if (contentSize(manifest) > maxBytes) throw limit();
     const places = await checkParts(handle, manifest, BLOCK + header.size + padding(header.size), progress);
     return { manifest, read: (part, signal) => readPart(file, places.get(part.name) ?? 0, part, signal) };

@@ -2,12 +2,15 @@ import type { IncomingMessage, ServerResponse } from 'node:http';
 import type { Duplex } from 'node:stream';
 import { Gateway } from '@nocobase/server';
 import type { AppService } from '../app-service';
-import { BodyTime } from './body-time';
+import { coreServer } from '../core';
+import type { BodyGuard } from '../limits/body-guard';
 import { FrontDoor } from './front-door';
+import { guardBodies } from './guarded-bodies';
 import { ProcessEnd } from './process-end';
 import { handleLeased } from './request-lease';
 import { Router } from './router';
 import { selectApplication, setSelectorRouter } from './selector';
+import { ServerSettings } from './server-settings';
 import { SocketDoor } from './socket-door';
 
 interface Doors {
@@ -15,7 +18,8 @@ interface Doors {
   router: Router;
   sockets: SocketDoor;
   end: ProcessEnd;
-  bodyTime: BodyTime;
+  settings: ServerSettings;
+  bodies: BodyGuard;
   onRequest: (req: IncomingMessage, res: ServerResponse) => Promise<boolean> | false;
   /** The core awaits it, though its type does not say so. */
   onUpgrade: (req: IncomingMessage, socket: Duplex, head: Buffer) => Promise<boolean>;
@@ -33,10 +37,12 @@ export function openDoors(service: AppService): void {
     const front = new FrontDoor(service, router);
     const sockets = new SocketDoor(service, router);
     const end = new ProcessEnd(service, front.traffic);
+    const settings = new ServerSettings(service.config.sizes);
     doors = {
       service,
       end,
-      bodyTime: new BodyTime(),
+      settings,
+      bodies: guardBodies(service, router, settings),
       router,
       sockets,
       onRequest: (req, res) => front.handle(req, res),
@@ -47,7 +53,8 @@ export function openDoors(service: AppService): void {
     sockets.open();
     end.install();
   }
-  doors.bodyTime.extend();
+  doors.settings.raise();
+  doors.bodies.install(coreServer());
 }
 
 /** Our place in the core's selector chain; the chain is another one after each `Gateway.reset()`. */
@@ -88,6 +95,7 @@ export function closeDoors(): void {
   Gateway.unregisterWsHandler(doors.onUpgrade as never);
   doors.sockets.close();
   doors.end.uninstall();
-  doors.bodyTime.giveBack();
+  doors.settings.giveBack();
+  doors.bodies.uninstall();
   doors = undefined;
 }

@@ -85,12 +85,19 @@ export class FrontDoor {
   handle(req: IncomingMessage, res: ServerResponse): Promise<boolean> | false {
     const { phase } = this.service;
     if (phase === 'off' || phase === 'inert') return false;
+    // Its body was refused while it arrived.
+    if (res.headersSent) return Promise.resolve(true);
     if (this.service.ending) {
       res.setHeader('Connection', 'close');
       refuse(req, res, new AppError('APP_SHUTTING_DOWN'));
       return Promise.resolve(true);
     }
     this.traffic.enter(req, res);
+    const { urlBytes } = this.service.config.sizes;
+    if (req.url !== undefined && req.url.length > urlBytes) {
+      refuse(req, res, new AppError('APP_URL_TOO_LONG', { limit: urlBytes / 1_024 }));
+      return Promise.resolve(true);
+    }
     if (!isReadable(req.url) || !this.router.isAllowed(req)) {
       refuse(req, res, new AppError('APP_REQUEST_INVALID'));
       return Promise.resolve(true);
@@ -247,7 +254,7 @@ export class FrontDoor {
       );
       // It was stopped as soon as it was up.
       if (stayed && runner.state === 'stopped') throw new AppError('APP_STOPPED', { name: runner.name });
-      return !stayed;
+      return !stayed || res.headersSent;
     } catch (error) {
       if (!isAppError(error)) throw error;
       refuse(req, res, error, runner);

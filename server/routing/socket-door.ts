@@ -1,8 +1,10 @@
 import type { IncomingMessage } from 'node:http';
 import type { Duplex } from 'node:stream';
+import { effectiveLimits } from '../../src/policies/limits';
 import type { AppService } from '../app-service';
 import { socketServer, type CoreSocket, type CoreSocketServer } from '../core';
 import { withDeadline } from '../lifecycle/deadline';
+import { WebSocketLimits, type ConnectionFlow } from '../limits/websocket-limits';
 import type { Router } from './router';
 import { beginDelivery, endDelivery, openedBySocket } from './socket-context';
 
@@ -12,6 +14,10 @@ const MAX_KEPT_BYTES = 64 * 1024;
 
 /** Close code of RFC 6455 registry: the server restarts, come back. */
 const SERVICE_RESTART = 1012;
+/** Close code of RFC 6455: the message is against the policy of the server. */
+const POLICY_VIOLATION = 1008;
+/** How long a client may take to answer a close; what it sends meanwhile is dropped. */
+const CLOSING_MS = 1_000;
 
 /** What every open tab says by itself, again and again, and after each interruption. */
 const INTRODUCTION = 'auth:token';
@@ -24,6 +30,14 @@ interface Tab {
   /** The last introduction (`auth:token`); said again each time the application has come up. */
   introduction?: unknown;
   kept: unknown[];
+  flow: ConnectionFlow;
+  /** It was closed for what it sent. */
+  refused?: true;
+}
+
+/** A message as the package `ws` delivers it by default: the bytes of the text. */
+function bytesOf(message: unknown): Uint8Array {
+  return message instanceof Uint8Array ? message : Buffer.from(String(message));
 }
 
 /** The type of a client's message; undefined for what is none. */
@@ -49,11 +63,18 @@ function refuseUpgrade(socket: Duplex, status: string): true {
 export class SocketDoor {
   private readonly tabs = new Map<string, Tab>();
   private unsubscribe?: () => void;
+  private readonly limits: WebSocketLimits;
+  /** The largest message that the core's server took before. */
+  private formerMaxPayload?: { server: CoreSocketServer; bytes: number | undefined };
 
   constructor(
     private readonly service: AppService,
     private readonly router: Router,
-  ) {}
+  ) {
+    this.limits = new WebSocketLimits(service.config.sizes.webSocket, (app) =>
+      effectiveLimits(service.config.limits, service.record(app)?.limits),
+    );
+  }
 
   open(): void {
     this.unsubscribe ??= this.service.whenRunning((name) => this.welcomeBack(name));
@@ -63,6 +84,9 @@ export class SocketDoor {
     this.unsubscribe?.();
     this.unsubscribe = undefined;
     this.tabs.clear();
+    const { server, bytes } = this.formerMaxPayload ?? {};
+    if (server?.wss.options) server.wss.options.maxPayload = bytes;
+    this.formerMaxPayload = undefined;
   }
 
   /**
@@ -91,8 +115,10 @@ export class SocketDoor {
 
   private async admit(req: IncomingMessage, socket: Duplex, head: Buffer): Promise<boolean> {
     const { service } = this;
+    const { url = '' } = req;
+    if (url.length > service.config.sizes.urlBytes) return refuseUpgrade(socket, '414 URI Too Long');
     if (!this.router.isAllowed(req)) return refuseUpgrade(socket, '400 Bad Request');
-    const path = (req.url ?? '').split('?')[0];
+    const path = url.split('?')[0];
     if (path !== service.config.wsPath) return false;
     if (service.ending) return refuseUpgrade(socket, '503 Service Unavailable');
     if (!service.mainUp) await this.awaitMain();
@@ -105,7 +131,11 @@ export class SocketDoor {
     }
     const app = route.kind === 'main' ? 'main' : route.name;
     if (app !== 'main' && service.phase === 'standby') return refuseUpgrade(socket, '503 Service Unavailable');
-    openedBySocket(() => server.wss.handleUpgrade(req, socket, head, (ws) => this.connect(server, ws, req, app)));
+    const flow = this.limits.open(app);
+    if (!flow) return refuseUpgrade(socket, '503 Service Unavailable');
+    socket.once('close', () => this.limits.close(flow));
+    this.boundMessages(server);
+    openedBySocket(() => server.wss.handleUpgrade(req, socket, head, (ws) => this.connect(server, ws, req, flow)));
     return true;
   }
 
@@ -115,24 +145,58 @@ export class SocketDoor {
     await withDeadline(this.service.mainIsUp(), config.waitTimeoutMs, () => new Error('late')).catch(ignore);
   }
 
-  /** Our listeners stand before and behind the core's own, so that it asks for the application between the two. */
-  private connect(server: CoreSocketServer, ws: CoreSocket, req: IncomingMessage, app: string): void {
-    const tab: Tab = { id: '', app, kept: [] };
-    ws.on('message', (message) => this.before(tab, message));
+  /** Larger messages close their connection (1009) before they have arrived as a whole. */
+  private boundMessages(server: CoreSocketServer): void {
+    const { options } = server.wss;
+    const { bytes } = this.service.config.sizes.webSocket.message;
+    if (!options || this.formerMaxPayload?.server === server) return;
+    this.formerMaxPayload = { server, bytes: options.maxPayload };
+    // 0 means any size to the package `ws`.
+    options.maxPayload = bytes === Infinity ? 0 : bytes;
+  }
+
+  /**
+   * The core's own listener is taken off and called from ours: a message that is refused never reaches it, and it asks
+   * for the application between our two steps.
+   */
+  private connect(server: CoreSocketServer, ws: CoreSocket, req: IncomingMessage, flow: ConnectionFlow): void {
+    const tab: Tab = { id: '', app: flow.app, kept: [], flow };
     server.wss.emit('connection', ws, req);
-    ws.on('message', () => this.after());
+    const core = ws.listeners('message');
+    ws.removeAllListeners('message');
+    ws.on('message', (message, isBinary) => {
+      if (tab.refused) return;
+      if (!this.limits.accepts(flow, bytesOf(message))) return this.refuse(tab, ws);
+      const type = messageType(message);
+      if (type === INTRODUCTION && !this.limits.acceptsIntroduction(flow)) return this.refuse(tab, ws);
+      this.before(tab, message, type);
+      for (const listener of core) listener.call(ws, message, isBinary);
+      this.after();
+    });
+    const onControlFrame = (data: Uint8Array) => {
+      if (!tab.refused && !this.limits.acceptsControlFrame(flow, data.length)) this.refuse(tab, ws);
+    };
+    ws.on('ping', onControlFrame);
+    ws.on('pong', onControlFrame);
     tab.id = ws.id ?? '';
     this.tabs.set(tab.id, tab);
     ws.on('close', () => this.tabs.delete(tab.id));
   }
 
-  private before(tab: Tab, message: unknown): void {
-    const type = messageType(message);
+  private refuse(tab: Tab, ws: CoreSocket): void {
+    tab.refused = true;
+    tab.kept = [];
+    ws.close(POLICY_VIOLATION);
+    // A client that goes on sending does not answer.
+    setTimeout(() => ws.terminate(), CLOSING_MS).unref();
+  }
+
+  private before(tab: Tab, message: unknown, type: string | undefined): void {
     beginDelivery(type !== undefined);
     if (type === undefined || tab.app === 'main') return;
     this.service.fence.enter(tab.app);
     const introduces = type === INTRODUCTION;
-    const size = Buffer.byteLength(String(message));
+    const size = bytesOf(message).length;
     if (introduces && size <= MAX_KEPT_BYTES) tab.introduction = message;
     const runner = this.service.runner(tab.app);
     if (!runner || SILENT.has(type)) return;

@@ -1,0 +1,158 @@
+import type { IncomingMessage, ServerResponse } from 'node:http';
+import { createBrotliDecompress, createUnzip, type BrotliDecompress, type Unzip } from 'node:zlib';
+import type { BodyMeter } from '../../src/body-meter';
+import { AppError } from '../../src/errors';
+import {
+  bodyKind,
+  exceededBound,
+  meterFor,
+  type BodyBounds,
+  type BodyKind,
+  type ExceededBound,
+} from '../../src/policies/body-size';
+import { lingerAfterResponse } from './lingering-close';
+
+/** What an arriving body asks for. */
+export interface ArrivalRules {
+  /** For any request to its application. */
+  bounds(kind: BodyKind): BodyBounds;
+  /** For a request without a validly signed token. */
+  tightBounds(kind: BodyKind): BodyBounds;
+  /** Whether the request has a validly signed token. Asked only if the body exceeds the tight bounds. */
+  isSigned(): boolean;
+  tooLarge(exceeded: ExceededBound): AppError;
+  /** Answers the request with an error. */
+  refuse(error: AppError): void;
+  /** The body has arrived, was refused, or its connection has closed. */
+  onEnd(): void;
+}
+
+/** The encodings that NocoBase decodes; its parser refuses others. */
+function decoderFor(encoding: string | undefined): Unzip | BrotliDecompress | undefined {
+  if (encoding === 'gzip' || encoding === 'deflate') return createUnzip();
+  return encoding === 'br' ? createBrotliDecompress() : undefined;
+}
+
+type Push = (chunk: Buffer | null) => boolean;
+
+/**
+ * The body of one request on its way in. Node's parser pushes it into the request piece by piece; this stands before
+ * that and measures. What is within its bounds goes on unchanged, so that readers of the request notice nothing.
+ * A compressed body that NocoBase would decode and parse is decoded here, and goes on without its encoding.
+ * A body that exceeds its bounds is answered with 413, and its rest is dropped.
+ */
+export class BodyArrival {
+  readonly startedAt = Date.now();
+  readonly kind: BodyKind;
+  private readonly meter: BodyMeter;
+  private readonly push: Push;
+  /** The limits of a compressed body hold before and after it is decoded. */
+  private encodedBytes = 0;
+  private decoder?: Unzip | BrotliDecompress;
+  private refused = false;
+  private ended = false;
+  private bodyEnded: () => void = () => undefined;
+
+  constructor(
+    private readonly req: IncomingMessage,
+    private readonly res: ServerResponse,
+    private readonly rules: ArrivalRules,
+  ) {
+    this.kind = bodyKind(req.headers['content-type']);
+    this.meter = meterFor(this.kind);
+    this.push = req.push.bind(req) as Push;
+  }
+
+  /** Call it before any piece of the body has arrived. */
+  begin(): void {
+    const { req } = this;
+    req.once('close', () => this.end());
+    const announced = Number(req.headers['content-length'] ?? 0);
+    if (this.refuseIfLarger(announced)) return;
+    if (this.kind === 'json' || this.kind === 'form') this.decode();
+    req.push = (chunk: Buffer | null) => this.receive(chunk);
+  }
+
+  /** Refuses a body that takes too long; one that was answered already loses its connection. */
+  refuse(error: AppError): void {
+    if (this.refused) return;
+    this.refused = true;
+    this.decoder?.destroy();
+    this.req.push = (chunk: Buffer | null) => this.drop(chunk);
+    if (this.res.headersSent) {
+      this.req.destroy();
+      return;
+    }
+    this.bodyEnded = lingerAfterResponse(this.req);
+    this.res.setHeader('Connection', 'close');
+    this.rules.refuse(error);
+    this.end();
+  }
+
+  /** The body has arrived, or will not arrive any more. */
+  end(): void {
+    if (this.ended) return;
+    this.ended = true;
+    if (this.req.destroyed || this.req.socket.destroyed) this.decoder?.destroy();
+    this.rules.onEnd();
+  }
+
+  private decode(): void {
+    const { headers } = this.req;
+    const decoder = decoderFor(headers['content-encoding']);
+    if (!decoder) return;
+    this.decoder = decoder;
+    // As a body of unknown length, whose parser finds nothing to decode.
+    delete headers['content-encoding'];
+    delete headers['content-length'];
+    headers['transfer-encoding'] = 'chunked';
+    decoder.on('data', (chunk: Buffer) => void this.measure(chunk));
+    decoder.on('end', () => this.complete());
+    decoder.on('error', (error) => {
+      this.refuse(new AppError('APP_BODY_INVALID', { reason: 'its content encoding is not valid' }, error));
+    });
+  }
+
+  /** In the place of `push` of the request; false asks Node to stop reading from the connection for now. */
+  private receive(chunk: Buffer | null): boolean {
+    const { decoder } = this;
+    if (!decoder) return chunk === null ? this.complete() : this.measure(chunk);
+    if (chunk === null) {
+      decoder.end();
+      return false;
+    }
+    this.encodedBytes += chunk.length;
+    if (this.refuseIfLarger(this.encodedBytes)) return true;
+    decoder.write(chunk);
+    // What is decoded is bounded, so that there is no need to slow the client down.
+    return true;
+  }
+
+  private measure(chunk: Buffer): boolean {
+    if (this.refused) return true;
+    this.meter.read(chunk);
+    return this.refuseIfLarger(0) || this.push(chunk);
+  }
+
+  private complete(): boolean {
+    this.end();
+    return this.refused || this.push(null);
+  }
+
+  private drop(chunk: Buffer | null): boolean {
+    if (chunk === null) this.bodyEnded();
+    return true;
+  }
+
+  /** @param bytes announced or received before decoding */
+  private refuseIfLarger(bytes: number): boolean {
+    const { rules, kind, meter } = this;
+    const measure = bytes > meter.bytes ? { bytes, values: meter.values, depth: meter.depth } : meter;
+    const tight = exceededBound(measure, rules.tightBounds(kind));
+    if (!tight) return false;
+    const exceeded = rules.isSigned() ? exceededBound(measure, rules.bounds(kind)) : tight;
+    if (!exceeded) return false;
+    this.refuse(rules.tooLarge(exceeded));
+    return true;
+  }
+}

@@ -1,0 +1,112 @@
+import { measureJson } from '../../src/body-meter';
+import { exceededBound } from '../../src/policies/body-size';
+import { fullBucket, takeAmount, type FlowLimit } from '../../src/policies/flow';
+import type { Limits, TokenBucket } from '../../src/policies/limits';
+import type { WebSocketSizes } from '../size-config';
+
+interface Flow {
+  messages: TokenBucket;
+  bytes: TokenBucket;
+}
+
+interface AppFlow extends Flow {
+  connections: number;
+}
+
+/** One open connection. */
+export interface ConnectionFlow extends Flow {
+  readonly app: string;
+}
+
+/** An introduction (`auth:token`) costs queries and a log line. */
+const INTRODUCTION_COST = 5;
+/** How many messages one connection may send at once, as a multiple of those in a second. */
+const BURST = 2;
+
+/**
+ * Limits what arrives over WebSockets, before anything is parsed: the connections of each application, and the
+ * messages and bytes of each connection and of each application in a second.
+ */
+export class WebSocketLimits {
+  private readonly apps = new Map<string, AppFlow>();
+
+  /** @param limitsOf the limits in force for an application */
+  constructor(
+    private readonly sizes: WebSocketSizes,
+    private readonly limitsOf: (app: string) => Pick<Limits, 'websocketConnections' | 'websocketMessages'>,
+    private readonly now: () => number = () => performance.now(),
+  ) {}
+
+  /** Counts a new connection; undefined if the application has as many as it may have. Give it back by `close`. */
+  open(app: string): ConnectionFlow | undefined {
+    const { websocketConnections: max } = this.limitsOf(app);
+    const flow = this.flowOf(app);
+    if (max > 0 && flow.connections >= max) return undefined;
+    flow.connections += 1;
+    const now = this.now();
+    return { app, messages: fullBucket(this.messageLimit(app), now), bytes: fullBucket(this.sizes.bytes, now) };
+  }
+
+  close({ app }: ConnectionFlow): void {
+    const flow = this.apps.get(app);
+    if (flow) flow.connections -= 1;
+  }
+
+  connectionsOf(app: string): number {
+    return this.apps.get(app)?.connections ?? 0;
+  }
+
+  /** Whether a message may be parsed. */
+  accepts(connection: ConnectionFlow, message: Uint8Array): boolean {
+    return this.pass(connection, 1, message.length) && !exceededBound(measureJson(message), this.sizes.message);
+  }
+
+  /** Whether a control frame (ping, pong) may pass; the connection library has answered it already. */
+  acceptsControlFrame(connection: ConnectionFlow, bytes: number): boolean {
+    return this.pass(connection, 1, bytes);
+  }
+
+  /** Whether an introduction may be passed on; it was counted as a message already. */
+  acceptsIntroduction(connection: ConnectionFlow): boolean {
+    return this.pass(connection, INTRODUCTION_COST - 1, 0);
+  }
+
+  private pass(connection: ConnectionFlow, messages: number, bytes: number): boolean {
+    const { sizes } = this;
+    const now = this.now();
+    const app = this.flowOf(connection.app);
+    return (
+      takeAmount(connection.messages, messages, this.messageLimit(connection.app), now) &&
+      takeAmount(connection.bytes, bytes, sizes.bytes, now) &&
+      takeAmount(app.messages, messages, sizes.appMessages, now) &&
+      takeAmount(app.bytes, bytes, sizes.appBytes, now)
+    );
+  }
+
+  private messageLimit(app: string): FlowLimit {
+    const { websocketMessages: perSecond } = this.limitsOf(app);
+    return perSecond === 0 ? UNLIMITED : { perSecond, burst: Math.max(INTRODUCTION_COST, perSecond * BURST) };
+  }
+
+  private flowOf(app: string): AppFlow {
+    const known = this.apps.get(app);
+    if (known) return known;
+    this.forgetIdle();
+    const now = this.now();
+    const { appMessages, appBytes } = this.sizes;
+    const flow = { messages: fullBucket(appMessages, now), bytes: fullBucket(appBytes, now), connections: 0 };
+    this.apps.set(app, flow);
+    return flow;
+  }
+
+  /** An application without connections is as new once its buckets are full again. */
+  private forgetIdle(): void {
+    const before = this.now() - REFILLED_MS;
+    for (const [app, { connections, messages }] of this.apps) {
+      if (connections === 0 && messages.at < before) this.apps.delete(app);
+    }
+  }
+}
+
+const UNLIMITED: FlowLimit = { perSecond: Infinity, burst: Infinity };
+const REFILLED_MS = 60_000;
