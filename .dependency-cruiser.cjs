@@ -34,6 +34,7 @@ const FLOORS = [
     'changed-fields.ts',
     'change-nudge.ts',
   ],
+  ['files/'],
   ['lifecycle/'],
   ['databases/', 'environments/', 'sso/'],
   ['metrics/'],

@@ -22,6 +22,8 @@ import type { DatabaseOptions } from './databases/location';
 import type { DatabaseProvisioner } from './databases/provisioner';
 import { SecretBox, type AppSecrets } from './databases/secrets';
 import { FaultDesk } from './fault-desk';
+import type { NamedFilesHost } from './files/named-files';
+import { tightenPrivateFiles } from './files/private-files';
 import { FleetUpgrade } from './fleet-upgrade';
 import { prepareInstance } from './instance-hooks';
 import { InstanceOptions } from './instance-options';
@@ -77,6 +79,7 @@ export class AppService implements RunnerHost {
   readonly provisioner: DatabaseProvisioner;
   readonly copies: DatabaseCopies;
   readonly roles: AppRoles;
+  readonly namedFiles: NamedFilesHost;
   readonly connections: ProcessConnections;
   readonly runners = new Map<string, AppRunner>();
   readonly sleeper: Sleeper;
@@ -119,6 +122,11 @@ export class AppService implements RunnerHost {
       records: () => [...this.registry.everyone(), ...this.claims.all()],
     });
     this.provisioner = this.places.provisioner;
+    this.namedFiles = {
+      mainApp: () => this.mainApp(),
+      records: () => this.registry.everyone(),
+      place: (record) => this.places.place(record),
+    };
     this.copies = new DatabaseCopies(this);
     this.roles = new AppRoles(this);
     this.archives = new Archives(this);
@@ -191,6 +199,7 @@ export class AppService implements RunnerHost {
     }
     if (!isTransient()) {
       this.resume();
+      void tightenPrivateFiles();
       this.timeline
         .forgetOld()
         .catch((error: unknown) => mainApp.log.warn(String(error), { module: 'app-supervisor' }));

@@ -2,6 +2,8 @@ import type { Application } from '@nocobase/server';
 import type { EntriesHost } from './app-entries';
 import { forgetGatewayLogger, onEachDatabase } from './core';
 import { answerErrors } from './error-answers';
+import { tightenPrivateFiles } from './files/private-files';
+import { keepOwnUploads, type OwnUploadsHost } from './files/own-uploads';
 import { serveGuestClient } from './guest-client';
 import { trackBelongings } from './lifecycle/belongings';
 import type { FaultFence } from './lifecycle/fault-fence';
@@ -11,7 +13,7 @@ import { assumeSchema } from './nocobase/existing-schema';
 import { guardTenant } from './tenancy/tenant-guard';
 
 /** The parts of the service that an instance is connected to. */
-export interface InstanceHooksHost extends EntriesHost {
+export interface InstanceHooksHost extends EntriesHost, OwnUploadsHost {
   readonly connections: ProcessConnections;
   readonly fastStart: FastStart;
   readonly fence: FaultFence;
@@ -25,6 +27,7 @@ export interface InstanceHooksHost extends EntriesHost {
 export function prepareInstance(app: Application, host: InstanceHooksHost): void {
   host.connections.attach(app);
   guardTenant(app, host.config);
+  keepOwnUploads(app, host);
   // At every load: the plugins are new objects after a reload.
   app.on('beforeLoad', () => {
     answerErrors(app, () => host.mainApp());
@@ -33,6 +36,7 @@ export function prepareInstance(app: Application, host: InstanceHooksHost): void
   keepToSchema(app, host);
   trackBelongings(app);
   host.fence.encloseEvents(app.name, app);
+  app.on('afterStart', () => void tightenPrivateFiles(app.name));
   app.on('afterDestroy', () => forgetGatewayLogger(app.name));
   host.fastStart.prepare(app, host.mainApp());
 }

@@ -12,6 +12,7 @@ import type { SupervisorConfig } from './config';
 import type { DatabaseCopies } from './databases/copies';
 import type { DatabaseProvisioner } from './databases/provisioner';
 import type { AppRunner } from './lifecycle/app-runner';
+import { namedByOthers, type NamedFilesHost } from './files/named-files';
 import { removeUploads } from './lifecycle/upload-folders';
 import { COLLECTION, type Registry } from './registry';
 
@@ -22,6 +23,7 @@ export interface RecycleBinHost {
   registry: Registry;
   provisioner: DatabaseProvisioner;
   copies: DatabaseCopies;
+  namedFiles: NamedFilesHost;
   claims: Claims;
   /** Throws APP_ARCHIVE_BUSY while an export reads the data of this application. */
   archives: { assertNotRead(name: string): void };
@@ -181,7 +183,7 @@ export class RecycleBin {
       await host.provisioner.drop(record);
       // Keys of an application whose data is kept stay with the data: they decrypt it.
       for (const folder of foldersOf(name)) await rm(folder, { recursive: true, force: true });
-      await removeUploads(record);
+      await removeUploads(record, await namedByOthers(host.namedFiles, record));
     } else await this.clearBegun(record);
     await host.mainApp().db.getRepository(COLLECTION).destroy({ filterByTk: name });
     const reason = dropped ? 'database-dropped' : 'database-kept';

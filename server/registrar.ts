@@ -18,7 +18,7 @@ import { generateSecret, type AppSecrets } from './databases/secrets';
 import type { AppRunner } from './lifecycle/app-runner';
 import { hashPassword, readAccount } from './lifecycle/administrator';
 import { missingKey } from './lifecycle/field-key';
-import { removeUploads } from './lifecycle/upload-folders';
+import { newUploadsId, removeUploads } from './lifecycle/upload-folders';
 import { COLLECTION } from './registry';
 
 /** What a row about to be written looks like to the hooks: a Sequelize model instance. */
@@ -100,8 +100,9 @@ export class Registrar {
     if (adopted) delete secrets.admin;
     const readyAt = new Date().toISOString();
     const made = { ownershipToken: randomUUID(), ...(cloneOf && { cloneOf }) };
-    const taken = { readyAt, ...(importToken === undefined ? {} : { ownershipToken: importToken }) };
-    const provisioning = adopted ? taken : exists ? {} : made;
+    // One that did not come out of a creation has a folder of uploads that no former application of its ID had.
+    const found = importToken === undefined ? { uploads: newUploadsId() } : { ownershipToken: importToken };
+    const provisioning = adopted ? { readyAt, ...found } : exists ? { uploads: newUploadsId() } : made;
     const complete = {
       ...input,
       admin: undefined,

@@ -35,6 +35,8 @@ export interface Provisioning {
   readyAt?: string;
   /** We created the database, and its comment carries this token. */
   ownershipToken?: string;
+  /** The end of the name of its folder of uploads, for one whose database carries no token: 16 hexadecimal digits. */
+  uploads?: string;
   /** The application whose data it begins with. */
   cloneOf?: string;
   /** Where its tables come from, or came from: its present attempt's word. */

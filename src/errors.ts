@@ -81,6 +81,11 @@ export const ERROR_TABLE = {
   },
   APP_NOT_FOUND: { status: 404, message: 'The application "{name}" does not exist.' },
   APP_FILE_NOT_FOUND: { status: 404, message: 'The application has no file at this address.' },
+  APP_STORAGE_OUTSIDE: {
+    status: 400,
+    message:
+      'The folder "{folder}" does not belong to this application: leave the root of the storage at "storage/uploads".',
+  },
   APP_STOPPED: { status: 503, message: 'The application "{name}" was stopped by its administrator.' },
   APP_BOOT_FAILED: {
     status: 503,

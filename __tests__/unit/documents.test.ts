@@ -113,6 +113,7 @@ describe('documents', () => {
     const elsewhere = [
       ...[
         'APP_FILE_NOT_FOUND',
+        'APP_STORAGE_OUTSIDE',
         'APP_REQUEST_INVALID',
         'APP_WAIT_TIMEOUT',
         'APP_TOO_MANY_WAITING',

@@ -1,4 +1,5 @@
 import { ownUploads } from '../../server/lifecycle/upload-folders';
+import type { AppRecord } from '../../src/app-record';
 import { open, visit } from './helpers/front-door-world';
 
 describe('request pipeline: paths', () => {
@@ -38,7 +39,8 @@ describe('request pipeline: paths', () => {
     '/storage/',
     '/storage/backups/crm/x',
   ];
-  const foreign = ['/storage/uploads/apps/erp-0123456789abcdef/x.png', ...mainsOnly];
+  const record = { name: 'erp', options: {}, provisioning: { ownershipToken: 'token of erp' } };
+  const foreign = [`/storage/uploads/${ownUploads(record as unknown as AppRecord)}/x.png`, ...mainsOnly];
 
   it.each(foreign)('serves nothing at %s to the main application', async (url) => {
     const { outcome, res } = visit(open(), { url });
@@ -54,6 +56,11 @@ describe('request pipeline: paths', () => {
       expect(opened.crm.wakes).toBe(0);
     },
   );
+
+  it('leaves the main application the files of folders that belong to no registered application', async () => {
+    const { outcome } = visit(open(), { url: '/storage/uploads/apps/gone-0123456789abcdef/x.png' });
+    expect(await outcome).toBe(false);
+  });
 
   it('wakes an application for its own uploads, and leaves the answer to NocoBase', async () => {
     const opened = open();

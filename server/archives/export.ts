@@ -20,6 +20,7 @@ import type { Place } from '../databases/place';
 import { digestFile, writeArchive } from './archive-file';
 import type { ArchiveJob } from './archive-job';
 import { findUpload } from '../lifecycle/upload-folders';
+import { reachOf } from '../lifecycle/upload-reach';
 import { findKey } from './uploads';
 import type { WorkFolder } from './work-folder';
 
@@ -82,8 +83,9 @@ class FileCollection {
 
   /** Adds what rows name by now; what was kept before stays, also where it was deleted since. */
   async collect(): Promise<void> {
-    const { place, tools, job, work } = this.order;
+    const { record, place, tools, job, work } = this.order;
     const { storages, files } = await tools.readFiles(place);
+    const reach = await reachOf(record);
     const roots = new Map(storages.map(({ id, documentRoot }) => [id, documentRoot]));
     await mkdir(work.file('files'), { recursive: true, mode: 0o700 });
     this.missing = 0;
@@ -91,7 +93,7 @@ class FileCollection {
       job.signal.throwIfAborted();
       const key = JSON.stringify([file.storageId, file.path, file.filename]);
       if (this.seen.has(key)) continue;
-      const source = await findUpload(roots.get(file.storageId), file);
+      const source = await findUpload(roots.get(file.storageId), file, reach);
       if (source === undefined) {
         this.missing += 1;
         continue;

@@ -7,6 +7,7 @@ import { copyKey } from './field-key';
 import { discard } from './instance-end';
 import { nameOwnFiles } from './own-files';
 import { ownUploads, takeAnew, unlinkOthers } from './upload-folders';
+import { reachOf } from './upload-reach';
 
 /**
  * Gives a new application the data of the one that it is a clone of; nothing to do for any other. Outside the boot
@@ -25,7 +26,8 @@ export async function copyApplication(contextOf: ContextOf, known: AppRecord): P
     // First: where the database is there, everything is.
     await copyKey(original.name, record.name);
     const own = ownUploads(record);
-    if (own) await takeAnew(own, await copies.filesOf(original), assertCurrent);
+    if (own)
+      await takeAnew(own, { ...(await copies.filesOf(original)), reach: await reachOf(original) }, assertCurrent);
     await copies.fromApplication(original, record, assertCurrent);
   });
 }

@@ -1,3 +1,4 @@
+import path from 'node:path';
 import type { Application } from '@nocobase/server';
 import type { AppRecord } from '../../src/app-record';
 import type { ArchivedFile } from '../../src/archive-manifest';
@@ -10,7 +11,8 @@ import {
   type LocalStorage,
 } from '../databases/stored-files';
 import { RawTables, type TableName } from './raw-tables';
-import { ownPath, ownUploads, rootOf, takeFiles, uploadsFolder } from './upload-folders';
+import { homeIn, isInside, ownUploads, rootOf, takeFiles, uploadsFolder, type HomeOf } from './upload-folders';
+import { markSettled } from './upload-marker';
 
 /** What the rows of an application say of its uploaded files, in an instance in which nothing is loaded. */
 
@@ -34,15 +36,16 @@ const FILE_FIELDS = ['storageId', 'path', 'filename'];
 async function fileRows(tables: RawTables, fields: readonly string[]): Promise<FileRow[]> {
   const found: FileRow[] = [];
   for (const table of await tables.having(FILE_FIELDS)) {
-    for (const { storageId, path, filename } of await tables.distinct(table, fields)) {
-      found.push({ table, storageId, path, filename });
+    for (const values of await tables.distinct(table, fields)) {
+      const { storageId, filename } = values;
+      found.push({ table, storageId, path: values.path, filename });
     }
   }
   return found;
 }
 
-async function localStorages(tables: RawTables): Promise<StorageRow[]> {
-  if (!(await tables.has('storages'))) return [];
+async function localStorages(tables: RawTables, certain = false): Promise<StorageRow[]> {
+  if (!certain && !(await tables.has('storages'))) return [];
   const rows = await tables.rows('storages', ['id', 'type', 'path', 'options']);
   const local = rows
     .filter(({ type }) => type === LOCAL_STORAGE)
@@ -57,23 +60,25 @@ async function localStorages(tables: RawTables): Promise<StorageRow[]> {
   return local.filter(({ documentRoot }) => !documentRoot?.includes('{{'));
 }
 
-/** The rows name the files where `ownPath` puts them, and new uploads go there. May be repeated. */
+/** The rows name the files where `homeOf` puts them, and new uploads go there. Idempotent. */
 async function moveRows(
   tables: RawTables,
-  own: string,
+  homeOf: HomeOf,
   storages: readonly StorageRow[],
   rows: readonly FileRow[],
 ): Promise<void> {
-  const local = new Set(storages.map(({ id }) => id));
+  const local = new Map(storages.map((storage) => [storage.id, storage]));
   const folders = new Map(rows.map((row) => [JSON.stringify([row.table.tableName, row.storageId, row.path]), row]));
   for (const { table, storageId, path } of folders.values()) {
-    if (!local.has(String(storageId))) continue;
-    const moved = ownPath(own, String(storageId), plainPath(path));
+    const storage = local.get(String(storageId));
+    if (!storage) continue;
+    const moved = homeOf(storage, plainPath(path));
     if (moved !== path) await tables.update(table, { path: moved }, { storageId, path });
   }
   // Last: by these it is known where the files were.
-  for (const { key, id, path, options, documentRoot } of storages) {
-    const values: Record<string, unknown> = { path: ownPath(own, id, path) };
+  for (const storage of storages) {
+    const { key, path, options, documentRoot } = storage;
+    const values: Record<string, unknown> = { path: homeOf(storage, path) };
     if (rootOf(documentRoot) !== uploadsFolder()) values.baseUrl = COMMON_URL;
     values.options = JSON.stringify({ ...options, documentRoot: COMMON_ROOT });
     await tables.update('storages', values, { id: key });
@@ -88,6 +93,15 @@ async function moveRows(
 export async function separateFiles({ db }: Application, record: AppRecord, shared: boolean): Promise<void> {
   const own = ownUploads(record);
   if (!own) return;
+  const found = await namedFiles(db);
+  // What the installation put into the common folder, moments ago.
+  await takeFiles(homeIn(own), { ...found, reach: { own, settled: false } }, shared ? 'copy' : 'move');
+  await moveRows(found.tables, homeIn(own), found.storages, found.rows);
+  await markSettled(record.name, own);
+}
+
+/** The files that the rows of an instance name in its local storages, with the rows. */
+export async function namedFiles(db: Application['db']) {
   const tables = new RawTables(db);
   const storages = await localStorages(tables);
   const rows = await fileRows(tables, FILE_FIELDS);
@@ -95,8 +109,24 @@ export async function separateFiles({ db }: Application, record: AppRecord, shar
   for (const { storageId, path, filename } of rows) {
     if (typeof filename === 'string') files.push(plainFile(String(storageId), path, filename));
   }
-  await takeFiles(own, { storages, files }, shared ? 'copy' : 'move');
-  await moveRows(tables, own, storages, rows);
+  return { tables, storages, rows, files };
+}
+
+/**
+ * Makes the rows of an instance name files in its own folder only, and new uploads go there. Files are moved before, by
+ * the caller. Idempotent.
+ */
+export async function nameHomes({ tables, storages, rows }: NamedFiles, homeOf: HomeOf): Promise<void> {
+  await moveRows(tables, homeOf, storages, rows);
+}
+
+export type NamedFiles = Awaited<ReturnType<typeof namedFiles>>;
+
+/** Whether each local storage of an instance keeps its files in this folder. One query. */
+export async function areStoragesIn(own: string, { db }: Pick<Application, 'db'>): Promise<boolean> {
+  const home = path.join(uploadsFolder(), own);
+  const storages = await localStorages(new RawTables(db), true);
+  return storages.every((storage) => isInside(home, path.join(rootOf(storage.documentRoot), storage.path)));
 }
 
 /** The rows of a clone name its own files, which are there already, and no longer the original's. May be repeated. */
@@ -107,5 +137,6 @@ export async function nameOwnFiles({ db }: Application, record: AppRecord): Prom
   // Of each folder once: there may be any number of files.
   const storages = await localStorages(tables);
   const rows = await fileRows(tables, ['storageId', 'path']);
-  await moveRows(tables, own, storages, rows);
+  await moveRows(tables, homeIn(own), storages, rows);
+  await markSettled(record.name, own);
 }

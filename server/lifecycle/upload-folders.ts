@@ -1,19 +1,20 @@
-import { createHash } from 'node:crypto';
+import { createHash, randomBytes } from 'node:crypto';
 import { constants } from 'node:fs';
 import { copyFile, link, lstat, mkdir, readdir, realpath, rename, rm } from 'node:fs/promises';
 import path from 'node:path';
 import { storagePathJoin } from '@nocobase/utils';
 import type { AppRecord } from '../../src/app-record';
 import { isPlainFileName, isPlainPath, type ArchivedFile } from '../../src/archive-manifest';
+import { APP_FOLDERS, segmentsOf, uploadOwner } from '../../src/policies/upload-owner';
 import type { LocalStorage } from '../databases/stored-files';
+import { removeMarker } from './upload-marker';
 
 /**
- * Uploaded files, where NocoBase's local storages keep them: below one folder for all applications, each of those that
- * we make in a folder of its own, of which nothing but its record tells the name. What rows say of paths is their
- * application's word: it decides what that application shows, and never what is deleted.
+ * Uploaded files, where NocoBase's local storages keep them: below one folder for all applications, each of which has a
+ * folder of its own in there. An application's rows are its own word: they decide which of its own files it shows, and
+ * neither what it reads elsewhere nor what is deleted.
  */
 
-const OWN_ROOM = 'apps';
 /** Below `storage/`, rooms in which nobody uploads anything, though a storage's row may name them. */
 const OTHER_ROOMS = new Set([
   ...['apps', 'backups', 'cache', 'db', 'dist-client', 'environment-variables', 'logs', 'plugins', 'scripts', 'tmp'],
@@ -25,13 +26,22 @@ const digest = (text: string, length: number) => createHash('sha256').update(tex
 export const uploadsFolder = () => storagePathJoin('uploads');
 
 /**
- * The folder of this application's own files, below that of all uploads; undefined where the plugin did not make it.
- * One that is made anew under the same name has another: its mark is another.
+ * Returns the folder of this application's own files, below that of all uploads: one for each application, not for each
+ * ID. An application that the plugin did not create has one by `provisioning.uploads`, given at its first boot; a row of
+ * another plugin has one by the ID and the database in it. Undefined until the first boot, or if the ID is no file name.
  */
-export function ownUploads({ name, provisioning }: AppRecord): string | undefined {
-  const token = provisioning?.ownershipToken;
-  return token && /^[\w-]+$/.test(name) ? `${OWN_ROOM}/${name}-${digest(token, 16)}` : undefined;
+export function ownUploads({ name, provisioning, options }: AppRecord): string | undefined {
+  if (!/^[\w-]+$/.test(name)) return undefined;
+  const { uploads, ownershipToken: token } = provisioning ?? {};
+  if (uploads !== undefined) return `${APP_FOLDERS}/${name}-${uploads}`;
+  if (token) return `${APP_FOLDERS}/${name}-${digest(token, 16)}`;
+  if (provisioning) return undefined;
+  const { database, schema } = options.database ?? {};
+  return `${APP_FOLDERS}/${name}-${digest(JSON.stringify([name, options.dbConnType, database, schema]), 16)}`;
 }
+
+/** A new value for `provisioning.uploads`. */
+export const newUploadsId = () => randomBytes(8).toString('hex');
 
 /** Where the files of a storage's folder lie in the application's own; what lies there stays where it is. */
 export function ownPath(own: string, storageId: string, folder: string): string {
@@ -48,19 +58,46 @@ export function rootOf(documentRoot?: string): string {
   return below === undefined ? path.resolve(given) : storagePathJoin(below);
 }
 
-/** The file that a row names; undefined where there is none, or where the row leads to what is no upload. */
-export async function findUpload(documentRoot: string | undefined, file: ArchivedFile): Promise<string | undefined> {
+/** The folders in which the rows of an application may name files. */
+export interface UploadReach {
+  /** Its own folder, below that of all uploads. */
+  own?: string;
+  /** Whether its files are in its own folder already: nothing else is in reach then. */
+  settled: boolean;
+  /** Files in folders of other applications that are in reach all the same, by their full paths. */
+  also?: ReadonlySet<string>;
+}
+
+/**
+ * Returns the full path of the file that a row names; undefined if there is none, or if the row leads to a file that is
+ * no upload, or out of reach. Links of folders are followed; a file that is a link itself is none.
+ */
+export async function findUpload(
+  documentRoot: string | undefined,
+  file: ArchivedFile,
+  reach: UploadReach,
+): Promise<string | undefined> {
   if (!isPlainPath(file.path) || !isPlainFileName(file.filename)) return undefined;
   const root = rootOf(documentRoot);
   const found = path.join(root, file.path, file.filename);
   try {
     if (!(await lstat(found)).isFile()) return undefined;
     const folder = await realpath(path.dirname(found));
-    return isInside(await realpath(root), folder) && (await mayHoldUploads(folder)) ? found : undefined;
+    if (!isInside(await realpath(root), folder)) return undefined;
+    return (await isInReach(folder, file.filename, reach)) ? found : undefined;
   } catch (error) {
     if (isMissing(error)) return undefined;
     throw error;
   }
+}
+
+async function isInReach(folder: string, filename: string, { own, settled, also }: UploadReach): Promise<boolean> {
+  const all = await realpath(uploadsFolder()).catch(() => uploadsFolder());
+  if (own !== undefined && isInside(path.join(all, own), folder)) return true;
+  if (settled) return false;
+  const owner = isInside(all, folder) ? uploadOwner(segmentsOf(path.relative(all, folder))) : undefined;
+  if (owner?.kind === 'app') return also?.has(path.join(folder, filename)) ?? false;
+  return mayHoldUploads(folder);
 }
 
 const isMissing = (error: unknown) => ['ENOENT', 'ENOTDIR'].includes((error as NodeJS.ErrnoException).code ?? '');
@@ -87,27 +124,41 @@ async function mayHoldUploads(folder: string): Promise<boolean> {
   return isInside(storage, folder) && room !== '' && !room.startsWith('.') && !OTHER_ROOMS.has(room);
 }
 
-/** How files get into the application's own folder: as a second name of the same, as another file, or away from there. */
-export type Taking = 'link' | 'copy' | 'move';
+/**
+ * How files get into the application's own folder: as a second name of the same, as another file, away from there, or
+ * away from there in the place of what the folder holds.
+ */
+export type Taking = 'link' | 'copy' | 'move' | 'replace';
 
 export interface FoundFiles {
   storages: readonly LocalStorage[];
   files: readonly ArchivedFile[];
+  reach: UploadReach;
 }
 
-/** Puts files that rows name into the application's own folder, where `ownPath` says. May be repeated. */
+/** Returns the folder, below that of all uploads, in which an application keeps the files of a storage's folder. */
+export type HomeOf = (storage: LocalStorage, folder: string) => string;
+
+/** See `ownPath`. */
+export const homeIn =
+  (own: string): HomeOf =>
+  ({ id }, folder) =>
+    ownPath(own, id, folder);
+
+/** Puts files that rows name into the application's own folder, as `homeOf` says. Idempotent. */
 export async function takeFiles(
-  own: string,
-  { storages, files }: FoundFiles,
+  homeOf: HomeOf,
+  { storages, files, reach }: FoundFiles,
   how: Taking,
   assertCurrent: () => void = () => undefined,
 ): Promise<void> {
-  const roots = new Map(storages.map(({ id, documentRoot }) => [id, documentRoot]));
+  const known = new Map(storages.map((storage) => [storage.id, storage]));
   for (const file of files) {
     assertCurrent();
-    if (!roots.has(file.storageId)) continue;
-    const target = path.join(uploadsFolder(), ownPath(own, file.storageId, file.path), file.filename);
-    const source = await findUpload(roots.get(file.storageId), file);
+    const storage = known.get(file.storageId);
+    if (!storage || !isPlainFileName(file.filename)) continue;
+    const target = path.join(uploadsFolder(), homeOf(storage, file.path), file.filename);
+    const source = await findUpload(storage.documentRoot, file, reach);
     if (source === undefined || source === target) continue;
     await mkdir(path.dirname(target), { recursive: true });
     await take(source, target, how);
@@ -115,6 +166,7 @@ export async function takeFiles(
 }
 
 async function take(source: string, target: string, how: Taking): Promise<void> {
+  if (how === 'replace') return rename(source, target);
   if (how === 'copy') return copyFile(source, target, constants.COPYFILE_FICLONE);
   await (how === 'move' ? rename(source, target) : link(source, target)).catch(async (error: NodeJS.ErrnoException) => {
     // Deleted meanwhile, or taken before.
@@ -128,7 +180,7 @@ async function take(source: string, target: string, how: Taking): Promise<void> 
 export async function takeAnew(own: string, found: FoundFiles, assertCurrent: () => void): Promise<void> {
   assertCurrent();
   await removeOwn(own);
-  await takeFiles(own, found, 'link', assertCurrent);
+  await takeFiles(homeIn(own), found, 'link', assertCurrent);
 }
 
 /** Makes files that are a second name of others' files of their own: an upload may be written over in place. */
@@ -150,10 +202,30 @@ export async function unlinkOthers(own: string, assertCurrent: () => void): Prom
   await rm(draft, { force: true });
 }
 
-/** Deletes the application's own uploads, and nothing else, whatever its rows say. */
-export async function removeUploads(record: AppRecord): Promise<void> {
+/**
+ * Deletes the application's own uploads, and nothing else, whatever its rows say.
+ * @param spared files that rows of other applications name, by their paths below the folder of all uploads
+ */
+export async function removeUploads(record: AppRecord, spared: ReadonlySet<string> = new Set()): Promise<void> {
   const own = ownUploads(record);
-  if (own) await removeOwn(own);
+  if (!own) return;
+  await removeMarker(record.name);
+  if (spared.size === 0) return removeOwn(own);
+  for (const file of await uploadsIn(own)) {
+    if (!spared.has(file)) await rm(path.join(uploadsFolder(), file), { force: true });
+  }
+}
+
+/** The files in an application's own folder, by their paths below the folder of all uploads. Links are not followed. */
+export async function uploadsIn(own: string): Promise<string[]> {
+  const entries = await readdir(path.join(uploadsFolder(), own), { recursive: true, withFileTypes: true }).catch(
+    (error: unknown) => {
+      if (isMissing(error)) return [];
+      throw error;
+    },
+  );
+  const files = entries.filter((entry) => !entry.isDirectory());
+  return files.map((entry) => path.relative(uploadsFolder(), path.join(entry.parentPath, entry.name)));
 }
 
 async function removeOwn(own: string): Promise<void> {

@@ -2,7 +2,7 @@ import { realpath } from 'node:fs/promises';
 import type { IncomingMessage, ServerResponse } from 'node:http';
 import path from 'node:path';
 import { AppError } from '../../src/errors';
-import { storageAccess } from '../../src/policies/upload-owner';
+import { APP_FOLDERS, storageAccess, type StorageAccess } from '../../src/policies/upload-owner';
 import type { AppService } from '../app-service';
 import { isInside, ownUploads, uploadsFolder } from '../lifecycle/upload-folders';
 
@@ -13,7 +13,7 @@ async function resolved(file: string): Promise<string | undefined> {
 
 /** Keeps requests for paths below `/storage/` to the uploads of the application that they are routed to. */
 export class StorageGuard {
-  constructor(private readonly service: Pick<AppService, 'config' | 'record'>) {}
+  constructor(private readonly service: Pick<AppService, 'config' | 'record' | 'registry'>) {}
 
   /**
    * Decides by the path alone, before the application boots.
@@ -34,7 +34,7 @@ export class StorageGuard {
   async settle(rest: string, name: string, req: IncomingMessage, res: ServerResponse): Promise<boolean> {
     const own = this.ownFolder(name);
     const access = this.access(rest, name);
-    if (own === undefined || access.kind === 'none') throw new AppError('APP_FILE_NOT_FOUND');
+    if (own === undefined || access.kind === 'none' || access.kind === 'app') throw new AppError('APP_FILE_NOT_FOUND');
     const below = access.kind === 'own' ? access.path : decodeURIComponent(rest.slice('uploads/'.length));
     const file = await resolved(path.join(uploadsFolder(), below));
     const root = await resolved(path.join(uploadsFolder(), own));
@@ -47,9 +47,15 @@ export class StorageGuard {
     return true;
   }
 
-  private access(rest: string, name: string | undefined) {
+  private access(rest: string, name: string | undefined): StorageAccess {
     // An application without a folder yet gets one when it boots; until then, nothing in one is its own.
-    return storageAccess(rest, name === undefined ? undefined : (this.ownFolder(name) ?? ''));
+    const access = storageAccess(rest, name === undefined ? undefined : (this.ownFolder(name) ?? ''));
+    return access.kind === 'app' && this.isTaken(access.folder) ? { kind: 'none' } : access;
+  }
+
+  private isTaken(folder: string): boolean {
+    const taken = `${APP_FOLDERS}/${folder}`.toLowerCase();
+    return this.service.registry.everyone().some((record) => ownUploads(record)?.toLowerCase() === taken);
   }
 
   private ownFolder(name: string): string | undefined {

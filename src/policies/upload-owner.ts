@@ -31,9 +31,11 @@ export function segmentsOf(path: string): string[] {
  * What a request for a path below `/storage/` may get:
  * - `pass`: it is an upload of the application that the request is routed to;
  * - `own`: it names a file in the folder that older versions shared; the application may have it in its own folder;
+ * - `app`: the main application may have it, unless the folder belongs to an application that is registered here;
  * - `none`: nothing.
  */
-export type StorageAccess = { kind: 'pass' } | { kind: 'own'; path: string } | { kind: 'none' };
+export type StorageAccess =
+  { kind: 'pass' } | { kind: 'own'; path: string } | { kind: 'app'; folder: string } | { kind: 'none' };
 
 const PASS: StorageAccess = { kind: 'pass' };
 const NONE: StorageAccess = { kind: 'none' };
@@ -48,7 +50,7 @@ export function storageAccess(path: string, own: string | undefined): StorageAcc
   if (!path.startsWith('uploads/')) return NONE;
   const segments = segmentsOf(decodeURIComponent(path.slice('uploads/'.length)));
   const owner = uploadOwner(segments);
-  if (own === undefined) return owner.kind === 'main' ? PASS : NONE;
+  if (own === undefined) return owner.kind === 'main' ? PASS : owner;
   if (owner.kind === 'main') return { kind: 'own', path: `${own}/${FORMERLY_SHARED}/${segments.join('/')}` };
   return segments.slice(0, 2).join('/') === own ? PASS : NONE;
 }

@@ -1,5 +1,15 @@
 import '../../helpers/in-process-environment';
-import { existsSync, mkdirSync, readdirSync, readFileSync, statSync, symlinkSync, writeFileSync } from 'node:fs';
+import {
+  existsSync,
+  mkdirSync,
+  readdirSync,
+  readFileSync,
+  renameSync,
+  rmSync,
+  statSync,
+  symlinkSync,
+  writeFileSync,
+} from 'node:fs';
 import path from 'node:path';
 import request from 'supertest';
 import { JourneyLog } from '../../../server/lifecycle/journey';
@@ -145,10 +155,14 @@ describeWithPostgres('uploaded files', () => {
 
   it('of a clone are its own also where the original was made when all shared one folder', async () => {
     const source = await make();
-    await app.sql(`UPDATE storages SET path = ''`, [], source);
+    const uploaded = await upload(source, 'in the common folder');
     await app.supervisor.removeApp(source);
-    const note = await upload(source, 'in the common folder');
-    expect(note.path).toBe('');
+    // As an older version left it.
+    renameSync(fileOf(uploaded), uploads(uploaded.filename));
+    await app.sql(`UPDATE storages SET path = ''`, [], source);
+    await app.sql(`UPDATE attachments SET path = '' WHERE id = ${uploaded.id}`, [], source);
+    rmSync(path.join(app.storage, 'apps', source, 'uploads-folder'));
+    const note = { ...uploaded, path: '' };
     const copy = await clone(source);
     const copied = await rowOf(copy, note);
     expect(copied.path.startsWith(`${own(copy)}/`)).toBe(true);
@@ -263,7 +277,11 @@ describeWithPostgres('uploaded files', () => {
     expect(readFileSync(fileOf(note), 'utf8')).toBe('kept');
 
     await app.create({ name, options: { plugins: WITH_PEOPLE }, adopt: true });
-    const answer = await app.get(`/storage/uploads/${note.path}/${note.filename}`, await headers(name));
+    const signedIn = await headers(name);
+    // In a folder of its own again.
+    const adopted = await rowOf(name, note);
+    expect([own(name) === folder, adopted.path.startsWith(`${own(name)}/`)]).toEqual([false, true]);
+    const answer = await app.get(`/storage/uploads/${adopted.path}/${adopted.filename}`, signedIn);
     expect([answer.status, answer.text]).toEqual([200, 'kept']);
     const copy = await clone(name);
     expect(readFileSync(fileOf(await rowOf(copy, note)), 'utf8')).toBe('kept');

@@ -93,7 +93,11 @@ export function open(phase: ServicePhase = 'active', env: Record<string, string>
     leadership: { whenLeading: jest.fn(() => Promise.resolve()) },
     config,
     supervisor: { logger: { error: jest.fn() }, appStatus: {} as Record<string, string> },
-    registry: { has: (name: string) => runners.has(name), byDomain: () => undefined },
+    registry: {
+      has: (name: string) => runners.has(name),
+      byDomain: () => undefined,
+      everyone: () => [...runners.keys()].map((name) => service.record(name)),
+    },
     runner: jest.fn((name: string) => runners.get(name)),
     record: (name: string): AppRecord => ({
       ...{ name, startMode: 'lazy', options: {} },

