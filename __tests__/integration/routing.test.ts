@@ -132,7 +132,10 @@ describe('routing', () => {
         await raw(`GET /files/${encoded}/1.png HTTP/1.1\r\nHost: x\r\nConnection: close\r\n\r\n`),
         await raw(`GET /apps/${encoded}/admin/ HTTP/1.1\r\nHost: x\r\nConnection: close\r\n\r\n`),
       ];
-      for (const answer of answers) expect([name, answer.slice(0, 12)]).toEqual([name, 'HTTP/1.1 404']);
+      // In a path of the API, `%2f` is a part of the name.
+      const isTraversal = (index: number) => name.startsWith('../') && index > 2;
+      const status = answers.map((answer) => answer.slice(0, 12));
+      expect([name, ...status]).toEqual([name, ...status.map((_, at) => `HTTP/1.1 ${isTraversal(at) ? 400 : 404}`)]);
     }
     for (const query of [
       '__appName[]=red',
@@ -161,6 +164,28 @@ describe('routing', () => {
     ).toMatch(/^HTTP\/1\.1 404/);
     expect(await host.files()).toEqual(before);
     expect(await host.sql('SELECT name FROM applications ORDER BY 1')).toEqual([{ name: 'blue' }, { name: 'red' }]);
+  });
+
+  it.each([
+    '/storage/uploads/../apps/main/app_supervisor_key.dat',
+    '/storage/uploads/%2e%2e/apps/main/aes_key.dat',
+    '/storage/uploads/..%2fapps/main/jwt_secret.dat',
+    '/storage/uploads/x/../../apps/main/jwt_secret.dat',
+    '/storage/uploads/..\\apps\\main\\jwt_secret.dat',
+    '/apps/red/../../storage/uploads/../apps/main/aes_key.dat',
+    '/api/__app/red/../../../storage/uploads/../apps/main/aes_key.dat',
+    '/files/red/../../storage/apps/main/aes_key.dat',
+    '/dist/%2e%2e/apps/main/aes_key.dat',
+    'http://x/storage/uploads/../apps/main/aes_key.dat',
+    '/storage/uploads/%ff',
+    '/ws/../x',
+  ])('refuses the path %s to everybody who is signed in', async (url) => {
+    for (const app of ['main', 'red']) {
+      const { Authorization } = await host.bearer(app);
+      const head = `Host: x\r\nX-App: ${app}\r\nAuthorization: ${Authorization}\r\nConnection: close`;
+      expect(await raw(`GET ${url} HTTP/1.1\r\n${head}\r\n\r\n`)).toMatch(/^HTTP\/1\.1 400 /);
+      expect(await raw(`GET /storage/apps/main/aes_key.dat HTTP/1.1\r\n${head}\r\n\r\n`)).toMatch(/^HTTP\/1\.1 404 /);
+    }
   });
 
   describe('what a TLS proxy asks', () => {
