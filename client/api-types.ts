@@ -165,6 +165,14 @@ export interface Boot {
   outcome: 'running' | 'stopped' | 'failed';
 }
 
+/** The log files of the process that could not be written. */
+export interface LogFiles {
+  failing: number;
+  failures: number;
+  lostLines: number;
+  last: { code: string; at: string } | null;
+}
+
 export interface Metrics {
   at: string;
   applications: { total: number; states: StateCounts };
@@ -173,6 +181,7 @@ export interface Metrics {
   /** None where the main application's database is a file. */
   connections: { used: number; limit: number | null } | null;
   queue: { waiting: number; booting: number; concurrency: number };
+  logFiles: LogFiles;
   boots: Boot[];
 }
 

@@ -37,6 +37,7 @@ import { Sleeper } from './lifecycle/sleeper';
 import { Waker } from './lifecycle/waker';
 import type { FaultFence } from './lifecycle/fault-fence';
 import { HeapWatch } from './metrics/heap-watch';
+import { watchLogFiles } from './metrics/log-health';
 import { RecentBoots } from './metrics/recent-boots';
 import { FastStart } from './lifecycle/fast-start/fast-start';
 import type { RunnerHost } from './lifecycle/runner-host';
@@ -74,6 +75,7 @@ export class AppService implements RunnerHost {
   readonly timeline = new Timeline(() => this.mainApp());
   readonly visits = new Visits(() => this.mainApp());
   readonly boots = new RecentBoots();
+  readonly logFiles = watchLogFiles((message) => this.supervisor.logger.warn(message, { module: 'app-supervisor' }));
   readonly heap = new HeapWatch(() => [...this.runners.values()].filter(({ state }) => state === 'running').length);
   readonly places: AppPlaces;
   readonly provisioner: DatabaseProvisioner;

@@ -5,6 +5,7 @@ import { LIMIT_NAMES, LIMITS, limitVariable, type Limits } from '../src/policies
 import type { QuarantineConfig } from '../src/policies/quarantine';
 import { getHeapStatistics } from 'node:v8';
 import { FAULT_WINDOW_MS, type FaultLimit } from '../src/policies/fault-intensity';
+import { RELOAD_WINDOW_MS, type ReloadLimit } from '../src/policies/reloads';
 import { normalizeHost } from '../src/host-name';
 import { readSizes, type SizeConfig } from './size-config';
 
@@ -54,6 +55,8 @@ export interface SupervisorConfig {
   archiveTimeoutMs: number;
   /** How many uncaught exceptions of one application are borne. */
   faults: FaultLimit;
+  /** How often an application may reload itself. */
+  reloads: ReloadLimit;
   /** The limits of every application that has no values of its own. */
   limits: Limits;
   /** How large requests and messages may be. */
@@ -227,6 +230,7 @@ export function readConfig(env: NodeJS.ProcessEnv, warn: Warn): SupervisorConfig
     archiveMaxBytes: wholeNumber(env, 'APP_SUPERVISOR_ARCHIVE_MAX_SIZE', 20_480, 1, warn) * 2 ** 20,
     archiveTimeoutMs: seconds('APP_SUPERVISOR_ARCHIVE_TIMEOUT', 3_600, 1),
     faults: { max: wholeNumber(env, 'APP_SUPERVISOR_MAX_FAULTS', 10, 0, warn), withinMs: FAULT_WINDOW_MS },
+    reloads: { max: wholeNumber(env, 'APP_SUPERVISOR_MAX_RELOADS', 20, 0, warn), withinMs: RELOAD_WINDOW_MS },
     limits: defaultLimits(env, warn),
     sizes: readSizes((name, fallback, min) => wholeNumber(env, name, fallback, min, warn), env.REQUEST_BODY_LIMIT),
     fastStart: unlessOff(env, 'APP_SUPERVISOR_FAST_START', warn),

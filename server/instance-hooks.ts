@@ -8,6 +8,7 @@ import { serveGuestClient } from './guest-client';
 import { trackBelongings } from './lifecycle/belongings';
 import type { FaultFence } from './lifecycle/fault-fence';
 import type { FastStart } from './lifecycle/fast-start/fast-start';
+import { limitReloads } from './lifecycle/reload-limit';
 import type { ProcessConnections } from './lifecycle/process-connections';
 import { assumeSchema } from './nocobase/existing-schema';
 import { guardTenant } from './tenancy/tenant-guard';
@@ -32,6 +33,7 @@ export function prepareInstance(app: Application, host: InstanceHooksHost): void
   app.on('beforeLoad', () => {
     answerErrors(app, () => host.mainApp());
     serveGuestClient(app, host);
+    limitReloads(app, host.config.reloads);
   });
   keepToSchema(app, host);
   trackBelongings(app);

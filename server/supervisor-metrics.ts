@@ -2,6 +2,7 @@ import type { AppDescriptions, StateCounts } from './app-descriptions';
 import type { SupervisorConfig } from './config';
 import type { BootQueue } from './lifecycle/boot-queue';
 import type { ProcessConnections } from './lifecycle/process-connections';
+import type { LogHealth, LogHealthSummary } from './metrics/log-health';
 import type { BootRecord, RecentBoots } from './metrics/recent-boots';
 import type { Registry } from './registry';
 
@@ -13,6 +14,7 @@ export interface MetricsHost {
   connections: ProcessConnections;
   queue: BootQueue;
   boots: RecentBoots;
+  logFiles: LogHealth;
 }
 
 /** What the supervisor holds at this moment. A limit that is null is none. */
@@ -26,6 +28,8 @@ export interface SupervisorMetrics {
   /** To the main application's database server; null where its database is a file. */
   connections: { used: number; limit: number } | null;
   queue: { waiting: number; booting: number; concurrency: number };
+  /** The log files of main and of all applications. */
+  logFiles: LogHealthSummary;
   /** Those that ended in the last hour, the earliest first. */
   boots: BootRecord[];
 }
@@ -45,6 +49,7 @@ export function readMetrics(host: MetricsHost): SupervisorMetrics {
       ? { used: connections.main.inUse + connections.applications.inUse, limit: connections.limit }
       : null,
     queue: { waiting: queue.load.waiting, booting: queue.load.running, concurrency: config.bootConcurrency },
+    logFiles: host.logFiles.summary(),
     boots: host.boots.list(),
   };
 }

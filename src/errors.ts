@@ -105,6 +105,11 @@ export const ERROR_TABLE = {
     message:
       'The application "{name}" threw {count} uncaught errors within a minute and was taken down; the next visit after its backoff tries again.',
   },
+  APP_RELOADS_TOO_MANY: {
+    status: 429,
+    message:
+      'The application "{name}" has reloaded itself {count} times within {minutes} minutes; try again in {seconds} seconds.',
+  },
   APP_SHUTTING_DOWN: { status: 503, message: 'NocoBase is shutting down; try again in a few seconds.' },
   APP_VERSION_NEWER: {
     status: 503,

@@ -75,6 +75,7 @@ describe('without an environment', () => {
           appBytes: { perSecond: 2 ** 22, burst: 2 ** 24 },
         },
       },
+      reloads: { max: 20, withinMs: 600_000 },
       fastStart: true,
       templates: true,
       tenantPlugins: false,

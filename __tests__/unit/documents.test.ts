@@ -115,6 +115,7 @@ describe('documents', () => {
         'APP_FILE_NOT_FOUND',
         'APP_STORAGE_OUTSIDE',
         'APP_REQUEST_INVALID',
+        'APP_RELOADS_TOO_MANY',
         'APP_WAIT_TIMEOUT',
         'APP_TOO_MANY_WAITING',
         'APP_MAIN_NOT_RUNNING',

@@ -10,6 +10,7 @@ import { isAvailable } from '../app-entries';
 import { AppService } from '../app-service';
 import { adapterFactory, defaultAdapterNames } from '../core';
 import { wasEnabled } from '../enabled-mark';
+import { trackBelongings } from '../lifecycle/belongings';
 import { discard } from '../lifecycle/instance-end';
 import { closeDoors, openDoors } from '../routing/doors';
 import { arrivedBySocket, isUnreadableMessage } from '../routing/socket-context';
@@ -64,6 +65,10 @@ export class LocalAdapter implements AppDiscoveryAdapter, AppProcessAdapter {
 
   constructor(private readonly supervisor: AppSupervisor) {
     this.service = new AppService(supervisor);
+    // Before main's plugins open any log file. Sub-applications are tracked when they are constructed.
+    supervisor.on('afterAppAdded', (app: Application) => {
+      if (app.name === 'main') trackBelongings(app);
+    });
     // Before the core's own, which hides errors and does not quote. Once: a creator cannot be taken off again.
     supervisor.registerAppDbCreator(
       ({ app, appOptions }) => this.service.createsDatabaseOf(app.name, appOptions?.dbConnType),

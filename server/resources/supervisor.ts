@@ -47,6 +47,7 @@ export function defineSupervisor(app: Application, info: () => SupervisorInfo): 
           baseDomains: service?.config.baseDomains ?? [],
           applications: service?.registry.size ?? 0,
           connections: (state === 'active' && service?.connections.snapshot(supervisor.getApps())) || null,
+          logFiles: service?.logFiles.summary() ?? null,
         };
         await next();
       },

@@ -2,7 +2,7 @@ import { APP_STATES } from '../../src/app-state';
 import { errorsOf, NAMED } from './errors';
 import { answer, data, filterByTk, maybe, page, pages, query, tags } from './pieces';
 import { ref } from './schemas';
-import { address, databasePlace, journey, text, time } from './shapes';
+import { address, databasePlace, journey, logFiles, text, time } from './shapes';
 
 const limit = (variable: string) => ({ type: 'integer', nullable: true, description: `${variable}; null for none.` });
 
@@ -101,6 +101,7 @@ export const observationSchemas = {
           concurrency: { type: 'integer', description: 'How many places there are.' },
         },
       },
+      logFiles,
       boots: {
         type: 'array',
         description: 'That ended in the last hour, at most 500, the earliest first.',

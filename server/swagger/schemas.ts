@@ -7,7 +7,7 @@ import { APP_STATES } from '../../src/app-state';
 import { ICON_TYPES, MAX_ICON_BYTES } from '../../src/icon-image';
 import { AWAKE_REASONS } from '../../src/policies/idle';
 import { maybe } from './pieces';
-import { address, budget, databasePlace, event, journey, text, time } from './shapes';
+import { address, budget, databasePlace, event, journey, logFiles, text, time } from './shapes';
 
 export const ref = (name: keyof typeof answers | keyof typeof bodies) => ({ $ref: `#/components/schemas/${name}` });
 
@@ -333,6 +333,7 @@ export const answers = {
         description: 'An application is at <name>.<base domain>.',
       },
       applications: { type: 'integer', description: 'How many applications are registered.' },
+      logFiles: { ...logFiles, nullable: true },
       connections: {
         type: 'object',
         nullable: true,

@@ -103,3 +103,19 @@ export const databasePlace = {
     schema: maybe(text('Name of the schema, where it has one.')),
   },
 };
+
+export const logFiles = {
+  type: 'object',
+  description: 'Log files of main and of all applications that could not be written, since the process began.',
+  properties: {
+    failing: { type: 'integer', description: 'Files that cannot be written now; each is opened again every 10 s.' },
+    failures: { type: 'integer', description: 'Writes that failed.' },
+    lostLines: { type: 'integer', description: 'Log lines that were not written, at least.' },
+    last: {
+      type: 'object',
+      nullable: true,
+      description: 'The last failure.',
+      properties: { code: text('Code of the system, e.g. `ENOSPC`.'), at: time('When it happened.') },
+    },
+  },
+};

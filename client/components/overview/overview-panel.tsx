@@ -8,6 +8,7 @@ import { useSupervisor } from '../../supervisor-context';
 import { ErrorAlert } from '../error-alert';
 import { BootsChart } from './boots-chart';
 import { Gauge } from './gauge';
+import { LogFilesAlert } from './log-files-alert';
 import { StateCounts } from './state-counts';
 
 /** What the supervisor holds at this moment: the state of a hundred applications at a glance. */
@@ -20,13 +21,14 @@ export function OverviewPanel() {
   useFresh(refresh, WATCHING_MS);
   if (!metrics) return error ? <ErrorAlert error={error} /> : <Spin />;
 
-  const { applications, running, memory, connections, queue, boots, at } = metrics;
+  const { applications, running, memory, connections, queue, logFiles, boots, at } = metrics;
   const number = (value: number) => new Intl.NumberFormat(language).format(value);
   const size = (value: number) => byteSize(value, language);
   const third = { xs: 24, sm: 12, lg: 8 };
   return (
     <Flex vertical gap="large">
       <ErrorAlert error={error} />
+      <LogFilesAlert logFiles={logFiles} />
       <StateCounts total={applications.total} states={applications.states} />
       <Row gutter={[16, 16]}>
         <Col {...third}>
