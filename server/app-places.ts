@@ -119,6 +119,15 @@ export class AppPlaces {
   }
 
   /**
+   * Reads from the application's database, over a connection of its own.
+   * @throws what keeps the application from it, e.g. APP_DATABASE_UNREACHABLE, APP_DATABASE_MISSING
+   */
+  async verify(record: AppRecord): Promise<void> {
+    const { dialect, inside, layout, database } = this.place(record);
+    if (!(await dialect.readVersions(inside, layout))) throw new AppError('APP_DATABASE_MISSING', { database });
+  }
+
+  /**
    * How many bytes its data takes, asked of the server without waking anybody; null where that cannot be known within
    * a few seconds.
    */

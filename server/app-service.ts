@@ -33,6 +33,7 @@ import { readAccount } from './lifecycle/administrator';
 import { AppRunner } from './lifecycle/app-runner';
 import { BootQueue } from './lifecycle/boot-queue';
 import { ProcessConnections, type LentServer } from './lifecycle/process-connections';
+import { DatabaseWatch } from './lifecycle/database-watch';
 import { Sleeper } from './lifecycle/sleeper';
 import { Waker } from './lifecycle/waker';
 import type { FaultFence } from './lifecycle/fault-fence';
@@ -86,6 +87,7 @@ export class AppService implements RunnerHost {
   readonly runners = new Map<string, AppRunner>();
   readonly sleeper: Sleeper;
   private readonly waker: Waker;
+  readonly databaseWatch = new DatabaseWatch(this);
   readonly fastStart: FastStart;
   readonly versions = new AppVersions(() => this.mainApp().getPackageVersion(), readPackageVersion);
   readonly upgrades = new FleetUpgrade(this);
@@ -305,6 +307,10 @@ export class AppService implements RunnerHost {
   async whileDown<T>(name: string, work: (record: AppRecord) => Promise<T>): Promise<T> {
     const runner = this.mustFind(name);
     return runner.whileDown(() => work(this.registry.get(name) as AppRecord));
+  }
+
+  verifyDatabase(record: AppRecord): Promise<void> {
+    return this.places.verify(record);
   }
 
   /** Whether the database of an application is ours to create; other plugins' kinds of connection are theirs. */

@@ -1,5 +1,14 @@
 import type { Application } from '@nocobase/server';
-import { type AppError, ERROR_TABLE, type ErrorAnswer, type ErrorParams, fillMessage, isAppError } from '../src/errors';
+import {
+  AppError,
+  ERROR_TABLE,
+  type ErrorAnswer,
+  type ErrorParams,
+  fillMessage,
+  isAppError,
+  visitorSentence,
+} from '../src/errors';
+import { lossOf, mayBeLoss } from './databases/loss';
 
 /** The package's name: also the namespace of its texts. */
 export const PACKAGE = 'nocobase-plugin-app-supervisor';
@@ -13,7 +22,8 @@ interface ErrorContext {
 }
 
 interface ErrorHandler {
-  register(guard: (error: unknown) => error is AppError, render: (error: AppError, ctx: ErrorContext) => void): void;
+  register<E>(guard: (error: unknown) => error is E, render: (error: E, ctx: ErrorContext) => void): void;
+  handlers?: unknown;
 }
 
 /** A sentence of ours in the language of a caller. The texts are the main application's. */
@@ -33,12 +43,38 @@ export function answerOf(mainApp: Application, error: AppError, language?: strin
   return { code, message, ...(operation && { operation }) };
 }
 
-/** Our errors in the answers of this application, in the caller's language. */
-export function answerErrors(app: Application, mainApp: () => Application): void {
+/** The same for visitors of an application: without what is an administrator's to know. */
+function visitorAnswerOf(mainApp: Application, error: AppError, language?: string): ErrorAnswer {
+  const message = translate(mainApp, visitorSentence(error), error.params, language);
+  return { ...answerOf(mainApp, error, language), message };
+}
+
+/** Told of an error by which the database of the application may be lost. */
+export type Suspicion = () => void;
+
+/**
+ * Our errors in the answers of this application, in the caller's language. An error by which its database is lost, or a
+ * connection was cut, is answered as 503 with a code; the driver's words stand in the log of the application.
+ */
+export function answerErrors(app: Application, mainApp: () => Application, suspect: Suspicion = () => undefined): void {
   const plugin = app.pm.get('error-handler') as { errorHandler?: ErrorHandler } | undefined;
-  plugin?.errorHandler?.register(isAppError, (error, ctx) => {
+  const { errorHandler } = plugin ?? {};
+  const answer = (ctx: ErrorContext, error: AppError, forVisitor: boolean) => {
     ctx.status = error.status;
     if (error.status === 503) ctx.set('Retry-After', String(RETRY_AFTER_SECONDS));
-    ctx.body = { errors: [answerOf(mainApp(), error, languageOf(ctx))] };
-  });
+    const describe = forVisitor ? visitorAnswerOf : answerOf;
+    ctx.body = { errors: [describe(mainApp(), error, languageOf(ctx))] };
+  };
+  errorHandler?.register(isAppError, (error, ctx) => answer(ctx, error, app !== mainApp()));
+  errorHandler?.register(
+    (error): error is Error => {
+      const lost = lossOf(error) !== undefined;
+      if (lost || mayBeLoss(error)) suspect();
+      return lost;
+    },
+    (error, ctx) => answer(ctx, new AppError(lossOf(error) ?? 'APP_DATABASE_UNREACHABLE', {}, error), true),
+  );
+  // Ours first: NocoBase's own would answer with the words of the driver.
+  const { handlers } = errorHandler ?? {};
+  if (Array.isArray(handlers)) handlers.unshift(...handlers.splice(-2));
 }

@@ -6,6 +6,7 @@ import { tightenPrivateFiles } from './files/private-files';
 import { keepOwnUploads, type OwnUploadsHost } from './files/own-uploads';
 import { serveGuestClient } from './guest-client';
 import { trackBelongings } from './lifecycle/belongings';
+import type { DatabaseWatch } from './lifecycle/database-watch';
 import type { FaultFence } from './lifecycle/fault-fence';
 import type { FastStart } from './lifecycle/fast-start/fast-start';
 import { limitReloads } from './lifecycle/reload-limit';
@@ -17,6 +18,7 @@ import { guardTenant } from './tenancy/tenant-guard';
 export interface InstanceHooksHost extends EntriesHost, OwnUploadsHost {
   readonly connections: ProcessConnections;
   readonly fastStart: FastStart;
+  readonly databaseWatch: DatabaseWatch;
   readonly fence: FaultFence;
   mainApp(): Application;
 }
@@ -31,7 +33,11 @@ export function prepareInstance(app: Application, host: InstanceHooksHost): void
   keepOwnUploads(app, host);
   // At every load: the plugins are new objects after a reload.
   app.on('beforeLoad', () => {
-    answerErrors(app, () => host.mainApp());
+    answerErrors(
+      app,
+      () => host.mainApp(),
+      () => host.databaseWatch.suspect(app.name),
+    );
     serveGuestClient(app, host);
     limitReloads(app, host.config.reloads);
   });

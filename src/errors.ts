@@ -299,6 +299,12 @@ export const ERROR_TABLE = {
 
 export type ErrorCode = keyof typeof ERROR_TABLE;
 
+/** What visitors read of a failure whose own sentence names databases, roles or servers. */
+export const DATABASE_AWAY = 'A database of this application cannot be used now; try again later.';
+
+/** Sentences with these codes are for administrators, but this one names nothing. */
+const isOfDatabase = (code: ErrorCode) => code.startsWith('APP_DATABASE_') && code !== 'APP_DATABASE_BUSY';
+
 export type ErrorParams = Record<string, string | number>;
 
 /** Fills `{param}` in a sentence; an absent parameter stays visible, so that a forgotten one is noticed. */
@@ -355,6 +361,19 @@ export class AppError extends Error {
     this.params = params;
     this.logLevel = this.status < 500 ? 'warn' : 'error';
   }
+}
+
+/** The sentence that visitors of an application read, before it is filled. */
+export function visitorSentence({ code }: Pick<AppError, 'code'>): string {
+  return isOfDatabase(code) ? DATABASE_AWAY : ERROR_TABLE[code].message;
+}
+
+/** The same error without what is an administrator's to know; its code and status stay. */
+export function forVisitors(error: AppError): AppError {
+  if (!isOfDatabase(error.code)) return error;
+  const shown = new AppError(error.code);
+  shown.message = DATABASE_AWAY;
+  return shown;
 }
 
 /** An error as callers read it. */

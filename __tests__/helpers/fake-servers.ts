@@ -35,6 +35,51 @@ export function forwarder(to: { host: string; port: number }): Promise<FakeServe
   });
 }
 
+/** Another address of the same server, which can be away for a while. */
+export class UnsteadyForwarder {
+  private readonly sockets = new Set<Socket>();
+  private readonly server: Server;
+  port = 0;
+
+  private constructor(to: { host: string; port: number }) {
+    this.server = createServer((socket) => {
+      const upstream = connect(to.port, to.host);
+      for (const end of [socket, upstream]) {
+        this.sockets.add(end);
+        end.on('error', () => undefined);
+        end.once('close', () => {
+          this.sockets.delete(end);
+          socket.destroy();
+          upstream.destroy();
+        });
+      }
+      socket.pipe(upstream).pipe(socket);
+    });
+  }
+
+  static async start(to: { host: string; port: number }): Promise<UnsteadyForwarder> {
+    const forwarder = new UnsteadyForwarder(to);
+    await forwarder.comeBack();
+    forwarder.port = (forwarder.server.address() as AddressInfo).port;
+    return forwarder;
+  }
+
+  /** Breaks every line; new ones are refused. */
+  goAway(): Promise<void> {
+    for (const socket of this.sockets) socket.destroy();
+    return new Promise((resolve) => this.server.close(() => resolve()));
+  }
+
+  comeBack(): Promise<void> {
+    return new Promise((resolve) => this.server.listen(this.port, '127.0.0.1', resolve));
+  }
+
+  /** Breaks every line; new ones are taken. */
+  breakLines(): void {
+    for (const socket of this.sockets) socket.destroy();
+  }
+}
+
 /** Another address of the same server, over a line that breaks when so many pieces have gone to the server. */
 export function breakingForwarder(to: { host: string; port: number }, pieces: number): Promise<FakeServer> {
   return listen((socket) => {

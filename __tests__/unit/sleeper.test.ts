@@ -29,6 +29,8 @@ class World {
   readonly slept: string[] = [];
   readonly noted: [string, number | undefined][] = [];
   readonly said: string[] = [];
+  /** Applications whose databases were lost while they ran. */
+  readonly lost = new Set<string>();
   readonly woken: string[] = [];
   memoryMb = 100;
   readonly sleeper: Sleeper;
@@ -51,6 +53,7 @@ class World {
       },
       registry: { all: () => this.records.values() },
       runner: (name: string) => this.runners.get(name),
+      databaseWatch: { isLost: (name: string) => this.lost.has(name) },
     };
     this.sleeper = new Sleeper(host, () => this.memoryMb);
     this.waker = new Waker(host);
@@ -71,6 +74,10 @@ class World {
         runner.state = 'asleep';
         delete this.apps[name];
         return Promise.resolve(true);
+      },
+      start: () => {
+        this.woken.push(`${name} start`);
+        return Promise.resolve();
       },
       wake: (priority: string) => {
         this.woken.push(`${name} ${priority}`);
@@ -228,6 +235,23 @@ describe('an eager application that failed', () => {
     runner.mayTryAgain = true;
     world.waker.look();
     expect(world.woken).toEqual(['crm background']);
+  });
+});
+
+describe('an application that failed since its database was lost', () => {
+  it.each([
+    ['lazy', 'background'],
+    ['manual', 'start'],
+  ] as const)('comes back without a visit when its backoff is over (%s)', (startMode, how) => {
+    const world = new World();
+    const { runner } = world.add('crm', { startMode }, 'failed');
+    world.lost.add('crm');
+    runner.mayTryAgain = false;
+    world.waker.look();
+    expect(world.woken).toEqual([]);
+    runner.mayTryAgain = true;
+    world.waker.look();
+    expect(world.woken).toEqual([`crm ${how}`]);
   });
 });
 

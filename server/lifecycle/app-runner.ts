@@ -1,7 +1,7 @@
 import type { Application } from '@nocobase/server';
 import { isMade } from '../../src/app-record';
 import { isLegalTransition, type AppCondition, type AppState } from '../../src/app-state';
-import { AppError } from '../../src/errors';
+import { AppError, forVisitors } from '../../src/errors';
 import { SYSTEM, type Actor, type AppEvent } from '../../src/events';
 import type { UpgradeVerdict } from '../../src/policies/upgrade-plan';
 import { upgradeApplication } from './boot';
@@ -177,16 +177,15 @@ export class AppRunner {
     const quiet = rest === 'asleep';
     this.announced = !quiet;
     this.enter('draining', { reason });
-    await this.drain(rest === 'stopped' ? 'APP_STOPPED' : 'APP_WAIT_TIMEOUT');
+    await this.drain(new AppError(rest === 'stopped' ? 'APP_STOPPED' : 'APP_WAIT_TIMEOUT', { name: this.name }));
     await discard(this.host.supervisor, this.instance(), { quiet });
     this.enter(rest, { reason });
     if (quiet && reason !== 'restart' && reason !== 'shutdown') this.tell('slept', by, { reason });
   }
 
   /** Waits for the requests in flight; whoever has no answer at the deadline gets this one. */
-  private async drain(code: 'APP_STOPPED' | 'APP_WAIT_TIMEOUT' | 'APP_FAULTS'): Promise<void> {
-    const { drainTimeoutMs, faults } = this.host.config;
-    await this.flight.drain(drainTimeoutMs, new AppError(code, { name: this.name, count: faults.max + 1 }));
+  private async drain(error: AppError): Promise<void> {
+    await this.flight.drain(this.host.config.drainTimeoutMs, error);
   }
 
   /**
@@ -201,13 +200,13 @@ export class AppRunner {
     await this.comeUpForOperator(by, stopsSaid);
   }
 
-  /** What the application throws is more than is borne: its instance goes, and that counts as a failure. */
+  /** Ends an instance that cannot go on (too many faults, its database is lost). That counts as a failure. */
   takeDown(error: AppError): Promise<void> {
     return this.enqueue(async () => {
       if (!this.instance()) return;
       this.announced = true;
       this.enter('draining', { reason: error.code });
-      await this.drain('APP_FAULTS');
+      await this.drain(error);
       await discard(this.host.supervisor, this.instance());
       this.attempts.step = 'run';
       await this.failed(error);
@@ -261,7 +260,7 @@ export class AppRunner {
   private async goAside(running: Application, reason: 'upgrade' | 'cloned'): Promise<void> {
     if (this.state !== 'running') return;
     this.enter('draining', { reason });
-    await this.drain('APP_WAIT_TIMEOUT');
+    await this.drain(new AppError('APP_WAIT_TIMEOUT', { name: this.name }));
     await discard(this.host.supervisor, running, { quiet: this.quiet });
     this.enter('asleep', { reason });
   }
@@ -436,7 +435,7 @@ export class AppRunner {
     if (verdict.kind === 'retry') this.enter('failed', { ...details, retryAt: verdict.retryAt });
     else this.enter('quarantined', details);
     this.tell(verdict.kind === 'retry' ? 'failed' : 'quarantined', ended?.by ?? SYSTEM, { ...details, message });
-    supervisor.setAppError(this.name, this.lastFailure());
+    supervisor.setAppError(this.name, forVisitors(this.lastFailure()));
     await supervisor.setAppStatus(this.name, 'error');
   }
 

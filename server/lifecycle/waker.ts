@@ -7,6 +7,8 @@ export interface WakerHost {
   registry: { all(): Iterable<AppRecord> };
   supervisor: { logger: { info(text: string): void } };
   runner(name: string): AppRunner | undefined;
+  /** Which applications come back by themselves, since their databases were lost while they ran. */
+  databaseWatch: { isLost(name: string): boolean };
 }
 
 const LOOK_MS = 10_000;
@@ -14,7 +16,7 @@ const LOOK_MS = 10_000;
 const LEAD_MS = 60_000;
 
 /**
- * Brings eager applications up again when their backoff is over, and wakes sleeping applications whose own work is due soon, in the background of those that visitors wait for. When it
+ * Brings eager applications, and those that ran until their database was lost, up again when their backoff is over. Wakes sleeping applications whose own work is due soon, in the background of those that visitors wait for. When it
  * is due stands in the row: also after the process was ended, an application comes up in time for its work.
  */
 export class Waker {
@@ -44,8 +46,12 @@ export class Waker {
       runner.wake('background', { kind: 'schedule' }).catch(() => undefined);
     }
     for (const { name, startMode } of this.host.registry.all()) {
-      const runner = startMode === 'eager' ? this.host.runner(name) : undefined;
-      if (runner?.state === 'failed' && runner.mayTryAgain) runner.wake('background').catch(() => undefined);
+      const lost = this.host.databaseWatch.isLost(name);
+      const runner = startMode === 'eager' || lost ? this.host.runner(name) : undefined;
+      if (runner?.state !== 'failed' || !runner.mayTryAgain) continue;
+      // No visit starts a manual one: it ran by an operator's decision.
+      const coming = startMode === 'manual' ? runner.start() : runner.wake('background');
+      coming.catch(() => undefined);
     }
   }
 }

@@ -1,5 +1,5 @@
 import type { IncomingMessage, ServerResponse } from 'node:http';
-import type { AppError, ErrorCode } from '../../src/errors';
+import { forVisitors, type AppError, type ErrorCode } from '../../src/errors';
 import type { AppRunner } from '../lifecycle/app-runner';
 
 /** Seconds after which a client may try again, where nothing better is known. */
@@ -8,7 +8,7 @@ const PAGE_RETRY_SECONDS = 30;
 
 /** The codes under which the clients of NocoBase know a condition; they treat others as errors in general. */
 function bodyOf(error: AppError) {
-  const { code, message, status } = error;
+  const { code, message, status } = forVisitors(error);
   return { error: { status, code, message, maintaining: true } };
 }
 

@@ -27,6 +27,7 @@ export const NO_FAILURES: FailureHistory = { counted: 0, total: 0 };
  */
 const OF_THE_SURROUNDINGS: ReadonlySet<ErrorCode> = new Set<ErrorCode>([
   'APP_DATABASE_UNREACHABLE',
+  'APP_DATABASE_MISSING',
   'APP_DATABASE_CREDENTIALS',
   'APP_DATABASE_FULL',
   'APP_MAIN_NOT_RUNNING',
