@@ -77,7 +77,14 @@ export class AppService implements RunnerHost {
   readonly visits = new Visits(() => this.mainApp());
   readonly boots = new RecentBoots();
   readonly logFiles = watchLogFiles((message) => this.supervisor.logger.warn(message, { module: 'app-supervisor' }));
-  readonly heap = new HeapWatch(() => [...this.runners.values()].filter(({ state }) => state === 'running').length);
+  readonly heap = new HeapWatch({
+    running: () => [...this.runners.values()].filter(({ state }) => state === 'running').length,
+    activeSince: (time) =>
+      [...this.runners.values()]
+        .filter(({ requestsInFlight, lastActiveAt }) => requestsInFlight > 0 || lastActiveAt >= time)
+        .map(({ name }) => name),
+    pressed: (pressure, growth) => this.sleeper.memoryPressed(pressure, growth),
+  });
   readonly places: AppPlaces;
   readonly provisioner: DatabaseProvisioner;
   readonly copies: DatabaseCopies;

@@ -9,10 +9,18 @@ const MB = 2 ** 20;
 
 describe('the watch over the heap', () => {
   let [running, heapUsed, looks] = [0, 0, 0];
-  const watch = new HeapWatch(() => {
-    looks += 1;
-    return running;
-  });
+  const pressed = jest.fn();
+  const watch = new HeapWatch(
+    {
+      running: () => {
+        looks += 1;
+        return running;
+      },
+      activeSince: () => ['hog'],
+      pressed,
+    },
+    () => 400 * MB,
+  );
 
   beforeAll(() => {
     // What else is in this heap is nobody's business here.
@@ -42,6 +50,17 @@ describe('the watch over the heap', () => {
     expect(watch.share).toBeNull();
     await collectWith(4, 274 * MB);
     expect(watch.share).toBe(6 * MB);
+    expect(pressed).not.toHaveBeenCalled();
+  });
+
+  it('says when the heap is near its limit, and during whose requests it grew', async () => {
+    await collectWith(4, 310 * MB);
+    expect(pressed).toHaveBeenLastCalledWith('high', new Map([['hog', 60 * MB]]));
+    await collectWith(4, 360 * MB);
+    expect(pressed).toHaveBeenLastCalledWith('critical', new Map([['hog', 110 * MB]]));
+    const { length } = pressed.mock.calls;
+    await collectWith(4, 200 * MB);
+    expect(pressed).toHaveBeenCalledTimes(length);
   });
 
   it('looks no longer when it is over', async () => {

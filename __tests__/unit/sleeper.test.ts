@@ -255,6 +255,34 @@ describe('an application that failed since its database was lost', () => {
   });
 });
 
+describe('a heap near its limit', () => {
+  it('puts applications to sleep at once, the one with the largest growth first, and not again for a while', async () => {
+    const world = new World();
+    for (const name of ['old', 'hog', 'new', 'held']) world.add(name);
+    (world.runners.get('held') as unknown as { requestsInFlight: number }).requestsInFlight = 1;
+    world.sleeper.start();
+    world.sleeper.memoryPressed('high', new Map([['hog', 1_000]]));
+    await jest.advanceTimersByTimeAsync(10);
+    expect(world.slept).toEqual(['hog memory']);
+    world.sleeper.memoryPressed('critical', new Map());
+    await jest.advanceTimersByTimeAsync(10);
+    expect(world.slept).toEqual(['hog memory']);
+    await jest.advanceTimersByTimeAsync(5_000);
+    world.sleeper.memoryPressed('critical', new Map());
+    await jest.advanceTimersByTimeAsync(10);
+    expect([...world.slept].sort()).toEqual(['hog memory', 'new memory', 'old memory']);
+    world.sleeper.stop();
+  });
+
+  it('does nothing once the sleeper has stopped', async () => {
+    const world = new World();
+    world.add('crm');
+    world.sleeper.memoryPressed('critical', new Map());
+    await jest.advanceTimersByTimeAsync(10);
+    expect(world.slept).toEqual([]);
+  });
+});
+
 describe('the limits', () => {
   it('are looked at when an application has come up', async () => {
     const world = new World({ APP_SUPERVISOR_MAX_RUNNING: '1' });

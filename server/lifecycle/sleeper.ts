@@ -1,6 +1,7 @@
 import type { Application } from '@nocobase/server';
 import type { AppRecord } from '../../src/app-record';
 import { appsToEvict, NO_RELIEF, type Eviction, type EvictionConfig } from '../../src/policies/eviction';
+import { heldUnder, urgentSleepers, type HeapGrowth, type HeapPressure } from '../../src/policies/memory-pressure';
 import {
   awakeBecause,
   heldBecause,
@@ -30,6 +31,8 @@ const MIN_UPTIME_MS = 60_000;
 const MIN_NAP_MS = 5 * 60_000;
 const MEMORY_QUIET_MS = 60_000;
 const MEMORY_PAUSE_MS = 30_000;
+/** Between two rounds for the pressure of the heap. */
+const URGENT_PAUSE_MS = 5_000;
 /** Who was looked at more closely and must stay awake is asked no further questions for this long. */
 const LOOK_AGAIN_MS = 2 * 60_000;
 
@@ -65,6 +68,8 @@ export class Sleeper {
   private asked = false;
   private relief = NO_RELIEF;
   private reportedAbove = 0;
+  private pressed?: { pressure: HeapPressure; growth: HeapGrowth };
+  private urgentAt = 0;
   private readonly looks = new Map<string, Look>();
   private readonly policy: EvictionConfig;
 
@@ -94,6 +99,24 @@ export class Sleeper {
       this.asked = false;
       void this.enqueue(() => this.keepLimits());
     });
+  }
+
+  /** The heap is near its limit: applications sleep at once, not at the next regular look. */
+  memoryPressed(pressure: HeapPressure, growth: HeapGrowth): void {
+    if (!this.timer || Date.now() - this.urgentAt < URGENT_PAUSE_MS) return;
+    this.urgentAt = Date.now();
+    this.pressed = { pressure, growth };
+    void this.enqueue(() => this.relieveHeap());
+  }
+
+  private async relieveHeap(): Promise<void> {
+    const { pressure, growth } = this.pressed ?? { pressure: 'none', growth: new Map<string, number>() };
+    this.pressed = undefined;
+    if (pressure === 'none') return;
+    this.host.supervisor.logger.warn(`the heap is near its limit (${pressure}): applications are put to sleep`);
+    const choose: Choice = (apps) =>
+      urgentSleepers(apps, pressure, growth, this.policy, Date.now()).map((name) => ({ name, reason: 'memory' }));
+    await this.act(choose, (app, now) => heldUnder(pressure, app, this.policy, now));
   }
 
   /** One look at everything. Rounds do not overlap, and never reject. */

@@ -1,0 +1,126 @@
+import fc from 'fast-check';
+import { attributeGrowth, heldUnder, pressureOf, urgentSleepers } from '../../../src/policies/memory-pressure';
+import type { AppSnapshot } from '../../../src/policies/idle';
+import { appSnapshot, NOW } from '../helpers/app-snapshots';
+
+const CONFIG = { idleTimeoutMs: 900_000, minUptimeMs: 60_000, minNapMs: 300_000 };
+const NONE = new Map<string, number>();
+
+/** `app0` was used longest ago, `app<count - 1>` half a minute ago. */
+const fleet = (count: number, given: Partial<AppSnapshot> = {}) =>
+  Array.from({ length: count }, (_, index) =>
+    appSnapshot({ name: `app${index}`, lastActiveAt: NOW - 30_000 - (count - index) * 1_000, ...given }),
+  );
+
+describe('the pressure of the heap', () => {
+  it.each([
+    [0, 100, 'none'],
+    [74, 100, 'none'],
+    [75, 100, 'high'],
+    [87, 100, 'high'],
+    [88, 100, 'critical'],
+    [120, 100, 'critical'],
+    [50, 0, 'none'],
+  ])('%i of %i bytes: %s', (used, limit, pressure) => {
+    expect(pressureOf(used, limit)).toBe(pressure);
+  });
+});
+
+describe('the growth of the heap', () => {
+  it('is told as that of the one application that was at work', () => {
+    expect([...attributeGrowth(NONE, 100, 160, ['hog'])]).toEqual([['hog', 60]]);
+  });
+
+  it('is shared evenly among those that were at work, and added up', () => {
+    const once = attributeGrowth(NONE, 100, 160, ['hog', 'other']);
+    expect([...attributeGrowth(once, 160, 200, ['hog'])]).toEqual([
+      ['hog', 70],
+      ['other', 30],
+    ]);
+  });
+
+  it('is nobody’s if none was at work', () => {
+    expect(attributeGrowth(NONE, 100, 160, []).size).toBe(0);
+  });
+
+  it('shrinks with the heap, and is forgotten with it', () => {
+    const grown = new Map([['hog', 60]]);
+    expect([...attributeGrowth(grown, 200, 100, ['hog'])]).toEqual([['hog', 30]]);
+    expect(attributeGrowth(grown, 200, 0, []).size).toBe(0);
+  });
+
+  it('never exceeds the heap, whatever it does', () => {
+    const step = fc.record({ bytes: fc.integer({ min: 0, max: 1_000 }), active: fc.subarray(['a', 'b', 'c']) });
+    fc.assert(
+      fc.property(fc.array(step), (steps) => {
+        let [growth, before]: [ReadonlyMap<string, number>, number] = [NONE, 0];
+        for (const { bytes, active } of steps) {
+          growth = attributeGrowth(growth, before, bytes, active);
+          before = bytes;
+          const sum = [...growth.values()].reduce((total, part) => total + part, 0);
+          expect(sum).toBeLessThanOrEqual(bytes + 1e-6);
+        }
+      }),
+    );
+  });
+});
+
+describe('who sleeps under pressure', () => {
+  const sleepers = (apps: AppSnapshot[], pressure: 'none' | 'high' | 'critical', growth = NONE) =>
+    urgentSleepers(apps, pressure, growth, CONFIG, NOW);
+
+  it('nobody without pressure', () => {
+    expect(sleepers(fleet(8), 'none')).toEqual([]);
+  });
+
+  it('a quarter under high pressure, the least used first, and at least one', () => {
+    expect(sleepers(fleet(8), 'high')).toEqual(['app0', 'app1']);
+    expect(sleepers(fleet(2), 'high')).toEqual(['app0']);
+  });
+
+  it('nobody that was used just now under high pressure', () => {
+    expect(sleepers(fleet(8, { lastActiveAt: NOW - 14_999 }), 'high')).toEqual([]);
+  });
+
+  it('all that nothing keeps awake when it is critical, also those that have just come up', () => {
+    const apps = [
+      appSnapshot({ name: 'used', lastActiveAt: NOW - 1 }),
+      appSnapshot({ name: 'new', upSince: NOW - 1_000, lastActiveAt: NOW - 1_000 }),
+      appSnapshot({ name: 'asked', requestsInFlight: 1 }),
+      appSnapshot({ name: 'busy', busy: ['workflow'] }),
+      appSnapshot({ name: 'eager', startMode: 'eager' }),
+      appSnapshot({ name: 'manual', startMode: 'manual' }),
+      appSnapshot({ name: 'kept', keepAwake: true }),
+      appSnapshot({ name: 'asleep', state: 'asleep' }),
+    ];
+    expect(sleepers(apps, 'critical').sort()).toEqual(['new', 'used']);
+    expect(sleepers(apps, 'high')).not.toContain('new');
+  });
+
+  it('first the one whose growth is largest, if it is notable', () => {
+    const growth = new Map([
+      ['app6', 70],
+      ['app5', 25],
+      ['app4', 5],
+    ]);
+    expect(sleepers(fleet(16), 'high', growth)).toEqual(['app6', 'app5', 'app0', 'app1']);
+  });
+
+  it('never one that is held, in any fleet', () => {
+    const app = fc.record({
+      requestsInFlight: fc.nat(2),
+      keepAwake: fc.boolean(),
+      upSince: fc.integer({ min: NOW - 100_000, max: NOW }),
+      lastActiveAt: fc.integer({ min: NOW - 100_000, max: NOW }),
+    });
+    fc.assert(
+      fc.property(fc.array(app), fc.constantFrom('high' as const, 'critical' as const), (given, pressure) => {
+        const apps = given.map((one, index) => appSnapshot({ name: `app${index}`, ...one }));
+        for (const name of sleepers(apps, pressure)) {
+          const found = apps.find((one) => one.name === name) as AppSnapshot;
+          expect(heldUnder(pressure, found, CONFIG, NOW)).toEqual([]);
+        }
+      }),
+    );
+  });
+});
