@@ -77,14 +77,10 @@ export class AppService implements RunnerHost {
   readonly visits = new Visits(() => this.mainApp());
   readonly boots = new RecentBoots();
   readonly logFiles = watchLogFiles((message) => this.supervisor.logger.warn(message, { module: 'app-supervisor' }));
-  readonly heap = new HeapWatch({
-    running: () => [...this.runners.values()].filter(({ state }) => state === 'running').length,
-    activeSince: (time) =>
-      [...this.runners.values()]
-        .filter(({ requestsInFlight, lastActiveAt }) => requestsInFlight > 0 || lastActiveAt >= time)
-        .map(({ name }) => name),
-    pressed: (pressure, growth) => this.sleeper.memoryPressed(pressure, growth),
-  });
+  readonly heap = new HeapWatch(
+    () => this.runners.values(),
+    (pressure, growth) => this.sleeper.memoryPressed(pressure, growth),
+  );
   readonly places: AppPlaces;
   readonly provisioner: DatabaseProvisioner;
   readonly copies: DatabaseCopies;
@@ -314,10 +310,6 @@ export class AppService implements RunnerHost {
   async whileDown<T>(name: string, work: (record: AppRecord) => Promise<T>): Promise<T> {
     const runner = this.mustFind(name);
     return runner.whileDown(() => work(this.registry.get(name) as AppRecord));
-  }
-
-  verifyDatabase(record: AppRecord): Promise<void> {
-    return this.places.verify(record);
   }
 
   /** Whether the database of an application is ours to create; other plugins' kinds of connection are theirs. */

@@ -24,7 +24,7 @@ function build(...answers: (Error | undefined)[]) {
     fence: { outside: <T>(work: () => T) => work() },
     runners: new Map([['crm', runner as unknown as AppRunner]]),
     record: (name: string) => (name === 'crm' ? ({ name } as AppRecord) : undefined),
-    verifyDatabase: verify,
+    places: { verify },
   } satisfies DatabaseWatchHost;
   const watch = new DatabaseWatch(host, () => Promise.resolve());
   const suspect = async () => {

@@ -11,14 +11,16 @@ describe('the watch over the heap', () => {
   let [running, heapUsed, looks] = [0, 0, 0];
   const pressed = jest.fn();
   const watch = new HeapWatch(
-    {
-      running: () => {
-        looks += 1;
-        return running;
-      },
-      activeSince: () => ['hog'],
-      pressed,
+    () => {
+      looks += 1;
+      return Array.from({ length: running }, (_, index) => ({
+        name: index === 0 ? 'hog' : `idle${index}`,
+        state: 'running',
+        requestsInFlight: index === 0 ? 1 : 0,
+        lastActiveAt: 0,
+      }));
     },
+    pressed,
     () => 400 * MB,
   );
 

@@ -11,7 +11,7 @@ export interface DatabaseWatchHost {
   runners: ReadonlyMap<string, AppRunner>;
   record(name: string): AppRecord | undefined;
   /** Reads from the application's database over a connection of its own. @throws an `AppError` */
-  verifyDatabase(record: AppRecord): Promise<void>;
+  places: { verify(record: AppRecord): Promise<void> };
 }
 
 /** After a check, no other one is made for this long, in milliseconds. */
@@ -86,7 +86,7 @@ export class DatabaseWatch {
     const record = this.host.record(name);
     if (!record) return undefined;
     try {
-      await withDeadline(this.host.verifyDatabase(record), CHECK_DEADLINE_MS, () => new Error('no answer in time'));
+      await withDeadline(this.host.places.verify(record), CHECK_DEADLINE_MS, () => new Error('no answer in time'));
       return undefined;
     } catch (error) {
       if (isAppError(error) && LOSSES.has(error.code)) return error;

@@ -3,14 +3,13 @@ import { getHeapStatistics } from 'node:v8';
 import { attributeGrowth, pressureOf, type HeapGrowth, type HeapPressure } from '../../src/policies/memory-pressure';
 import { heapShare, rememberHeap, type HeapMemory } from '../../src/policies/memory-share';
 
-/** What the watch needs of the process around it. */
-export interface HeapWatchHost {
-  /** How many applications run. */
-  running(): number;
-  /** The applications with requests since this time, in epoch milliseconds. */
-  activeSince(time: number): string[];
-  /** Called after a full collection that left the heap near its limit. */
-  pressed(pressure: HeapPressure, growth: HeapGrowth): void;
+/** As much of an application's runner as is asked here. */
+export interface WatchedApp {
+  readonly name: string;
+  readonly state: string;
+  readonly requestsInFlight: number;
+  /** Epoch milliseconds. */
+  readonly lastActiveAt: number;
 }
 
 /**
@@ -23,8 +22,13 @@ export class HeapWatch {
   private former?: { bytes: number; at: number };
   private observer?: PerformanceObserver;
 
+  /**
+   * @param apps the applications of the process
+   * @param pressed called after a full collection that left the heap near its limit
+   */
   constructor(
-    private readonly host: HeapWatchHost,
+    private readonly apps: () => Iterable<WatchedApp>,
+    private readonly pressed: (pressure: HeapPressure, growth: HeapGrowth) => void,
     private readonly heapLimit: () => number = () => getHeapStatistics().heap_size_limit,
   ) {}
 
@@ -49,12 +53,19 @@ export class HeapWatch {
   }
 
   private look(): void {
-    const { host, former } = this;
+    const apps = [...this.apps()];
+    const { former } = this;
     const bytes = process.memoryUsage().heapUsed;
-    this.memory = rememberHeap(this.memory, { running: host.running(), bytes });
-    if (former) this.growth = attributeGrowth(this.growth, former.bytes, bytes, host.activeSince(former.at));
+    this.memory = rememberHeap(this.memory, { running: apps.filter(({ state }) => state === 'running').length, bytes });
+    if (former) this.growth = attributeGrowth(this.growth, former.bytes, bytes, activeSince(former.at, apps));
     this.former = { bytes, at: Date.now() };
     const pressure = pressureOf(bytes, this.heapLimit());
-    if (pressure !== 'none') host.pressed(pressure, this.growth);
+    if (pressure !== 'none') this.pressed(pressure, this.growth);
   }
+}
+
+function activeSince(time: number, apps: readonly WatchedApp[]): string[] {
+  return apps
+    .filter(({ requestsInFlight, lastActiveAt }) => requestsInFlight > 0 || lastActiveAt >= time)
+    .map(({ name }) => name);
 }
