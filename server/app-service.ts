@@ -38,7 +38,6 @@ import { Sleeper } from './lifecycle/sleeper';
 import { Waker } from './lifecycle/waker';
 import type { FaultFence } from './lifecycle/fault-fence';
 import { HeapWatch } from './metrics/heap-watch';
-import { watchLogFiles } from './metrics/log-health';
 import { RecentBoots } from './metrics/recent-boots';
 import { FastStart } from './lifecycle/fast-start/fast-start';
 import type { RunnerHost } from './lifecycle/runner-host';
@@ -76,11 +75,6 @@ export class AppService implements RunnerHost {
   readonly timeline = new Timeline(() => this.mainApp());
   readonly visits = new Visits(() => this.mainApp());
   readonly boots = new RecentBoots();
-  readonly logFiles = watchLogFiles((message) => this.supervisor.logger.warn(message, { module: 'app-supervisor' }));
-  readonly heap = new HeapWatch(
-    () => this.runners.values(),
-    (pressure, growth) => this.sleeper.memoryPressed(pressure, growth),
-  );
   readonly places: AppPlaces;
   readonly provisioner: DatabaseProvisioner;
   readonly copies: DatabaseCopies;
@@ -88,6 +82,7 @@ export class AppService implements RunnerHost {
   readonly namedFiles: NamedFilesHost;
   readonly connections: ProcessConnections;
   readonly runners = new Map<string, AppRunner>();
+  readonly heap = new HeapWatch(this.runners, (...pressed) => this.sleeper.memoryPressed(...pressed));
   readonly sleeper: Sleeper;
   private readonly waker: Waker;
   readonly databaseWatch = new DatabaseWatch(this);

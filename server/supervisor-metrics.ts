@@ -2,7 +2,7 @@ import type { AppDescriptions, StateCounts } from './app-descriptions';
 import type { SupervisorConfig } from './config';
 import type { BootQueue } from './lifecycle/boot-queue';
 import type { ProcessConnections } from './lifecycle/process-connections';
-import type { LogHealth, LogHealthSummary } from './metrics/log-health';
+import { logFilesSummary, type LogHealthSummary } from './metrics/log-health';
 import type { BootRecord, RecentBoots } from './metrics/recent-boots';
 import type { Registry } from './registry';
 
@@ -14,7 +14,6 @@ export interface MetricsHost {
   connections: ProcessConnections;
   queue: BootQueue;
   boots: RecentBoots;
-  logFiles: LogHealth;
 }
 
 /** What the supervisor holds at this moment. A limit that is null is none. */
@@ -49,7 +48,7 @@ export function readMetrics(host: MetricsHost): SupervisorMetrics {
       ? { used: connections.main.inUse + connections.applications.inUse, limit: connections.limit }
       : null,
     queue: { waiting: queue.load.waiting, booting: queue.load.running, concurrency: config.bootConcurrency },
-    logFiles: host.logFiles.summary(),
+    logFiles: logFilesSummary(),
     boots: host.boots.list(),
   };
 }

@@ -1,28 +1,29 @@
 import { setFlagsFromString } from 'node:v8';
 import { runInNewContext } from 'node:vm';
-import { HeapWatch } from '../../server/metrics/heap-watch';
+import { HeapWatch, type WatchedApp } from '../../server/metrics/heap-watch';
 
 setFlagsFromString('--expose-gc');
 const collect = runInNewContext('gc') as () => void;
 
 const MB = 2 ** 20;
 
+let [running, heapUsed, looks] = [0, 0, 0];
+
+/** Applications of which the first one is at work; counts how often it is looked at them. */
+class Looked extends Map<string, WatchedApp> {
+  override values(): ReturnType<Map<string, WatchedApp>['values']> {
+    looks += 1;
+    const apps = Array.from({ length: running }, (_, index): [string, WatchedApp] => {
+      const name = index === 0 ? 'hog' : `idle${index}`;
+      return [name, { name, state: 'running', requestsInFlight: index === 0 ? 1 : 0, lastActiveAt: 0 }];
+    });
+    return new Map(apps).values();
+  }
+}
+
 describe('the watch over the heap', () => {
-  let [running, heapUsed, looks] = [0, 0, 0];
   const pressed = jest.fn();
-  const watch = new HeapWatch(
-    () => {
-      looks += 1;
-      return Array.from({ length: running }, (_, index) => ({
-        name: index === 0 ? 'hog' : `idle${index}`,
-        state: 'running',
-        requestsInFlight: index === 0 ? 1 : 0,
-        lastActiveAt: 0,
-      }));
-    },
-    pressed,
-    () => 400 * MB,
-  );
+  const watch = new HeapWatch(new Looked(), pressed, () => 400 * MB);
 
   beforeAll(() => {
     // What else is in this heap is nobody's business here.

@@ -12,6 +12,7 @@ import { adapterFactory, defaultAdapterNames } from '../core';
 import { wasEnabled } from '../enabled-mark';
 import { trackBelongings } from '../lifecycle/belongings';
 import { discard } from '../lifecycle/instance-end';
+import { watchLogFiles } from '../metrics/log-health';
 import { closeDoors, openDoors } from '../routing/doors';
 import { arrivedBySocket, isUnreadableMessage } from '../routing/socket-context';
 import { assertInScope, isInScope, isKnownIn, publicModel } from './scope';
@@ -65,6 +66,7 @@ export class LocalAdapter implements AppDiscoveryAdapter, AppProcessAdapter {
 
   constructor(private readonly supervisor: AppSupervisor) {
     this.service = new AppService(supervisor);
+    watchLogFiles((message) => supervisor.logger.warn(message, { module: 'app-supervisor' }));
     // Before main's plugins open any log file. Sub-applications are tracked when they are constructed.
     supervisor.on('afterAppAdded', (app: Application) => {
       if (app.name === 'main') trackBelongings(app);

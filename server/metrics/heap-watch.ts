@@ -27,7 +27,7 @@ export class HeapWatch {
    * @param pressed called after a full collection that left the heap near its limit
    */
   constructor(
-    private readonly apps: () => Iterable<WatchedApp>,
+    private readonly apps: ReadonlyMap<string, WatchedApp>,
     private readonly pressed: (pressure: HeapPressure, growth: HeapGrowth) => void,
     private readonly heapLimit: () => number = () => getHeapStatistics().heap_size_limit,
   ) {}
@@ -53,7 +53,7 @@ export class HeapWatch {
   }
 
   private look(): void {
-    const apps = [...this.apps()];
+    const apps = [...this.apps.values()];
     const { former } = this;
     const bytes = process.memoryUsage().heapUsed;
     this.memory = rememberHeap(this.memory, { running: apps.filter(({ state }) => state === 'running').length, bytes });

@@ -92,15 +92,19 @@ export class LogHealth implements LogFileWatch {
   }
 }
 
-let ofProcess: LogHealth | undefined;
+const ofProcess = new LogHealth();
+let watched = false;
 
-/** The health of the log files of this process; the first call begins to watch them. */
-export function watchLogFiles(onObstacle: (message: string) => void): LogHealth {
-  if (!ofProcess) {
-    ofProcess = new LogHealth();
-    guardLogFiles(ofProcess, onObstacle);
-  }
-  return ofProcess;
+/** Begins to watch the log files of this process. Idempotent. */
+export function watchLogFiles(onObstacle: (message: string) => void): void {
+  if (watched) return;
+  watched = true;
+  guardLogFiles(ofProcess, onObstacle);
+}
+
+/** The log files of this process, as far as they could not be written. */
+export function logFilesSummary(): LogHealthSummary {
+  return ofProcess.summary();
 }
 
 /** The code of a system error; never its message, which names a path. */

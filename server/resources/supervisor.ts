@@ -5,6 +5,7 @@ import { entriesAction } from '../app-entries';
 import type { AppService } from '../app-service';
 import { PACKAGE } from '../error-answers';
 import { runsInCluster } from '../leadership/leadership-host';
+import { logFilesSummary } from '../metrics/log-health';
 import { COLLECTION } from '../registry';
 import { readMetrics } from '../supervisor-metrics';
 
@@ -47,7 +48,7 @@ export function defineSupervisor(app: Application, info: () => SupervisorInfo): 
           baseDomains: service?.config.baseDomains ?? [],
           applications: service?.registry.size ?? 0,
           connections: (state === 'active' && service?.connections.snapshot(supervisor.getApps())) || null,
-          logFiles: service?.logFiles.summary() ?? null,
+          logFiles: logFilesSummary(),
         };
         await next();
       },

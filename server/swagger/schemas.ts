@@ -333,7 +333,7 @@ export const answers = {
         description: 'An application is at <name>.<base domain>.',
       },
       applications: { type: 'integer', description: 'How many applications are registered.' },
-      logFiles: { ...logFiles, nullable: true },
+      logFiles,
       connections: {
         type: 'object',
         nullable: true,
