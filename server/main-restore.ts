@@ -56,6 +56,19 @@ export function limitRestores(app: Application, named: () => string[]): void {
 export function limitRestoreCommand(): void {
   onCommand(COMMAND, async (app: Application, command: RestoreCommand) => {
     if (app.name !== 'main' || confirmed.getStore() || !wasEnabled()) return;
-    if (replacesMain(command, String(app.db.options.database))) refuse(await foreignSchemas(app.db));
+    if (!replacesMain(command, String(app.db.options.database))) return;
+    try {
+      refuse(await foreignSchemas(app.db));
+    } catch (error) {
+      showInTerminal(error);
+      throw error;
+    }
   });
+}
+
+/** NocoBase writes the error of a command to a log only, and ends with 0. */
+function showInTerminal(error: unknown): void {
+  if (process.argv[2] !== COMMAND) return;
+  process.stderr.write(`${error instanceof Error ? error.message : String(error)}\n`);
+  process.exitCode = 1;
 }

@@ -34,7 +34,7 @@ export function guardTenant(app: Application, trust: Trust): void {
   app.on('beforeLoad', () => {
     confineCaches(app);
     guardLanguages(app, isLanguage);
-    app.resourceManager.use(refuseActions(trust) as never, {
+    app.resourceManager.use(refuseActions(trust, app.db.isPostgresCompatibleDialect()) as never, {
       tag: 'appSupervisorTenant',
       after: 'acl',
       before: 'upload',
@@ -59,11 +59,15 @@ function rulesFor(name: string, trust: Trust): PluginRules {
   };
 }
 
-/** The middleware that refuses actions, for callers that the application's own ACL has let in. */
-export function refuseActions(trust: Trust) {
+/**
+ * The middleware that refuses actions, for callers that the application's own ACL has let in.
+ * @param postgres whether the application's database is a PostgreSQL
+ */
+export function refuseActions(trust: Trust, postgres: boolean) {
   return async (ctx: ActionContext, next: () => Promise<void>): Promise<void> => {
     const { resourceName = '', actionName = '', params } = ctx.action ?? {};
-    const refusal = trust.tenantPlugins ? undefined : judgeTenantAction(resourceName, actionName, params?.filterByTk);
+    const call = { filterByTk: params?.filterByTk, postgres };
+    const refusal = trust.tenantPlugins ? undefined : judgeTenantAction(resourceName, actionName, call);
     if (refusal) throw new AppError(refusal, { action: `${resourceName}:${actionName}` });
     if (resourceName === 'pm' && namedPlugins(params?.filterByTk).some(managesApplications)) {
       throw new AppError('APP_PLUGINS_MANAGED_BY_MAIN');

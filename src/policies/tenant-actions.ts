@@ -15,6 +15,8 @@ interface Rule {
   except?: readonly string[];
   /** Actions whose `filterByTk` becomes a path: allowed with the name of a file, and refused with anything else. */
   byFileName?: readonly string[];
+  /** Actions that are allowed on PostgreSQL only: elsewhere the client runs a backup as a script, with shell commands. */
+  onPostgres?: readonly string[];
 }
 
 const RULES: Readonly<Record<string, Rule>> = {
@@ -26,9 +28,9 @@ const RULES: Readonly<Record<string, Rule>> = {
   applicationPlugins: { refusal: 'APP_PLUGINS_MANAGED_BY_MAIN', only: ['list', 'get'] },
   // One license key for the process, in storage/.license.
   license: { refusal: 'APP_ACTION_LEAVES_APPLICATION', except: ['license-key', 'instance-id'] },
-  // An uploaded backup names the files that it overwrites in storage/uploads, and the SQL that is run.
-  backups: { refusal: 'APP_ACTION_LEAVES_APPLICATION', except: ['restore', 'upload'] },
-  backup: { refusal: 'APP_ACTION_LEAVES_APPLICATION', except: ['restore', 'restoreUpload'] },
+  // A backup that is uploaded holds files and SQL of any origin.
+  backups: { refusal: 'APP_ACTION_LEAVES_APPLICATION', except: ['upload'], onPostgres: ['restore'] },
+  backup: { refusal: 'APP_ACTION_LEAVES_APPLICATION', except: ['restoreUpload'], onPostgres: ['restore'] },
   backupFiles: {
     refusal: 'APP_ACTION_LEAVES_APPLICATION',
     only: ['list', 'create', 'dumpableCollections', 'get', 'download', 'destroy'],
@@ -41,15 +43,25 @@ const RULES: Readonly<Record<string, Rule>> = {
 /** The name of a file in a folder, and no path. */
 const FILE_NAME = /^[\w-][\w.-]{0,200}$/;
 
-/**
- * Returns why a sub-application refuses the action of the resource, whatever the caller's role is.
- * @param filterByTk the record that the action is called for
- */
-export function judgeTenantAction(resource: string, action: string, filterByTk?: unknown): TenantRefusal {
+/** What else decides about an action. */
+export interface TenantCall {
+  /** The record that the action is called for. */
+  filterByTk?: unknown;
+  /** Whether the application's database is a PostgreSQL. */
+  postgres?: boolean;
+}
+
+/** Returns why a sub-application refuses the action of the resource, whatever the caller's role is. */
+export function judgeTenantAction(
+  resource: string,
+  action: string,
+  { filterByTk, postgres = true }: TenantCall = {},
+): TenantRefusal {
   const rule = Object.hasOwn(RULES, resource) ? RULES[resource] : undefined;
   if (!rule) return undefined;
-  const { only, except, byFileName, refusal } = rule;
+  const { only, except, byFileName, onPostgres, refusal } = rule;
   if (only ? !only.includes(action) : except?.includes(action)) return refusal;
+  if (!postgres && onPostgres?.includes(action)) return refusal;
   const isName = typeof filterByTk === 'string' && FILE_NAME.test(filterByTk);
   return byFileName?.includes(action) && !isName ? refusal : undefined;
 }

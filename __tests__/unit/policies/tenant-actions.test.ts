@@ -36,10 +36,10 @@ describe('tenant actions: which actions a sub-application refuses', () => {
     ['license', 'license-key', LEAVES],
     ['license', 'instance-id', LEAVES],
     ['license', 'is-exists', undefined],
-    ['backups', 'restore', LEAVES],
+    ['backups', 'restore', undefined],
     ['backups', 'upload', LEAVES],
     ['backups', 'create', undefined],
-    ['backup', 'restore', LEAVES],
+    ['backup', 'restore', undefined],
     ['backup', 'restoreUpload', LEAVES],
     ['backupFiles', 'restore', LEAVES],
     ['backupFiles', 'upload', LEAVES],
@@ -72,12 +72,20 @@ describe('tenant actions: which actions a sub-application refuses', () => {
     7,
   ])('backupFiles:destroy refuses %p, which is no name of a file', (filterByTk) => {
     for (const action of ['get', 'download', 'destroy']) {
-      expect(judgeTenantAction('backupFiles', action, filterByTk)).toBe(LEAVES);
+      expect(judgeTenantAction('backupFiles', action, { filterByTk })).toBe(LEAVES);
     }
   });
 
   it('backupFiles:download accepts the name of a backup', () => {
-    expect(judgeTenantAction('backupFiles', 'download', 'backup_20261129_1200_4711.nbdump')).toBeUndefined();
+    const filterByTk = 'backup_20261129_1200_4711.nbdump';
+    expect(judgeTenantAction('backupFiles', 'download', { filterByTk })).toBeUndefined();
+  });
+
+  it('a restore of an own backup is refused if the database client runs it as a script', () => {
+    for (const resource of ['backups', 'backup']) {
+      expect(judgeTenantAction(resource, 'restore', { postgres: false })).toBe(LEAVES);
+      expect(judgeTenantAction(resource, 'create', { postgres: false })).toBeUndefined();
+    }
   });
 });
 
