@@ -123,10 +123,13 @@ describe('plugin manager of an instance', () => {
 describe('actions of a sub-application', () => {
   const call = async (resourceName: string, actionName: string, filterByTk?: unknown, tenantPlugins = false) => {
     let reached = false;
-    await refuseActions({ tenantPlugins }, true)({ action: { resourceName, actionName, params: { filterByTk } } }, () => {
-      reached = true;
-      return Promise.resolve();
-    });
+    await refuseActions({ tenantPlugins }, true)(
+      { action: { resourceName, actionName, params: { filterByTk } } },
+      () => {
+        reached = true;
+        return Promise.resolve();
+      },
+    );
     return reached;
   };
 
