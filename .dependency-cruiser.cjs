@@ -19,6 +19,7 @@ const FLOORS = [
   ['app-entries.ts'],
   ['app-details.ts', 'app-logs.ts', 'supervisor-metrics.ts'],
   ['app-descriptions.ts'],
+  ['isolation.ts'],
   ['app-view.ts', 'recycle-bin.ts', 'fleet-upgrade.ts', 'fault-desk.ts', 'app-places.ts', 'visits.ts', 'app-rows.ts'],
   ['instance-options.ts'],
   [

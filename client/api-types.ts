@@ -1,3 +1,4 @@
+import type { Isolation } from '../src/isolation';
 import type { AppAddress } from '../src/app-address';
 import type { OnSchedule, StartMode } from '../src/app-record';
 import type { AppState } from '../src/app-state';
@@ -53,6 +54,7 @@ export interface ApplicationRow {
   faults?: { count: number; last: { error: string; at: string } } | null;
   address?: AppAddress;
   databasePlace?: DatabasePlace;
+  isolation?: Isolation;
   options?: Record<string, unknown> | null;
   createdAt?: string;
   removedAt?: string | null;
@@ -131,6 +133,13 @@ export interface DatabaseCheck {
   code?: string;
   message?: string;
   advice?: string;
+}
+
+export interface DatabaseAnswer {
+  ok: boolean;
+  checks: DatabaseCheck[];
+  /** Null where a check did not pass. */
+  isolation: (Isolation & { openDatabases: string[] }) | null;
 }
 
 export interface ApplicationDetails {

@@ -8,7 +8,7 @@ import type {
   ArchiveJob,
   BulkResult,
   ClientRequest,
-  DatabaseCheck,
+  DatabaseAnswer,
   EventPage,
   ListQuery,
   LogTail,
@@ -90,8 +90,13 @@ export class SupervisorApi {
     return this.write('applications:update', { filterByTk: name }, changes);
   }
 
-  checkDatabase(application: Partial<NewApplication>): Promise<{ ok: boolean; checks: DatabaseCheck[] }> {
+  checkDatabase(application: Partial<NewApplication>): Promise<DatabaseAnswer> {
     return this.write('applications:checkDatabase', {}, application);
+  }
+
+  /** Answers when it has its own database role. */
+  isolate(name: string): Promise<ApplicationRow> {
+    return this.write('applications:isolate', { filterByTk: name });
   }
 
   act(action: Exclude<ApplicationAction, 'destroy'> | 'restore' | 'purge', name: string): Promise<object> {

@@ -1,3 +1,4 @@
+import type { IsolationReason } from '../src/isolation';
 import type { OnSchedule, StartMode } from '../src/app-record';
 import type { DbConnType } from '../src/database-options';
 import type { Actor } from '../src/events';
@@ -58,6 +59,18 @@ export const STEP_TEXTS: Readonly<Record<string, string>> = {
   run: 'Running',
 };
 
+/** Why an application has no database role of its own. */
+export const ISOLATION_TEXTS: Readonly<Record<IsolationReason, string>> = {
+  'not-moved': 'It was not moved yet',
+  'right-missing': "The main application's database role may not create roles or pass on rights",
+  'login-refused': 'The database server does not let a new role sign in',
+  'server-old': 'PostgreSQL 15 or newer is needed for an application in a schema',
+  'schema-open': 'Every role may create objects in the schema of the main application',
+  'not-owner': 'The database, or something in it, belongs to another role',
+  'own-connection': 'It signs in as the role that was given with its connection',
+  'other-plugin': 'Another plugin decides where its data lies',
+};
+
 /** Why an application is in its state, or why something happened to it. */
 export const REASON_TEXTS: Readonly<Record<string, string>> = {
   idle: 'Nobody used it',
@@ -70,6 +83,8 @@ export const REASON_TEXTS: Readonly<Record<string, string>> = {
   manual: 'Not started since NocoBase is up',
   upgrade: 'After an upgrade',
   cloned: 'For a clone of it',
+  isolated: 'It got a database role of its own',
+  repaired: 'Its database role was repaired',
   ended: 'It ended by itself',
   adopted: 'An existing database was taken in',
 };

@@ -1,10 +1,12 @@
 import { appAddress } from '../src/app-address';
 import { isMade, recordFromRow, type AppRecord } from '../src/app-record';
+import type { Isolation } from '../src/isolation';
 import { APP_STATES, type AppCondition, type AppState } from '../src/app-state';
 import type { AwakeReason } from '../src/policies/idle';
 import type { AppPlaces } from './app-places';
 import { viewOf, type AppView } from './app-view';
 import type { SupervisorConfig } from './config';
+import type { AppRoles } from './databases/app-roles';
 import type { AppSecrets } from './databases/secrets';
 import type { AppRunner } from './lifecycle/app-runner';
 import type { RecycleBin } from './recycle-bin';
@@ -18,6 +20,7 @@ export interface DescriptionsHost {
   runners: ReadonlyMap<string, AppRunner>;
   bin: RecycleBin;
   places: AppPlaces;
+  roles: AppRoles;
   visits: Visits;
   sleeper: { awakeBecause(name: string): AwakeReason[] | undefined };
   faultsOf(name: string): AppCondition['faults'];
@@ -49,10 +52,13 @@ export class AppDescriptions {
     const name = String(row.name);
     const registered = host.registry.find(name);
     const record = registered ?? recordFromRow(row);
+    const secrets = this.secretsOf(record);
     return viewOf(row, {
       record,
       condition: this.condition(name),
-      ownSecret: registered !== undefined && this.hasOwnSecret(registered),
+      // What cannot be read is there.
+      ownSecret: registered !== undefined && (!secrets || secrets.jwtSecret !== undefined),
+      isolation: host.roles.describe(record, secrets),
       awakeBecause: host.sleeper.awakeBecause(name),
       lastActiveAt: host.runners.get(name)?.lastActiveAt,
       lastVisitedAt: this.lastVisitedAt(record),
@@ -60,6 +66,10 @@ export class AppDescriptions {
       address: appAddress(record, host.config),
       databasePlace: host.places.summary(record),
     });
+  }
+
+  isolation(record: AppRecord): Isolation {
+    return this.host.roles.describe(record, this.secretsOf(record));
   }
 
   /** In ISO form; null when it was never visited. */
@@ -91,12 +101,12 @@ export class AppDescriptions {
     return this.host.runners.get(name)?.state ?? (record ? this.restingState(record) : 'stopped');
   }
 
-  private hasOwnSecret(record: AppRecord): boolean {
+  /** Undefined where they cannot be read here. */
+  private secretsOf(record: AppRecord): AppSecrets | undefined {
     try {
-      return this.host.secrets(record).jwtSecret !== undefined;
+      return this.host.secrets(record);
     } catch {
-      // It has secrets, though they cannot be read here.
-      return true;
+      return undefined;
     }
   }
 }

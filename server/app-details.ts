@@ -2,6 +2,7 @@ import { appAddress, type AppAddress } from '../src/app-address';
 import type { AppRecord } from '../src/app-record';
 import type { DatabasePlace } from '../src/database-options';
 import { AppError } from '../src/errors';
+import type { Isolation } from '../src/isolation';
 import type { Journey } from '../src/events';
 import type { AppDescriptions } from './app-descriptions';
 import type { AppPlaces } from './app-places';
@@ -31,6 +32,7 @@ export interface AppDetails {
   /** NocoBase's, in its database and in this process. */
   version: { core: string | null; installedCore: string };
   database: DatabasePlace & { bytes: number | null };
+  isolation: Isolation;
   memory: { estimateBytes: number | null };
   /** Requests that it was asked to answer, counted in this process since this ISO time. */
   traffic: { requests: number; since: string };
@@ -51,6 +53,7 @@ export async function readDetails(host: DetailsHost, name: string): Promise<AppD
     name,
     version: { core, installedCore: host.versions.installedCore },
     database: { ...host.places.summary(record), bytes },
+    isolation: host.descriptions.isolation(record),
     memory: { estimateBytes: condition?.state === 'running' ? host.heap.share : null },
     traffic: { requests: host.visits.requestsOf(name), since: new Date(host.visits.since).toISOString() },
     lastVisitedAt: host.descriptions.lastVisitedAt(record),

@@ -20,6 +20,12 @@ import type { AppVersions } from './lifecycle/versions';
 
 const MEASURE_DEADLINE_MS = 5_000;
 
+/** What was found about an application that does not exist yet; without a record where its values are not valid. */
+export interface Examination {
+  record?: AppRecord;
+  results: CheckResult[];
+}
+
 interface PlacesHost {
   connections: ProcessConnections;
   versions: AppVersions;
@@ -61,7 +67,7 @@ export class AppPlaces {
   }
 
   /** The same for an application that somebody thinks of creating; what is wrong with a value is an answer too. */
-  async examine(values: Record<string, unknown>): Promise<CheckResult[]> {
+  async examine(values: Record<string, unknown>): Promise<Examination> {
     try {
       const { name, options: given, adopt } = checkCreate({ ...values, displayName: undefined });
       for (const record of this.host.records()) {
@@ -71,12 +77,10 @@ export class AppPlaces {
       const record: AppRecord = { name, startMode: 'lazy', options, provisioning: {} };
       const { results } = await this.preflight.examine(record, this.place(record, secrets), adopt === true);
       const advice = this.isReplacedWithMain(record) ? RESTORE_ADVICE : undefined;
-      return [
-        { check: 'options' },
-        ...results.map((result) => (result.check === 'database' ? { ...result, advice } : result)),
-      ];
+      const found = results.map((result) => (result.check === 'database' ? { ...result, advice } : result));
+      return { record, results: [{ check: 'options' }, ...found] };
     } catch (error) {
-      if (isAppError(error)) return [{ check: 'options', error }];
+      if (isAppError(error)) return { results: [{ check: 'options', error }] };
       throw error;
     }
   }

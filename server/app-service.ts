@@ -40,7 +40,7 @@ import type { FaultFence } from './lifecycle/fault-fence';
 import { HeapWatch } from './metrics/heap-watch';
 import { RecentBoots } from './metrics/recent-boots';
 import { FastStart } from './lifecycle/fast-start/fast-start';
-import type { RunnerHost } from './lifecycle/runner-host';
+import type { DownReason, RunnerHost } from './lifecycle/runner-host';
 import { AppVersions } from './lifecycle/versions';
 import { RecycleBin } from './recycle-bin';
 import { Registry } from './registry';
@@ -302,9 +302,9 @@ export class AppService implements RunnerHost {
     return this.rows.write(name, patch);
   }
 
-  async whileDown<T>(name: string, work: (record: AppRecord) => Promise<T>): Promise<T> {
+  async whileDown<T>(name: string, work: (record: AppRecord) => Promise<T>, reason: DownReason = 'cloned'): Promise<T> {
     const runner = this.mustFind(name);
-    return runner.whileDown(() => work(this.registry.get(name) as AppRecord));
+    return runner.whileDown(() => work(this.registry.get(name) as AppRecord), reason);
   }
 
   /** Whether the database of an application is ours to create; other plugins' kinds of connection are theirs. */

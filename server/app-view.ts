@@ -2,6 +2,7 @@ import type { AppStatus } from '@nocobase/server/lib/app-supervisor/types';
 import type { AppRecord } from '../src/app-record';
 import type { AwakeReason } from '../src/policies/idle';
 import { APP_STATES, type AppCondition, type AppState } from '../src/app-state';
+import type { Isolation } from '../src/isolation';
 import type { Journey } from '../src/events';
 import type { AppAddress } from '../src/app-address';
 import type { DatabasePlace } from '../src/database-options';
@@ -36,6 +37,8 @@ export interface AppView {
   purgeAt: string | null;
   /** False for an old application that still signs its tokens with the main application's secret. */
   ownSecret: boolean;
+  /** Whether it has a database role of its own, and why not. */
+  isolation: Isolation;
   [field: string]: unknown;
 }
 
@@ -44,6 +47,7 @@ export interface AppKnowledge {
   record?: AppRecord;
   condition?: AppCondition;
   ownSecret: boolean;
+  isolation: Isolation;
   awakeBecause?: readonly AwakeReason[];
   /** Epoch milliseconds; 0 for never. */
   lastActiveAt?: number;
@@ -83,6 +87,7 @@ export function viewOf(row: Record<string, unknown>, known: AppKnowledge): AppVi
     startMode: record?.startMode ?? row.startMode ?? 'lazy',
     status: APP_STATES[state].status,
     ownSecret,
+    isolation: known.isolation,
   };
 }
 

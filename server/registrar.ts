@@ -38,8 +38,8 @@ export interface WriteContext {
   cloneOf?: string;
   /** In which the row is written: what is read of the main application meanwhile needs no connection besides. */
   transaction?: unknown;
-  /** Of an import, which has made the database and marked it with this. */
-  importToken?: string;
+  /** Of an import, which has made the database: marked with the token of this record, and open to its role. */
+  imported?: AppRecord;
 }
 
 /** In characters: options may have any number of fields. */
@@ -62,7 +62,8 @@ export class Registrar {
   async prepareCreate(row: RowModel, context: WriteContext): Promise<() => void> {
     const values = row.get() as Record<string, unknown>;
     if (!values.name) row.set('name', this.freeName(values.displayName));
-    const { cloneOf, importToken } = context;
+    const { cloneOf, imported } = context;
+    const importToken = imported?.provisioning?.ownershipToken;
     const { input, options, secrets } = this.examine(
       { ...values, name: row.get('name'), admin: row.get('admin'), adopt: row.get('adopt') },
       importToken,
@@ -70,13 +71,14 @@ export class Registrar {
     secrets.jwtSecret ??= generateSecret();
     if (cloneOf !== undefined) await missingKey(cloneOf, input.name);
     // A clone keeps the users of its original.
+    if (imported) secrets.role = this.service.secrets(imported).role;
     if (!cloneOf || input.admin) secrets.admin = await this.firstAdministrator(input.admin, context);
     const record: AppRecord = { name: input.name, startMode: input.startMode, options, provisioning: {} };
     // An import has claimed both for itself.
     const claim = { ...record, secrets: this.service.secretBox.seal(input.name, secrets) };
     const { by = SYSTEM } = context;
     const operation = { kind: cloneOf === undefined ? ('creation' as const) : ('clone' as const), by };
-    const release = importToken === undefined ? this.service.claims.take(claim, operation) : () => undefined;
+    const release = imported === undefined ? this.service.claims.take(claim, operation) : () => undefined;
     try {
       const clearance = await this.service.places.clear(record, secrets, input.adopt === true);
       if (clearance.exists && cloneOf) {
@@ -94,15 +96,15 @@ export class Registrar {
     row: RowModel,
     { input, options, secrets }: ReturnType<Registrar['examine']>,
     { exists, adopted }: Clearance,
-    { cloneOf, importToken }: WriteContext,
+    { cloneOf, imported }: WriteContext,
   ): void {
     // What is taken in is made already, and has its administrator.
     if (adopted) delete secrets.admin;
     const readyAt = new Date().toISOString();
     const made = { ownershipToken: randomUUID(), ...(cloneOf && { cloneOf }) };
     // One that did not come out of a creation has a folder of uploads that no former application of its ID had.
-    const found = importToken === undefined ? { uploads: newUploadsId() } : { ownershipToken: importToken };
-    const provisioning = adopted ? { readyAt, ...found } : exists ? { uploads: newUploadsId() } : made;
+    const found = imported?.provisioning ?? { uploads: newUploadsId() };
+    const provisioning = adopted ? { ...found, readyAt } : exists ? { uploads: newUploadsId() } : made;
     const complete = {
       ...input,
       admin: undefined,
@@ -144,7 +146,7 @@ export class Registrar {
   private async takeIn({ name, startMode }: AppRecord, runner: AppRunner, context: WriteContext): Promise<void> {
     const { by = SYSTEM } = context;
     // An import tells of itself.
-    if (context.importToken === undefined) {
+    if (context.imported === undefined) {
       this.service.tell({ application: name, type: 'created', at: Date.now(), by, reason: 'adopted' });
     }
     if (startMode === 'eager') await runner.wake('background', by);

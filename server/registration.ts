@@ -12,7 +12,7 @@ interface Transaction {
 
 interface WriteOptions {
   transaction?: Transaction;
-  context?: Pick<WriteContext, 'cloneOf' | 'importToken'> & {
+  context?: Pick<WriteContext, 'cloneOf' | 'imported'> & {
     waitSubAppInstall?: boolean;
     state?: CallerState;
   };
@@ -20,9 +20,9 @@ interface WriteOptions {
 
 /** On whose behalf, and with what. */
 function writeContext({ context, transaction }: WriteOptions): WriteContext {
-  const { cloneOf, importToken, state } = context ?? {};
+  const { cloneOf, imported, state } = context ?? {};
   const currentUser = state?.currentUser as WriteContext['currentUser'];
-  return { currentUser, by: actorOf(state), cloneOf, importToken, transaction };
+  return { currentUser, by: actorOf(state), cloneOf, imported, transaction };
 }
 
 /**

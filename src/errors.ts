@@ -224,6 +224,16 @@ export const ERROR_TABLE = {
       'The database "{database}" cannot be copied, since somebody else is connected to it; close those connections, then try again.',
   },
   APP_CLONE_REFUSED: { status: 409, message: 'The application "{name}" cannot be cloned: {reason}.' },
+  APP_DATABASE_ROLE: {
+    status: 503,
+    message:
+      'The database role of the application "{name}" cannot sign in or cannot use its tables; run "nocobase app isolate {name}", which repairs it.',
+  },
+  APP_ISOLATION_REFUSED: {
+    status: 409,
+    message:
+      'The application "{name}" does not get a database role of its own: {reason}; see "isolation" of the application for the SQL to run.',
+  },
   APP_DATABASE_FULL: {
     status: 503,
     message: 'The disk of the database server is full; make room there, and try again.',

@@ -19,6 +19,7 @@ export const APP_EVENT_TYPES = {
   restored: { label: 'Restored' },
   purged: { label: 'Purged' },
   cloned: { label: 'Cloned' },
+  isolated: { label: 'Isolated' },
   exported: { label: 'Exported' },
   'export-failed': { label: 'Export failed' },
   imported: { label: 'Imported' },

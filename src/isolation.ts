@@ -24,10 +24,24 @@ export const ISOLATION_REASONS = [
 ] as const;
 export type IsolationReason = (typeof ISOLATION_REASONS)[number];
 
+/** The same as the end of a sentence. */
+export const ISOLATION_SENTENCES: Readonly<Record<IsolationReason, string>> = {
+  'not-moved': 'it was not moved yet',
+  'right-missing': "the main application's database role may not create roles or pass on rights",
+  'login-refused': 'the database server does not let a new role sign in',
+  'server-old': 'PostgreSQL 15 or newer is needed for an application in a schema',
+  'schema-open': 'every role may create objects in the schema of the main application',
+  'not-owner': 'the database, or something in it, belongs to another role',
+  'own-connection': 'it signs in as the role that was given with its connection',
+  'other-plugin': 'another plugin decides where its data lies',
+};
+
 /** What stands against a role of its own, and the SQL by which an administrator of the server can remove it. */
 export interface RoleObstacle {
   reason: IsolationReason;
   sql?: string;
+  /** What it is that stands against it, where there is more to say. */
+  detail?: string;
 }
 
 /** The same as callers see it. */

@@ -74,6 +74,7 @@ export function AppRowActions({ row }: AppRowActionsProps) {
             { key: 'clone', label: t('Clone'), onClick: () => open({ kind: 'clone', row }) },
             { key: 'export', label: t('Export'), onClick: does('export') },
             { key: 'upgrade', label: t('Upgrade'), onClick: does('upgrade') },
+            { key: 'isolate', label: t('Isolate'), onClick: does('isolate') },
             { type: 'divider' },
             { key: 'delete', label: t('Delete'), danger: true, onClick: () => open({ kind: 'delete', row }) },
           ],

@@ -15,7 +15,7 @@ import { ErrorAlert } from './error-alert';
 import { DeleteDialog } from './fleet/delete-dialog';
 import { RemovedDrawer } from './fleet/removed-drawer';
 
-export type Command = 'start' | 'stop' | 'restart' | 'upgrade' | 'export';
+export type Command = 'start' | 'stop' | 'restart' | 'upgrade' | 'export' | 'isolate';
 
 export type Dialog =
   { kind: 'create' | 'import' | 'removed' } | { kind: 'edit' | 'clone' | 'delete'; row: ApplicationRow };
@@ -64,6 +64,8 @@ export function CommandsProvider({ onChanged, onRemoved, onExporting, children }
         if (command === 'export') {
           await api.export(name);
           onExporting(name);
+        } else if (command === 'isolate') {
+          await api.isolate(name);
         } else if (command === 'upgrade') {
           const { outcome, to } = await api.upgrade(name);
           void notice.info(t(UPGRADE_TEXTS[outcome] ?? outcome, { name: titleOf(row), version: to }));

@@ -8,6 +8,7 @@ import type { AppPlaces } from '../app-places';
 import type { Claims } from '../claims';
 import type { SupervisorConfig } from '../config';
 import { ProgramFailure } from '../databases/child-program';
+import type { AppRoles } from '../databases/app-roles';
 import type { DumpTools } from '../databases/dump-tools';
 import { mysqlDump } from '../databases/mysql-dump';
 import { postgresDump } from '../databases/postgres-dump';
@@ -29,6 +30,7 @@ export interface ArchivesHost {
   registry: Registry;
   claims: Claims;
   places: AppPlaces;
+  roles: AppRoles;
   versions: AppVersions;
   secretBox: SecretBox;
   mainApp(): Application;
@@ -153,12 +155,12 @@ export class Archives {
       options: wish.options,
       provisioning: { ownershipToken: token },
     };
-    const record = { ...plain, secrets: host.secretBox.seal(name, wish.secrets) };
-    const place = host.places.place(record);
+    const shared = { ...plain, secrets: host.secretBox.seal(name, wish.secrets) };
+    const place = host.places.place(shared);
     const tools = toolsOf(place);
     await examineImport(this.importHost, { archive, name, place, tools });
     const clear = async () => {
-      const { exists } = await host.places.clear(record, wish.secrets, false);
+      const { exists } = await host.places.clear(shared, wish.secrets, false);
       // What we did not make we could not take back.
       if (exists) throw new AppError('APP_DATABASE_EXISTS', { database: place.database });
     };
@@ -166,20 +168,34 @@ export class Archives {
       job.archive = archiveName;
       const timeoutMs = host.config.archiveTimeoutMs;
       await this.inWorkFolder(async (work) => {
-        await importApplication(this.importHost, { record, place, tools, archive, job, work, timeoutMs });
+        const record = await this.recorded(shared, work);
+        const order = { record, place: host.places.place(record), tools, archive, job, work, timeoutMs };
+        await importApplication(this.importHost, order);
         job.enter('register');
         const { displayName, icon } = archive.manifest.application;
         const values = { displayName, icon, ...wish.values, name, adopt: true, admin: undefined };
-        const context = { state: { currentUser: wish.currentUser }, importToken: token };
+        const context = { state: { currentUser: wish.currentUser }, imported: record };
         await host.mainApp().db.getRepository(COLLECTION).create({ values, context });
       });
       this.tell(job, 'imported');
     };
     const by = wish.by ?? SYSTEM;
-    return this.claimed(record, by, async () => {
+    return this.claimed(shared, by, async () => {
       await clear();
       return this.begin('import', name, by, work);
     });
+  }
+
+  /** What is about to be made, written down in the work folder: its role, too, if the server allows it one. */
+  private async recorded(shared: AppRecord, work: WorkFolder): Promise<AppRecord> {
+    const { roles } = this.host;
+    const proposed = await roles.propose(shared);
+    await work.remember(proposed);
+    const obstacle = await roles.establish(proposed);
+    if (!obstacle) return proposed;
+    const record = roles.withoutRole(proposed, obstacle);
+    await work.remember(record);
+    return record;
   }
 
   /** Until its row is written, or all of it is taken back, its name looks free to others, and its database empty. */

@@ -101,10 +101,9 @@ async function placeFiles({ record, place, tools, archive, job, work }: ImportOr
 
 /**
  * Makes database and files of a new application out of an archive; its row is written by the caller, at the end. What
- * is made is written down in the work folder before: `undoImport` takes it back, also in another process.
+ * is made stands in the work folder by then: `undoImport` takes it back, also in another process.
  */
 export async function importApplication(host: ImportHost, order: ImportOrder): Promise<void> {
-  await order.work.remember(order.record);
   await restoreDatabase(host, order);
   await placeFiles(order);
 }

@@ -105,6 +105,19 @@ const perform =
     return tellFailures(session, results);
   };
 
+const isolate: Verb = async (session) => {
+  const { words, options } = session.arguments;
+  if (words.length > 0 === Boolean(options.all)) throw usage('Name applications, or say --all.');
+  const call = async (query: Record<string, string>, body?: object) =>
+    (await session.line.call('applications:isolate', { query, body, patient: true })).data;
+  const results = options.all
+    ? ((await call({ all: 'true' })) as { results: Result[] }).results
+    : await each(await namesMeant(session, words), (names) => call({}, { names }));
+  const done = results.flatMap((result) => (result.ok ? [result.application as unknown as ApplicationView] : []));
+  answer(session, { results }, () => applicationTable(session, done));
+  return tellFailures(session, results);
+};
+
 const remove: Verb = async (session) => {
   const { line, say, terminal } = session;
   const { yes, purge, 'drop-database': drop } = session.arguments.options;
@@ -155,6 +168,6 @@ const remove: Verb = async (session) => {
 };
 
 export const ACTING: Record<string, Verb> = {
-  ...{ create, update, clone, remove, restore },
+  ...{ create, update, clone, remove, restore, isolate },
   ...{ start: perform('start'), stop: perform('stop'), restart: perform('restart') },
 };

@@ -110,6 +110,25 @@ const status: Verb = async (session) => {
   return EXIT.done;
 };
 
+interface ForeseenIsolation {
+  isolated: boolean;
+  reason: string | null;
+  sql: string | null;
+  openDatabases: string[];
+}
+
+function isolationLines({ say }: Session, isolation: ForeseenIsolation | null): string[] {
+  if (!isolation) return [];
+  const { isolated, reason, sql, openDatabases } = isolation;
+  const text = isolated
+    ? say('Isolated: yes, by a database role of its own')
+    : say('Isolated: no ({reason})', { reason: reason ?? '' });
+  const open = openDatabases.length
+    ? [say('Every new role may connect to: {names}', { names: openDatabases.join(', ') })]
+    : [];
+  return ['', plain(text), ...(sql ? [plain(sql)] : []), ...open.map(plain)];
+}
+
 const checkDatabase: Verb = async (session) => {
   const { say, terminal } = session;
   const [name] = session.arguments.words;
@@ -124,7 +143,8 @@ const checkDatabase: Verb = async (session) => {
     ]);
     // A sentence is read to its end, however narrow the terminal.
     const lines = table([say('WELL'), say('CHECK'), say('MESSAGE')], rows);
-    return [...lines, ...checks.flatMap(({ advice }) => (advice ? ['', plain(advice)] : []))];
+    const advices = checks.flatMap(({ advice }) => (advice ? ['', plain(advice)] : []));
+    return [...lines, ...advices, ...isolationLines(session, data.isolation as ForeseenIsolation | null)];
   });
   return data.ok ? EXIT.done : EXIT.refused;
 };

@@ -119,6 +119,16 @@ export const VERBS: readonly VerbSpec[] = [
     ],
   },
   {
+    ...{ verb: 'isolate', words: '[id…]', least: 0, most: Infinity },
+    text: 'Gives applications a database role of their own, or repairs the one that they have.',
+    more: [PATTERNS, 'An application is down meanwhile and comes back by itself.'],
+    options: [{ name: 'all', text: 'all applications that have none yet' }, JSON_OPTION],
+    examples: [
+      ['isolate --all', 'after an upgrade of the plugin'],
+      ['isolate crm', 'also after a restore of its database'],
+    ],
+  },
+  {
     ...{ verb: 'clone', words: '<id> [new id]', least: 1, most: 2 },
     text: 'Makes a new application with a copy of the data of another one.',
     options: [

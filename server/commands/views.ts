@@ -53,6 +53,13 @@ export function applicationTable(
   return table([...heads, last], rows, terminal.width);
 }
 
+function isolationText({ say }: Session, { isolation }: ApplicationView): string | undefined {
+  if (!isolation) return undefined;
+  const { isolated, reason, sql } = isolation;
+  const text = isolated ? say('yes, by a database role of its own') : say('no ({reason})', { reason: reason ?? '' });
+  return sql ? `${text}: ${sql}` : text;
+}
+
 export function applicationFacts(session: Session, application: ApplicationView): string[] {
   const { say } = session;
   const { lastError, stateReason, faults, databasePlace } = application;
@@ -66,6 +73,7 @@ export function applicationFacts(session: Session, application: ApplicationView)
     [say('Start mode'), application.startMode],
     [say('Addresses'), [...application.address.hosts, application.address.path].join(', ')],
     [say('Database'), `${databaseText(application)} (${databasePlace.dialect}, ${databasePlace.type})`],
+    [say('Isolated'), isolationText(session, application)],
     [say('Created'), clock(application.createdAt)],
     [say('Last visit'), clock(application.lastVisitedAt)],
     [say('Next work due'), clock(application.nextDueAt)],

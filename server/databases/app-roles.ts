@@ -1,16 +1,17 @@
 import { randomBytes } from 'node:crypto';
 import type { PoolOptions } from 'sequelize';
-import type { AppRecord } from '../../src/app-record';
+import { isMade, type AppRecord } from '../../src/app-record';
 import { isAppError } from '../../src/errors';
-import type { RoleObstacle } from '../../src/isolation';
-import type { DatabaseRole, RoleKeeper } from './dialect';
+import { ISOLATED, notIsolated, type Isolation, type RoleObstacle } from '../../src/isolation';
+import type { DatabaseRole, RoleKeeper, RoleScope } from './dialect';
+import { serverKey, type MainPlace } from './ownership';
 import type { Place } from './place';
-import { generateRolePassword, type AppSecrets, type SecretBox } from './secrets';
+import { generateRolePassword, roleInUse, type AppRole, type AppSecrets, type SecretBox } from './secrets';
 
 /** What the roles of applications need of the process around them. */
 export interface AppRolesHost {
   secretBox: Pick<SecretBox, 'seal'>;
-  places: { place(record: AppRecord): Place };
+  places: { place(record: AppRecord): Place; server(): MainPlace };
   connections: { poolOptions(given: PoolOptions | undefined): { stretch: number } };
   supervisor: { logger: { warn(message: string, details: object): unknown } };
   fence: { outside<T>(work: () => T): T };
@@ -21,11 +22,6 @@ export interface AppRolesHost {
 /** Beside an application's pool: a dump, its restoring, short looks at versions and schedules, a former instance. */
 const CONNECTIONS_BESIDE_POOL = 10;
 
-/** Whether the plugin decides with which role the application signs in. */
-function isOurs({ options, provisioning }: AppRecord, place: Place): boolean {
-  return provisioning !== undefined && !place.elsewhere && options.database?.username === undefined;
-}
-
 /**
  * Gives applications roles of their own at the database server. A role is sealed in the row before it is created, and
  * goes when its database goes, so that no interruption leaves one that no row knows.
@@ -34,6 +30,9 @@ export class AppRoles {
   private outline?: { of: string; found: ReturnType<RoleKeeper['outline']> };
   /** Servers that have let a role of ours sign in, since the process started. */
   private readonly welcoming = new Set<string>();
+  private readonly unwelcome = new Set<string>();
+  /** The main application's database that was closed to new roles. */
+  private closed?: string;
 
   constructor(private readonly host: AppRolesHost) {}
 
@@ -57,46 +56,120 @@ export class AppRoles {
   }
 
   /** The record with a role that is not created yet; as it is where it has one, or must not get one. Writes nothing. */
-  async propose(record: AppRecord): Promise<AppRecord> {
+  async propose(record: AppRecord, pending = false): Promise<AppRecord> {
     const place = this.host.places.place(record);
     const secrets = this.host.secrets(record);
-    if (secrets.role || !isOurs(record, place)) return record;
-    return this.sealed(record, { ...secrets, role: await this.draft(place) });
+    if (secrets.role || refusalOf(record, place)) return record;
+    const role: AppRole = { ...(await this.draft(place)), ...(pending && { pending }) };
+    return this.sealed(record, { ...secrets, role });
   }
 
   /**
-   * Creates the role that the record names, and lets it into the application's database where that is there already.
-   * @returns what stands against it; nothing of the role is left then
+   * Creates the role that the record names, and lets it into the application's database if that is there already.
+   * @returns what stands against it; nothing of a role that is not in use is left then
    */
-  async establish(record: AppRecord): Promise<RoleObstacle | undefined> {
+  async establish(
+    record: AppRecord,
+    existing = record.provisioning?.step !== undefined,
+  ): Promise<RoleObstacle | undefined> {
     const { role } = this.host.secrets(record);
     if (!role) return undefined;
     const place = this.host.places.place(record);
-    const { dialect, server, database, schema } = place;
+    const { server, dialect } = place;
     const { roles } = dialect;
-    const scope = schema === undefined ? { database } : { database, schema };
-    try {
-      const open = schema === undefined ? undefined : await roles.obstacle(server, scope);
-      if (open) return open;
-      await roles.ensure(server, role, this.maxConnections(record));
-      if (!(await this.maySignIn(place, role, record))) {
-        await roles.drop(server, role);
-        return { reason: 'login-refused' };
-      }
-      // An attempt that was cut off, or one of an older version, may have created it.
-      if (roles.grantsAhead || record.provisioning?.step !== undefined) await roles.give(server, scope, role);
-      return undefined;
-    } catch (error) {
+    const scope = scopeOf(place);
+    const obstacle = await this.attempt(record, place, role, existing).catch(async (error: unknown): Promise<RoleObstacle> => {
       if (!isAppError(error) || error.code !== 'APP_DATABASE_DENIED') throw error;
-      await roles.drop(server, role).catch(() => undefined);
-      return (await roles.obstacle(server, scope)) ?? { reason: 'right-missing' };
-    }
+      return (await roles.obstacle(server, scope)) ?? { reason: 'not-owner', detail: String(error.params.reason) };
+    });
+    // The role of an application that was in use may own what is in the database.
+    const mayGo = obstacle && (role.pending || !isMade(record));
+    if (mayGo) await roles.drop(server, role).catch(() => undefined);
+    if (!obstacle) await this.closeMain(place);
+    return obstacle;
+  }
+
+  private async attempt(
+    record: AppRecord,
+    place: Place,
+    role: DatabaseRole,
+    existing: boolean,
+  ): Promise<RoleObstacle | undefined> {
+    const { server, schema, dialect } = place;
+    const { roles } = dialect;
+    const open = schema === undefined ? undefined : await roles.obstacle(server, scopeOf(place));
+    if (open) return open;
+    await roles.ensure(server, role, this.maxConnections(record));
+    if (!(await this.maySignIn(place, role, existing))) return { reason: 'login-refused' };
+    // An attempt that was cut off, or one of an older version, may have created it.
+    if (existing || roles.grantsAhead) await roles.give(server, scopeOf(place), role);
+    return undefined;
+  }
+
+  /**
+   * Moves an existing application to a role of its own, or repairs the one that it has. It must be down. Idempotent.
+   * @returns what stands against it; the application is as it was then
+   */
+  async isolate(record: AppRecord): Promise<RoleObstacle | undefined> {
+    if (!this.mayIsolate(record)) return refusalOf(record, this.host.places.place(record));
+    const proposed = await this.propose(record, true);
+    if (proposed !== record) await this.write(proposed);
+    const { role, ...secrets } = this.host.secrets(proposed);
+    const obstacle = await this.establish(proposed, true);
+    if (obstacle && role?.pending) await this.write(this.withoutRole(proposed, obstacle));
+    if (obstacle) return obstacle;
+    const { pending: _moved, ...own } = role as AppRole;
+    const { isolation: _shared, ...provisioning } = proposed.provisioning ?? {};
+    const isolated = this.sealed(proposed, { ...secrets, role: own });
+    await this.write(record.provisioning ? { ...isolated, provisioning } : isolated);
+    return undefined;
+  }
+
+  /** Whether the plugin decides as which role the application signs in. */
+  mayIsolate(record: AppRecord): boolean {
+    return refusalOf(record, this.host.places.place(record)) === undefined;
+  }
+
+  isIsolated(record: AppRecord | undefined): boolean {
+    return record !== undefined && roleInUse(this.host.secrets(record)) !== undefined;
+  }
+
+  /** What callers see of it. @param secrets of the record, where they can be read */
+  describe(record: AppRecord, secrets: AppSecrets | undefined): Isolation {
+    if (secrets && roleInUse(secrets)) return ISOLATED;
+    const known = record.provisioning?.isolation;
+    if (known) return notIsolated(known);
+    if (record.options.dbConnType === 'new_connection') return this.describeConnection(record);
+    return notIsolated({ reason: isOfOtherPlugin(record) ? 'other-plugin' : 'not-moved' });
+  }
+
+  /** What would be, for an application that does not exist yet. Creates nothing. */
+  async foresee(record: AppRecord): Promise<Isolation & { openDatabases: string[] }> {
+    const place = this.host.places.place(record);
+    const { server, dialect } = place;
+    if (refusalOf(record, place)) return { ...this.describeConnection(record), openDatabases: [] };
+    const obstacle = await dialect.roles.obstacle(server, scopeOf(place));
+    if (obstacle) return { ...notIsolated(obstacle), openDatabases: [] };
+    const refused = this.unwelcome.has(serverKeyOf(place));
+    const isolation = refused ? notIsolated({ reason: 'login-refused' }) : ISOLATED;
+    return { ...isolation, openDatabases: await dialect.roles.openDatabases(server) };
+  }
+
+  /** An application with a connection of its own is apart from the main application, if not from others with the same. */
+  private describeConnection(record: AppRecord): Isolation {
+    const { host, port, username } = record.options.database ?? {};
+    const main = this.host.places.server();
+    const own = serverKey(host ?? main.host, port ?? main.port, 0);
+    const isMain = username === undefined || (username === main.username && own === serverKey(main.host, main.port, 0));
+    return isMain ? notIsolated({ reason: 'own-connection' }) : ISOLATED;
   }
 
   /** The record without its role, and with the reason. Writes nothing. */
   withoutRole(record: AppRecord, isolation: RoleObstacle): AppRecord {
     const { role: _role, ...secrets } = this.host.secrets(record);
-    return this.sealed({ ...record, provisioning: { ...record.provisioning, isolation } }, secrets);
+    // Of another plugin's row there is nothing to say how far its creation has come.
+    const provisioning = record.provisioning && { ...record.provisioning, isolation };
+    return this.sealed({ ...record, provisioning }, secrets);
   }
 
   private sealed(record: AppRecord, secrets: AppSecrets): AppRecord {
@@ -127,13 +200,46 @@ export class AppRoles {
   }
 
   /** A server that has let one in is not asked again, unless a former attempt at this application failed. */
-  private async maySignIn(place: Place, role: DatabaseRole, { provisioning }: AppRecord): Promise<boolean> {
+  private async maySignIn(place: Place, role: DatabaseRole, again: boolean): Promise<boolean> {
     const { dialect, server, database } = place;
-    const key = JSON.stringify([dialect.family, server.host, server.port]);
-    if (this.welcoming.has(key) && provisioning?.step === undefined) return true;
+    const key = serverKeyOf(place);
+    if (this.welcoming.has(key) && !again) return true;
     const allowed = await dialect.roles.maySignIn(server, role, database);
-    if (allowed) this.welcoming.add(key);
-    else this.welcoming.delete(key);
+    const [known, other] = allowed ? [this.welcoming, this.unwelcome] : [this.unwelcome, this.welcoming];
+    known.add(key);
+    other.delete(key);
     return allowed;
   }
+
+  /** The main application's own database is closed to new roles, once a process. */
+  private async closeMain({ dialect, server }: Place): Promise<void> {
+    const of = JSON.stringify([server.host, server.port, server.database]);
+    if (this.closed === of) return;
+    this.closed = of;
+    await dialect.roles.closeMain(server).catch((error: unknown) => {
+      const details = { module: 'app-supervisor', error: isAppError(error) ? error.message : 'unknown' };
+      this.host.supervisor.logger.warn("the main application's database stays open to new roles", details);
+    });
+  }
+}
+
+/** Whether another plugin created it, in a way that this one has no say in. */
+function isOfOtherPlugin({ options, provisioning }: AppRecord): boolean {
+  return provisioning === undefined && options.dbConnType !== undefined && options.dbConnType !== 'new_database';
+}
+
+/** Why the application signs in as the role that its options name; undefined where the plugin decides that. */
+function refusalOf(record: AppRecord, place: Place): RoleObstacle | undefined {
+  const { options, provisioning } = record;
+  if (place.elsewhere || options.database?.username !== undefined) return { reason: 'own-connection' };
+  const isForeign = isOfOtherPlugin(record) || (provisioning === undefined && place.schema !== undefined);
+  return isForeign ? { reason: 'other-plugin' } : undefined;
+}
+
+function scopeOf({ database, schema }: Place): RoleScope {
+  return schema === undefined ? { database } : { database, schema };
+}
+
+function serverKeyOf({ dialect, server }: Place): string {
+  return `${dialect.family}://${serverKey(server.host, server.port, dialect.defaultPort)}`;
 }

@@ -97,6 +97,11 @@ export interface RoleKeeper {
   retire(server: ServerAddress, role: DatabaseRole): Promise<void>;
   /** Why no role can keep to its own place here, asked before one is created. */
   obstacle(server: ServerAddress, scope: RoleScope): Promise<RoleObstacle | undefined>;
+  /**
+   * Closes the main application's database to new roles, if its role owns it. Roles that exist, and are no application's,
+   * are let in as before.
+   */
+  closeMain(server: ServerAddress): Promise<void>;
   /** Names of databases, not of templates, to which every new role may connect. */
   openDatabases(server: ServerAddress): Promise<string[]>;
 }

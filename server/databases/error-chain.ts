@@ -21,3 +21,14 @@ export function isDiskFull(error: unknown): boolean {
   }
   return false;
 }
+
+/** PostgreSQL's insufficient_privilege, and MySQL's refusals of a database, a table and a column. */
+const ACCESS_DENIED = new Set<unknown>(['42501', 1044, 1142, 1143]);
+
+/** Whether the database server says that the role lacks a right. */
+export function isAccessDenied(error: unknown): boolean {
+  for (const { code, errno } of chainOf(error) as Iterable<{ code?: unknown; errno?: unknown }>) {
+    if (ACCESS_DENIED.has(code) || ACCESS_DENIED.has(errno)) return true;
+  }
+  return false;
+}

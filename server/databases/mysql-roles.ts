@@ -101,6 +101,10 @@ export const mysqlRoles: RoleKeeper = {
     return onServer(server, (session) => rightsObstacle(session, database));
   },
 
+  closeMain() {
+    return Promise.resolve();
+  },
+
   openDatabases() {
     return Promise.resolve([]);
   },

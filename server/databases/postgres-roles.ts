@@ -139,6 +139,33 @@ export async function admitToSchema(client: Client, schema: string, role: string
   await client.query(`GRANT ALL ON SCHEMA ${name} TO ${grantee}`);
 }
 
+/** A list of privileges must fit into one row. */
+const MOST_GRANTS = 200;
+
+async function closeToNewRoles(client: Client): Promise<void> {
+  const { rows } = await client.query<{ name: string; ours: boolean; open: boolean; others: string[] }>(
+    `SELECT datname AS name, pg_has_role(datdba, 'USAGE') AS ours,
+            has_database_privilege('public'::name, oid, 'CONNECT') AS open,
+            ARRAY(SELECT rolname::text FROM pg_roles
+                   WHERE rolcanlogin AND NOT rolsuper AND rolname !~ '^as_[0-9]+_' AND rolname <> current_user) AS others
+       FROM pg_database WHERE datname = current_database()`,
+  );
+  const [database] = rows;
+  if (!database?.ours || !database.open) return;
+  const { name, others } = database;
+  if (others.length > MOST_GRANTS) {
+    throw new AppError('APP_DATABASE_DENIED', { reason: `${others.length} roles would have to be let in by name` });
+  }
+  const quoted = client.escapeIdentifier(name);
+  const grantees = others.map((role) => client.escapeIdentifier(role)).join(', ');
+  await client.query(
+    [
+      ...(grantees ? [`GRANT CONNECT, TEMPORARY ON DATABASE ${quoted} TO ${grantees}`] : []),
+      `REVOKE CONNECT, TEMPORARY ON DATABASE ${quoted} FROM PUBLIC`,
+    ].join('; '),
+  );
+}
+
 async function isOurs(client: Client, { name }: DatabaseRole): Promise<boolean> {
   const { exists, comment } = await standingOf(client, name);
   return exists && comment === ROLE_MARK;
@@ -238,6 +265,10 @@ export const postgresRoles: RoleKeeper = {
     return withCatalog(server, schema === undefined ? server.database : database, async (client) => {
       return (await rightsObstacle(client)) ?? (schema === undefined ? undefined : schemaObstacle(client));
     });
+  },
+
+  closeMain(server) {
+    return again(() => withClient(server, server.database, closeToNewRoles));
   },
 
   openDatabases(server) {

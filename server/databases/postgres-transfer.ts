@@ -29,7 +29,7 @@ const OBJECTS = `
   UNION ALL SELECT 3, tableoid, oid, stxowner, stxnamespace FROM pg_statistic_ext
   UNION ALL SELECT 3, tableoid, oid, dictowner, dictnamespace FROM pg_ts_dict
   UNION ALL SELECT 3, tableoid, oid, cfgowner, cfgnamespace FROM pg_ts_config
-  UNION ALL SELECT 3, tableoid, oid, lomowner, NULL FROM pg_largeobject_metadata
+  UNION ALL SELECT 3, 'pg_largeobject'::regclass, oid, lomowner, NULL FROM pg_largeobject_metadata
   UNION ALL SELECT 3, tableoid, oid, pubowner, NULL FROM pg_publication
   UNION ALL SELECT 3, tableoid, oid, srvowner, NULL FROM pg_foreign_server`;
 

@@ -12,7 +12,7 @@ import { Flight, type Cut } from './flight';
 import { discard } from './instance-end';
 import { didUpgrade, JourneyLog } from './journey';
 import { copyApplication, makeApplication } from './making';
-import type { RunnerHost, SleepReason, StopReason } from './runner-host';
+import type { DownReason, RunnerHost, SleepReason, StopReason } from './runner-host';
 import { WaitingRoom } from './waiting-room';
 
 /**
@@ -257,7 +257,7 @@ export class AppRunner {
   }
 
   /** Visitors who come from now on wait. The instance may have ended by itself meanwhile. */
-  private async goAside(running: Application, reason: 'upgrade' | 'cloned'): Promise<void> {
+  private async goAside(running: Application, reason: 'upgrade' | DownReason): Promise<void> {
     if (this.state !== 'running') return;
     this.enter('draining', { reason });
     await this.drain(new AppError('APP_WAIT_TIMEOUT', { name: this.name }));
@@ -269,12 +269,12 @@ export class AppRunner {
    * Does the work while nobody is connected to the database, and leaves the application in the rest that it was in.
    * Visitors who come meanwhile are held. Its coming back is quiet, and not waited for.
    */
-  whileDown<T>(work: () => Promise<T>): Promise<T> {
+  whileDown<T>(work: () => Promise<T>, reason: DownReason = 'cloned'): Promise<T> {
     const { stopsSaid } = this;
     let running: Application | undefined;
     const down = this.enqueue(async () => {
       running = this.state === 'running' ? this.instance() : undefined;
-      if (running) await this.goAside(running, 'cloned');
+      if (running) await this.goAside(running, reason);
       return await work();
     });
     return down.finally(() => {

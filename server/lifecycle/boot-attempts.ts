@@ -1,11 +1,15 @@
 import type { Application } from '@nocobase/server';
-import type { AppRecord } from '../../src/app-record';
-import { AppError, isAppError } from '../../src/errors';
+import { isMade, type AppRecord } from '../../src/app-record';
+import { AppError, isAppError, type ErrorCode } from '../../src/errors';
+import { roleInUse } from '../databases/secrets';
 import { bootApplication, describeForLog, explainBootError, type BootContext, type BootStep } from './boot';
 import { withDeadline } from './deadline';
 import { discard } from './instance-end';
 import type { JourneyLog } from './journey';
 import type { RunnerHost } from './runner-host';
+
+/** What the database says when a role cannot sign in, or reach what is its own. */
+const ROLE_FAILURES = new Set<ErrorCode>(['APP_DATABASE_CREDENTIALS', 'APP_DATABASE_DENIED']);
 
 export type ContextOf = (record: AppRecord) => BootContext;
 
@@ -63,11 +67,21 @@ export class BootAttempts {
   /** A failure of the present attempt as one of our errors; the log hears more of it. */
   explain(error: unknown): AppError {
     const { name, step } = this;
-    const failure = explainBootError(error, name, step);
+    const failure = this.roleFailure(explainBootError(error, name, step));
     this.host.supervisor.logger.error(`application "${name}" did not start: ${failure.message}`, {
       ...{ step, code: failure.code, error: describeForLog(failure.origin ?? error) },
     });
     return failure;
+  }
+
+  /** A role that lost its rights, or its password, is told as such: one command repairs it. */
+  private roleFailure(failure: AppError): AppError {
+    const { host, name } = this;
+    const record = host.record(name);
+    if (!record || !isMade(record) || !roleInUse(host.secrets(record))) return failure;
+    const cause = failure.code === 'APP_BOOT_FAILED' ? host.provisioner.explain(failure.origin, record) : failure;
+    if (!cause || !ROLE_FAILURES.has(cause.code)) return failure;
+    return new AppError('APP_DATABASE_ROLE', { name }, failure.origin ?? failure);
   }
 
   private async begin<T>(journey: JourneyLog, work: (attempt: Attempt) => Promise<T>): Promise<T> {

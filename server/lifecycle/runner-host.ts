@@ -16,6 +16,9 @@ export type SleepReason = 'idle' | 'running-limit' | 'memory';
 
 export type StopReason = 'operator' | 'restart' | 'sleep' | 'shutdown' | 'manual';
 
+/** Why an application is taken down for a moment, and comes back by itself. */
+export type DownReason = 'cloned' | 'isolated';
+
 /** What a runner needs of the process around it. */
 export interface RunnerHost {
   supervisor: AppSupervisor;

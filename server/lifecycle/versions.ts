@@ -1,5 +1,6 @@
 import type { Application } from '@nocobase/server';
 import { AppError } from '../../src/errors';
+import { isAccessDenied } from '../databases/error-chain';
 import {
   compareVersions,
   type StoredPlugin,
@@ -102,8 +103,8 @@ async function readInstanceCore(app: Application): Promise<string | null> {
   try {
     return (await app.version.get()) as string | null;
   } catch (error) {
-    // The table is there and cannot be read: nothing may be concluded from that.
-    if (await app.db.collectionExistsInDb('applicationVersion')) throw error;
+    // The table is there and cannot be read: nothing may be concluded from that. A role without rights does not see it.
+    if (isAccessDenied(error) || (await app.db.collectionExistsInDb('applicationVersion'))) throw error;
     return null;
   }
 }

@@ -9,7 +9,8 @@ import type { Accepted, AppService } from '../app-service';
 import { languageOf, translate } from '../error-answers';
 import type { Registrar, RowModel } from '../registrar';
 import { COLLECTION } from '../registry';
-import { withNamed } from './bulk';
+import { isolateApplication, namesToIsolate } from '../isolation';
+import { withEach, withNamed } from './bulk';
 import { Turns } from './turns';
 import { callerOf } from './caller';
 import {
@@ -36,6 +37,8 @@ export const CREATABLE_FIELDS = [
 const CLONED_FIELDS = ['name', 'displayName', 'cname', 'startMode', 'admin'];
 /** How many are removed at a time: each may wait for requests in flight, and drop a database. */
 const REMOVALS = 8;
+/** The same: each is down meanwhile, and locks its tables. */
+const ISOLATIONS = 4;
 /** Of the actions here, those that change nothing. */
 const QUESTIONS = ['checkDatabase', 'upgradePlan'];
 
@@ -117,7 +120,7 @@ export function defineApplications(app: Application, service: AppService, regist
     checkDatabase: async (ctx, next) => {
       const values = pick(given(ctx), ['name', 'displayName', 'options', 'adopt']);
       if (!values.name) values.name = registrar.freeName(values.displayName);
-      const results = await service.places.examine(values);
+      const { record, results } = await service.places.examine(values);
       const say = (sentence: string, error?: AppError) =>
         translate(app, sentence, error?.params ?? {}, languageOf(ctx));
       const checks = results.map(({ check, error, advice }) => ({
@@ -130,7 +133,8 @@ export function defineApplications(app: Application, service: AppService, regist
           advice: say(PREFLIGHT_ADVICE[error.code] ?? GENERAL_ADVICE, error),
         }),
       }));
-      ctx.body = { ok: checks.every(({ ok }) => ok), checks };
+      const ok = checks.every((check) => check.ok);
+      ctx.body = { ok, checks, isolation: ok && record ? await service.roles.foresee(record) : null };
       await next();
     },
 
@@ -215,6 +219,23 @@ export function defineApplications(app: Application, service: AppService, regist
         if (failure) throw failure;
       }
       ctx.body = run.report();
+      await next();
+    },
+
+    isolate: async (ctx, next) => {
+      const by = await caller(ctx);
+      const isolate = async (name: string) => {
+        assertNotInTheMaking(service, registered(service, name));
+        await isolateApplication(service, name, by);
+        return show(app, service, name);
+      };
+      const all = flag((ctx.action.params as Record<string, unknown>).all);
+      if (all && targets(ctx)) {
+        throw new AppError('APP_VALUE_INVALID', { field: 'names', reason: 'give IDs, or else all=true' });
+      }
+      ctx.body = all
+        ? await withEach(app, ctx, namesToIsolate(service), ISOLATIONS, isolate)
+        : await withNamed(app, ctx, isolate, ISOLATIONS);
       await next();
     },
 

@@ -99,7 +99,7 @@ export const SERVER: ErrorCode[] = [
 /** With `wait=true`: the work was accepted, and failed. */
 export const FAILED: ErrorCode[] = [
   ...(['APP_BOOT_FAILED', 'APP_BOOT_TIMEOUT', 'APP_QUARANTINED', 'APP_FAULTS', 'APP_STOPPED'] as const),
-  ...(['APP_VERSION_NEWER', 'APP_SHUTTING_DOWN', 'APP_DATABASE_DENIED', ...SERVER] as const),
+  ...(['APP_VERSION_NEWER', 'APP_SHUTTING_DOWN', 'APP_DATABASE_DENIED', 'APP_DATABASE_ROLE', ...SERVER] as const),
 ];
 
 /** The programs for archives. */

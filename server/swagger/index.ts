@@ -175,6 +175,27 @@ export default {
     '/applications:start': operation('Start an application', ...FAILED),
     '/applications:stop': operation('Stop an application; it stays stopped until it is started'),
     '/applications:restart': operation('Restart an application', ...FAILED),
+    '/applications:isolate': {
+      post: {
+        tags,
+        summary: 'Give applications a database role of their own, or repair it after a restore',
+        description:
+          'Those named, or all that have none yet. An application is down meanwhile and comes back by itself.',
+        parameters: [
+          oneOrMany,
+          query(
+            'all',
+            { type: 'boolean', default: false },
+            'Every application without a role, instead of those named.',
+          ),
+        ],
+        requestBody: manyNames,
+        responses: {
+          200: answer('Moved; of a list, what has become of each.', data({ oneOf: [ref('Application'), bulkResults] })),
+          ...changeErrors('APP_VALUE_INVALID', 'APP_ISOLATION_REFUSED', ...NAMED, ...SERVER),
+        },
+      },
+    },
     '/applications:upgrade': {
       post: {
         tags,

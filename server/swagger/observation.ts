@@ -2,7 +2,7 @@ import { APP_STATES } from '../../src/app-state';
 import { errorsOf, NAMED } from './errors';
 import { answer, data, filterByTk, maybe, page, pages, query, tags } from './pieces';
 import { ref } from './schemas';
-import { address, databasePlace, journey, logFiles, text, time } from './shapes';
+import { address, databasePlace, isolation, journey, logFiles, text, time } from './shapes';
 
 const limit = (variable: string) => ({ type: 'integer', nullable: true, description: `${variable}; null for none.` });
 
@@ -27,6 +27,7 @@ export const observationSchemas = {
           bytes: { type: 'integer', nullable: true, description: 'Its size: of the whole database, or of the schema.' },
         },
       },
+      isolation,
       memory: {
         type: 'object',
         properties: {

@@ -7,7 +7,7 @@ import { APP_STATES } from '../../src/app-state';
 import { ICON_TYPES, MAX_ICON_BYTES } from '../../src/icon-image';
 import { AWAKE_REASONS } from '../../src/policies/idle';
 import { maybe } from './pieces';
-import { address, budget, databasePlace, event, journey, logFiles, text, time } from './shapes';
+import { address, budget, databasePlace, event, isolation, journey, logFiles, text, time } from './shapes';
 
 export const ref = (name: keyof typeof answers | keyof typeof bodies) => ({ $ref: `#/components/schemas/${name}` });
 
@@ -272,6 +272,7 @@ export const answers = {
         type: 'boolean',
         description: "False while it signs its tokens with the main application's secret.",
       },
+      isolation,
       createdAt: time('When it was registered.'),
       updatedAt: time('When its registration was last changed.'),
     },
@@ -291,6 +292,19 @@ export const answers = {
             code: maybe(text('A code of the documented table.')),
             message: maybe(text('What stands against it.')),
             advice: maybe(text('What to do about it.')),
+          },
+        },
+      },
+      isolation: {
+        ...isolation,
+        nullable: true,
+        description: 'Whether it would have a role of its own; null if a check did not pass.',
+        properties: {
+          ...isolation.properties,
+          openDatabases: {
+            type: 'array',
+            items: { type: 'string' },
+            description: 'Databases on the server to which every new role may connect.',
           },
         },
       },

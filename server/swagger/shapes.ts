@@ -1,3 +1,4 @@
+import { ISOLATION_REASONS } from '../../src/isolation';
 import { DB_CONN_TYPES } from '../../src/database-options';
 import { APP_EVENT_TYPES } from '../../src/events';
 import { maybe } from './pieces';
@@ -89,6 +90,16 @@ export const address = {
       items: { type: 'string' },
       description: 'Hosts of its own: its custom domain, and one below each base domain.',
     },
+  },
+};
+
+export const isolation = {
+  type: 'object',
+  description: 'Whether it has a role of its own at the database server, which reaches no data of others.',
+  properties: {
+    isolated: { type: 'boolean' },
+    reason: { type: 'string', nullable: true, enum: [...ISOLATION_REASONS, null], description: 'Why it has none.' },
+    sql: { type: 'string', nullable: true, description: 'For an administrator of the database server.' },
   },
 };
 

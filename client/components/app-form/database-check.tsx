@@ -2,12 +2,13 @@ import { CheckCircleFilled, CloseCircleFilled, MinusCircleOutlined } from '@ant-
 import { Button, Flex, Form, theme, Typography } from 'antd';
 import { useEffect, useRef, useState } from 'react';
 import { PREFLIGHT_CHECKS } from '../../../src/preflight';
-import type { DatabaseCheck } from '../../api-types';
+import type { DatabaseAnswer, DatabaseCheck } from '../../api-types';
 import { toApiError, type ApiError } from '../../api-error';
 import { useT } from '../../locale';
 import { useSupervisor } from '../../supervisor-context';
 import { CHECK_TEXTS } from '../../vocabulary';
 import { ErrorAlert } from '../error-alert';
+import { IsolationText } from '../isolation-text';
 import { databaseOptions, type CreateValues, type DatabaseValues } from './form-values';
 import { useAppId } from './name-fields';
 
@@ -18,7 +19,7 @@ export function DatabaseCheckPanel() {
   const form = Form.useFormInstance<CreateValues>();
   const db = Form.useWatch<DatabaseValues>('db');
   const name = useAppId();
-  const [checks, setChecks] = useState<DatabaseCheck[]>();
+  const [found, setFound] = useState<DatabaseAnswer>();
   const [error, setError] = useState<ApiError>();
   const [working, setWorking] = useState(false);
   const asked = useRef(0);
@@ -27,7 +28,7 @@ export function DatabaseCheckPanel() {
   const given = JSON.stringify([db, name]);
   useEffect(() => {
     asked.current++;
-    setChecks(undefined);
+    setFound(undefined);
     setError(undefined);
     setWorking(false);
   }, [given]);
@@ -45,7 +46,7 @@ export function DatabaseCheckPanel() {
         options: databaseOptions(values.db),
         adopt: values.db.adopt,
       });
-      if (question === asked.current) setChecks(answer.checks);
+      if (question === asked.current) setFound(answer);
     } catch (failure) {
       if (question === asked.current) setError(toApiError(failure));
     } finally {
@@ -60,8 +61,28 @@ export function DatabaseCheckPanel() {
       </Button>
       <div role="status">
         <ErrorAlert error={error} />
-        {checks ? <DatabaseChecks checks={checks} /> : null}
+        {found ? <DatabaseChecks checks={found.checks} /> : null}
+        {found?.isolation ? <ForeseenIsolation isolation={found.isolation} /> : null}
       </div>
+    </Flex>
+  );
+}
+
+function ForeseenIsolation({ isolation }: { isolation: NonNullable<DatabaseAnswer['isolation']> }) {
+  const t = useT();
+  const texts = [
+    t('Would have a database role of its own'),
+    t("Would use the main application's database role"),
+  ] as const;
+  const names = isolation.openDatabases.join(', ');
+  return (
+    <Flex vertical>
+      <IsolationText isolation={isolation} texts={texts} />
+      {names ? (
+        <Typography.Text type="secondary" style={{ overflowWrap: 'anywhere' }}>
+          {t('Every new role may connect to: {{names}}', { names })}
+        </Typography.Text>
+      ) : null}
     </Flex>
   );
 }

@@ -13,6 +13,7 @@ import { AppStateTag, Failure } from '../app-state-tag';
 import { DatabasePlaceText } from '../database-place-text';
 import { ErrorAlert } from '../error-alert';
 import { Moment } from '../moment';
+import { ApplicationIsolation } from './application-isolation';
 import { JourneyChart } from './journey-chart';
 
 interface AppOverviewProps {
@@ -63,6 +64,15 @@ export function AppOverview({ row, onRetry }: AppOverviewProps) {
       label: t('Database'),
       children: row.databasePlace ? <DatabasePlaceText place={row.databasePlace} /> : '–',
     },
+    ...(row.isolation
+      ? [
+          {
+            key: 'isolation',
+            label: t('Isolation'),
+            children: <ApplicationIsolation row={row} isolation={row.isolation} />,
+          },
+        ]
+      : []),
     { key: 'bytes', label: t('Size of the database'), children: pending ?? size(database?.bytes) },
     {
       key: 'memory',
