@@ -402,20 +402,9 @@ export class AppService implements RunnerHost {
     await this.runner(name)?.settled();
   }
 
-  /**
-   * After the main application was upgraded, the applications that are kept awake follow, also when no version changed:
-   * whoever asked for the upgrade had a reason. One failure stops no other.
-   */
+  /** After the main application was upgraded. */
   async upgradeEager(): Promise<void> {
-    if (!this.active) return;
-    const eager = [...this.registry.all()].filter((record) => record.startMode === 'eager' && !record.stoppedAt);
-    const names = eager.map(({ name }) => name);
-    try {
-      const run = await this.upgrades.startAfterwards(names, { force: true });
-      await run.done;
-    } catch (error) {
-      this.supervisor.logger.error('the upgrade of the eager applications failed', { error: String(error) });
-    }
+    if (this.active) await this.upgrades.upgradeEager();
   }
 
   lend<T>(work: () => Promise<T>, server: LentServer): Promise<T> {

@@ -299,6 +299,23 @@ export class FleetUpgrade {
     );
   }
 
+  /**
+   * Upgrades the applications that are kept awake, also when no version changed: the caller had a reason. One failure
+   * stops no other. Never rejects.
+   */
+  async upgradeEager(): Promise<void> {
+    const eager = [...this.host.registry.all()].filter((record) => record.startMode === 'eager' && !record.stoppedAt);
+    try {
+      const run = await this.startAfterwards(
+        eager.map(({ name }) => name),
+        { force: true },
+      );
+      await run.done;
+    } catch (error) {
+      this.host.supervisor.logger.error('the upgrade of the eager applications failed', { error: String(error) });
+    }
+  }
+
   /** Resolves when nothing more is begun, and what was under way has ended. */
   async end(): Promise<void> {
     await this.latest?.cancel();
