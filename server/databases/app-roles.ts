@@ -78,10 +78,12 @@ export class AppRoles {
     const { server, dialect } = place;
     const { roles } = dialect;
     const scope = scopeOf(place);
-    const obstacle = await this.attempt(record, place, role, existing).catch(async (error: unknown): Promise<RoleObstacle> => {
-      if (!isAppError(error) || error.code !== 'APP_DATABASE_DENIED') throw error;
-      return (await roles.obstacle(server, scope)) ?? { reason: 'not-owner', detail: String(error.params.reason) };
-    });
+    const obstacle = await this.attempt(record, place, role, existing).catch(
+      async (error: unknown): Promise<RoleObstacle> => {
+        if (!isAppError(error) || error.code !== 'APP_DATABASE_DENIED') throw error;
+        return (await roles.obstacle(server, scope)) ?? { reason: 'not-owner', detail: String(error.params.reason) };
+      },
+    );
     // The role of an application that was in use may own what is in the database.
     const mayGo = obstacle && (role.pending || !isMade(record));
     if (mayGo) await roles.drop(server, role).catch(() => undefined);
