@@ -33,6 +33,7 @@ const FLOORS = [
     'timeline.ts',
     'actor.ts',
     'changed-fields.ts',
+    'domain-check.ts',
     'change-nudge.ts',
   ],
   ['files/'],

@@ -32,6 +32,8 @@ export interface ApplicationRow {
   name: string;
   displayName?: string | null;
   cname?: string | null;
+  /** Further custom domains. */
+  domains?: string[] | null;
   icon?: string | null;
   /** A small image as a data URI; it goes before the named icon. */
   iconImage?: string | null;
@@ -87,6 +89,9 @@ export interface SupervisorInfo {
   message?: string;
   /** Several processes share the port of this NocoBase. */
   clusterMode?: boolean;
+  baseDomains?: string[];
+  /** Whether applications are served below the main application's address. */
+  pathAccess?: boolean;
 }
 
 export interface NewAdministrator {
@@ -100,6 +105,7 @@ export interface NewAdministrator {
 export interface ApplicationSettings {
   displayName?: string;
   cname?: string | null;
+  domains?: string[] | null;
   startMode?: StartMode;
   idleTimeout?: number | null;
   keepAwake?: boolean;

@@ -7,7 +7,7 @@ export interface Page {
   port: string;
 }
 
-type Addressed = Pick<ApplicationRow, 'name' | 'cname'>;
+type Addressed = Pick<ApplicationRow, 'name'> & Partial<Pick<ApplicationRow, 'address'>>;
 
 /** Where a host of an application's own leads, in the same client. */
 export function hostUrl(host: string, { routeUrl, port }: Page): string {
@@ -19,9 +19,13 @@ export function pathUrl(name: string, { routeUrl }: Pick<Page, 'routeUrl'>): str
   return routeUrl(`/apps/${encodeURIComponent(name)}/admin/`);
 }
 
-/** Where an application is visited: at its own domain, else below the path of this client. */
-export function visitUrl({ name, cname }: Addressed, page: Page): string {
-  return cname ? hostUrl(cname, page) : pathUrl(name, page);
+/**
+ * Where an application is visited: at a host of its own, if it has one, else below the path of this client. At a host
+ * of its own, its scripts cannot read what the main application keeps in the browser.
+ */
+export function visitUrl({ name, address }: Addressed, page: Page): string {
+  const [host] = address?.hosts ?? [];
+  return host === undefined ? pathUrl(name, page) : hostUrl(host, page);
 }
 
 export interface AddressLink {
@@ -30,11 +34,8 @@ export interface AddressLink {
 }
 
 /** All addresses of an application, as an administrator reads them: its own hosts first, its path last. */
-export function addressLinks(
-  { name, cname, address }: Addressed & Pick<ApplicationRow, 'address'>,
-  page: Page,
-): AddressLink[] {
-  const hosts = address?.hosts ?? (cname ? [cname] : []);
+export function addressLinks({ name, address }: Addressed, page: Page): AddressLink[] {
+  const hosts = address?.hosts ?? [];
   const path = pathUrl(name, page);
   return [...hosts.map((host) => ({ text: host, url: hostUrl(host, page) })), { text: path, url: path }];
 }

@@ -46,12 +46,14 @@ export async function listEntries(
   const offered = records
     .map((record) => ({ sort: record.sort, title: record.displayName ?? record.name, record }))
     .sort(compareEntries)
-    .map(({ record, title }) => ({
+    .map(({ record, title }) => ({ record, title, address: appAddress(record, host.config) }))
+    .map(({ record, title, address }) => ({
       name: record.name,
       title,
       icon: record.icon ?? null,
       iconImage: pictures.get(record.name) ?? null,
-      ...appAddress(record, host.config),
+      path: address.path,
+      hosts: address.hosts,
       domain: record.cname ?? null,
       available: isAvailable(host, record.name),
       here: record.name === appName,

@@ -11,6 +11,22 @@ export function isTrusted(address: string | undefined, trusted: BlockList): bool
   return known !== undefined && isIP(known) !== 0 && trusted.check(known, isIPv6(known) ? 'ipv6' : 'ipv4');
 }
 
+const FORWARDED = /^\s*([^,]*)/;
+
+/** The `Host` header of a request, or what a trusted proxy says in its place. */
+export function requestHost(
+  { headers, socket }: { headers: IncomingHttpHeaders; socket?: { remoteAddress?: string } },
+  trusted: BlockList,
+): string | undefined {
+  const forwarded = headers['x-forwarded-host'];
+  if (forwarded !== undefined && isTrusted(socket?.remoteAddress, trusted)) {
+    const text = Array.isArray(forwarded) ? forwarded[0] : forwarded;
+    const first = FORWARDED.exec(text ?? '')?.[1]?.trim();
+    if (first) return first;
+  }
+  return headers.host;
+}
+
 /**
  * Where a request came from. What `X-Forwarded-For` says counts as far as trusted proxies have written it: a client may
  * begin it as he likes.

@@ -1,5 +1,6 @@
 import { BlockList, isIP } from 'node:net';
 import { availableParallelism, totalmem } from 'node:os';
+import { originOf } from '../src/app-address';
 import { DEFAULT_BACKOFF } from '../src/policies/backoff';
 import { LIMIT_NAMES, LIMITS, limitVariable, type Limits } from '../src/policies/limits';
 import type { QuarantineConfig } from '../src/policies/quarantine';
@@ -13,6 +14,12 @@ import { readSizes, type SizeConfig } from './size-config';
 export interface SupervisorConfig {
   /** Domains below which `<name>.<base domain>` is an application's address; normalized. */
   baseDomains: string[];
+  /** Hosts by which the main application is reached; normalized. */
+  mainHosts: ReadonlySet<string>;
+  /** Whether pages of applications are served below `/apps/<name>/`. */
+  pathAccess: boolean;
+  /** The main application's address, for full links: `https://host[:port]`. */
+  origin: string;
   /** Peers whose `X-Forwarded-Host` counts. */
   trustedProxies: BlockList;
   /** How long a held request waits before it is answered with APP_WAIT_TIMEOUT. */
@@ -190,6 +197,16 @@ function lockAddress(env: NodeJS.ProcessEnv, warn: Warn): SupervisorConfig['lock
   return {};
 }
 
+function mainHosts(env: NodeJS.ProcessEnv, warn: Warn): ReadonlySet<string> {
+  const hosts = new Set([new URL(originOf(env)).hostname]);
+  for (const entry of list(env.APP_SUPERVISOR_MAIN_HOSTS)) {
+    const host = normalizeHost(entry);
+    if (host === undefined) warn('APP_SUPERVISOR_MAIN_HOSTS holds an entry that is not a host name; it is ignored');
+    else hosts.add(host);
+  }
+  return hosts;
+}
+
 function basePath(value: string | undefined, fallback: string): string {
   const path = (value || fallback).replace(/\/+/g, '/').replace(/\/$/, '');
   return path.startsWith('/') || path === '' ? path : `/${path}`;
@@ -205,6 +222,9 @@ export function readConfig(env: NodeJS.ProcessEnv, warn: Warn): SupervisorConfig
   const seconds = (name: string, fallback: number, min: number) => wholeNumber(env, name, fallback, min, warn) * 1_000;
   return {
     baseDomains,
+    mainHosts: mainHosts(env, warn),
+    pathAccess: unlessOff(env, 'APP_SUPERVISOR_PATH_ACCESS', warn),
+    origin: originOf(env),
     trustedProxies: proxies(env, warn),
     waitTimeoutMs: seconds('APP_SUPERVISOR_WAIT_TIMEOUT', 55, 1),
     maxWaiting: wholeNumber(env, 'APP_SUPERVISOR_MAX_WAITING', 100, 0, warn),

@@ -3,6 +3,7 @@ import { suggestAppName } from '../src/app-name';
 import {
   checkCreate,
   checkUpdate,
+  domainsOf,
   recordFromRow,
   UPDATABLE_FIELDS,
   type AppOptions,
@@ -13,6 +14,7 @@ import { SYSTEM, type Actor } from '../src/events';
 import { splitOptions } from './app-options';
 import type { AppService } from './app-service';
 import { changedFields } from './changed-fields';
+import { DomainCheck } from './domain-check';
 import type { Clearance } from './databases/preflight';
 import { generateSecret, type AppSecrets } from './databases/secrets';
 import type { AppRunner } from './lifecycle/app-runner';
@@ -53,7 +55,19 @@ export class Registrar {
   /** What an update writes into a row: its columns, and what of it the timeline names. */
   private readonly updates = new WeakMap<object, { columns: string[]; fields: string[] }>();
 
-  constructor(private readonly service: AppService) {}
+  private readonly domains: DomainCheck;
+
+  constructor(private readonly service: AppService) {
+    this.domains = new DomainCheck({
+      config: service.config,
+      records: () => [...service.registry.everyone(), ...service.claims.all()],
+    });
+  }
+
+  /** The host by which an operator called the main application; no application may take it for its own. */
+  noteOperatorHost(host: string | undefined): void {
+    this.domains.noteOperatorHost(host);
+  }
 
   /**
    * Checks a row about to be created and completes it: options without secrets, the secrets sealed.
@@ -124,7 +138,8 @@ export class Registrar {
     const input = checkCreate(values);
     const claim = this.service.claims.find(input.name);
     if (claim && claim.provisioning?.ownershipToken !== importToken) this.service.claims.assertFree(input.name);
-    this.assertFree(input.name, input.cname);
+    this.assertNameFree(input.name);
+    this.domains.assertFree(domainsOf(input), input.name);
     return { input, ...splitOptions(input.options, input.name) };
   }
 
@@ -184,7 +199,7 @@ export class Registrar {
       if (row.changed(field)) given[field] = row.get(field);
     }
     const changes = checkUpdate(given, before);
-    if (typeof changes.cname === 'string') this.assertFree(undefined, changes.cname, before.name);
+    this.domains.assertFree(domainsOf(changes as Pick<AppRecord, 'cname' | 'domains'>), before.name);
     const { autoStart } = (changes.options ?? {}) as AppOptions;
     if (changes.options && !('startMode' in changes) && autoStart !== before.options.autoStart) {
       // Older callers say it this way.
@@ -258,15 +273,10 @@ export class Registrar {
     return name;
   }
 
-  private assertFree(name: string | undefined, domain: string | undefined, self?: string): void {
-    const namesake = name === undefined ? undefined : this.service.registry.find(name);
-    if (namesake)
-      throw new AppError(namesake.removedAt ? 'APP_NAME_REMOVED' : 'APP_NAME_TAKEN', { name: namesake.name });
-    if (domain !== undefined) this.assertNoBaseDomain(domain);
-    const owner = this.service.registry
-      .everyone()
-      .find(({ name: other, cname }) => domain !== undefined && cname?.toLowerCase() === domain && other !== self);
-    if (domain !== undefined && owner) throw new AppError('APP_DOMAIN_TAKEN', { domain, owner: owner.name });
+  private assertNameFree(name: string): void {
+    const namesake = this.service.registry.find(name);
+    if (!namesake) return;
+    throw new AppError(namesake.removedAt ? 'APP_NAME_REMOVED' : 'APP_NAME_TAKEN', { name: namesake.name });
   }
 
   private async firstAdministrator(
@@ -280,15 +290,5 @@ export class Registrar {
       nickname: admin.nickname ?? admin.username ?? 'Administrator',
       passwordHash: await hashPassword(this.service.mainApp(), admin.password),
     };
-  }
-
-  /** A base domain is the main application's address, and what stands below it the address of the name's owner. */
-  private assertNoBaseDomain(domain: string): void {
-    const { baseDomains } = this.service.config;
-    const base = baseDomains.find((known) => domain === known || domain.endsWith(`.${known}`));
-    if (base === undefined) return;
-    const label = domain === base ? 'main' : domain.slice(0, -base.length - 1);
-    // Deeper names are nobody's address by themselves.
-    if (!label.includes('.')) throw new AppError('APP_DOMAIN_TAKEN', { domain, owner: label });
   }
 }

@@ -1,5 +1,5 @@
 import type { Application } from '@nocobase/server';
-import { recordFromRow, type AppRecord } from '../src/app-record';
+import { domainsOf, recordFromRow, type AppRecord } from '../src/app-record';
 import type { AppLookup } from '../src/policies/host-match';
 
 export const COLLECTION = 'applications';
@@ -68,7 +68,7 @@ export class Registry implements AppLookup {
       return;
     }
     this.records.set(record.name, record);
-    if (record.cname) this.domains.set(record.cname.toLowerCase(), record.name);
+    for (const domain of domainsOf(record)) this.domains.set(domain, record.name);
   }
 
   delete(name: string): void {
@@ -78,8 +78,7 @@ export class Registry implements AppLookup {
     if (!record) return;
     this.changes += 1;
     this.records.delete(name);
-    const domain = record.cname?.toLowerCase();
-    if (domain && this.domains.get(domain) === name) this.domains.delete(domain);
+    for (const domain of domainsOf(record)) if (this.domains.get(domain) === name) this.domains.delete(domain);
   }
 
   clear(): void {
@@ -106,7 +105,7 @@ export class Registry implements AppLookup {
 /** Raw rows carry JSON columns as text on the databases that have no JSON type. */
 function withParsedJson(row: Row): Row {
   const parsed = { ...row };
-  for (const field of ['options', 'provisioning', 'removal', 'limits']) {
+  for (const field of ['options', 'provisioning', 'removal', 'limits', 'domains']) {
     const value = parsed[field];
     if (typeof value !== 'string') continue;
     try {

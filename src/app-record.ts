@@ -57,6 +57,8 @@ export interface AppRecord {
   name: string;
   displayName?: string;
   cname?: string;
+  /** Further custom domains; absent where there are none. */
+  domains?: string[];
   icon?: string;
   /** Shown in the application switcher. */
   pinned?: boolean;
@@ -101,6 +103,7 @@ export interface CreateInput {
   name: string;
   displayName?: string;
   cname?: string;
+  domains?: string[];
   icon?: string;
   /** A data URI. It stays in the row: records in memory are without. */
   iconImage?: string;
@@ -174,6 +177,36 @@ export function checkDomain(value: unknown): string | undefined {
   return domain;
 }
 
+/** How many custom domains an application may have besides its first one. */
+const MAX_FURTHER_DOMAINS = 20;
+
+/**
+ * Checks the custom domains beside `cname`: each in its stored form, without repetitions.
+ * @throws APP_VALUE_INVALID, APP_DOMAIN_INVALID
+ */
+function checkDomains(value: unknown, cname: unknown): string[] | undefined {
+  if (value === undefined || value === null) return undefined;
+  if (!Array.isArray(value) || value.length > MAX_FURTHER_DOMAINS) {
+    const reason = `it must be a list of at most ${MAX_FURTHER_DOMAINS} host names`;
+    throw new AppError('APP_VALUE_INVALID', { field: 'domains', reason });
+  }
+  const first = checkDomain(cname);
+  const domains = new Set(value.map(checkDomain).filter((domain) => domain !== undefined && domain !== first));
+  return domains.size > 0 ? ([...domains] as string[]) : undefined;
+}
+
+/** The further domains of a row, which may hold anything. */
+function domainsFromRow(value: unknown): string[] | undefined {
+  if (!Array.isArray(value)) return undefined;
+  const domains = value.filter((item): item is string => typeof item === 'string' && item !== '');
+  return domains.length > 0 ? domains : undefined;
+}
+
+/** All custom domains of an application, in lower case, the first one first. */
+export function domainsOf({ cname, domains = [] }: Pick<AppRecord, 'cname' | 'domains'>): string[] {
+  return [...(cname ? [cname] : []), ...domains].map((domain) => domain.toLowerCase());
+}
+
 function hasForbiddenKey(value: unknown): boolean {
   if (Array.isArray(value)) return value.some(hasForbiddenKey);
   if (!isPlainObject(value)) return false;
@@ -237,6 +270,7 @@ export function checkCreate(values: Record<string, unknown>): CreateInput {
     name: checkAppName(values.name),
     displayName: optionalText(values, 'displayName'),
     cname: checkDomain(values.cname),
+    domains: checkDomains(values.domains, values.cname),
     icon: optionalText(values, 'icon'),
     iconImage: checkIconImage(values.iconImage),
     pinned: optionalFlag(values, 'pinned'),
@@ -255,7 +289,7 @@ export function checkCreate(values: Record<string, unknown>): CreateInput {
 /** The fields that an update may change. */
 export const UPDATABLE_FIELDS = [
   ...(['displayName', 'cname', 'icon', 'iconImage', 'pinned', 'hidden', 'sort', 'startMode', 'options'] as const),
-  ...(['idleTimeout', 'keepAwake', 'onSchedule', 'limits'] as const),
+  ...(['idleTimeout', 'keepAwake', 'onSchedule', 'limits', 'domains'] as const),
 ] as const;
 
 /**
@@ -268,6 +302,7 @@ export function checkUpdate(values: Record<string, unknown>, current: AppRecord)
   if ('displayName' in values) changes.displayName = optionalText(values, 'displayName') ?? null;
   if ('icon' in values) changes.icon = optionalText(values, 'icon') ?? null;
   if ('cname' in values) changes.cname = checkDomain(values.cname) ?? null;
+  if ('domains' in values) changes.domains = checkDomains(values.domains, changes.cname ?? current.cname) ?? null;
   if ('iconImage' in values) changes.iconImage = checkIconImage(values.iconImage) ?? null;
   if ('pinned' in values) changes.pinned = values.pinned === true;
   if ('hidden' in values) changes.hidden = optionalFlag(values, 'hidden') ?? false;
@@ -336,6 +371,7 @@ export function recordFromRow(row: Record<string, unknown>): AppRecord {
     name: primitive(row.name) ? String(row.name) : '',
     displayName: text(row.displayName),
     cname: text(row.cname),
+    domains: domainsFromRow(row.domains),
     icon: text(row.icon),
     pinned: row.pinned === true || row.pinned === 1,
     hidden: row.hidden === true || row.hidden === 1,

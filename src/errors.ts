@@ -26,6 +26,15 @@ export const ERROR_TABLE = {
     status: 409,
     message: 'The domain "{domain}" belongs to the application "{owner}"; choose another one.',
   },
+  APP_DOMAIN_MAIN: {
+    status: 409,
+    message:
+      'The main application is reached at "{domain}" or below it; choose another domain, or name the hosts of the main application in APP_SUPERVISOR_MAIN_HOSTS.',
+  },
+  APP_PATH_ACCESS_OFF: {
+    status: 404,
+    message: 'Applications are not served below a path here; open the application at its own host.',
+  },
   APP_START_MODE_INVALID: { status: 400, message: 'The start mode must be one of: lazy, eager, manual.' },
   APP_OPTIONS_INVALID: { status: 400, message: 'The options of the application are not valid: {reason}.' },
   APP_ADMIN_INVALID: { status: 400, message: 'The first administrator is not valid: {reason}.' },

@@ -31,10 +31,30 @@ export function normalizeHost(value: string | undefined): string | undefined {
     : undefined;
 }
 
-/** A host name as a person may give it as a custom domain: normalized, or undefined. No scheme, path or port. */
+/** Characters that end a host or change its meaning in a URL; a custom domain holds none of them. */
+const NO_HOST_CHARACTER = /[\s:/[\]\\@?#%]/;
+
+/**
+ * An international host name in its ASCII form (`xn--…`), as browsers send it; undefined for what is no host name.
+ * Source: https://url.spec.whatwg.org/#concept-domain-to-ascii
+ */
+function toAscii(value: string): string | undefined {
+  try {
+    return new URL(`http://${value}/`).hostname;
+  } catch {
+    return undefined;
+  }
+}
+
+/**
+ * A host name as a person may give it as a custom domain, in the form in which it is stored and compared: lower case,
+ * ASCII. Undefined for what is none, e.g. with a scheme, a path or a port, or an IP address.
+ */
 export function normalizeDomain(value: string): string | undefined {
-  if (/[:/[\]]/.test(value)) return undefined;
-  const host = normalizeHost(value);
+  const given = value.trim();
+  if (given.length > 300 || NO_HOST_CHARACTER.test(given)) return undefined;
+  // eslint-disable-next-line no-control-regex
+  const host = normalizeHost(/^[\x00-\x7f]*$/.test(given) ? given : toAscii(given));
   if (!host || /^[\d.]+$/.test(host)) return undefined;
   return host.split('.').every((label) => /^[a-z0-9]([a-z0-9-]{0,61}[a-z0-9])?$/.test(label)) ? host : undefined;
 }

@@ -5,7 +5,7 @@ import { recordFromRow } from '../../src/app-record';
 function make() {
   const registry = new Registry();
   registry.put(recordFromRow({ name: 'crm', cname: 'crm.example.com' }));
-  return { registry, hosts: new MainHosts(['localhost'], registry) };
+  return { registry, hosts: new MainHosts({ baseDomains: ['localhost'], mainHosts: new Set() }, registry) };
 }
 
 describe('MainHosts', () => {

@@ -14,9 +14,7 @@ export function Supervised({ children }: { children: ReactNode }) {
     <Card>
       {error && !info ? <Unreached error={error} refresh={refresh} /> : <ErrorAlert error={error} />}
       {!info && loading ? <Spin /> : null}
-      {info && info.state !== 'active' ? (
-        <SupervisorAlert info={info} checking={loading} onCheck={() => void refresh()} />
-      ) : null}
+      {info ? <SupervisorAlert info={info} checking={loading} onCheck={() => void refresh()} /> : null}
       {info?.state === 'active' ? children : null}
     </Card>
   );

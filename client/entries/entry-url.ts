@@ -7,12 +7,13 @@ export interface EntryPage extends Page {
 }
 
 /**
- * Where an entry leads, in the same client: to its custom domain, else below the path of this client. From a host that
- * belongs to one application only hosts lead to others; undefined where there is none.
+ * Where an entry leads, in the same client: to its first own host, else below the path of this client. From a host that
+ * belongs to one application only hosts lead to others; undefined if there is none.
  */
-export function entryUrl({ name, domain, hosts }: AppEntry, page: EntryPage): string | undefined {
-  const host = domain ?? (page.onOwnHost ? hosts[0] : undefined);
-  if (host) return hostUrl(host, page);
+export function entryUrl({ name, hosts }: AppEntry, page: EntryPage): string | undefined {
+  // The main application is where this page is, unless the page is on a host of its own.
+  const [host] = name === MAIN_ENTRY && !page.onOwnHost ? [] : hosts;
+  if (host !== undefined) return hostUrl(host, page);
   if (page.onOwnHost) return undefined;
   return name === MAIN_ENTRY ? page.routeUrl('/admin/') : pathUrl(name, page);
 }

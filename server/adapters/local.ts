@@ -7,6 +7,8 @@ import type {
   GetAppOptions,
 } from '@nocobase/server/lib/app-supervisor/types';
 import { isAvailable } from '../app-entries';
+import { normalizeHost } from '../../src/host-name';
+import { matchHost } from '../../src/policies/host-match';
 import { AppService } from '../app-service';
 import { adapterFactory, defaultAdapterNames } from '../core';
 import { wasEnabled } from '../enabled-mark';
@@ -194,9 +196,12 @@ export class LocalAdapter implements AppDiscoveryAdapter, AppProcessAdapter {
     return Promise.resolve(this.visible(models));
   }
 
+  /** The core asks with the host of a request: every host of an application's own counts. */
   getAppNameByCName(cname: string): Promise<string | null> {
-    const name = this.service.registry.byDomain(cname.toLowerCase());
-    const record = name === undefined ? undefined : this.service.record(name);
+    const host = normalizeHost(cname);
+    const { config, registry } = this.service;
+    const route = host === undefined ? undefined : matchHost(host, config, registry);
+    const record = route?.kind === 'app' ? this.service.record(route.name) : undefined;
     return Promise.resolve(record && isKnownIn(this.service.fence.current, record) ? record.name : null);
   }
 

@@ -16,6 +16,8 @@ export default defineCollection({
     { type: 'string', name: 'name', primaryKey: true },
     { type: 'string', name: 'displayName' },
     { type: 'string', name: 'cname', unique: true },
+    // Further custom domains: a list of host names.
+    { type: 'json', name: 'domains' },
     { type: 'boolean', name: 'pinned' },
     { type: 'string', name: 'icon' },
     // A data URI of 64 KB and more: longer than the plain text of MySQL.

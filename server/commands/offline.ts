@@ -1,7 +1,7 @@
 import { existsSync, readFileSync } from 'node:fs';
 import { createRequire } from 'node:module';
 import path from 'node:path';
-import { appAddress } from '../../src/app-address';
+import { appAddress, originOf } from '../../src/app-address';
 import type { ApplicationView } from './session';
 
 /**
@@ -133,7 +133,7 @@ function viewOf(row: Row, env: NodeJS.ProcessEnv): ApplicationView {
     createdAt: time(row.createdAt) ?? undefined,
     removedAt: time(row.removedAt),
     purgeAt: null,
-    address: appAddress({ name, cname: text(row.cname) }, { baseDomains, publicPath }),
+    address: appAddress({ name, cname: text(row.cname) }, { baseDomains, publicPath, origin: originOf(env) }),
     databasePlace: {
       dialect: text(database.dialect) ?? dialectOf(env),
       type: text(options.dbConnType) ?? 'new_database',

@@ -41,7 +41,7 @@ export interface ApplicationView {
   createdAt?: string;
   removedAt: string | null;
   purgeAt: string | null;
-  address: { path: string; hosts: string[] };
+  address: { path: string; hosts: string[]; url: string };
   databasePlace: { dialect: string; type: string; host?: string | null; database: string; schema?: string | null };
   isolation?: { isolated: boolean; reason: string | null; sql: string | null };
   faults: { count: number } | null;

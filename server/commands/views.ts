@@ -31,7 +31,7 @@ function databaseText({ databasePlace }: ApplicationView): string {
   return `${host ? `${host}/` : ''}${database}${schema ? `.${schema}` : ''}`;
 }
 
-const addressText = ({ address }: ApplicationView) => address.hosts[0] ?? address.path;
+const addressText = ({ address }: ApplicationView) => address.url;
 
 export function applicationTable(
   session: Session,
@@ -71,7 +71,7 @@ export function applicationFacts(session: Session, application: ApplicationView)
     [say('Error'), lastError && `${lastError.code}: ${lastError.message}`],
     [say('Next attempt'), clock(application.retryAt)],
     [say('Start mode'), application.startMode],
-    [say('Addresses'), [...application.address.hosts, application.address.path].join(', ')],
+    [say('Addresses'), [application.address.url, ...application.address.hosts, application.address.path].join(', ')],
     [say('Database'), `${databaseText(application)} (${databasePlace.dialect}, ${databasePlace.type})`],
     [say('Isolated'), isolationText(session, application)],
     [say('Created'), clock(application.createdAt)],

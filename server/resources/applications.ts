@@ -6,6 +6,7 @@ import type { Actor } from '../../src/events';
 import { isPlainObject } from '../../src/plain-object';
 import { GENERAL_ADVICE, PREFLIGHT_ADVICE } from '../../src/preflight';
 import type { Accepted, AppService } from '../app-service';
+import { requestHost } from '../client-address';
 import { languageOf, translate } from '../error-answers';
 import type { Registrar, RowModel } from '../registrar';
 import { COLLECTION } from '../registry';
@@ -30,15 +31,17 @@ import {
 } from './call';
 
 export const CREATABLE_FIELDS = [
-  ...['name', 'displayName', 'cname', 'icon', 'iconImage', 'pinned', 'hidden', 'startMode', 'options'],
+  ...['name', 'displayName', 'cname', 'domains', 'icon', 'iconImage', 'pinned', 'hidden', 'startMode', 'options'],
   ...['admin', 'adopt', 'idleTimeout', 'keepAwake', 'onSchedule', 'limits'],
 ];
 /** What may be said of a clone; the rest is as in its original. */
-const CLONED_FIELDS = ['name', 'displayName', 'cname', 'startMode', 'admin'];
+const CLONED_FIELDS = ['name', 'displayName', 'cname', 'domains', 'startMode', 'admin'];
 /** How many are removed at a time: each may wait for requests in flight, and drop a database. */
 const REMOVALS = 8;
 /** The same: each is down meanwhile, and locks its tables. */
 const ISOLATIONS = 4;
+/** No application can have this ID. */
+const DOMAIN_TURN = ' domains';
 /** Of the actions here, those that change nothing. */
 const QUESTIONS = ['checkDatabase', 'upgradePlan'];
 
@@ -159,8 +162,10 @@ export function defineApplications(app: Application, service: AppService, regist
       delete values.name;
       // A patch of options is made from what the update before has left.
       const write = () => repository().update({ filterByTk: name, values, context: ctx });
+      // Two applications that ask for one domain at once: the second one finds it taken.
+      const inTurn = 'domains' in values ? () => updates.take(DOMAIN_TURN, write) : write;
       try {
-        if (Object.keys(values).length) await updates.take(name, write);
+        if (Object.keys(values).length) await updates.take(name, inTurn);
       } catch (error) {
         throw explainWriteError(error, values);
       }
@@ -247,9 +252,15 @@ export function defineApplications(app: Application, service: AppService, regist
       await next();
     },
   };
+  const noted = (handler: Handler): Handler => {
+    return (ctx, next) => {
+      registrar.noteOperatorHost(requestHost(ctx.req, service.config.trustedProxies));
+      return handler(ctx, next);
+    };
+  };
   const guarded = Object.entries(handlers).map(([action, handler]) => [
     `${COLLECTION}:${action}`,
-    refuseUnlessActive(service, QUESTIONS.includes(action) ? handler : posted(handler)),
+    refuseUnlessActive(service, noted(QUESTIONS.includes(action) ? handler : posted(handler))),
   ]);
   app.resourceManager.registerActionHandlers(Object.fromEntries(guarded) as never);
 }

@@ -176,6 +176,8 @@ export class FrontDoor {
     visit.needsApp = place.needsApp;
     // The page of an application under the main application's address names it in its path only.
     const name = route.kind === 'main' ? place.pageApp : whoIs(route);
+    const byPath = route.kind === 'main' && place.pageApp !== undefined;
+    if (byPath && !this.service.config.pathAccess) throw new AppError('APP_PATH_ACCESS_OFF');
     if (route.kind === 'malformed') return this.unreadable();
     if (name === undefined || name === 'main') return this.router.storagePath(req) === undefined ? false : next();
     visit.runner = route.kind === 'unknown' ? undefined : this.service.runner(name);

@@ -1,5 +1,5 @@
 import { normalizeHost } from '../../src/host-name';
-import { matchHost, type AppLookup } from '../../src/policies/host-match';
+import { matchHost, type AppLookup, type HostConfig } from '../../src/policies/host-match';
 
 /** What is known of the applications, and a number that changes whenever that does. */
 export interface VersionedLookup extends AppLookup {
@@ -18,7 +18,7 @@ export class MainHosts {
   private version?: number;
 
   constructor(
-    private readonly baseDomains: readonly string[],
+    private readonly config: HostConfig,
     private readonly apps: VersionedLookup,
   ) {}
 
@@ -31,7 +31,7 @@ export class MainHosts {
     const known = this.known.get(host);
     if (known !== undefined) return known;
     const normalized = normalizeHost(host);
-    const decidesNothing = normalized === undefined || matchHost(normalized, this.baseDomains, this.apps) === undefined;
+    const decidesNothing = normalized === undefined || matchHost(normalized, this.config, this.apps) === undefined;
     if (this.known.size >= MAX_HOSTS) this.known.clear();
     this.known.set(host, decidesNothing);
     return decidesNothing;

@@ -2,7 +2,7 @@ import type { IncomingHttpHeaders } from 'node:http';
 import qs from 'qs';
 import type { RouteInput } from '../../src/policies/host-match';
 import { isAllowedTarget } from '../../src/policies/request-path';
-import { isTrusted } from '../client-address';
+import { requestHost } from '../client-address';
 import type { SupervisorConfig } from '../config';
 
 /** What routing reads of a request or of a socket's opening. The core asks with `{url, headers}` alone for sockets. */
@@ -22,14 +22,8 @@ export interface RequestPlace {
   needsApp: boolean;
 }
 
-const FORWARDED = /^\s*([^,]*)/;
-
 /** What an address must not contain to be taken at a glance: escapes, and every way of naming an application. */
 const NOT_PLAIN = /[#%\\]|__app/i;
-
-function single(value: string | string[] | undefined): string | undefined {
-  return Array.isArray(value) ? value[0] : value;
-}
 
 function decoded(segment: string): string {
   try {
@@ -128,7 +122,7 @@ export class RequestReader {
     const { path, query } = locate(req);
     const { headers } = req;
     const input: RouteInput = {
-      host: this.host(req),
+      host: requestHost(req, this.config.trustedProxies),
       xApp: headers['x-app'],
       apiPathApp: segmentAfter(path, this.apiAppPrefix),
       xHostname: headers['x-hostname'],
@@ -163,15 +157,5 @@ export class RequestReader {
       if (segment !== undefined) return { path, needsApp, pageApp: decoded(segment) };
     }
     return { path, needsApp };
-  }
-
-  /** The `Host` header, or what a trusted proxy says in its place. */
-  private host({ headers, socket }: RoutedRequest): string | undefined {
-    const forwarded = headers['x-forwarded-host'];
-    if (forwarded !== undefined && isTrusted(socket?.remoteAddress, this.config.trustedProxies)) {
-      const first = FORWARDED.exec(single(forwarded) ?? '')?.[1]?.trim();
-      if (first) return first;
-    }
-    return headers.host;
   }
 }

@@ -23,7 +23,7 @@ export class Router {
 
   constructor(private readonly service: AppService) {
     this.reader = new RequestReader(service.config);
-    this.mainHosts = new MainHosts(service.config.baseDomains, service.registry);
+    this.mainHosts = new MainHosts(service.config, service.registry);
   }
 
   /** Before the applications are known, nothing can be decided. */
@@ -52,7 +52,7 @@ export class Router {
     const route: Route =
       this.isSingle && supervisor.singleAppName
         ? { kind: 'app', name: supervisor.singleAppName, via: 'default' }
-        : routeRequest(this.reader.read(req), config.baseDomains, registry);
+        : routeRequest(this.reader.read(req), config, registry);
     this.decided.set(req.headers, route);
     return route;
   }
@@ -67,7 +67,7 @@ export class Router {
    * `unknown`.
    */
   routeUnlisted(req: RoutedRequest): Route {
-    return routeRequest(this.reader.read(req), this.service.config.baseDomains, NO_APPLICATIONS);
+    return routeRequest(this.reader.read(req), this.service.config, NO_APPLICATIONS);
   }
 
   private get isSingle(): boolean {
@@ -82,7 +82,7 @@ export class Router {
   }
 
   isOurs(host: string): boolean {
-    return isOurHost(host, this.service.config.baseDomains, this.service.registry);
+    return isOurHost(host, this.service.config, this.service.registry);
   }
 
   isAllowed(req: RoutedRequest): boolean {

@@ -21,7 +21,14 @@ const startMode = {
 
 const changeable = {
   displayName: text('What people call it.'),
-  cname: text('Custom domain: a host name, unique among all applications.'),
+  cname: text('Custom domain: a host name, unique among all applications; stored in ASCII form.'),
+  domains: {
+    type: 'array',
+    items: { type: 'string' },
+    maxItems: 20,
+    nullable: true,
+    description: 'Further custom domains, under the same rules.',
+  },
   icon: text('Name of its icon.'),
   iconImage: {
     type: 'string',
@@ -340,6 +347,10 @@ export const answers = {
       adapter: {
         type: 'object',
         properties: { discovery: text('The discovery adapter in use.'), process: text('The process adapter in use.') },
+      },
+      pathAccess: {
+        type: 'boolean',
+        description: "Whether applications are served below the main application's address.",
       },
       baseDomains: {
         type: 'array',

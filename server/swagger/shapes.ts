@@ -88,8 +88,9 @@ export const address = {
     hosts: {
       type: 'array',
       items: { type: 'string' },
-      description: 'Hosts of its own: its custom domain, and one below each base domain.',
+      description: 'Hosts of its own: its custom domains, and one below each base domain.',
     },
+    url: text('The address to visit, as a full URL.'),
   },
 };
 

@@ -33,12 +33,38 @@ export type Route =
 
 const MAIN: Route = { kind: 'main', via: 'default' };
 
+/** What the configuration says about hosts; all normalized. */
+export interface HostConfig {
+  /** `<name>.<base domain>` is an application's address. */
+  baseDomains: readonly string[];
+  /** Hosts by which the main application is reached, where they lie below a custom domain. */
+  mainHosts: ReadonlySet<string>;
+}
+
+/** Labels below a base domain that are the main application's own address, as the bare base domain is. */
+const MAIN_LABELS = ['www', 'main'];
+
+/** Whether the configuration names this host as one of the main application's. */
+export function isMainHost(host: string, { baseDomains, mainHosts }: HostConfig): boolean {
+  if (mainHosts.has(host)) return true;
+  return baseDomains.some((base) => [base, ...MAIN_LABELS.map((label) => `${label}.${base}`)].includes(host));
+}
+
+function isBelowCustomDomain(host: string, apps: AppLookup): boolean {
+  for (let dot = host.indexOf('.'); dot >= 0; dot = host.indexOf('.', dot + 1)) {
+    if (apps.byDomain(host.slice(dot + 1)) !== undefined) return true;
+  }
+  return false;
+}
+
 /**
- * Which application a host belongs to: the owner of that custom domain, or `<name>.<base domain>`.
- * Undefined where the host decides nothing: no base domain matches, it is the bare base domain, or the label is one
- * that no application may carry (`www`, `main`, `admin` …), which leaves it to the main application.
+ * Decides which application a host belongs to: the owner of that custom domain, or `<name>.<base domain>`. A host below
+ * a custom domain that is neither is unknown: a customer's visitors must not see the main application's sign-in page
+ * there. Undefined if the host decides nothing: it is one of the main application's, its label is one that no
+ * application may carry (`admin` …), or nothing is known of it.
  */
-export function matchHost(host: string, baseDomains: readonly string[], apps: AppLookup): Route | undefined {
+export function matchHost(host: string, config: HostConfig, apps: AppLookup): Route | undefined {
+  const { baseDomains } = config;
   const owner = apps.byDomain(host);
   if (owner !== undefined) return { kind: 'app', name: owner, via: 'domain' };
   for (const base of baseDomains) {
@@ -48,23 +74,22 @@ export function matchHost(host: string, baseDomains: readonly string[], apps: Ap
     if (label.includes('.') || RESERVED_APP_NAMES.has(label)) continue;
     return { kind: 'unknown', name: label, via: 'subdomain' };
   }
+  if (isBelowCustomDomain(host, apps) && !isMainHost(host, config))
+    return { kind: 'unknown', name: host, via: 'domain' };
   return undefined;
 }
-
-/** Labels below a base domain that are the main application's own address, as the bare base domain is. */
-const MAIN_LABELS = ['www', 'main'];
 
 /**
  * Whether a host is known to be ours, so that a certificate for it may be asked for: an application's own, or the main
  * application's where a base domain tells it. `host`: as somebody gave it, and possibly no host at all. One that no
  * certificate can name (`my_app.example.com`) is not, though requests to it are routed.
  */
-export function isOurHost(host: string, baseDomains: readonly string[], apps: AppLookup): boolean {
+export function isOurHost(host: string, config: HostConfig, apps: AppLookup): boolean {
   const normalized = normalizeHost(host);
   if (normalized === undefined || normalizeDomain(normalized) === undefined) return false;
-  const route = matchHost(normalized, baseDomains, apps);
+  const route = matchHost(normalized, config, apps);
   if (route) return route.kind === 'app';
-  return baseDomains.some((base) => [base, ...MAIN_LABELS.map((label) => `${label}.${base}`)].includes(normalized));
+  return isMainHost(normalized, config);
 }
 
 function named(value: unknown, via: RouteVia, apps: AppLookup): Route {
@@ -78,10 +103,10 @@ function named(value: unknown, via: RouteVia, apps: AppLookup): Route {
  * (header, query, API path, files path); otherwise `X-Hostname`, matched like a host; otherwise main.
  * Pure, synchronous, and without a look-up outside memory: it runs on every request.
  */
-export function routeRequest(input: RouteInput, baseDomains: readonly string[], apps: AppLookup): Route {
+export function routeRequest(input: RouteInput, config: HostConfig, apps: AppLookup): Route {
   const host = normalizeHost(input.host);
   if (host !== undefined) {
-    const pinned = matchHost(host, baseDomains, apps);
+    const pinned = matchHost(host, config, apps);
     if (pinned) return pinned;
   }
   if (input.filesPathApp !== undefined) return named(input.filesPathApp, 'files', apps);
@@ -90,7 +115,7 @@ export function routeRequest(input: RouteInput, baseDomains: readonly string[], 
   if (input.xApp !== undefined && input.xApp !== '') return named(input.xApp, 'header', apps);
   if (typeof input.xHostname === 'string') {
     const hostname = normalizeHost(input.xHostname);
-    if (hostname !== undefined && hostname !== host) return matchHost(hostname, baseDomains, apps) ?? MAIN;
+    if (hostname !== undefined && hostname !== host) return matchHost(hostname, config, apps) ?? MAIN;
   }
   return MAIN;
 }

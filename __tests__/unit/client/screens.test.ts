@@ -50,7 +50,13 @@ describe('the address of a screen', () => {
 describe('the addresses of an application', () => {
   it('are its hosts, at the port of this page, and then its path', () => {
     const page = { routeUrl: (path: string) => `/v${path}`, port: '13000' };
-    const links = addressLinks({ name: 'crm', address: { path: '/apps/crm/', hosts: ['crm.example.com'] } }, page);
+    const links = addressLinks(
+      {
+        name: 'crm',
+        address: { path: '/apps/crm/', hosts: ['crm.example.com'], url: 'http://crm.example.com:13000/' },
+      },
+      page,
+    );
     expect(links).toEqual([
       { text: 'crm.example.com', url: '//crm.example.com:13000/v/admin/' },
       { text: '/v/apps/crm/admin/', url: '/v/apps/crm/admin/' },

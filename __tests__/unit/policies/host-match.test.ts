@@ -6,6 +6,7 @@ import {
   matchHost,
   routeRequest,
   type AppLookup,
+  type HostConfig,
   type Route,
   type RouteInput,
 } from '../../../src/policies/host-match';
@@ -13,13 +14,15 @@ import {
 const NAMES = ['crm', 'erp', 'shop-2', 'CRM2', 'old.app', 'Старый'];
 const DOMAINS: Record<string, string> = { 'crm.example.com': 'crm', 'shop.example': 'shop-2' };
 const BASES = ['localhost', 'apps.example.com'];
+const HOSTS: HostConfig = { baseDomains: BASES, mainHosts: new Set(['nocobase.shop.example']) };
+const NO_HOSTS: HostConfig = { baseDomains: [], mainHosts: new Set() };
 
 const apps: AppLookup = {
   has: (name) => NAMES.includes(name),
   byDomain: (host) => (Object.hasOwn(DOMAINS, host) ? DOMAINS[host] : undefined),
 };
 
-const route = (input: RouteInput) => routeRequest(input, BASES, apps);
+const route = (input: RouteInput) => routeRequest(input, HOSTS, apps);
 const app = (name: string, via: string) => ({ kind: 'app', name, via });
 const unknown = (name: string, via: string) => ({ kind: 'unknown', name, via });
 const main = (via = 'default') => ({ kind: 'main', via });
@@ -129,14 +132,18 @@ describe('routeRequest', () => {
   });
 
   it('knows only custom domains where there is no base domain', () => {
-    expect(routeRequest({ host: 'crm.localhost' }, [], apps)).toEqual(main());
-    expect(routeRequest({ host: 'crm.example.com' }, [], apps)).toEqual(app('crm', 'domain'));
+    expect(routeRequest({ host: 'crm.localhost' }, NO_HOSTS, apps)).toEqual(main());
+    expect(routeRequest({ host: 'crm.example.com' }, NO_HOSTS, apps)).toEqual(app('crm', 'domain'));
   });
 
   it('reads the label before the longer of two base domains that contain each other', () => {
     const bases = ['example.com', 'apps.example.com'];
-    expect(routeRequest({ host: 'erp.apps.example.com' }, bases, apps)).toEqual(app('erp', 'subdomain'));
-    expect(routeRequest({ host: 'erp.example.com' }, bases, apps)).toEqual(app('erp', 'subdomain'));
+    expect(routeRequest({ host: 'erp.apps.example.com' }, { baseDomains: bases, mainHosts: new Set() }, apps)).toEqual(
+      app('erp', 'subdomain'),
+    );
+    expect(routeRequest({ host: 'erp.example.com' }, { baseDomains: bases, mainHosts: new Set() }, apps)).toEqual(
+      app('erp', 'subdomain'),
+    );
   });
 });
 
@@ -144,18 +151,18 @@ describe('matchHost', () => {
   it.each([...RESERVED_APP_NAMES].filter((name) => /^[a-z0-9-]+$/.test(name)))(
     'leaves the label "%s" to the main application',
     (label) => {
-      expect(matchHost(`${label}.localhost`, BASES, apps)).toBeUndefined();
+      expect(matchHost(`${label}.localhost`, HOSTS, apps)).toBeUndefined();
     },
   );
 
   it('gives an application that carries a reserved name, registered by another plugin, its address', () => {
     const old: AppLookup = { has: (name) => name === 'mail', byDomain: () => undefined };
-    expect(matchHost('mail.localhost', BASES, old)).toEqual(app('mail', 'subdomain'));
+    expect(matchHost('mail.localhost', HOSTS, old)).toEqual(app('mail', 'subdomain'));
   });
 });
 
 describe('isOurHost', () => {
-  const ours = (host: string) => isOurHost(host, BASES, apps);
+  const ours = (host: string) => isOurHost(host, HOSTS, apps);
 
   it.each([
     ...[
@@ -200,14 +207,14 @@ describe('isOurHost', () => {
     (name) => {
       const odd: AppLookup = { has: (other) => other === name, byDomain: () => undefined };
       const host = `${name}.localhost`;
-      expect(routeRequest({ host }, BASES, odd)).toEqual(app(name, 'subdomain'));
-      expect(isOurHost(host, BASES, odd)).toBe(false);
+      expect(routeRequest({ host }, HOSTS, odd)).toEqual(app(name, 'subdomain'));
+      expect(isOurHost(host, HOSTS, odd)).toBe(false);
     },
   );
 
   it('says yes of a base domain below another one', () => {
-    expect(isOurHost('apps.localhost', ['localhost', 'apps.localhost'], apps)).toBe(true);
-    expect(isOurHost('apps.localhost', ['localhost'], apps)).toBe(false);
+    expect(isOurHost('apps.localhost', { ...NO_HOSTS, baseDomains: ['localhost', 'apps.localhost'] }, apps)).toBe(true);
+    expect(isOurHost('apps.localhost', { ...NO_HOSTS, baseDomains: ['localhost'] }, apps)).toBe(false);
   });
 });
 
@@ -275,9 +282,47 @@ describe('whatever a request says', () => {
         const routed = route({ host });
         const known = routed.kind === 'app' || (routed.kind === 'main' && mains.includes(normalizeHost(host) ?? ''));
         const expected = known && normalizeDomain(normalizeHost(host) ?? '') !== undefined;
-        expect(isOurHost(host, BASES, apps)).toBe(expected);
+        expect(isOurHost(host, HOSTS, apps)).toBe(expected);
       }),
       { numRuns: 1_000 },
     );
+  });
+});
+
+describe('routing: hosts below a custom domain', () => {
+  it.each([
+    'www.crm.example.com',
+    'WWW.shop.example:8080',
+    'mail.shop.example',
+    'a.b.c.shop.example',
+    'admin.shop.example',
+    'main.crm.example.com',
+    'nocobase.crm.example.com',
+    'shop.shop.example',
+    'xn--mnchen-3ya.shop.example',
+    'x.nocobase.shop.example',
+  ])('"%s" is unknown and never shows the main application', (host) => {
+    expect(route({ host }).kind).toBe('unknown');
+    expect(route({ host, xApp: 'erp', queryApp: 'main', apiPathApp: 'main' }).kind).toBe('unknown');
+    expect(isOurHost(host, HOSTS, apps)).toBe(false);
+  });
+
+  it('the host that the configuration names as main is the main application', () => {
+    expect(route({ host: 'nocobase.shop.example' })).toEqual(main());
+    expect(isOurHost('nocobase.shop.example', HOSTS, apps)).toBe(true);
+  });
+
+  it('a base domain below a custom domain stays in force', () => {
+    const below: HostConfig = { baseDomains: ['apps.shop.example'], mainHosts: new Set() };
+    const at = (host: string) => routeRequest({ host }, below, apps);
+    expect(at('crm.apps.shop.example')).toEqual(app('crm', 'subdomain'));
+    expect(at('apps.shop.example')).toEqual(main());
+    expect(at('www.apps.shop.example')).toEqual(main());
+    expect(at('www.shop.example').kind).toBe('unknown');
+  });
+
+  it('a host that only ends with the letters of a custom domain is not below it', () => {
+    expect(route({ host: 'myshop.example' })).toEqual(main());
+    expect(route({ host: 'example' })).toEqual(main());
   });
 });

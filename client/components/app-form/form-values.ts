@@ -11,6 +11,7 @@ export interface SettingsValues {
   displayName: string;
   startMode: StartMode;
   cname?: string;
+  domains?: string[];
   idle: IdleChoice;
   idleSeconds?: number | null;
   keepAwake: boolean;
@@ -84,6 +85,7 @@ export function settingsOf(row: ApplicationRow): SettingsValues {
     displayName: row.displayName ?? '',
     startMode: row.startMode,
     cname: row.cname ?? undefined,
+    domains: row.domains ?? undefined,
     idle: seconds === 0 ? 'never' : seconds ? 'own' : 'default',
     idleSeconds: seconds || undefined,
     keepAwake: row.keepAwake === true,
@@ -100,6 +102,7 @@ function toSettings(values: SettingsValues): Required<ApplicationSettings> {
   return {
     displayName: values.displayName.trim(),
     cname: clean(values.cname) ?? null,
+    domains: values.domains?.length ? values.domains : null,
     startMode,
     idleTimeout: idleTimeout(values),
     keepAwake,
@@ -114,7 +117,9 @@ function toSettings(values: SettingsValues): Required<ApplicationSettings> {
 /** What differs; what stays is not said again, so that nothing that somebody else changed meanwhile is taken back. */
 export function changesOf(before: SettingsValues, after: SettingsValues): ApplicationSettings {
   const [old, now] = [toSettings(before), toSettings(after)];
-  const changed = (Object.keys(now) as (keyof ApplicationSettings)[]).filter((field) => now[field] !== old[field]);
+  const changed = (Object.keys(now) as (keyof ApplicationSettings)[]).filter(
+    (field) => JSON.stringify(now[field]) !== JSON.stringify(old[field]),
+  );
   return Object.fromEntries(changed.map((field) => [field, now[field]]));
 }
 

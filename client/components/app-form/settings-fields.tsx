@@ -1,4 +1,4 @@
-import { Alert, Checkbox, Form, Input, InputNumber } from 'antd';
+import { Alert, Checkbox, Form, Input, InputNumber, Select } from 'antd';
 import { ON_SCHEDULE, START_MODES } from '../../../src/app-record';
 import { useT } from '../../locale';
 import { ON_SCHEDULE_TEXTS, START_MODE_TEXTS } from '../../vocabulary';
@@ -45,6 +45,13 @@ export function AddressFields() {
         extra={t('Optional. A host name that leads to this server, such as crm.example.com.')}
       >
         <Input autoComplete="off" spellCheck={false} />
+      </Form.Item>
+      <Form.Item
+        name="domains"
+        label={t('Further domains')}
+        extra={t('Optional. More host names of this application; press Enter after each.')}
+      >
+        <Select mode="tags" open={false} suffixIcon={null} tokenSeparators={[',', ' ']} />
       </Form.Item>
       <Alert
         type="info"
@@ -118,6 +125,7 @@ export function VisibilityFields() {
 /** The section in which a field stands, for opening the one in which something is wrong. */
 export const SECTION_OF: Partial<Record<keyof SettingsValues | 'db' | 'admin', string>> = {
   cname: 'address',
+  domains: 'address',
   idle: 'sleep',
   idleSeconds: 'sleep',
   icon: 'display',

@@ -32,6 +32,7 @@ export function ConfigurationPanel({ row }: { row: ApplicationRow }) {
         items={[
           { key: 'startMode', label: t('Start mode'), children: t(START_MODE_TEXTS[row.startMode].label) },
           { key: 'cname', label: t('Custom domain'), children: row.cname ?? '–' },
+          { key: 'domains', label: t('Further domains'), children: row.domains?.join(', ') || '–' },
           { key: 'idle', label: t('Put to sleep when nobody uses it'), children: idle },
           { key: 'awake', label: t('Kept awake'), children: yesOrNo(row.keepAwake) },
           {

@@ -9,6 +9,7 @@ import { ErrorAlert } from '../error-alert';
 import { BootsChart } from './boots-chart';
 import { Gauge } from './gauge';
 import { LogFilesAlert } from './log-files-alert';
+import { PathAccessNotice } from './path-access-notice';
 import { StateCounts } from './state-counts';
 
 /** What the supervisor holds at this moment: the state of a hundred applications at a glance. */
@@ -29,6 +30,7 @@ export function OverviewPanel() {
     <Flex vertical gap="large">
       <ErrorAlert error={error} />
       <LogFilesAlert logFiles={logFiles} />
+      <PathAccessNotice />
       <StateCounts total={applications.total} states={applications.states} />
       <Row gutter={[16, 16]}>
         <Col {...third}>

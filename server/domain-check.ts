@@ -1,0 +1,71 @@
+import { domainsOf, type AppRecord } from '../src/app-record';
+import { AppError } from '../src/errors';
+import { isLoopback } from '../src/host-address';
+import { normalizeHost } from '../src/host-name';
+import type { HostConfig } from '../src/policies/host-match';
+
+/** Operators use few addresses; the bound keeps a caller with many from filling the memory. */
+const MAX_KNOWN_HOSTS = 100;
+
+interface DomainCheckHost {
+  readonly config: HostConfig;
+  /** All applications that occupy a domain, also removed ones and those that are being created. */
+  records(): Iterable<AppRecord>;
+}
+
+/** Checks the custom domains that an application asks for. */
+export class DomainCheck {
+  /** Hosts by which operators have reached the main application in this process. */
+  private readonly operatorHosts = new Set<string>();
+
+  constructor(private readonly host: DomainCheckHost) {}
+
+  /** Remembers a host by which an operator called the main application. */
+  noteOperatorHost(given: string | undefined): void {
+    const host = normalizeHost(given);
+    if (host !== undefined && this.operatorHosts.size < MAX_KNOWN_HOSTS) this.operatorHosts.add(host);
+  }
+
+  /**
+   * @param self the application that asks; its own domains are free for it
+   * @throws APP_DOMAIN_TAKEN, APP_DOMAIN_MAIN
+   */
+  assertFree(domains: readonly string[], self?: string): void {
+    for (const domain of domains) {
+      this.assertNoBaseDomain(domain);
+      this.assertNotMains(domain);
+      for (const record of this.host.records()) {
+        if (record.name === self || !domainsOf(record).includes(domain)) continue;
+        throw new AppError('APP_DOMAIN_TAKEN', { domain, owner: record.name });
+      }
+    }
+  }
+
+  /** A base domain is the main application's address; a label below it is the address of the application of that name. */
+  private assertNoBaseDomain(domain: string): void {
+    const { baseDomains } = this.host.config;
+    const base = baseDomains.find((known) => domain === known || domain.endsWith(`.${known}`));
+    if (base === undefined) return;
+    const label = domain === base ? 'main' : domain.slice(0, -base.length - 1);
+    // A deeper name is no application's address by itself.
+    if (!label.includes('.')) throw new AppError('APP_DOMAIN_TAKEN', { domain, owner: label });
+  }
+
+  /**
+   * A domain by which the main application is reached would be lost for it. So would a host below the domain, unless
+   * the configuration names it as one of the main application's.
+   */
+  private assertNotMains(domain: string): void {
+    const { mainHosts } = this.host.config;
+    if (isLoopback(domain) || mainHosts.has(domain)) throw new AppError('APP_DOMAIN_MAIN', { domain });
+    for (const host of this.operatorHosts) {
+      const lost = host === domain || (host.endsWith(`.${domain}`) && !mainHosts.has(host));
+      if (lost && !this.isBelowBaseDomain(host)) throw new AppError('APP_DOMAIN_MAIN', { domain });
+    }
+  }
+
+  /** Routing never gives such a host to the owner of a custom domain. */
+  private isBelowBaseDomain(host: string): boolean {
+    return this.host.config.baseDomains.some((base) => host === base || host.endsWith(`.${base}`));
+  }
+}
