@@ -198,7 +198,7 @@ function lockAddress(env: NodeJS.ProcessEnv, warn: Warn): SupervisorConfig['lock
 }
 
 function mainHosts(env: NodeJS.ProcessEnv, warn: Warn): ReadonlySet<string> {
-  const hosts = new Set([new URL(originOf(env)).hostname]);
+  const hosts = new Set(env.APP_PUBLIC_ORIGIN ? [new URL(originOf(env)).hostname] : []);
   for (const entry of list(env.APP_SUPERVISOR_MAIN_HOSTS)) {
     const host = normalizeHost(entry);
     if (host === undefined) warn('APP_SUPERVISOR_MAIN_HOSTS holds an entry that is not a host name; it is ignored');

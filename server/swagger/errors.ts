@@ -72,7 +72,13 @@ export const NAMED: ErrorCode[] = ['APP_NOT_FOUND', 'APP_REMOVING', 'APP_BEING_M
 
 /** The values of an application, before a database is asked. */
 export const VALUES: ErrorCode[] = [
-  ...(['APP_DOMAIN_INVALID', 'APP_DOMAIN_TAKEN', 'APP_START_MODE_INVALID', 'APP_OPTIONS_INVALID'] as const),
+  ...([
+    'APP_DOMAIN_INVALID',
+    'APP_DOMAIN_TAKEN',
+    'APP_DOMAIN_MAIN',
+    'APP_START_MODE_INVALID',
+    'APP_OPTIONS_INVALID',
+  ] as const),
   ...(['APP_VALUE_INVALID', 'APP_ICON_INVALID', 'APP_DATABASE_UNSUPPORTED'] as const),
 ];
 
