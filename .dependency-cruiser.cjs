@@ -22,6 +22,7 @@ const FLOORS = [
   ['isolation.ts'],
   ['app-view.ts', 'recycle-bin.ts', 'fleet-upgrade.ts', 'fault-desk.ts', 'app-places.ts', 'visits.ts', 'app-rows.ts'],
   ['instance-options.ts'],
+  ['limits/'],
   [
     'registry.ts',
     'claims.ts',

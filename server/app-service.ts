@@ -38,6 +38,7 @@ import { Sleeper } from './lifecycle/sleeper';
 import { Waker } from './lifecycle/waker';
 import type { FaultFence } from './lifecycle/fault-fence';
 import { HeapWatch } from './metrics/heap-watch';
+import { AppLimits } from './limits/app-limits';
 import { RecentBoots } from './metrics/recent-boots';
 import { FastStart } from './lifecycle/fast-start/fast-start';
 import type { DownReason, RunnerHost } from './lifecycle/runner-host';
@@ -81,6 +82,7 @@ export class AppService implements RunnerHost {
   readonly roles: AppRoles;
   readonly namedFiles: NamedFilesHost;
   readonly connections: ProcessConnections;
+  readonly limits = new AppLimits(this);
   readonly runners = new Map<string, AppRunner>();
   readonly heap = new HeapWatch(this.runners, (...pressed) => this.sleeper.memoryPressed(...pressed));
   readonly sleeper: Sleeper;
@@ -471,6 +473,7 @@ export class AppService implements RunnerHost {
     this.runners.delete(name);
     this.faults.forget(name);
     this.versions.forget(name);
+    this.limits.forget(name);
     this.supervisor.clearAppError(name);
     await this.supervisor.clearAppStatus(name);
   }

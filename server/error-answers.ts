@@ -61,7 +61,7 @@ export function answerErrors(app: Application, mainApp: () => Application, suspe
   const { errorHandler } = plugin ?? {};
   const answer = (ctx: ErrorContext, error: AppError, forVisitor: boolean) => {
     ctx.status = error.status;
-    if (error.status === 503) ctx.set('Retry-After', String(RETRY_AFTER_SECONDS));
+    if (error.status === 503 || error.status === 429) ctx.set('Retry-After', String(RETRY_AFTER_SECONDS));
     const describe = forVisitor ? visitorAnswerOf : answerOf;
     ctx.body = { errors: [describe(mainApp(), error, languageOf(ctx))] };
   };

@@ -13,6 +13,9 @@ import { limitReloads } from './lifecycle/reload-limit';
 import type { ProcessConnections } from './lifecycle/process-connections';
 import { assumeSchema } from './nocobase/existing-schema';
 import { guardTenant } from './tenancy/tenant-guard';
+import type { AppLimits } from './limits/app-limits';
+import { limitUploads } from './limits/upload-limit';
+import { limitUsers } from './limits/user-limit';
 
 /** The parts of the service that an instance is connected to. */
 export interface InstanceHooksHost extends EntriesHost, OwnUploadsHost {
@@ -20,6 +23,7 @@ export interface InstanceHooksHost extends EntriesHost, OwnUploadsHost {
   readonly fastStart: FastStart;
   readonly databaseWatch: DatabaseWatch;
   readonly fence: FaultFence;
+  readonly limits: AppLimits;
   mainApp(): Application;
 }
 
@@ -40,6 +44,8 @@ export function prepareInstance(app: Application, host: InstanceHooksHost): void
     );
     serveGuestClient(app, host);
     limitReloads(app, host.config.reloads);
+    limitUploads(app, host.limits);
+    limitUsers(app, host.limits);
   });
   keepToSchema(app, host);
   trackBelongings(app);

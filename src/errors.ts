@@ -137,6 +137,25 @@ export const ERROR_TABLE = {
     status: 503,
     message: 'Too many requests are waiting for the application "{name}" to start; try again in a few seconds.',
   },
+  APP_TOO_MANY_REQUESTS: {
+    status: 429,
+    message:
+      'The application "{name}" receives more requests per second than its limit allows; try again after the time in Retry-After.',
+  },
+  APP_BUSY: {
+    status: 429,
+    message:
+      'The application "{name}" is busy with as many requests as its limit allows; try again after the time in Retry-After.',
+  },
+  APP_STORAGE_LIMIT: {
+    status: 413,
+    message:
+      'The application "{name}" uses its {limit} MB of storage; delete data or files, or raise its limit "storage".',
+  },
+  APP_USERS_LIMIT: {
+    status: 409,
+    message: 'The application "{name}" may have {limit} users at most; remove users, or raise its limit "users".',
+  },
   APP_MAIN_NOT_RUNNING: {
     status: 503,
     message: 'The main application did not start, so its applications cannot be reached; see the log of NocoBase.',

@@ -15,6 +15,7 @@ export const APP_EVENT_TYPES = {
   updated: { label: 'Changed' },
   upgraded: { label: 'Upgraded' },
   fault: { label: 'Fault', routine: true },
+  limited: { label: 'Limit reached', routine: true },
   removed: { label: 'Removed' },
   restored: { label: 'Restored' },
   purged: { label: 'Purged' },

@@ -122,6 +122,7 @@ describe('documents', () => {
         'APP_MAIN_NOT_RUNNING',
       ],
       ...['APP_URL_TOO_LONG', 'APP_BODY_TOO_LARGE', 'APP_BODY_INVALID', 'APP_BODY_TIMEOUT'],
+      ...['APP_TOO_MANY_REQUESTS', 'APP_BUSY', 'APP_STORAGE_LIMIT', 'APP_USERS_LIMIT'],
       ...['APP_SUPERVISOR_PEER_ENABLED', 'APP_SUPERVISOR_MAIN_ONLY'],
       // Of NocoBase's own actions in a sub-application.
       ...['APP_PLUGINS_MANAGED_BY_MAIN', 'APP_ACTION_LEAVES_APPLICATION', 'APP_OTHER_APPLICATION'],

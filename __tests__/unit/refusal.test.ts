@@ -52,6 +52,7 @@ describe('a refusal to a script', () => {
       'cache-control': 'no-store',
       'retry-after': '5',
       'content-type': 'application/json; charset=utf-8',
+      'content-length': String(Buffer.byteLength(res.body ?? '')),
     });
     expect([res.statusCode, res.statusMessage]).toEqual([503, '']);
   });

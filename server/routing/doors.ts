@@ -8,6 +8,7 @@ import { FrontDoor } from './front-door';
 import { guardBodies } from './guarded-bodies';
 import { ProcessEnd } from './process-end';
 import { handleLeased } from './request-lease';
+import { addRetryAfter, removeRetryAfter } from './retry-after';
 import { Router } from './router';
 import { selectApplication, setSelectorRouter } from './selector';
 import { ServerSettings } from './server-settings';
@@ -52,6 +53,7 @@ export function openDoors(service: AppService): void {
     Gateway.registerWsHandler(doors.onUpgrade as never);
     sockets.open();
     end.install();
+    addRetryAfter();
   }
   doors.settings.raise();
   doors.bodies.install(coreServer());
@@ -97,5 +99,6 @@ export function closeDoors(): void {
   doors.end.uninstall();
   doors.settings.giveBack();
   doors.bodies.uninstall();
+  removeRetryAfter();
   doors = undefined;
 }

@@ -7,7 +7,9 @@ import type { AppService } from '../app-service';
 import type { AppRunner } from '../lifecycle/app-runner';
 import { WaitingRoom } from '../lifecycle/waiting-room';
 import { whenOver } from './departure';
-import { refuse, wantsPage } from './refusal';
+import { wantsPage } from '../limits/error-response';
+import { refuse } from './refusal';
+import { HEALTH_CHECK, RequestGate } from './request-gate';
 import { leaseFor } from './request-lease';
 import type { Router } from './router';
 import { StorageGuard } from './storage-guard';
@@ -22,12 +24,12 @@ interface Visit {
   needsApp: boolean;
 }
 
-/** As the core knows it: the end of any path below the API's. */
-const HEALTH_CHECK = '/__health_check';
-
 type Next = () => Promise<boolean>;
 /** True: the request is answered. False: it goes on to NocoBase. */
 type Step = (visit: Visit, next: Next) => Promise<boolean>;
+
+/** The core stops at anything but `false`. */
+const ANSWERED = Promise.resolve(true);
 
 /** NocoBase would reject on a URL that cannot be parsed, and never answer; a path always can be. */
 function isReadable(url: string | undefined): boolean {
@@ -57,16 +59,23 @@ export class FrontDoor {
   readonly traffic = new Traffic();
   private readonly mainRoom: WaitingRoom;
   private readonly storage: StorageGuard;
+  private readonly gate: RequestGate;
+  /** Of a request that has passed the gate. */
   private readonly steps: readonly Step[] = [
-    (visit, next) => this.awaitMain(visit, next),
     (visit, next) => this.answerProxy(visit, next),
-    (visit, next) => this.awaitLeader(visit, next),
     (visit, next) => this.resolve(visit, next),
     (visit, next) => this.guardStorage(visit, next),
-    (visit, next) => this.refuseStopped(visit, next),
     (visit, next) => this.answerMonitor(visit, next),
     (visit, next) => this.admit(visit, next),
     (visit) => this.hold(visit),
+  ];
+  /** While this process does not manage the applications yet: it passes the gate once it does. */
+  private readonly earlySteps: readonly Step[] = [
+    (visit, next) => this.awaitMain(visit, next),
+    (visit, next) => this.answerProxy(visit, next),
+    (visit, next) => this.awaitLeader(visit, next),
+    ({ req, res }, next) => (this.gate.refuses(req, res) ? ANSWERED : next()),
+    ...this.steps,
   ];
 
   constructor(
@@ -74,6 +83,7 @@ export class FrontDoor {
     private readonly router: Router,
   ) {
     this.storage = new StorageGuard(service);
+    this.gate = new RequestGate(service, router);
     this.mainRoom = new WaitingRoom(
       'main',
       () => service.config,
@@ -92,34 +102,34 @@ export class FrontDoor {
       refuse(req, res, new AppError('APP_SHUTTING_DOWN'));
       return Promise.resolve(true);
     }
-    this.traffic.enter(req, res);
     const { urlBytes } = this.service.config.sizes;
     if (req.url !== undefined && req.url.length > urlBytes) {
       refuse(req, res, new AppError('APP_URL_TOO_LONG', { limit: urlBytes / 1_024 }));
       return Promise.resolve(true);
     }
     if (!isReadable(req.url) || !this.router.isAllowed(req)) {
-      refuse(req, res, new AppError('APP_REQUEST_INVALID'));
-      return Promise.resolve(true);
+      this.gate.refuseUnreadable(req, res);
+      return ANSWERED;
     }
+    const ready = phase === 'active' && this.service.mainUp;
     const isMains = this.service.routes && this.service.mainUp && this.router.isForMain(req);
+    if (ready && !isMains && this.gate.refuses(req, res)) return ANSWERED;
+    this.traffic.enter(req, res);
     if (isMains && this.router.storagePath(req) === undefined && this.router.askedHost(req) === undefined) return false;
-    return this.walk({ req, res, needsApp: true }).catch((error: unknown) => {
+    const visit: Visit = { req, res, needsApp: true };
+    return this.walk(visit, ready ? this.steps : this.earlySteps).catch((error: unknown) => {
       if (!isAppError(error)) this.service.supervisor.logger.error('front door', { error: String(error) });
-      refuse(
-        req,
-        res,
-        isAppError(error)
-          ? error
-          : new AppError('APP_BOOT_FAILED', { name: '', step: 'route', reason: 'internal error' }),
-      );
+      const coded = isAppError(error)
+        ? error
+        : new AppError('APP_BOOT_FAILED', { name: '', step: 'route', reason: 'internal error' });
+      this.gate.refuse(req, res, coded, visit.runner);
       return true;
     });
   }
 
-  private walk(visit: Visit): Promise<boolean> {
+  private walk(visit: Visit, steps: readonly Step[]): Promise<boolean> {
     const dispatch = (index: number): Promise<boolean> => {
-      const step = this.steps[index];
+      const step = steps[index];
       return step ? step(visit, () => dispatch(index + 1)) : Promise.resolve(false);
     };
     return dispatch(0);
@@ -198,19 +208,6 @@ export class FrontDoor {
     throw new AppError('APP_REQUEST_INVALID');
   }
 
-  /** A stopped application stays stopped; one that failed is not tried again before its backoff is over. */
-  private async refuseStopped({ req, res, runner }: Visit, next: Next): Promise<boolean> {
-    if (!runner) return next();
-    const { state, reason } = runner.describe();
-    const stopping = state === 'stopped' || (state === 'draining' && reason === 'operator');
-    const failing = (state === 'failed' || state === 'quarantined') && !runner.mayTryAgain;
-    if (stopping || failing) {
-      refuse(req, res, stopping ? new AppError('APP_STOPPED', { name: runner.name }) : runner.lastFailure(), runner);
-      return true;
-    }
-    return next();
-  }
-
   /** A monitor wakes nobody, and is no use of the application: one that sleeps is well, and so is one that wakes up. */
   private async answerMonitor({ req, res, runner, needsApp }: Visit, next: Next): Promise<boolean> {
     if (!runner || !needsApp || !this.router.place(req).path.endsWith(HEALTH_CHECK)) return next();
@@ -246,9 +243,19 @@ export class FrontDoor {
     return next();
   }
 
-  /** Waits for the application to come up; the answer is its own, or the same coded error for all who waited. */
+  /**
+   * Waits for the application to come up, and then for a request slot. The response is the application's own, or the
+   * same coded error for all that waited.
+   */
   private async hold({ req, res, runner }: Visit): Promise<boolean> {
-    if (!runner || runner.state === 'running') return false;
+    if (!runner) return false;
+    const held = runner.state !== 'running';
+    if (held && !(await this.awaitRunning(req, res, runner))) return true;
+    return this.gate.takeSlot(req, res, runner, held);
+  }
+
+  /** False if the request is answered, or its visitor has left. */
+  private async awaitRunning(req: IncomingMessage, res: ServerResponse, runner: AppRunner): Promise<boolean> {
     try {
       const stayed = await runner.room.hold(
         runner.wake('visitor', { kind: 'visitor', via: 'request' }),
@@ -256,11 +263,11 @@ export class FrontDoor {
       );
       // It was stopped as soon as it was up.
       if (stayed && runner.state === 'stopped') throw new AppError('APP_STOPPED', { name: runner.name });
-      return !stayed || res.headersSent;
+      return stayed && !res.headersSent;
     } catch (error) {
       if (!isAppError(error)) throw error;
-      refuse(req, res, error, runner);
-      return true;
+      this.gate.refuse(req, res, error, runner, error.code !== 'APP_TOO_MANY_WAITING');
+      return false;
     }
   }
 }

@@ -80,6 +80,7 @@ export class ProcessEnd {
     this.note(`${signal}: shutting down, ${traffic.size} requests in flight`);
 
     service.beginEnd();
+    service.limits.close();
     // Only the listening: idle connections stay, so that who comes on one of them is answered.
     if (core?.server) NetServer.prototype.close.call(core.server);
     traffic.lastCall();

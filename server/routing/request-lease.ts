@@ -16,6 +16,7 @@ class RequestLease {
   private open = true;
   private deadline?: NodeJS.Timeout;
   private release: (() => void) | undefined;
+  private whenEnded?: () => void;
 
   constructor(private readonly acquire: () => () => void) {
     this.release = acquire();
@@ -39,6 +40,12 @@ class RequestLease {
     this.settle();
   }
 
+  /** Calls the listener at the end of the lease. One request has one. */
+  onEnd(listener: () => void): void {
+    if (this.release) this.whenEnded = listener;
+    else listener();
+  }
+
   private limit(): void {
     this.deadline ??= setTimeout(() => this.giveBack(), ABANDONED_MS).unref();
   }
@@ -52,6 +59,8 @@ class RequestLease {
     this.deadline = undefined;
     this.release?.();
     this.release = undefined;
+    this.whenEnded?.();
+    this.whenEnded = undefined;
   }
 }
 
@@ -65,6 +74,13 @@ export function leaseFor(runner: AppRunner, req: IncomingMessage, res: ServerRes
   const lease = new RequestLease(() => runner.lease(counts, (error) => cutOff(req, res, error)));
   leases.set(res, lease);
   whenOver(req, res, () => lease.responseOver());
+}
+
+/** Calls the listener once, when the lease of this request has ended; at once without one. */
+export function onLeaseEnd(res: ServerResponse, listener: () => void): void {
+  const lease = leases.get(res);
+  if (lease) lease.onEnd(listener);
+  else listener();
 }
 
 /** Runs the handler of a request; its lease does not end before the handler does. */

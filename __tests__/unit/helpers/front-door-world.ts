@@ -1,10 +1,13 @@
 import type { AppService, ServicePhase } from '../../../server/app-service';
 import { readConfig } from '../../../server/config';
+import { AppLimits } from '../../../server/limits/app-limits';
 import { WaitingRoom } from '../../../server/lifecycle/waiting-room';
 import { FrontDoor } from '../../../server/routing/front-door';
 import { Router } from '../../../server/routing/router';
 import type { AppRecord } from '../../../src/app-record';
 import type { AppCondition } from '../../../src/app-state';
+import type { AppEvent } from '../../../src/events';
+import type { OwnLimits } from '../../../src/policies/limits';
 import { AppError } from '../../../src/errors';
 import { FakeRequest, FakeResponse } from './http';
 
@@ -75,6 +78,8 @@ export const LONG = `Old-${'x'.repeat(90)}`;
 
 export function open(phase: ServicePhase = 'active', env: Record<string, string> = {}) {
   const config = readConfig({ APP_SUPERVISOR_BASE_DOMAIN: 'localhost', ...env }, () => undefined);
+  const own: Record<string, OwnLimits> = {};
+  const events: AppEvent[] = [];
   const runners = new Map(['crm', 'erp', LONG].map((name) => [name, new FakeRunner(name, () => config)]));
   let mainIsUp: () => void = () => undefined;
   const up = new Promise<void>((resolve) => {
@@ -98,6 +103,16 @@ export function open(phase: ServicePhase = 'active', env: Record<string, string>
       byDomain: () => undefined,
       everyone: () => [...runners.keys()].map((name) => service.record(name)),
     },
+    limits: new AppLimits({
+      config,
+      registry: {
+        get: (name) => (runners.has(name) ? { name, startMode: 'lazy', options: {}, limits: own[name] } : undefined),
+        all: () => [],
+      },
+      tell: (event) => events.push(event),
+      places: { size: () => Promise.resolve(null) },
+      runners: new Map(),
+    }),
     runner: jest.fn((name: string) => runners.get(name)),
     record: (name: string): AppRecord => ({
       ...{ name, startMode: 'lazy', options: {} },
@@ -118,6 +133,9 @@ export function open(phase: ServicePhase = 'active', env: Record<string, string>
     mainGivesUp: mainIsUp,
     crm: runners.get('crm') as FakeRunner,
     long: runners.get(LONG) as FakeRunner,
+    /** The own limits of applications, by name. */
+    own,
+    events,
   };
 }
 

@@ -14,14 +14,23 @@ export class FakeRequest {
   originalUrl?: string;
   method: string;
   headers: IncomingHttpHeaders;
-  readonly socket: EventEmitter & { remoteAddress?: string; destroyed?: boolean };
+  readonly socket: EventEmitter & { remoteAddress?: string; destroyed?: boolean; destroy(): void };
+  complete = false;
   resumed = false;
 
   constructor({ url = '/', method = 'GET', headers = {}, from = '127.0.0.1' }: RequestParts = {}) {
     this.url = url;
     this.method = method;
     this.headers = { host: 'localhost:13000', ...headers };
-    this.socket = Object.assign(new EventEmitter(), { remoteAddress: from });
+    const socket = new EventEmitter();
+    this.socket = Object.assign(socket, {
+      remoteAddress: from,
+      destroyed: false,
+      destroy: () => {
+        this.socket.destroyed = true;
+        socket.emit('close');
+      },
+    });
   }
 
   resume(): this {
@@ -54,6 +63,21 @@ export class FakeResponse extends EventEmitter {
 
   setHeader(name: string, value: string): this {
     this.headers[name.toLowerCase()] = value;
+    return this;
+  }
+
+  getHeader(name: string): string | undefined {
+    return this.headers[name.toLowerCase()];
+  }
+
+  hasHeader(name: string): boolean {
+    return name.toLowerCase() in this.headers;
+  }
+
+  writeHead(status: number, headers: readonly string[] = []): this {
+    this.statusCode = status;
+    for (let index = 0; index < headers.length; index += 2)
+      this.setHeader(String(headers[index]), String(headers[index + 1]));
     return this;
   }
 

@@ -1,0 +1,144 @@
+import fc from 'fast-check';
+import { RequestSlots, type SlotLimits, type SlotOutcome } from '../../server/limits/request-slots';
+
+const stays = () => undefined;
+
+function slotsWith(limits: Partial<SlotLimits> = {}) {
+  const inForce: { -readonly [name in keyof SlotLimits]: number } = {
+    requestSlots: 2,
+    requestQueue: 2,
+    queueTimeout: 10,
+    ...limits,
+  };
+  return { slots: new RequestSlots(() => inForce), inForce };
+}
+
+async function settledNow(outcome: ReturnType<RequestSlots['take']>): Promise<SlotOutcome | 'pending'> {
+  await jest.advanceTimersByTimeAsync(0);
+  return Promise.race([outcome, Promise.resolve('pending' as const)]);
+}
+
+beforeEach(() => jest.useFakeTimers());
+afterEach(() => {
+  expect(jest.getTimerCount()).toBe(0);
+  jest.useRealTimers();
+});
+
+describe('request slots', () => {
+  it('request slots: admits at once while there is a slot, then queues, then refuses', async () => {
+    const { slots } = slotsWith();
+    expect([slots.take(stays), slots.take(stays)]).toEqual(['admitted', 'admitted']);
+    const waiting = [slots.take(stays), slots.take(stays)].map((outcome) => Promise.resolve(outcome));
+    expect(slots.take(stays)).toBe('refused');
+    expect([slots.inFlight, slots.waiting]).toEqual([2, 2]);
+    slots.leave();
+    slots.leave();
+    await jest.runAllTimersAsync();
+    expect(await Promise.all(waiting)).toEqual(['admitted', 'admitted']);
+    expect([slots.inFlight, slots.waiting]).toEqual([2, 0]);
+  });
+
+  it('request slots: the longest waiting request enters first, in a later turn of the event loop', async () => {
+    const { slots } = slotsWith({ requestSlots: 1 });
+    expect(slots.take(stays)).toBe('admitted');
+    const entered: string[] = [];
+    const first = Promise.resolve(slots.take(stays)).then(() => entered.push('first'));
+    const second = Promise.resolve(slots.take(stays)).then(() => entered.push('second'));
+    slots.leave();
+    await Promise.resolve();
+    expect(entered).toEqual([]);
+    await jest.advanceTimersByTimeAsync(0);
+    expect(entered).toEqual(['first']);
+    slots.leave();
+    await jest.advanceTimersByTimeAsync(0);
+    await Promise.all([first, second]);
+    expect(entered).toEqual(['first', 'second']);
+  });
+
+  it('request slots: a request that waits too long is refused', async () => {
+    const { slots } = slotsWith({ requestSlots: 1, queueTimeout: 3 });
+    expect(slots.take(stays)).toBe('admitted');
+    const outcome = slots.take(stays);
+    await jest.advanceTimersByTimeAsync(2_999);
+    expect(await settledNow(outcome)).toBe('pending');
+    await jest.advanceTimersByTimeAsync(1);
+    expect(await outcome).toBe('refused');
+    expect(slots.waiting).toBe(0);
+  });
+
+  it('request slots: a visitor that leaves gives its place in the queue back', async () => {
+    const { slots } = slotsWith({ requestSlots: 1, requestQueue: 1 });
+    expect(slots.take(stays)).toBe('admitted');
+    let leave: () => void = () => undefined;
+    const outcome = slots.take((listener) => {
+      leave = listener;
+    });
+    expect(slots.take(stays)).toBe('refused');
+    leave();
+    expect(await outcome).toBe('left');
+    expect(slots.waiting).toBe(0);
+    const next = slots.take(stays);
+    leave();
+    slots.leave();
+    await jest.runAllTimersAsync();
+    expect(await next).toBe('admitted');
+  });
+
+  it('request slots: requests that were held already are not refused for the length of the queue', async () => {
+    const { slots } = slotsWith({ requestSlots: 1, requestQueue: 0 });
+    expect(slots.take(stays)).toBe('admitted');
+    const held = slots.take(stays, false);
+    expect(typeof held).toBe('object');
+    slots.leave();
+    await jest.runAllTimersAsync();
+    expect(await held).toBe('admitted');
+  });
+
+  it('request slots: a limit that is taken away lets all enter', async () => {
+    const { slots, inForce } = slotsWith({ requestSlots: 1 });
+    expect(slots.take(stays)).toBe('admitted');
+    const waiting = [slots.take(stays), slots.take(stays)].map((outcome) => Promise.resolve(outcome));
+    inForce.requestSlots = 0;
+    slots.refresh();
+    await jest.runAllTimersAsync();
+    expect(await Promise.all(waiting)).toEqual(['admitted', 'admitted']);
+  });
+
+  it('request slots: never more in flight than slots, and every slot comes back, whatever happens', async () => {
+    const step = fc.constantFrom<'come' | 'end' | 'leave' | 'time'>('come', 'end', 'leave', 'time');
+    await fc.assert(
+      fc.asyncProperty(
+        fc.array(step, { maxLength: 60 }),
+        fc.integer({ min: 1, max: 3 }),
+        async (steps, requestSlots) => {
+          const { slots } = slotsWith({ requestSlots, requestQueue: 3, queueTimeout: 5 });
+          let inside = 0;
+          const leavers: (() => void)[] = [];
+          for (const what of steps) {
+            if (what === 'come') {
+              void Promise.resolve(slots.take((listener) => leavers.push(listener))).then((outcome) => {
+                if (outcome === 'admitted') inside += 1;
+              });
+            } else if (what === 'end' && inside > 0) {
+              inside -= 1;
+              slots.leave();
+            } else if (what === 'leave') leavers.shift()?.();
+            else if (what === 'time') await jest.advanceTimersByTimeAsync(2_000);
+            await jest.advanceTimersByTimeAsync(0);
+            expect(slots.inFlight).toBe(inside);
+            expect(slots.inFlight).toBeLessThanOrEqual(requestSlots);
+            expect(slots.waiting).toBeLessThanOrEqual(3);
+          }
+          while (inside > 0) {
+            inside -= 1;
+            slots.leave();
+            await jest.advanceTimersByTimeAsync(0);
+          }
+          await jest.runAllTimersAsync();
+          expect([slots.inFlight, slots.waiting]).toEqual([0, 0]);
+        },
+      ),
+      { numRuns: 100 },
+    );
+  });
+});
