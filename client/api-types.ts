@@ -5,6 +5,7 @@ import type { AppState } from '../src/app-state';
 import type { DatabasePlace, DbConnType } from '../src/database-options';
 import type { AppEvent, Journey } from '../src/events';
 import type { LogLine } from '../src/log-lines';
+import type { LimitName } from '../src/policies/limits';
 import type { AwakeReason } from '../src/policies/idle';
 import type { PreflightCheck } from '../src/preflight';
 
@@ -50,6 +51,8 @@ export interface ApplicationRow {
   idleTimeout?: number | null;
   keepAwake?: boolean | null;
   onSchedule?: OnSchedule | null;
+  /** Its own limits; an absent one is the default. */
+  limits?: Partial<Record<LimitName, number>> | null;
   lastVisitedAt?: string | null;
   nextDueAt?: string | null;
   awakeBecause?: AwakeReason[] | null;
@@ -110,6 +113,8 @@ export interface ApplicationSettings {
   idleTimeout?: number | null;
   keepAwake?: boolean;
   onSchedule?: OnSchedule;
+  /** What changes; null means the default. */
+  limits?: Partial<Record<LimitName, number | null>>;
   icon?: string | null;
   iconImage?: string | null;
   hidden?: boolean;
@@ -153,6 +158,15 @@ export interface ApplicationDetails {
   database: DatabasePlace & { bytes: number | null };
   memory: { estimateBytes: number | null };
   traffic: { requests: number; since: string };
+  limits: Record<LimitName, LimitUsage>;
+}
+
+/** One limit of an application: its value, whether that is its own, how much is in use, and the refusals. */
+export interface LimitUsage {
+  value: number;
+  own: boolean;
+  used: number | null;
+  refused: number;
 }
 
 /** What has become of one application in an upgrade. */

@@ -1,14 +1,18 @@
+import type { Application } from '@nocobase/server';
 import { appAddress, type AppAddress } from '../src/app-address';
 import type { AppRecord } from '../src/app-record';
 import type { DatabasePlace } from '../src/database-options';
 import { AppError } from '../src/errors';
 import type { Isolation } from '../src/isolation';
 import type { Journey } from '../src/events';
+import type { LimitName } from '../src/policies/limits';
 import type { AppDescriptions } from './app-descriptions';
 import type { AppPlaces } from './app-places';
 import type { SupervisorConfig } from './config';
 import type { FleetUpgrade } from './fleet-upgrade';
 import { withDeadline } from './lifecycle/deadline';
+import type { AppLimits } from './limits/app-limits';
+import { readLimits, type LimitUsage } from './limits/usage';
 import type { AppVersions } from './lifecycle/versions';
 import type { HeapWatch } from './metrics/heap-watch';
 import type { Registry } from './registry';
@@ -24,6 +28,8 @@ export interface DetailsHost {
   heap: HeapWatch;
   versions: AppVersions;
   upgrades: FleetUpgrade;
+  limits: AppLimits;
+  supervisor: { apps: Record<string, Application | undefined> };
 }
 
 /** One application, looked at closely. Null stands for what cannot be known. */
@@ -39,6 +45,8 @@ export interface AppDetails {
   lastVisitedAt: string | null;
   address: AppAddress;
   journey: Journey | null;
+  /** Its limits, and what it uses of them. */
+  limits: Record<LimitName, LimitUsage>;
 }
 
 const READ_DEADLINE_MS = 5_000;
@@ -49,6 +57,7 @@ export async function readDetails(host: DetailsHost, name: string): Promise<AppD
   if (!record) throw new AppError('APP_NOT_FOUND', { name });
   const [core, bytes] = await Promise.all([readCore(host, record), host.places.size(record)]);
   const condition = host.descriptions.condition(name);
+  const instance = condition?.state === 'running' ? host.supervisor.apps[name] : undefined;
   return {
     name,
     version: { core, installedCore: host.versions.installedCore },
@@ -59,6 +68,7 @@ export async function readDetails(host: DetailsHost, name: string): Promise<AppD
     lastVisitedAt: host.descriptions.lastVisitedAt(record),
     address: appAddress(record, host.config),
     journey: condition?.journey ?? null,
+    limits: await readLimits({ record, limits: host.limits, instance, databaseBytes: bytes }),
   };
 }
 

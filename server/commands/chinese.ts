@@ -210,6 +210,17 @@ export const CHINESE: Record<string, string> = {
   'Write over {file}?': '覆盖 {file}？',
   'The file exists, and nobody can be asked here. Say --yes to write over it.':
     '文件已存在，而此处无法询问。使用 --yes 可覆盖它。',
+  // ---- limits
+  'Requests at work at the same time': '同时处理的请求数',
+  'Requests that wait for that': '等待处理的请求数',
+  'Longest wait of a request, in seconds': '请求的最长等待时间（秒）',
+  'Requests per second': '每秒请求数',
+  'Requests at once': '瞬时请求数',
+  'Size of a request body, in MB': '请求体大小（MB）',
+  'WebSocket connections': 'WebSocket 连接数',
+  'WebSocket messages per second and connection': '每个 WebSocket 连接每秒消息数',
+  'Users of the application': '应用的用户数',
+  'Database and uploaded files, in MB': '数据库与上传文件（MB）',
   // ---- tables
   'No applications.': '没有应用。',
   'NocoBase writes no log files (LOGGER_TRANSPORT).': 'NocoBase 不写日志文件（LOGGER_TRANSPORT）。',

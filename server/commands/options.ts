@@ -1,3 +1,5 @@
+import { LIMIT_NAMES, LIMITS } from '../../src/policies/limits';
+
 /** One option of a verb; `field` is where its value goes in the body of the call, for those that describe an application. */
 export interface OptionSpec {
   name: string;
@@ -21,6 +23,15 @@ export const COMMON: OptionSpec[] = [
   { name: 'help', short: 'h', text: 'show this help' },
 ];
 
+/** The limits of an application, such as `--limit-request-rate`. */
+const LIMIT_OPTIONS: OptionSpec[] = LIMIT_NAMES.map((name) => ({
+  name: `limit-${name.replace(/[A-Z]/g, (letter) => `-${letter.toLowerCase()}`)}`,
+  value: 'number',
+  field: `limits.${name}`,
+  kind: 'number',
+  text: LIMITS[name].label,
+}));
+
 /** What can be said of an application at any time. */
 export const DESCRIBED: OptionSpec[] = [
   { name: 'display-name', value: 'text', field: 'displayName', text: 'what people read' },
@@ -35,6 +46,7 @@ export const DESCRIBED: OptionSpec[] = [
   { name: 'on-schedule', value: 'rule', field: 'onSchedule', text: 'stay-awake or wake-when-due' },
   { name: 'pinned', value: 'yes|no', field: 'pinned', kind: 'choice', text: 'shown in the application switcher' },
   { name: 'hidden', value: 'yes|no', field: 'hidden', kind: 'choice', text: 'not shown in the block of applications' },
+  ...LIMIT_OPTIONS,
 ];
 
 export const ADMINISTRATOR: OptionSpec[] = [

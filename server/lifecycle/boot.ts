@@ -10,6 +10,7 @@ import type { UpgradeVerdict } from '../../src/policies/upgrade-plan';
 import { setAdministrator } from './administrator';
 import { renewTimes, setLanguage } from './first-contents';
 import { separateFiles } from './own-files';
+import { pauseBetweenPlugins, yieldToOthers } from './boot-turns';
 import { withDeadline } from './deadline';
 import { discard } from './instance-end';
 import { assertNotNewer, type AppVersions } from './versions';
@@ -73,6 +74,7 @@ export function construct({ supervisor, mainApp, record, onStep, prepare }: Boot
   });
   // As many as the core allows the main application: every plugin listens to a few events.
   app.setMaxListeners(50);
+  pauseBetweenPlugins(app);
   prepare(app);
   return app;
 }
@@ -117,7 +119,9 @@ export async function bootApplication(context: BootContext, connected?: Applicat
       return await bootApplication(context);
     }
     onStep('load');
+    await yieldToOthers();
     await app.load();
+    await yieldToOthers();
     onStep('start');
     await app.start();
     return app;

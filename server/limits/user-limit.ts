@@ -38,12 +38,17 @@ class Reservations {
   }
 }
 
+/** Databases whose events are listened to already: an instance may be loaded more than once. */
+const limited = new WeakSet<object>();
+
 /**
  * Holds an application to its number of users, however they come: an administrator's form, a sign-up, an import of a
  * table, a synchronization, a plugin. Users that are there already stay.
  */
 export function limitUsers(app: Application, limits: AppLimits): void {
   const { name, db } = app;
+  if (limited.has(db)) return;
+  limited.add(db);
   const reservations = new Reservations();
 
   const reserve = async (count: number, { transaction }: WriteOptions) => {

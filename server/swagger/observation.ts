@@ -1,3 +1,4 @@
+import { LIMIT_NAMES, LIMITS } from '../../src/policies/limits';
 import { APP_STATES } from '../../src/app-state';
 import { errorsOf, NAMED } from './errors';
 import { answer, data, filterByTk, maybe, page, pages, query, tags } from './pieces';
@@ -7,6 +8,17 @@ import { address, databasePlace, isolation, journey, logFiles, text, time } from
 const limit = (variable: string) => ({ type: 'integer', nullable: true, description: `${variable}; null for none.` });
 
 const refTo = (name: keyof typeof observationSchemas) => ({ $ref: `#/components/schemas/${name}` });
+
+const limitUsage = (label: string) => ({
+  type: 'object',
+  description: `${label}.`,
+  properties: {
+    value: { type: 'integer', description: 'The value in force; 0 means no limit.' },
+    own: { type: 'boolean', description: 'Whether the value is its own, and not the default.' },
+    used: { type: 'integer', nullable: true, description: 'How much of it is in use.' },
+    refused: { type: 'integer', description: 'Refusals since the process started.' },
+  },
+});
 
 export const observationSchemas = {
   Details: {
@@ -48,6 +60,11 @@ export const observationSchemas = {
       lastVisitedAt: { ...time("The last visitor's request; null when it was never visited."), nullable: true },
       address,
       journey,
+      limits: {
+        type: 'object',
+        description: 'Its limits by their names, and what it uses of them.',
+        properties: Object.fromEntries(LIMIT_NAMES.map((name) => [name, limitUsage(LIMITS[name].label)])),
+      },
     },
   },
   Log: {

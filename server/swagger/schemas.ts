@@ -2,6 +2,7 @@ import { APP_NAME_PATTERN } from '../../src/app-name';
 import { MAX_IDLE_TIMEOUT, ON_SCHEDULE, START_MODES } from '../../src/app-record';
 import { DATABASE_KINDS } from '../../src/database-dialects';
 import { DB_CONN_TYPES } from '../../src/database-options';
+import { LIMIT_NAMES, LIMITS } from '../../src/policies/limits';
 import { PREFLIGHT_CHECKS } from '../../src/preflight';
 import { APP_STATES } from '../../src/app-state';
 import { ICON_TYPES, MAX_ICON_BYTES } from '../../src/icon-image';
@@ -17,6 +18,23 @@ const startMode = {
   default: 'lazy',
   description:
     'lazy: booted by its first visitor, asleep when idle. eager: booted after the main application, kept awake. manual: started and stopped by an operator only.',
+};
+
+const limits = {
+  type: 'object',
+  nullable: true,
+  description:
+    'Its own limits; an absent one, or null, is the default of all applications, and 0 means no limit. An update keeps what it does not name.',
+  additionalProperties: false,
+  properties: Object.fromEntries(
+    LIMIT_NAMES.map((name) => {
+      const { label, fallback, min, max } = LIMITS[name];
+      return [
+        name,
+        { type: 'integer', nullable: true, minimum: min, maximum: max, default: fallback, description: `${label}.` },
+      ];
+    }),
+  ),
 };
 
 const changeable = {
@@ -53,6 +71,7 @@ const changeable = {
     default: 'stay-awake',
     description: 'What becomes of it when it is idle and has work of its own ahead (cron, schedules, delays).',
   },
+  limits,
   options: {
     type: 'object',
     description:

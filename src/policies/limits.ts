@@ -2,22 +2,22 @@ import { AppError } from '../errors';
 import { isPlainObject } from '../plain-object';
 
 /**
- * The limits that hold for each application: which there are, their units, defaults and ranges. Everything else (the
+ * The limits that hold for each application: which there are, their labels with the unit, defaults and ranges. Everything else (the
  * environment variables, REST, the command line and the screens) is derived from this table. 0 means "no limit"; in
  * `requestQueue` it means that no request waits.
  */
 export const LIMITS = {
-  requestSlots: { unit: 'requests', fallback: 8, min: 0, max: 10_000 },
-  requestQueue: { unit: 'requests', fallback: 100, min: 0, max: 10_000 },
-  queueTimeout: { unit: 'seconds', fallback: 10, min: 1, max: 300 },
-  requestRate: { unit: 'requests per second', fallback: 100, min: 0, max: 100_000 },
-  requestBurst: { unit: 'requests', fallback: 300, min: 1, max: 1_000_000 },
-  body: { unit: 'MB', fallback: 1_024, min: 0, max: 100_000 },
-  websocketConnections: { unit: 'connections', fallback: 1_000, min: 0, max: 100_000 },
-  websocketMessages: { unit: 'messages per second and connection', fallback: 50, min: 0, max: 100_000 },
-  users: { unit: 'users', fallback: 0, min: 0, max: 2_000_000 },
-  storage: { unit: 'MB', fallback: 0, min: 0, max: 2_000_000 },
-} as const satisfies Record<string, { unit: string; fallback: number; min: number; max: number }>;
+  requestSlots: { label: 'Requests at work at the same time', fallback: 8, min: 0, max: 10_000 },
+  requestQueue: { label: 'Requests that wait for that', fallback: 100, min: 0, max: 10_000 },
+  queueTimeout: { label: 'Longest wait of a request, in seconds', fallback: 10, min: 1, max: 300 },
+  requestRate: { label: 'Requests per second', fallback: 100, min: 0, max: 100_000 },
+  requestBurst: { label: 'Requests at once', fallback: 300, min: 1, max: 1_000_000 },
+  body: { label: 'Size of a request body, in MB', fallback: 1_024, min: 0, max: 100_000 },
+  websocketConnections: { label: 'WebSocket connections', fallback: 1_000, min: 0, max: 100_000 },
+  websocketMessages: { label: 'WebSocket messages per second and connection', fallback: 50, min: 0, max: 100_000 },
+  users: { label: 'Users of the application', fallback: 0, min: 0, max: 2_000_000 },
+  storage: { label: 'Database and uploaded files, in MB', fallback: 0, min: 0, max: 2_000_000 },
+} as const satisfies Record<string, { label: string; fallback: number; min: number; max: number }>;
 
 export type LimitName = keyof typeof LIMITS;
 

@@ -92,3 +92,21 @@ describe('what the forms send', () => {
     expect(fitInto(128, width, height)).toEqual(place);
   });
 });
+
+describe('form values: limits', () => {
+  const before = settingsOf({ ...row, limits: { users: 5, body: 2 } });
+
+  it('form values: only limits that differ are sent, and an emptied field returns to the default', () => {
+    expect(changesOf(before, before)).toEqual({});
+    expect(changesOf(before, { ...before, limits: { users: 9, body: 2 } })).toEqual({ limits: { users: 9 } });
+    expect(changesOf(before, { ...before, limits: { users: null, body: 2 } })).toEqual({ limits: { users: null } });
+    expect(changesOf(before, { ...before, limits: { ...before.limits, requestRate: 0 } })).toEqual({
+      limits: { requestRate: 0 },
+    });
+  });
+
+  it('form values: a new application sends the limits that were filled in', () => {
+    expect(toCreation({ ...named, limits: { storage: 100 } })).toMatchObject({ limits: { storage: 100 } });
+    expect(toCreation(named)).not.toHaveProperty('limits');
+  });
+});

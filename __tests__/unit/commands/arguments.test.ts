@@ -138,3 +138,14 @@ describe('what was typed', () => {
     expect(refusal(argv, valuesOf)).toEqual([2, expected]);
   });
 });
+
+describe('command line: limits', () => {
+  it('command line: sets limits, and returns them to the default with an empty value', () => {
+    const argv = ['update', 'crm', '--limit-request-rate', '50', '--limit-body=', '--limit-websocket-messages=0'];
+    expect(valuesOf(readArguments(argv))).toEqual({ limits: { requestRate: 50, body: null, websocketMessages: 0 } });
+  });
+
+  it('command line: refuses a limit that is no number', () => {
+    expect(refusal(['update', 'crm', '--limit-users', 'many'], valuesOf)[1]).toBe('limit-users');
+  });
+});

@@ -12,7 +12,14 @@ import { FormDrawer } from './form-drawer';
 import { DEFAULT_CREATION, toCreation, type CreateValues } from './form-values';
 import { IconField } from './icon-field';
 import { NameFields } from './name-fields';
-import { AddressFields, SECTION_OF, SleepFields, StartModeField, VisibilityFields } from './settings-fields';
+import {
+  AddressFields,
+  SECTION_OF,
+  LimitFields,
+  SleepFields,
+  StartModeField,
+  VisibilityFields,
+} from './settings-fields';
 
 /** Makes an application: a name is enough; everything else has a default, by section. */
 export function CreateDrawer(dialog: DialogProps) {
@@ -75,6 +82,7 @@ export function CreateDrawer(dialog: DialogProps) {
             section('admin', 'First administrator', <AdminFields />),
             section('address', 'Address', <AddressFields />),
             section('sleep', 'Sleep', <SleepFields />),
+            section('limits', 'Limits', <LimitFields />),
             section(
               'display',
               'Display',

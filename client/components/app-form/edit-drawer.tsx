@@ -9,7 +9,14 @@ import { useSupervisor } from '../../supervisor-context';
 import { FormDrawer } from './form-drawer';
 import { changesOf, settingsOf, type SettingsValues } from './form-values';
 import { IconField } from './icon-field';
-import { AddressFields, DisplayNameField, SleepFields, StartModeField, VisibilityFields } from './settings-fields';
+import {
+  AddressFields,
+  DisplayNameField,
+  LimitFields,
+  SleepFields,
+  StartModeField,
+  VisibilityFields,
+} from './settings-fields';
 
 interface EditDrawerProps extends DialogProps {
   row: ApplicationRow;
@@ -68,6 +75,7 @@ export function EditDrawer({ row, ...dialog }: EditDrawerProps) {
           items={[
             { key: 'address', label: t('Address'), children: <AddressFields />, forceRender: true },
             { key: 'sleep', label: t('Sleep'), children: <SleepFields />, forceRender: true },
+            { key: 'limits', label: t('Limits'), children: <LimitFields />, forceRender: true },
             {
               key: 'display',
               label: t('Display'),

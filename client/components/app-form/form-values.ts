@@ -1,4 +1,5 @@
 import { MAX_IDLE_TIMEOUT, type OnSchedule, type StartMode } from '../../../src/app-record';
+import { LIMIT_NAMES, type LimitName } from '../../../src/policies/limits';
 import { databaseKind } from '../../../src/database-dialects';
 import type { DbConnType } from '../../../src/database-options';
 import type { ApplicationRow, ApplicationSettings, NewApplication } from '../../api-types';
@@ -20,6 +21,8 @@ export interface SettingsValues {
   iconImage?: string | null;
   hidden: boolean;
   pinned: boolean;
+  /** Its own limits; an empty field is the default. */
+  limits?: Partial<Record<LimitName, number | null>>;
 }
 
 export interface DatabaseValues {
@@ -94,10 +97,11 @@ export function settingsOf(row: ApplicationRow): SettingsValues {
     iconImage: row.iconImage ?? null,
     hidden: row.hidden === true,
     pinned: row.pinned === true,
+    limits: { ...row.limits },
   };
 }
 
-function toSettings(values: SettingsValues): Required<ApplicationSettings> {
+function toSettings(values: SettingsValues): Required<Omit<ApplicationSettings, 'limits'>> {
   const { startMode, keepAwake, onSchedule, icon, iconImage, hidden, pinned } = values;
   return {
     displayName: values.displayName.trim(),
@@ -117,10 +121,17 @@ function toSettings(values: SettingsValues): Required<ApplicationSettings> {
 /** What differs; what stays is not said again, so that nothing that somebody else changed meanwhile is taken back. */
 export function changesOf(before: SettingsValues, after: SettingsValues): ApplicationSettings {
   const [old, now] = [toSettings(before), toSettings(after)];
-  const changed = (Object.keys(now) as (keyof ApplicationSettings)[]).filter(
+  const changed = (Object.keys(now) as (keyof typeof now)[]).filter(
     (field) => JSON.stringify(now[field]) !== JSON.stringify(old[field]),
   );
-  return Object.fromEntries(changed.map((field) => [field, now[field]]));
+  const limits = changedLimits(before.limits, after.limits);
+  return { ...Object.fromEntries(changed.map((field) => [field, now[field]])), ...(limits && { limits }) };
+}
+
+/** The limits that differ; null for those that return to the default. */
+function changedLimits(before: SettingsValues['limits'] = {}, after: SettingsValues['limits'] = {}) {
+  const changed = LIMIT_NAMES.filter((name) => (after[name] ?? null) !== (before[name] ?? null));
+  return changed.length > 0 ? Object.fromEntries(changed.map((name) => [name, after[name] ?? null])) : undefined;
 }
 
 /** What the server takes as `options.database`: only what the chosen way has, and only what was filled in. */

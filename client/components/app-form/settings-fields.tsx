@@ -1,5 +1,6 @@
-import { Alert, Checkbox, Form, Input, InputNumber, Select } from 'antd';
+import { Alert, Checkbox, Form, Input, InputNumber, Select, Typography } from 'antd';
 import { ON_SCHEDULE, START_MODES } from '../../../src/app-record';
+import { LIMIT_NAMES, LIMITS } from '../../../src/policies/limits';
 import { useT } from '../../locale';
 import { ON_SCHEDULE_TEXTS, START_MODE_TEXTS } from '../../vocabulary';
 import { IDLE_LIMITS, type IdleChoice, type SettingsValues } from './form-values';
@@ -122,12 +123,29 @@ export function VisibilityFields() {
   );
 }
 
+export function LimitFields() {
+  const t = useT();
+  return (
+    <>
+      <Typography.Paragraph type="secondary">
+        {t('0 means no limit; an empty field means the default of all applications.')}
+      </Typography.Paragraph>
+      {LIMIT_NAMES.map((name) => (
+        <Form.Item key={name} name={['limits', name]} label={t(LIMITS[name].label)} style={{ marginBottom: 12 }}>
+          <InputNumber min={LIMITS[name].min} max={LIMITS[name].max} precision={0} style={{ width: 160 }} />
+        </Form.Item>
+      ))}
+    </>
+  );
+}
+
 /** The section in which a field stands, for opening the one in which something is wrong. */
 export const SECTION_OF: Partial<Record<keyof SettingsValues | 'db' | 'admin', string>> = {
   cname: 'address',
   domains: 'address',
   idle: 'sleep',
   idleSeconds: 'sleep',
+  limits: 'limits',
   icon: 'display',
   iconImage: 'display',
   db: 'database',

@@ -15,6 +15,7 @@ import { ErrorAlert } from '../error-alert';
 import { Moment } from '../moment';
 import { ApplicationIsolation } from './application-isolation';
 import { JourneyChart } from './journey-chart';
+import { LimitsTable } from './limits-table';
 
 interface AppOverviewProps {
   row: ApplicationRow;
@@ -132,6 +133,7 @@ export function AppOverview({ row, onRetry }: AppOverviewProps) {
       ) : null}
       <ErrorAlert error={details.error} />
       <Descriptions bordered size="small" column={{ xs: 1, sm: 1, md: 1, lg: 2, xl: 2, xxl: 3 }} items={items} />
+      {details.value ? <LimitsTable limits={details.value.limits} /> : null}
       {row.journey ? <JourneyChart journey={row.journey} /> : null}
     </Flex>
   );
