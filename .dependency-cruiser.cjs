@@ -41,7 +41,6 @@ const FLOORS = [
   ['lifecycle/'],
   ['databases/', 'environments/', 'sso/'],
   ['metrics/'],
-  ['limits/'],
   ['config.ts', 'nocobase/', 'core.ts', 'command-socket.ts', 'client-address.ts'],
   ['size-config.ts'],
   // Declarations: read by NocoBase and by the build, and by nobody's logic.
