@@ -15,6 +15,7 @@ const FLOORS = [
   ['archives/'],
   ['leadership/'],
   ['instance-hooks.ts'],
+  ['own-instance.ts'],
   ['guest-client.ts', 'app-portals.ts', 'main-restore.ts', 'tenancy/'],
   ['app-entries.ts'],
   ['app-details.ts', 'app-logs.ts', 'supervisor-metrics.ts'],

@@ -159,8 +159,10 @@ export class AppPlaces {
     const options = this.host.mainApp().db.options as unknown as DatabaseOptions;
     const { schema } = options;
     const dialect = String(options.dialect);
+    const address = addressOf(options);
     return {
-      ...this.counted(addressOf(options), dialect),
+      // Without a password the driver looks for one, as it does for NocoBase itself.
+      ...this.counted({ ...address, password: address.password || undefined }, dialect),
       dialect,
       schema: typeof schema === 'string' && schema !== '' ? schema : undefined,
       appsInSchemas: process.env.USE_DB_SCHEMA_IN_SUBAPP === 'true',

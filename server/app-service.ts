@@ -42,6 +42,7 @@ import { AppLimits } from './limits/app-limits';
 import { RecentBoots } from './metrics/recent-boots';
 import { FastStart } from './lifecycle/fast-start/fast-start';
 import type { DownReason, RunnerHost } from './lifecycle/runner-host';
+import { rowOptions } from './lifecycle/row-options';
 import { AppVersions } from './lifecycle/versions';
 import { RecycleBin } from './recycle-bin';
 import { Registry } from './registry';
@@ -490,11 +491,11 @@ export class AppService implements RunnerHost {
     return this.instanceOptions.database(record);
   }
 
-  /** An application as the core knows it; an empty secret in an old row's options must not win over ours. */
+  /** An application as the core knows it, with those of its options that count. */
   model(name: string): AppModel | null {
     const record = this.registry.get(name);
     if (!record) return null;
-    const { displayName: title, icon, cname, sort, pinned, options } = record;
-    return { name, title, icon, cname, sort, pinned, options };
+    const { displayName: title, icon, cname, sort, pinned } = record;
+    return { name, title, icon, cname, sort, pinned, options: rowOptions(record).options };
   }
 }

@@ -7,6 +7,7 @@ import type { Journey } from '../src/events';
 import type { AppAddress } from '../src/app-address';
 import type { DatabasePlace } from '../src/database-options';
 import { redact } from './app-options';
+import { rowOptions } from './lifecycle/row-options';
 
 /** An application as callers see it: the row without its secrets, and what is computed. */
 export interface AppView {
@@ -35,6 +36,8 @@ export interface AppView {
   /** ISO times of its removal and of its purge; null while it is not removed. */
   removedAt: string | null;
   purgeAt: string | null;
+  /** The dotted names of options that stand in its row and are ignored. */
+  ignoredOptions: readonly string[];
   /** False for an old application that still signs its tokens with the main application's secret. */
   ownSecret: boolean;
   /** Whether it has a database role of its own, and why not. */
@@ -84,6 +87,7 @@ export function viewOf(row: Record<string, unknown>, known: AppKnowledge): AppVi
     purgeAt: purgeAt ?? null,
     faults: faults ? { count: faults.count, last: { ...faults.last, at: iso(faults.last.at) } } : null,
     options: redact(row.options),
+    ignoredOptions: record ? rowOptions(record).ignored : [],
     startMode: record?.startMode ?? row.startMode ?? 'lazy',
     status: APP_STATES[state].status,
     ownSecret,

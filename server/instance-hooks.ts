@@ -12,13 +12,15 @@ import type { FastStart } from './lifecycle/fast-start/fast-start';
 import { limitReloads } from './lifecycle/reload-limit';
 import type { ProcessConnections } from './lifecycle/process-connections';
 import { assumeSchema } from './nocobase/existing-schema';
+import { sendEmptyPassword } from './nocobase/empty-password';
+import { assertOwnInstance, type OwnInstanceHost } from './own-instance';
 import { guardTenant } from './tenancy/tenant-guard';
 import type { AppLimits } from './limits/app-limits';
 import { limitUploads } from './limits/upload-limit';
 import { limitUsers } from './limits/user-limit';
 
 /** The parts of the service that an instance is connected to. */
-export interface InstanceHooksHost extends EntriesHost, OwnUploadsHost {
+export interface InstanceHooksHost extends EntriesHost, OwnUploadsHost, OwnInstanceHost {
   readonly connections: ProcessConnections;
   readonly fastStart: FastStart;
   readonly databaseWatch: DatabaseWatch;
@@ -29,9 +31,12 @@ export interface InstanceHooksHost extends EntriesHost, OwnUploadsHost {
 
 /**
  * Gives a newly constructed instance of a sub-application everything that it gets from us, before it is loaded.
- * Called once for each instance; what must survive the instance's own reloads is attached at `beforeLoad`.
+ * Called once for each instance; throws if the instance may not be used. What must survive the instance's own reloads is
+ * attached at `beforeLoad`.
  */
 export function prepareInstance(app: Application, host: InstanceHooksHost): void {
+  assertOwnInstance(app, host);
+  onEachDatabase(app, sendEmptyPassword);
   host.connections.attach(app);
   guardTenant(app, host.config);
   keepOwnUploads(app, host);

@@ -1,16 +1,11 @@
 import { randomUUID } from 'node:crypto';
-import { suggestAppName } from '../src/app-name';
-import {
-  checkCreate,
-  checkUpdate,
-  domainsOf,
-  recordFromRow,
-  UPDATABLE_FIELDS,
-  type AppOptions,
-  type AppRecord,
-} from '../src/app-record';
+import { isDeepStrictEqual } from 'node:util';
+import { quotable, suggestAppName } from '../src/app-name';
+import { checkCreate, checkUpdate, domainsOf, recordFromRow, type AppOptions, type AppRecord } from '../src/app-record';
+import { UPDATABLE_FIELDS } from '../src/application-fields';
 import { AppError } from '../src/errors';
 import { SYSTEM, type Actor } from '../src/events';
+import { isPlainObject } from '../src/plain-object';
 import { splitOptions } from './app-options';
 import type { AppService } from './app-service';
 import { changedFields } from './changed-fields';
@@ -21,6 +16,7 @@ import type { AppRunner } from './lifecycle/app-runner';
 import { hashPassword, readAccount } from './lifecycle/administrator';
 import { missingKey } from './lifecycle/field-key';
 import { newUploadsId, removeUploads } from './lifecycle/upload-folders';
+import { isInstalledPlugin } from './nocobase/plugin-packages';
 import { COLLECTION } from './registry';
 
 /** What a row about to be written looks like to the hooks: a Sequelize model instance. */
@@ -42,6 +38,15 @@ export interface WriteContext {
   transaction?: unknown;
   /** Of an import, which has made the database: marked with the token of this record, and open to its role. */
   imported?: AppRecord;
+}
+
+/** What is no list of names is refused elsewhere. @throws APP_OPTIONS_INVALID for a name that is no installed plugin's */
+async function assertPlugins(plugins: unknown): Promise<void> {
+  if (!Array.isArray(plugins)) return;
+  for (const name of new Set(plugins)) {
+    if (typeof name !== 'string' || (await isInstalledPlugin(name))) continue;
+    throw new AppError('APP_OPTIONS_INVALID', { reason: `the plugin "${quotable(name)}" is not installed` });
+  }
 }
 
 /** In characters: options may have any number of fields. */
@@ -78,9 +83,9 @@ export class Registrar {
     if (!values.name) row.set('name', this.freeName(values.displayName));
     const { cloneOf, imported } = context;
     const importToken = imported?.provisioning?.ownershipToken;
-    const { input, options, secrets } = this.examine(
+    const { input, options, secrets } = await this.examine(
       { ...values, name: row.get('name'), admin: row.get('admin'), adopt: row.get('adopt') },
-      importToken,
+      { importToken, inherited: cloneOf !== undefined },
     );
     secrets.jwtSecret ??= generateSecret();
     if (cloneOf !== undefined) await missingKey(cloneOf, input.name);
@@ -108,7 +113,7 @@ export class Registrar {
 
   private complete(
     row: RowModel,
-    { input, options, secrets }: ReturnType<Registrar['examine']>,
+    { input, options, secrets }: Awaited<ReturnType<Registrar['examine']>>,
     { exists, adopted }: Clearance,
     { cloneOf, imported }: WriteContext,
   ): void {
@@ -133,9 +138,17 @@ export class Registrar {
     row.set('adopt', null);
   }
 
-  /** What a caller gives at create, checked, with names that are free. @throws what is wrong with it */
-  examine(values: Record<string, unknown>, importToken?: string) {
-    const input = checkCreate(values);
+  /**
+   * What a caller gives at create, checked, with names that are free.
+   * @param inherited whether the options are those of another application
+   * @throws what is wrong with it
+   */
+  async examine(
+    values: Record<string, unknown>,
+    { importToken, inherited }: { importToken?: string; inherited?: boolean } = {},
+  ) {
+    const input = checkCreate(values, { inherited });
+    await assertPlugins(input.options.plugins);
     const claim = this.service.claims.find(input.name);
     if (claim && claim.provisioning?.ownershipToken !== importToken) this.service.claims.assertFree(input.name);
     this.assertNameFree(input.name);
@@ -174,6 +187,15 @@ export class Registrar {
     if (!record?.provisioning?.ownershipToken) return;
     const dropped = this.service.provisioner.drop(record);
     await dropped.then(() => removeUploads(record)).catch(() => undefined);
+  }
+
+  /** Refuses a change of options that names plugins which are not installed. @throws APP_OPTIONS_INVALID */
+  async checkPlugins(row: RowModel): Promise<void> {
+    if (!row.changed('options')) return;
+    const [given, before] = [row.get('options'), row.previous('options')].map((value) =>
+      isPlainObject(value) ? value.plugins : undefined,
+    );
+    if (!isDeepStrictEqual(given, before)) await assertPlugins(given);
   }
 
   /** Checks a row about to be updated and puts the cleaned values into it. */

@@ -92,9 +92,11 @@ export function bindCollection(app: Application, service: AppService, registrar:
     }
   });
 
-  db.on(`${COLLECTION}.beforeUpdate`, (row: RowModel) => {
+  db.on(`${COLLECTION}.beforeUpdate`, async (row: RowModel) => {
     assertLeader(service);
-    if (service.active) registrar.prepareUpdate(row, row.get('name'));
+    if (!service.active) return;
+    await registrar.checkPlugins(row);
+    registrar.prepareUpdate(row, row.get('name'));
   });
 
   db.on(`${COLLECTION}.afterUpdate`, (row: RowModel, options: WriteOptions) => {

@@ -1,12 +1,16 @@
 import { checkAppName, quotable } from './app-name';
-import { checkDatabaseOptions } from './database-options';
+import { checkOptions, checkOptionsUpdate, withoutNulls, type AppOptions } from './app-options';
 import { AppError } from './errors';
 import { normalizeDomain } from './host-name';
 import { checkIconImage } from './icon-image';
 import type { RoleObstacle } from './isolation';
 import { checkLanguage } from './language';
-import { isPlainObject, mergePatch } from './plain-object';
+import { SECRET_PLACES } from './option-table';
+import { isPlainObject } from './plain-object';
 import { checkLimits, limitsFromRow, type OwnLimits } from './policies/limits';
+import { holdsSecret } from './redaction';
+
+export { checkOptions, type AppOptions };
 
 /** When an application's instance is in memory (DESIGN, "Start modes"). */
 export const START_MODES = ['lazy', 'eager', 'manual'] as const;
@@ -21,13 +25,6 @@ export type OnSchedule = (typeof ON_SCHEDULE)[number];
 
 /** Longest idle time in seconds; the same bound as that of the environment's numbers. */
 export const MAX_IDLE_TIMEOUT = 2_000_000;
-
-export type AppOptions = Record<string, unknown> & {
-  dbConnType?: string;
-  database?: Record<string, unknown>;
-  authManager?: { jwt?: { secret?: unknown } & Record<string, unknown> } & Record<string, unknown>;
-  autoStart?: unknown;
-};
 
 /** How far the making of an application has come; absent on rows that another plugin made. */
 export interface Provisioning {
@@ -121,8 +118,6 @@ export interface CreateInput {
 }
 
 const MAX_TEXT = 255;
-const MAX_OPTIONS_BYTES = 64 * 1024;
-const FORBIDDEN_KEYS = ['__proto__', 'constructor', 'prototype'];
 
 function optionalText(values: Record<string, unknown>, field: string): string | undefined {
   const value = values[field];
@@ -134,6 +129,7 @@ function optionalText(values: Record<string, unknown>, field: string): string | 
   if (/\p{Cc}/u.test(value)) {
     throw new AppError('APP_VALUE_INVALID', { field, reason: 'it contains control characters' });
   }
+  if (holdsSecret(value)) throw new AppError('APP_SECRET_MISPLACED', { field, hint: SECRET_PLACES });
   return value;
 }
 
@@ -207,33 +203,6 @@ export function domainsOf({ cname, domains = [] }: Pick<AppRecord, 'cname' | 'do
   return [...(cname ? [cname] : []), ...domains].map((domain) => domain.toLowerCase());
 }
 
-function hasForbiddenKey(value: unknown): boolean {
-  if (Array.isArray(value)) return value.some(hasForbiddenKey);
-  if (!isPlainObject(value)) return false;
-  return Object.keys(value).some((key) => FORBIDDEN_KEYS.includes(key) || hasForbiddenKey(value[key]));
-}
-
-/** Throws `APP_OPTIONS_INVALID`, and what `checkDatabaseOptions` throws. */
-export function checkOptions(value: unknown): AppOptions {
-  if (value === undefined || value === null) return {};
-  if (!isPlainObject(value)) throw new AppError('APP_OPTIONS_INVALID', { reason: 'they must be an object' });
-  let size: number;
-  try {
-    size = JSON.stringify(value).length;
-  } catch {
-    throw new AppError('APP_OPTIONS_INVALID', { reason: 'they cannot be written as JSON' });
-  }
-  if (size > MAX_OPTIONS_BYTES) throw new AppError('APP_OPTIONS_INVALID', { reason: 'they are larger than 64 KiB' });
-  if (hasForbiddenKey(value)) throw new AppError('APP_OPTIONS_INVALID', { reason: 'they contain a forbidden key' });
-  const options = value as AppOptions;
-  checkDatabaseOptions(options.dbConnType, options.database);
-  const { authManager } = options;
-  if (authManager !== undefined && authManager !== null && !isPlainObject(authManager)) {
-    throw new AppError('APP_OPTIONS_INVALID', { reason: 'authManager must be an object' });
-  }
-  return options;
-}
-
 /** Throws `APP_ADMIN_INVALID`. */
 export function checkAdmin(value: unknown): AdminInput | undefined {
   if (value === undefined || value === null) return undefined;
@@ -260,9 +229,10 @@ export function checkAdmin(value: unknown): AdminInput | undefined {
 /**
  * Checks everything of a create call that needs no look-up; throws an `AppError` with status 400.
  * `options.autoStart` of older callers stands for the start mode `eager`.
+ * @param inherited whether the options are those of another application, which another plugin may have made
  */
-export function checkCreate(values: Record<string, unknown>): CreateInput {
-  const options = checkOptions(values.options);
+export function checkCreate(values: Record<string, unknown>, { inherited = false } = {}): CreateInput {
+  const options = withoutNulls(checkOptions(values.options, { inherited }));
   const fallback = options.autoStart === true ? 'eager' : 'lazy';
   const { startMode } = values;
   const lang = checkLanguage(options.lang);
@@ -286,12 +256,6 @@ export function checkCreate(values: Record<string, unknown>): CreateInput {
   };
 }
 
-/** The fields that an update may change. */
-export const UPDATABLE_FIELDS = [
-  ...(['displayName', 'cname', 'icon', 'iconImage', 'pinned', 'hidden', 'sort', 'startMode', 'options'] as const),
-  ...(['idleTimeout', 'keepAwake', 'onSchedule', 'limits', 'domains'] as const),
-] as const;
-
 /**
  * Checks an update that needs no look-up and returns only the fields it may change; a value that stays away stays as
  * it is. Throws an `AppError` with status 400, e.g. for another name or another database than the record's.
@@ -304,7 +268,7 @@ export function checkUpdate(values: Record<string, unknown>, current: AppRecord)
   if ('cname' in values) changes.cname = checkDomain(values.cname) ?? null;
   if ('domains' in values) changes.domains = checkDomains(values.domains, changes.cname ?? current.cname) ?? null;
   if ('iconImage' in values) changes.iconImage = checkIconImage(values.iconImage) ?? null;
-  if ('pinned' in values) changes.pinned = values.pinned === true;
+  if ('pinned' in values) changes.pinned = optionalFlag(values, 'pinned') ?? false;
   if ('hidden' in values) changes.hidden = optionalFlag(values, 'hidden') ?? false;
   if ('sort' in values) {
     if (typeof values.sort !== 'number' || !Number.isSafeInteger(values.sort)) {
@@ -317,44 +281,8 @@ export function checkUpdate(values: Record<string, unknown>, current: AppRecord)
   if ('keepAwake' in values) changes.keepAwake = optionalFlag(values, 'keepAwake') ?? null;
   if ('onSchedule' in values) changes.onSchedule = checkOnSchedule(values.onSchedule) ?? null;
   if ('limits' in values) changes.limits = checkLimits(values.limits, current.limits) ?? null;
-  if ('options' in values) changes.options = checkOptionsUpdate(values.options, current);
+  if ('options' in values) changes.options = checkOptionsUpdate(values.options, current.options);
   return changes;
-}
-
-/** A change of options is a merge patch, since nobody can send back the secrets in them that nobody is shown. */
-function checkOptionsUpdate(value: unknown, current: AppRecord): AppOptions {
-  const before = current.options;
-  if (!isPlainObject(value)) throw new AppError('APP_OPTIONS_INVALID', { reason: 'they must be an object' });
-  const { dbConnType, database, ...rest } = value;
-  const { place, password } = withoutNewPassword(dbConnType, database, before);
-  const same = (given: unknown, known: unknown) =>
-    given === undefined || JSON.stringify(given) === JSON.stringify(known);
-  const known = before.database ?? {};
-  const sameDatabase =
-    same(dbConnType ?? undefined, before.dbConnType) &&
-    (isPlainObject(place)
-      ? Object.entries(place).every(([key, given]) => same(given, known[key]))
-      : same(place, known));
-  if (!sameDatabase) {
-    throw new AppError('APP_OPTIONS_INVALID', { reason: 'the database of an application cannot be changed' });
-  }
-  const { dbConnType: type, database: where, ...others } = before;
-  // What is given, and what comes of it: many small changes must not make it large.
-  const kept = checkOptions(mergePatch(others, checkOptions(rest)));
-  if (type !== undefined) kept.dbConnType = type;
-  if (where !== undefined) kept.database = { ...where, ...password };
-  return kept;
-}
-
-/** On a server of its own the password may be a new one; the rest of the address stays. */
-function withoutNewPassword(given: unknown, database: unknown, { dbConnType, database: before }: AppOptions) {
-  if ((given ?? dbConnType) !== 'new_connection' || !isPlainObject(database) || 'password' in (before ?? {})) {
-    return { place: database };
-  }
-  const { password, ...place } = database;
-  if (password === undefined || password === null || password === '') return { place };
-  checkDatabaseOptions(dbConnType, { ...before, password });
-  return { place, password: { password } };
 }
 
 /**

@@ -48,6 +48,12 @@ const REFUSED: Record<DbConnType, readonly string[]> = {
   new_connection: NEVER,
 };
 
+/** Whether a way of connecting has no such option of the database. */
+export function isRefusedFor(type: unknown, key: string): boolean {
+  const known = DB_CONN_TYPES.find((one) => one === type);
+  return known !== undefined && REFUSED[known].includes(key);
+}
+
 const MAX_PASSWORD = 1_024;
 
 const isObject = (value: unknown): value is Record<string, unknown> =>
@@ -120,7 +126,8 @@ function checkSsl(ssl: unknown): void {
   if (!known || !typed) throw invalid('database.ssl must be true, false, or {rejectUnauthorized, ca}');
 }
 
-function portNumber(value: unknown): number | undefined {
+/** A port as a number, also where it was given as text; undefined for anything else. */
+export function portNumber(value: unknown): number | undefined {
   const number = typeof value === 'string' && /^\d{1,5}$/.test(value) ? Number(value) : value;
   return typeof number === 'number' && Number.isInteger(number) && number >= 1 && number <= 65_535 ? number : undefined;
 }

@@ -37,6 +37,21 @@ export const ERROR_TABLE = {
   },
   APP_START_MODE_INVALID: { status: 400, message: 'The start mode must be one of: lazy, eager, manual.' },
   APP_OPTIONS_INVALID: { status: 400, message: 'The options of the application are not valid: {reason}.' },
+  APP_FIELD_UNKNOWN: { status: 400, message: 'There is no field "{field}" here; the fields are: {known}.' },
+  APP_SECRET_MISPLACED: {
+    status: 400,
+    message: 'The field "{field}" may not hold a secret, as many may read it: {hint}.',
+  },
+  APP_OPTION_UNSUPPORTED: {
+    status: 503,
+    message:
+      'The application "{name}" cannot be started: its option "{option}" would decide where its data lies, and is not supported. Register its database anew with the documented options, or remove this option.',
+  },
+  APP_INSTANCE_MISMATCH: {
+    status: 503,
+    message:
+      'The application "{name}" was not started: {reason}. See the log, and correct the registration of the application.',
+  },
   APP_ADMIN_INVALID: { status: 400, message: 'The first administrator is not valid: {reason}.' },
   APP_VALUE_INVALID: { status: 400, message: 'The value of "{field}" is not valid: {reason}.' },
   APP_ICON_INVALID: { status: 400, message: 'The image cannot be used as an icon: {reason}.' },

@@ -76,7 +76,7 @@ describe('checkCreate', () => {
 
   it('reads autoStart of older callers as eager, and a start mode before it', () => {
     expect(checkCreate({ name: 'crm', options: { autoStart: true } }).startMode).toBe('eager');
-    expect(checkCreate({ name: 'crm', options: { autoStart: 'true' } }).startMode).toBe('lazy');
+    expect(refusal(() => checkCreate({ name: 'crm', options: { autoStart: 'true' } }))).toMatchObject({ status: 400 });
     expect(checkCreate({ name: 'crm', startMode: 'manual', options: { autoStart: true } }).startMode).toBe('manual');
     expect(checkCreate({ name: 'crm', startMode: null, options: { autoStart: true } }).startMode).toBe('eager');
   });
@@ -141,7 +141,9 @@ describe('checkOptions', () => {
   it.each<[string, unknown]>([
     ['a database of its own', { dbConnType: 'new_database', database: { database: 'crm' } }],
     ['a database without a name', { database: {} }],
-    ['settings of its own', { standaloneDeployment: true, anything: { deep: [1, 2, 3] } }],
+    ['limits of its own connections', { database: { pool: { max: 1, idle: 0, acquire: 60_000 } } }],
+    ['plugins of its own', { plugins: ['error-handler', '@nocobase/plugin-acl'] }],
+    ['the time that its tokens are valid', { authManager: { jwt: { expiresIn: '12h' } } }],
     ['null where nothing is meant', { dbConnType: null, database: null, authManager: null }],
     ['a secret of its own', { authManager: { jwt: { secret: 'x' } } }],
     ['63 characters', { database: { database: 'd'.repeat(63) } }],
@@ -295,11 +297,9 @@ describe('checkUpdate', () => {
 
   it('keeps the database, said again or not', () => {
     const before = record();
-    expect(checkUpdate({ options: { theme: 'dark' } }, before).options).toEqual({ ...before.options, theme: 'dark' });
-    expect(checkUpdate({ options: { ...before.options, theme: 'dark' } }, before).options).toEqual({
-      ...before.options,
-      theme: 'dark',
-    });
+    const changed = { ...before.options, autoStart: true };
+    expect(checkUpdate({ options: { autoStart: true } }, before).options).toEqual(changed);
+    expect(checkUpdate({ options: changed }, before).options).toEqual(changed);
   });
 
   it('takes a new password on another server, and nothing else of its address', () => {
@@ -318,7 +318,7 @@ describe('checkUpdate', () => {
 
   it("keeps an older row's connection, which could not be made here", () => {
     const old = record({ options: { dbConnType: 'new_connection', database: { host: 'db.example', database: 'x' } } });
-    expect(checkUpdate({ options: { theme: 'dark' } }, old).options).toEqual({ ...old.options, theme: 'dark' });
+    expect(checkUpdate({ options: { autoStart: true } }, old).options).toEqual({ ...old.options, autoStart: true });
   });
 });
 

@@ -113,7 +113,11 @@ async function connectionArguments(maker: Maker, server: ServerAddress, folder: 
   ];
 }
 
-const passwordOf = ({ password }: ServerAddress) => ({ MYSQL_PWD: password === '' ? undefined : password });
+/** MySQL's clients read the passwords of a login file in spite of `--no-defaults`. */
+const environmentOf = ({ password }: ServerAddress, folder: string) => ({
+  MYSQL_PWD: password === '' ? undefined : password,
+  MYSQL_TEST_LOGIN_FILE: path.join(folder, 'none'),
+});
 
 /** A program's own words stay in the log, without the values that it names. */
 async function told<T>(work: Promise<T>): Promise<T> {
@@ -162,7 +166,7 @@ async function runDump(place: Place, output: Writable, run: ToolRun): Promise<vo
   const passing = pipeline(check, output);
   // Whoever fails first is told of; the other one ends with it.
   passing.catch(() => undefined);
-  const child = { program, args, env: passwordOf(inside), output: check };
+  const child = { program, args, env: environmentOf(inside, run.folder), output: check };
   try {
     await counted(inside, () => told(runProgram({ ...child, timeoutMs: run.timeoutMs, signal: run.signal })));
     await passing;
@@ -219,7 +223,12 @@ export const mysqlDump: DumpTools = {
     const { program, maker } = await findProgram('client', here);
     const connection = await connectionArguments(maker, inside, run.folder);
     const args = [...connection, ...RESTORE_ARGUMENTS, `--database=${database}`];
-    const child = { program, args, env: passwordOf(inside), input: Readable.from(withoutSandboxLine(input)) };
+    const child = {
+      program,
+      args,
+      env: environmentOf(inside, run.folder),
+      input: Readable.from(withoutSandboxLine(input)),
+    };
     try {
       await counted(inside, () => told(runProgram({ ...child, timeoutMs: run.timeoutMs, signal: run.signal })));
     } finally {

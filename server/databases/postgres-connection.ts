@@ -13,11 +13,14 @@ const UNREACHABLE = new Set([
   ...['ECONNREFUSED', 'ECONNRESET', 'ENOTFOUND', 'EAI_AGAIN', 'ETIMEDOUT', 'EHOSTUNREACH', 'ENETUNREACH', 'EPIPE'],
   ...['ENOENT', '57P01', '57P02', '57P03', '08000', '08001', '08003', '08004', '08006'],
 ]);
-const CREDENTIALS = new Set(['28000', '28P01']);
+/** The server wants a password, and there is none. */
+const NO_PASSWORD = 'NO_PASSWORD';
+const CREDENTIALS = new Set(['28000', '28P01', NO_PASSWORD]);
 
 export function codeOf(error: unknown): string {
   for (const { code } of chainOf(error) as Iterable<{ code?: unknown }>) if (typeof code === 'string') return code;
   const message = error instanceof Error ? error.message : '';
+  if (/client password must be/.test(message)) return NO_PASSWORD;
   if (/does not support SSL/.test(message)) return 'TLS_UNSUPPORTED';
   return /timeout|terminated unexpectedly/i.test(message) ? 'ETIMEDOUT' : '';
 }
@@ -36,13 +39,16 @@ export function explainPostgresError(error: unknown, database = ''): AppError {
   return new AppError('APP_DATABASE_FAILED', { reason: code ? `SQLSTATE ${code}` : 'unknown error' }, error);
 }
 
+/** An empty text would be none to the driver, which would then ask the environment and ~/.pgpass. */
+const emptyPassword = () => '';
+
 /** Settings of a short connection to this database. */
 export function clientConfig(server: ServerAddress, database: string): ClientConfig {
   return {
     host: server.host,
     port: server.port,
     user: server.username,
-    password: server.password,
+    password: server.password === '' ? emptyPassword : server.password,
     database,
     ssl: server.ssl as ClientConfig['ssl'],
     connectionTimeoutMillis: CONNECT_TIMEOUT_MS,

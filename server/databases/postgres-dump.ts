@@ -51,6 +51,7 @@ async function connectionEnvironment(
   server: ServerAddress,
   folder: string,
 ): Promise<Record<string, string | undefined>> {
+  const none = path.join(folder, 'none');
   return {
     PGHOST: server.host,
     PGPORT: server.port === undefined ? undefined : String(server.port),
@@ -59,8 +60,17 @@ async function connectionEnvironment(
     PGDATABASE: server.database,
     PGCONNECT_TIMEOUT: '10',
     PGAPPNAME: 'nocobase-plugin-app-supervisor',
-    PGPASSFILE: path.join(folder, 'none'),
-    PGSERVICEFILE: path.join(folder, 'none'),
+    PGPASSFILE: none,
+    PGSERVICEFILE: none,
+    PGSYSCONFDIR: none,
+    // Of the user's home, where libpq would look for them, and which none is told to leave alone.
+    PGSSLCERT: none,
+    PGSSLKEY: none,
+    PGSSLROOTCERT: none,
+    PGSSLCRL: none,
+    // The driver does not sign in by a ticket of the operating system's user either.
+    PGGSSENCMODE: 'disable',
+    PGREQUIREAUTH: '!gss,!sspi',
     ...(await tlsEnvironment(server.ssl, folder)),
   };
 }

@@ -13,6 +13,7 @@ import { separateFiles } from './own-files';
 import { pauseBetweenPlugins, yieldToOthers } from './boot-turns';
 import { withDeadline } from './deadline';
 import { discard } from './instance-end';
+import { instanceOptionsOf } from './row-options';
 import { assertNotNewer, type AppVersions } from './versions';
 
 /**
@@ -63,11 +64,16 @@ export interface BootContext {
 /** For connecting itself, once there is a connection to be had. */
 const CONNECT_DEADLINE_MS = 15_000;
 
-/** The constructed, registered and not yet loaded instance. */
-export function construct({ supervisor, mainApp, record, onStep, prepare }: BootContext): Application {
+/**
+ * Resolves to the constructed, registered and not yet loaded instance.
+ * @throws APP_OPTION_UNSUPPORTED, APP_INSTANCE_MISMATCH; then nothing of the instance is left
+ */
+export async function construct(context: BootContext): Promise<Application> {
+  const { supervisor, mainApp, record, secrets, onStep, prepare } = context;
   onStep('construct');
   const app = supervisor.registerApp({
-    appModel: { name: record.name, options: record.options },
+    // The core merges them over what our factory makes, so that nothing else may stand in them.
+    appModel: { name: record.name, options: instanceOptionsOf(record, secrets) },
     mainApp,
     // The core's own messages would make every node boot and stop the application along with this one.
     hook: false,
@@ -75,7 +81,12 @@ export function construct({ supervisor, mainApp, record, onStep, prepare }: Boot
   // As many as the core allows the main application: every plugin listens to a few events.
   app.setMaxListeners(50);
   pauseBetweenPlugins(app);
-  prepare(app);
+  try {
+    prepare(app);
+  } catch (error) {
+    await discard(supervisor, app);
+    throw error;
+  }
   return app;
 }
 
@@ -107,7 +118,7 @@ export async function connect(app: Application, context: BootContext): Promise<v
  */
 export async function bootApplication(context: BootContext, connected?: Application): Promise<Application> {
   const { supervisor, versions, onStep } = context;
-  const app = connected ?? construct(context);
+  const app = connected ?? (await construct(context));
   try {
     if (!connected) await connect(app, context);
     onStep('check');
@@ -139,7 +150,7 @@ export async function bootApplication(context: BootContext, connected?: Applicat
  */
 export async function upgradeApplication(context: BootContext, force: boolean): Promise<UpgradeVerdict> {
   const { supervisor, versions, onStep } = context;
-  const app = construct(context);
+  const app = await construct(context);
   try {
     await connect(app, context);
     onStep('check');

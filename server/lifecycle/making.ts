@@ -72,7 +72,7 @@ async function withRole(contextOf: ContextOf, known: AppRecord): Promise<BootCon
 async function install(context: BootContext): Promise<void> {
   const { supervisor, record, onStep, note, mainApp } = context;
   await note({ step: 'tables', from: 'install' });
-  const app = construct(context);
+  const app = await construct(context);
   try {
     onStep('database');
     await supervisor.createDatabase({ app, appOptions: record.options, transaction: undefined });
@@ -104,7 +104,7 @@ async function makeCloneOwn(app: Application, context: BootContext): Promise<voi
 
 /** Does the work in a connected instance into which nothing is loaded, and leaves it there. */
 async function withInstance(context: BootContext, work: (app: Application) => Promise<void>): Promise<Application> {
-  const app = construct(context);
+  const app = await construct(context);
   try {
     await connect(app, context);
     await work(app);

@@ -1,6 +1,8 @@
 import type { Context } from '@nocobase/actions';
 import type { Application } from '@nocobase/server';
-import { checkCreate, UPDATABLE_FIELDS, type AppRecord } from '../../src/app-record';
+import { checkCreate, type AppRecord } from '../../src/app-record';
+import { readFields } from '../../src/application-fields';
+import { withoutNulls } from '../../src/app-options';
 import { AppError, ERROR_TABLE } from '../../src/errors';
 import type { Actor } from '../../src/events';
 import { isPlainObject } from '../../src/plain-object';
@@ -8,6 +10,7 @@ import { GENERAL_ADVICE, PREFLIGHT_ADVICE } from '../../src/preflight';
 import type { Accepted, AppService } from '../app-service';
 import { requestHost } from '../client-address';
 import { languageOf, translate } from '../error-answers';
+import { rowOptions } from '../lifecycle/row-options';
 import type { Registrar, RowModel } from '../registrar';
 import { COLLECTION } from '../registry';
 import { isolateApplication, namesToIsolate } from '../isolation';
@@ -20,35 +23,44 @@ import {
   flag,
   given,
   nameTargets,
-  pick,
   posted,
   refuseUnlessActive,
   registered,
   show,
   target,
   targets,
+  withBodyOf,
   type Handler,
 } from './call';
 
-export const CREATABLE_FIELDS = [
-  ...['name', 'displayName', 'cname', 'domains', 'icon', 'iconImage', 'pinned', 'hidden', 'startMode', 'options'],
-  ...['admin', 'adopt', 'idleTimeout', 'keepAwake', 'onSchedule', 'limits'],
-];
-/** What may be said of a clone; the rest is as in its original. */
-const CLONED_FIELDS = ['name', 'displayName', 'cname', 'domains', 'startMode', 'admin'];
 /** How many are removed at a time: each may wait for requests in flight, and drop a database. */
 const REMOVALS = 8;
 /** The same: each is down meanwhile, and locks its tables. */
 const ISOLATIONS = 4;
 /** No application can have this ID. */
 const DOMAIN_TURN = ' domains';
+/** What the bodies of actions may hold that write no fields of an application. */
+const BODIES: Readonly<Record<string, readonly string[]>> = {
+  ...{
+    start: ['names'],
+    stop: ['names'],
+    restart: ['names'],
+    upgrade: ['names'],
+    restore: ['names'],
+    purge: ['names'],
+    isolate: ['names'],
+  },
+  destroy: ['names', 'dropDatabase', 'purge'],
+};
 /** Of the actions here, those that change nothing. */
 const QUESTIONS = ['checkDatabase', 'upgradePlan'];
 
 /** What a clone is created with: what the caller says, else what the original has. */
 function cloneValues(source: AppRecord, iconImage: unknown, named: Record<string, unknown>): Record<string, unknown> {
-  const { database, ...options } = source.options;
-  const { database: _name, ...settings } = database ?? {};
+  const { database, ...options } = rowOptions(source).options;
+  // Of the database how its tables are called, which are copied, and not how it is reached.
+  const { tablePrefix, underscored, pool } = database ?? {};
+  const settings = withoutNulls({ tablePrefix, underscored, pool });
   const { icon, hidden, startMode, idleTimeout, keepAwake, onSchedule, limits } = source;
   const inherited = { icon, iconImage, hidden, startMode, idleTimeout, keepAwake, onSchedule, limits };
   return {
@@ -113,7 +125,7 @@ export function defineApplications(app: Application, service: AppService, regist
 
   const handlers: Record<string, Handler> = {
     create: async (ctx, next) => {
-      const values = pick(given(ctx), CREATABLE_FIELDS);
+      const values = readFields(given(ctx), 'create');
       if (!values.name) values.name = registrar.freeName(values.displayName);
       checkCreate(values);
       ctx.body = await register(ctx, values);
@@ -121,9 +133,10 @@ export function defineApplications(app: Application, service: AppService, regist
     },
 
     checkDatabase: async (ctx, next) => {
-      const values = pick(given(ctx), ['name', 'displayName', 'options', 'adopt']);
+      const values = readFields(given(ctx), 'create');
       if (!values.name) values.name = registrar.freeName(values.displayName);
-      const { record, results } = await service.places.examine(values);
+      const { name, options, adopt } = values;
+      const { record, results } = await service.places.examine({ name, options, adopt });
       const say = (sentence: string, error?: AppError) =>
         translate(app, sentence, error?.params ?? {}, languageOf(ctx));
       const checks = results.map(({ check, error, advice }) => ({
@@ -145,9 +158,9 @@ export function defineApplications(app: Application, service: AppService, regist
       const source = registered(service, target(ctx));
       assertNotInTheMaking(service, source);
       const row = (await repository().findOne({ filterByTk: source.name, fields: ['iconImage'] })) as RowModel | null;
-      const values = cloneValues(source, row?.get('iconImage'), pick(given(ctx), CLONED_FIELDS));
+      const values = cloneValues(source, row?.get('iconImage'), readFields(given(ctx), 'clone'));
       if (!values.name) values.name = registrar.freeName(values.displayName ?? source.name);
-      checkCreate(values);
+      checkCreate(values, { inherited: true });
       await service.copies.assertCopyable(source);
       const context = Object.assign(Object.create(ctx as object) as object, { cloneOf: source.name });
       ctx.body = await register(ctx, values, context);
@@ -157,9 +170,7 @@ export function defineApplications(app: Application, service: AppService, regist
     update: async (ctx, next) => {
       const { name } = registered(service, target(ctx));
       await caller(ctx);
-      const values = pick(given(ctx), ['name', ...UPDATABLE_FIELDS]);
-      if ('name' in values && values.name !== name) throw new AppError('APP_NAME_IMMUTABLE');
-      delete values.name;
+      const values = readFields(given(ctx), 'update', name);
       // A patch of options is made from what the update before has left.
       const write = () => repository().update({ filterByTk: name, values, context: ctx });
       // Two applications that ask for one domain at once: the second one finds it taken.
@@ -258,9 +269,13 @@ export function defineApplications(app: Application, service: AppService, regist
       return handler(ctx, next);
     };
   };
-  const guarded = Object.entries(handlers).map(([action, handler]) => [
-    `${COLLECTION}:${action}`,
-    refuseUnlessActive(service, noted(QUESTIONS.includes(action) ? handler : posted(handler))),
-  ]);
+  const guarded = Object.entries(handlers).map(([action, handler]) => {
+    const body = BODIES[action];
+    const strict = body ? withBodyOf(body, handler) : handler;
+    return [
+      `${COLLECTION}:${action}`,
+      refuseUnlessActive(service, noted(QUESTIONS.includes(action) ? strict : posted(strict))),
+    ];
+  });
   app.resourceManager.registerActionHandlers(Object.fromEntries(guarded) as never);
 }

@@ -1,13 +1,13 @@
 import { createReadStream } from 'node:fs';
 import type { Context } from '@nocobase/actions';
 import type { Application } from '@nocobase/server';
+import { readFields } from '../../src/application-fields';
 import { isPlainObject } from '../../src/plain-object';
 import type { AppService } from '../app-service';
 import { JOB_KINDS, JOB_OUTCOMES, type ArchiveJob } from '../archives/archive-job';
 import type { ImportWish } from '../archives/archives';
 import type { Registrar } from '../registrar';
 import { COLLECTION } from '../registry';
-import { CREATABLE_FIELDS } from './applications';
 import { callerOf } from './caller';
 import {
   assertNotInTheMaking,
@@ -15,18 +15,18 @@ import {
   given,
   paged,
   pageOf,
-  pick,
   posted,
   refuseUnlessActive,
   registered,
   target,
+  withBodyOf,
   wordsAmong,
   type Handler,
 } from './call';
 import { receiveUpload } from './upload';
 
-/** An application from an archive has its users, and its database is made for it. */
-const IMPORTABLE_FIELDS = CREATABLE_FIELDS.filter((field) => field !== 'admin' && field !== 'adopt');
+/** Actions that change something and take nothing but what their address names. */
+const WITHOUT_BODY = ['export', 'deleteArchive'];
 
 /** One page of what is at hand as a whole. */
 function slice(ctx: Context, all: readonly unknown[]): object {
@@ -48,11 +48,11 @@ export function defineArchives(app: Application, service: AppService, registrar:
     ctx.body = job.report();
   };
 
-  const wish = async (ctx: Context, values: Record<string, unknown>): Promise<ImportWish> => {
-    const chosen = pick(values, IMPORTABLE_FIELDS);
+  const wish = async (ctx: Context, values: unknown): Promise<ImportWish> => {
+    const chosen = readFields(values, 'import');
     if (!chosen.name) chosen.name = registrar.freeName(chosen.displayName);
     const { currentUser } = ctx.state as { currentUser?: unknown };
-    return { values: chosen, ...registrar.examine(chosen), currentUser, by: await caller(ctx) };
+    return { values: chosen, ...(await registrar.examine(chosen)), currentUser, by: await caller(ctx) };
   };
 
   const handlers: Record<string, Handler> = {
@@ -79,6 +79,8 @@ export function defineArchives(app: Application, service: AppService, registrar:
       } else {
         const values = given(ctx);
         const { archive, ...rest } = isPlainObject(values) ? values : {};
+        // Of a body that is no object it is said first.
+        readFields(isPlainObject(values) ? rest : values, 'import');
         const { file, archive: found } = await archives.store.locate(archive);
         await answer(ctx, await archives.import(file, found.name, await wish(ctx, rest)));
       }
@@ -126,7 +128,7 @@ export function defineArchives(app: Application, service: AppService, registrar:
 
   const guarded = Object.entries(handlers).map(([action, handler]) => [
     `${COLLECTION}:${action}`,
-    refuseUnlessActive(service, handler),
+    refuseUnlessActive(service, WITHOUT_BODY.includes(action) ? withBodyOf([], handler) : handler),
   ]);
   app.resourceManager.registerActionHandlers(Object.fromEntries(guarded) as never);
 }

@@ -1,6 +1,7 @@
 import type { Context } from '@nocobase/actions';
 import type { Application } from '@nocobase/server';
 import type { AppRecord } from '../../src/app-record';
+import { assertKnownFields } from '../../src/application-fields';
 import { AppError } from '../../src/errors';
 import { isPlainObject } from '../../src/plain-object';
 import { absence } from '../absence';
@@ -45,11 +46,6 @@ export function pageOf(ctx: Context, most = MAX_PAGE_SIZE): PageRequest {
 /** One page of a list, as NocoBase answers with it: the rows as `data`, the rest as `meta`. */
 export function paged(rows: readonly unknown[], count: number, { page, pageSize }: PageRequest, more: object = {}) {
   return { count, rows, page, pageSize, totalPage: Math.ceil(count / pageSize), ...more };
-}
-
-export function pick(values: unknown, fields: readonly string[]): Record<string, unknown> {
-  const given = isPlainObject(values) ? values : {};
-  return Object.fromEntries(fields.filter((field) => field in given).map((field) => [field, given[field]]));
 }
 
 const GIVEN = Symbol('values of an application as the caller gave them');
@@ -152,6 +148,14 @@ export function refuseUnlessActive(service: AppService, handler: Handler): Handl
     const language = languageOf(ctx);
     if (!language || language.startsWith('en')) return;
     ctx.body = retold(ctx.body, (sentence, params) => translate(service.mainApp(), sentence, params, language));
+  };
+}
+
+/** For an action whose body holds nothing but these fields. @throws what `assertKnownFields` throws */
+export function withBodyOf(fields: readonly string[], handler: Handler): Handler {
+  return async (ctx, next) => {
+    assertKnownFields(given(ctx), fields);
+    await handler(ctx, next);
   };
 }
 

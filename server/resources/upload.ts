@@ -1,5 +1,6 @@
 import type { Context } from '@nocobase/actions';
 import multer from 'multer';
+import { assertKnownFields } from '../../src/application-fields';
 import { AppError } from '../../src/errors';
 import { isPlainObject } from '../../src/plain-object';
 
@@ -29,7 +30,7 @@ export async function receiveUpload(
   });
   const { file, body } = req as { file?: { path: string }; body?: Record<string, unknown> };
   if (!file) throw new AppError('APP_VALUE_INVALID', { field: FILE_FIELD, reason: 'no file was sent' });
-  const { name, values } = body ?? {};
+  const { name, values } = assertKnownFields({ ...body }, ['name', 'values']);
   return { file: file.path, values: { ...parseValues(values), ...(name === undefined ? {} : { name }) } };
 }
 

@@ -70,6 +70,9 @@ export const INERT: ErrorCode[] = [
 /** An application that is named. */
 export const NAMED: ErrorCode[] = ['APP_NOT_FOUND', 'APP_REMOVING', 'APP_BEING_MADE'];
 
+/** A body that holds other fields than the action takes, or is no object. */
+export const BODY: ErrorCode[] = ['APP_VALUE_INVALID', 'APP_FIELD_UNKNOWN', 'APP_SECRET_MISPLACED'];
+
 /** The values of an application, before a database is asked. */
 export const VALUES: ErrorCode[] = [
   ...([
@@ -106,6 +109,7 @@ export const SERVER: ErrorCode[] = [
 export const FAILED: ErrorCode[] = [
   ...(['APP_BOOT_FAILED', 'APP_BOOT_TIMEOUT', 'APP_QUARANTINED', 'APP_FAULTS', 'APP_STOPPED'] as const),
   ...(['APP_VERSION_NEWER', 'APP_SHUTTING_DOWN', 'APP_DATABASE_DENIED', 'APP_DATABASE_ROLE', ...SERVER] as const),
+  ...(['APP_OPTION_UNSUPPORTED', 'APP_INSTANCE_MISMATCH'] as const),
 ];
 
 /** The programs for archives. */
@@ -115,7 +119,7 @@ export const DUMP: ErrorCode[] = [
 ];
 
 /** The errors of an action that changes something: these, and those of all. */
-export const changeErrors = (...codes: ErrorCode[]) => errorsOf('APP_POST_REQUIRED', ...codes);
+export const changeErrors = (...codes: ErrorCode[]) => errorsOf('APP_POST_REQUIRED', ...BODY, ...codes);
 
 /** The errors of an action on applications: these, and those of all. */
 export const errorsOf = (...codes: ErrorCode[]) => ({

@@ -2,6 +2,7 @@ import { version } from '../../package.json';
 import type { ErrorCode } from '../../src/errors';
 import { archivePaths, archiveSchemas } from './archives';
 import {
+  BODY,
   errors,
   changeErrors,
   DROP,
@@ -82,7 +83,7 @@ export default {
         requestBody: { required: true, content: json(ref('DatabaseQuestion')) },
         responses: {
           200: answer('What was looked at, and what stands against it.', data(ref('DatabaseAnswer'))),
-          ...errorsOf('APP_VALUE_INVALID'),
+          ...errorsOf(...BODY),
         },
       },
     },

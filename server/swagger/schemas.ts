@@ -1,12 +1,11 @@
 import { APP_NAME_PATTERN } from '../../src/app-name';
 import { MAX_IDLE_TIMEOUT, ON_SCHEDULE, START_MODES } from '../../src/app-record';
-import { DATABASE_KINDS } from '../../src/database-dialects';
-import { DB_CONN_TYPES } from '../../src/database-options';
 import { LIMIT_NAMES, LIMITS } from '../../src/policies/limits';
 import { PREFLIGHT_CHECKS } from '../../src/preflight';
 import { APP_STATES } from '../../src/app-state';
 import { ICON_TYPES, MAX_ICON_BYTES } from '../../src/icon-image';
 import { AWAKE_REASONS } from '../../src/policies/idle';
+import { ignoredOptions, options } from './options';
 import { maybe } from './pieces';
 import { address, budget, databasePlace, event, isolation, journey, logFiles, text, time } from './shapes';
 
@@ -72,46 +71,7 @@ const changeable = {
     description: 'What becomes of it when it is idle and has work of its own ahead (cron, schedules, delays).',
   },
   limits,
-  options: {
-    type: 'object',
-    description:
-      'Where its data is, and settings of its own. Secrets never stand here. An update of them is a JSON merge patch (RFC 7396): what it does not name stays.',
-    properties: {
-      dbConnType: {
-        type: 'string',
-        enum: [...DB_CONN_TYPES],
-        default: 'new_database',
-        description:
-          'new_database: a database beside the main one. new_schema: a schema in a database on that server. new_connection: a database on another server, of the dialect postgres, mysql or mariadb.',
-      },
-      database: {
-        type: 'object',
-        additionalProperties: true,
-        properties: {
-          database: text('Name of its database; by default its ID, or with new_schema the main database.'),
-          schema: text('new_schema: name of its schema, by default its ID. new_connection: a schema in the database.'),
-          host: text('new_connection: host name, address, or folder of a socket.'),
-          dialect: { type: 'string', enum: Object.keys(DATABASE_KINDS), default: 'postgres' },
-          port: { type: 'integer', description: 'By default 5432 or 3306.', minimum: 1, maximum: 65535 },
-          username: text('new_connection: the database role.'),
-          password: { type: 'string', format: 'password', writeOnly: true },
-          ssl: {
-            description: 'new_connection: true, false, or how the certificate is checked.',
-            oneOf: [
-              { type: 'boolean' },
-              { type: 'object', properties: { rejectUnauthorized: { type: 'boolean' }, ca: text('PEM.') } },
-            ],
-          },
-        },
-      },
-      authManager: {
-        type: 'object',
-        description: 'Of this, `jwt.secret` signs its tokens; random where it is not given. Never answered.',
-      },
-      lang: text('At create: the language that it is installed in, such as en-US; by default that of INIT_APP_LANG.'),
-    },
-    additionalProperties: true,
-  },
+  options,
 };
 
 const adopt = {
@@ -235,7 +195,8 @@ export const answers = {
       icon: { ...changeable.icon, nullable: true },
       hidden: { ...changeable.hidden, nullable: true },
       pinned: { ...changeable.pinned, nullable: true },
-      options: { ...changeable.options, nullable: true },
+      options: { ...changeable.options, nullable: true, additionalProperties: true },
+      ignoredOptions,
       status: {
         type: 'string',
         enum: ['preparing', 'initializing', 'initialized', 'running', 'commanding', 'stopped', 'error', 'not_found'],
