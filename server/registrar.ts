@@ -221,7 +221,7 @@ export class Registrar {
       if (row.changed(field)) given[field] = row.get(field);
     }
     const changes = checkUpdate(given, before);
-    this.domains.assertFree(domainsOf(changes as Pick<AppRecord, 'cname' | 'domains'>), before.name);
+    this.domains.assertFree(domainsOf(changes), before.name);
     const { autoStart } = (changes.options ?? {}) as AppOptions;
     if (changes.options && !('startMode' in changes) && autoStart !== before.options.autoStart) {
       // Older callers say it this way.
