@@ -21,7 +21,16 @@ const FLOORS = [
   ['app-details.ts', 'app-logs.ts', 'supervisor-metrics.ts'],
   ['app-descriptions.ts'],
   ['isolation.ts'],
-  ['app-view.ts', 'recycle-bin.ts', 'fleet-upgrade.ts', 'fault-desk.ts', 'app-places.ts', 'visits.ts', 'app-rows.ts'],
+  [
+    'app-view.ts',
+    'recycle-bin.ts',
+    'database-acceptance.ts',
+    'fleet-upgrade.ts',
+    'fault-desk.ts',
+    'app-places.ts',
+    'visits.ts',
+    'app-rows.ts',
+  ],
   ['instance-options.ts'],
   ['limits/'],
   [

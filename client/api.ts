@@ -99,7 +99,10 @@ export class SupervisorApi {
     return this.write('applications:isolate', { filterByTk: name });
   }
 
-  act(action: Exclude<ApplicationAction, 'destroy'> | 'restore' | 'purge', name: string): Promise<object> {
+  act(
+    action: Exclude<ApplicationAction, 'destroy'> | 'restore' | 'purge' | 'acceptDatabase',
+    name: string,
+  ): Promise<object> {
     return this.write(`applications:${action}`, { filterByTk: name });
   }
 

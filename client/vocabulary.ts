@@ -128,6 +128,8 @@ export const ADVICE_TEXTS: Readonly<Record<string, string>> = {
   APP_BOOT_FAILED: 'Look into its log for the cause, mend it, and retry.',
   APP_BOOT_TIMEOUT: 'See in its journey which step took long. Retry, or raise APP_SUPERVISOR_BOOT_TIMEOUT.',
   APP_QUARANTINED: 'Look into its log for the cause, mend it, and retry. No visit starts it until then.',
+  APP_DATABASE_EMPTY: 'Restore the database from a backup, then retry. No visit starts or installs it until then.',
+  APP_DATABASE_FOREIGN: 'Restore the right database, then retry. If this one is right, choose "Accept database".',
   APP_FAULTS: 'Look into its log for the errors. Disable the plugin or workflow that throws them.',
 };
 

@@ -57,6 +57,7 @@ export class AppPlaces {
     this.provisioner = new DatabaseProvisioner({
       place: (record) => this.place(record),
       role: (record) => host.secrets(record).role,
+      target: (record) => recordTarget(record, this.server()),
       owners: this.owners,
     });
   }

@@ -329,7 +329,10 @@ async function readVerdict(host: FleetHost, record: AppRecord): Promise<UpgradeV
   const { host: name, port } = server;
   const lent = { dialect: dialect.name, host: name, port };
   const counted = { ...server, lend: <T>(work: () => Promise<T>) => host.lend(work, lent) };
-  return versions.compare(record.name, await dialect.readVersions(counted, layout));
+  const stored = await dialect.readVersions(counted, layout);
+  // Rows of other plugins may name databases in which nothing was ever installed.
+  if (!stored && record.provisioning) throw new AppError('APP_DATABASE_EMPTY', { database: server.database });
+  return versions.compare(record.name, stored);
 }
 
 function publicError(name: string, error: unknown): AppError {

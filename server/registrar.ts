@@ -3,7 +3,7 @@ import { isDeepStrictEqual } from 'node:util';
 import { quotable, suggestAppName } from '../src/app-name';
 import { checkCreate, checkUpdate, domainsOf, recordFromRow, type AppOptions, type AppRecord } from '../src/app-record';
 import { UPDATABLE_FIELDS } from '../src/application-fields';
-import { AppError } from '../src/errors';
+import { AppError, isAppError } from '../src/errors';
 import { SYSTEM, type Actor } from '../src/events';
 import { isPlainObject } from '../src/plain-object';
 import { splitOptions } from './app-options';
@@ -103,7 +103,8 @@ export class Registrar {
       if (clearance.exists && cloneOf) {
         throw new AppError('APP_DATABASE_EXISTS', { database: this.service.provisioner.databaseOf(record) });
       }
-      this.complete(row, { input, options, secrets }, clearance, context);
+      const contentToken = await this.contentToken(record, secrets, clearance);
+      this.complete(row, { input, options, secrets }, { ...clearance, contentToken }, context);
     } catch (error) {
       release();
       throw error;
@@ -114,16 +115,18 @@ export class Registrar {
   private complete(
     row: RowModel,
     { input, options, secrets }: Awaited<ReturnType<Registrar['examine']>>,
-    { exists, adopted }: Clearance,
+    { exists, adopted, contentToken }: Clearance & { contentToken?: string },
     { cloneOf, imported }: WriteContext,
   ): void {
     // What is taken in is made already, and has its administrator.
     if (adopted) delete secrets.admin;
     const readyAt = new Date().toISOString();
-    const made = { ownershipToken: randomUUID(), ...(cloneOf && { cloneOf }) };
+    const own = { contentToken, identity: randomUUID() };
+    const made = { ...own, ownershipToken: randomUUID(), ...(cloneOf && { cloneOf }) };
     // One that did not come out of a creation has a folder of uploads that no former application of its ID had.
     const found = imported?.provisioning ?? { uploads: newUploadsId() };
-    const provisioning = adopted ? { ...found, readyAt } : exists ? { uploads: newUploadsId() } : made;
+    const taken = { ...own, ...found, readyAt };
+    const provisioning = adopted ? taken : exists ? { ...own, uploads: newUploadsId() } : made;
     const complete = {
       ...input,
       admin: undefined,
@@ -136,6 +139,27 @@ export class Registrar {
     for (const [field, value] of Object.entries(complete)) if (value !== undefined) row.set(field, value);
     row.set('admin', null);
     row.set('adopt', null);
+  }
+
+  /**
+   * The token of the marker inside. An existing installation carries it from now on; where its role may not write it,
+   * there is none, and the first boot tries again.
+   */
+  private async contentToken(
+    record: AppRecord,
+    secrets: AppSecrets,
+    { adopted }: Clearance,
+  ): Promise<string | undefined> {
+    const token = randomUUID();
+    if (!adopted) return token;
+    const { places, provisioner } = this.service;
+    try {
+      await provisioner.markInside(record, token, places.place(record, secrets));
+      return token;
+    } catch (error) {
+      if (isAppError(error) && error.code === 'APP_DATABASE_DENIED') return undefined;
+      throw error;
+    }
   }
 
   /**

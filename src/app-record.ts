@@ -34,6 +34,13 @@ export interface Provisioning {
   ownershipToken?: string;
   /** The end of the name of its folder of uploads, for one whose database carries no token: 16 hexadecimal digits. */
   uploads?: string;
+  /** The comment of a table in the database carries this token, which a dump keeps; absent until it was written. */
+  contentToken?: string;
+  /**
+   * A random text of this application alone, by which its state outside the database is named. Never written into the
+   * database, nor shown. Absent on applications of older versions: theirs is named by the ID.
+   */
+  identity?: string;
   /** The application whose data it begins with. */
   cloneOf?: string;
   /** Where its tables come from, or came from: its present attempt's word. */

@@ -239,6 +239,21 @@ export const ERROR_TABLE = {
     status: 503,
     message: 'The database "{database}" of the application does not exist; restore it, or remove the application.',
   },
+  APP_DATABASE_EMPTY: {
+    status: 503,
+    message:
+      'The database "{database}" of the application is empty, and NocoBase is installed only once; restore the database from a backup and start the application, or remove it and create it again.',
+  },
+  APP_DATABASE_FOREIGN: {
+    status: 503,
+    message:
+      'The database "{database}" does not carry the ownership marker of this application; restore the right one, or accept this one (applications:acceptDatabase, nocobase app accept-database).',
+  },
+  APP_INSTALLED_ONCE: {
+    status: 409,
+    message:
+      'The application "{name}" was installed when it was created, and is not installed again; remove it and create a new one.',
+  },
   APP_DATABASE_UNREACHABLE: {
     status: 503,
     message: 'The database server cannot be reached ({reason}); check that it runs and accepts connections.',

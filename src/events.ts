@@ -25,6 +25,7 @@ export const APP_EVENT_TYPES = {
   'export-failed': { label: 'Export failed' },
   imported: { label: 'Imported' },
   'import-failed': { label: 'Import failed' },
+  'database-accepted': { label: 'Database accepted' },
   'archive-downloaded': { label: 'Archive downloaded' },
   'archive-deleted': { label: 'Archive deleted' },
 } as const satisfies Record<string, { label: string; routine?: true }>;

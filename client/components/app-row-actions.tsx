@@ -75,6 +75,15 @@ export function AppRowActions({ row }: AppRowActionsProps) {
             { key: 'export', label: t('Export'), onClick: does('export') },
             { key: 'upgrade', label: t('Upgrade'), onClick: does('upgrade') },
             { key: 'isolate', label: t('Isolate'), onClick: does('isolate') },
+            ...(row.lastError?.code === 'APP_DATABASE_FOREIGN'
+              ? [
+                  {
+                    key: 'accept-database',
+                    label: t('Accept database'),
+                    onClick: () => open({ kind: 'accept-database', row }),
+                  },
+                ]
+              : []),
             { type: 'divider' },
             { key: 'delete', label: t('Delete'), danger: true, onClick: () => open({ kind: 'delete', row }) },
           ],

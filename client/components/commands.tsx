@@ -12,13 +12,15 @@ import { CreateDrawer } from './app-form/create-drawer';
 import { EditDrawer } from './app-form/edit-drawer';
 import { ImportDrawer } from './app-form/import-drawer';
 import { ErrorAlert } from './error-alert';
+import { AcceptDatabaseDialog } from './fleet/accept-database-dialog';
 import { DeleteDialog } from './fleet/delete-dialog';
 import { RemovedDrawer } from './fleet/removed-drawer';
 
 export type Command = 'start' | 'stop' | 'restart' | 'upgrade' | 'export' | 'isolate';
 
 export type Dialog =
-  { kind: 'create' | 'import' | 'removed' } | { kind: 'edit' | 'clone' | 'delete'; row: ApplicationRow };
+  | { kind: 'create' | 'import' | 'removed' }
+  | { kind: 'edit' | 'clone' | 'delete' | 'accept-database'; row: ApplicationRow };
 
 /** What can be done with applications, from wherever they are shown. */
 interface Commands {
@@ -117,6 +119,8 @@ function CommandDialog({ dialog, onRemoved, ...shared }: CommandDialogProps) {
       return <EditDrawer {...shared} row={dialog.row} />;
     case 'clone':
       return <CloneDrawer {...shared} row={dialog.row} />;
+    case 'accept-database':
+      return <AcceptDatabaseDialog {...shared} row={dialog.row} />;
     case 'delete': {
       const onDone = () => {
         onRemoved(dialog.row.name);

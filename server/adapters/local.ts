@@ -13,6 +13,7 @@ import { AppService } from '../app-service';
 import { adapterFactory, defaultAdapterNames } from '../core';
 import { wasEnabled } from '../enabled-mark';
 import { trackBelongings } from '../lifecycle/belongings';
+import { guardInstall } from '../lifecycle/install-guard';
 import { discard } from '../lifecycle/instance-end';
 import { watchLogFiles } from '../metrics/log-health';
 import { closeDoors, openDoors } from '../routing/doors';
@@ -211,6 +212,7 @@ export class LocalAdapter implements AppDiscoveryAdapter, AppProcessAdapter {
     assertInScope(this.service.fence, app.name);
     if (this.apps[app.name]) throw new Error(`app ${app.name} already exists`);
     this.apps[app.name] = app;
+    if (app.name !== 'main' && this.service.active) guardInstall(app, this.service);
     const status = this.appStatus[app.name];
     if (status === undefined || status === 'not_found' || status === 'error') this.setAppStatus(app.name, 'preparing');
     return app;

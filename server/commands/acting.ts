@@ -167,7 +167,24 @@ const remove: Verb = async (session) => {
   return tellFailures(session, results);
 };
 
+const acceptDatabase: Verb = async (session) => {
+  const { say, terminal } = session;
+  const [name = ''] = session.arguments.words;
+  if (!session.arguments.options.yes) {
+    const question = say('Accept the database of {name} as it is? Its users will see the data in it.', { name });
+    const hint = 'Nothing was accepted: no terminal for the question. Use --yes to accept without a question.';
+    if (!(await terminal.confirm(question, hint))) {
+      terminal.note(say('Nothing was accepted.'));
+      return EXIT.refused;
+    }
+  }
+  const data = await ask(session, 'applications:acceptDatabase', name, { query: { filterByTk: name } });
+  answer(session, data, () => applicationFacts(session, data as ApplicationView));
+  return EXIT.done;
+};
+
 export const ACTING: Record<string, Verb> = {
   ...{ create, update, clone, remove, restore, isolate },
+  'accept-database': acceptDatabase,
   ...{ start: perform('start'), stop: perform('stop'), restart: perform('restart') },
 };

@@ -137,6 +137,14 @@ export const CHINESE: Record<string, string> = {
     '检查能否用某个数据库创建应用，不作任何改动。',
   'beside the main application’s database': '与主应用的数据库并列',
   'on another server': '在另一台服务器上',
+  'Accepts the database of an application that does not carry its ownership marker, and starts the application.':
+    '接受不带该应用归属标记的数据库，并启动该应用。',
+  'after its database was restored from a dump without the marker': '数据库从不含标记的转储恢复之后',
+  'Accept the database of {name} as it is? Its users will see the data in it.':
+    '是否按现状接受 {name} 的数据库？其用户将看到其中的数据。',
+  'Nothing was accepted: no terminal for the question. Use --yes to accept without a question.':
+    '未接受任何数据库：没有可供询问的终端。使用 --yes 可不经询问直接接受。',
+  'Nothing was accepted.': '未接受任何数据库。',
   'What happened to an application, the latest last; also after its removal.':
     '应用发生过的事，最近的在最后；移除之后也可查看。',
   'and by whom': '以及由谁所为',

@@ -216,6 +216,12 @@ export const VERBS: readonly VerbSpec[] = [
     ],
   },
   {
+    ...{ verb: 'accept-database', ...ONE },
+    text: 'Accepts the database of an application that does not carry its ownership marker, and starts the application.',
+    options: [YES, ...WAIT, JSON_OPTION],
+    examples: [['accept-database crm --wait', 'after its database was restored from a dump without the marker']],
+  },
+  {
     ...{ verb: 'events', ...ONE },
     text: 'What happened to an application, the latest last; also after its removal.',
     options: [{ name: 'limit', short: 'l', value: 'number', text: 'how many (20, at most 200)' }, JSON_OPTION],

@@ -119,6 +119,37 @@ export interface SchemaKeeper {
   drop(server: ServerAddress, schema: string, token: string): Promise<void>;
 }
 
+/** A statement with named values, as Sequelize takes it. */
+export interface NamedStatement {
+  sql: string;
+  replacements: Record<string, string>;
+}
+
+/**
+ * The two ownership markers of an application's database (`src/policies/database-ownership.ts`), in the words of a kind
+ * of database server. The statements run over a connection to that database.
+ */
+export interface OwnershipKeeper {
+  /** Reads one row: `outside`, `inside`, and whether the schema is there (`present`). */
+  read(layout: TableLayout, inSchema: boolean): NamedStatement;
+  /** Writes the marker inside: the comment of the core's own table of its version. */
+  markInside(layout: TableLayout, token: string): string;
+  /** The same over a connection of its own. */
+  writeInside(inside: ServerAddress, layout: TableLayout, token: string): Promise<void>;
+  /** Reads the marker outside over a connection of its own; undefined where the database or schema is missing. */
+  readOutside(place: MarkedPlace): Promise<string | null | undefined>;
+  /** Writes the marker outside, over one that is there. */
+  writeOutside(place: MarkedPlace, token: string): Promise<void>;
+}
+
+/** A database, or a schema in it, with the addresses by which the main application's role reaches it. */
+export interface MarkedPlace {
+  server: ServerAddress;
+  owner: ServerAddress;
+  database: string;
+  schema?: string;
+}
+
 /**
  * What provisioning needs of a kind of database server. Every method throws an `AppError`, and answers within
  * seconds: no retries, a connection deadline, a statement deadline.
@@ -138,6 +169,7 @@ export interface DatabaseDialect {
   /** Undefined where a database has no schemas. */
   readonly schemas?: SchemaKeeper;
   readonly roles: RoleKeeper;
+  readonly ownership: OwnershipKeeper;
   /** Everything that preflight needs to know, over two connections at most. Writes nothing. */
   survey(server: ServerAddress, database: string, schema?: string): Promise<Survey>;
   identify(server: ServerAddress): Promise<ServerIdentity>;

@@ -43,6 +43,15 @@ export function dialectOf({ dialect }: DatabaseOptions): DatabaseDialect {
   throw new AppError('APP_DATABASE_UNSUPPORTED', { reason });
 }
 
+/** How an instance with these options calls its tables. */
+export function layoutOf(options: DatabaseOptions): TableLayout {
+  return {
+    schema: text(options.schema) ?? 'public',
+    tablePrefix: text(options.tablePrefix) ?? '',
+    underscored: options.underscored === true,
+  };
+}
+
 /** @throws APP_DATABASE_UNSUPPORTED when this is no server that we can ask without an instance */
 export function locationOf(options: DatabaseOptions): DatabaseLocation {
   const dialect = dialectOf(options);
@@ -51,10 +60,5 @@ export function locationOf(options: DatabaseOptions): DatabaseLocation {
       reason: 'an address as one text cannot be asked without booting',
     });
   }
-  const layout = {
-    schema: text(options.schema) ?? 'public',
-    tablePrefix: text(options.tablePrefix) ?? '',
-    underscored: options.underscored === true,
-  };
-  return { dialect, server: addressOf(options), layout };
+  return { dialect, server: addressOf(options), layout: layoutOf(options) };
 }

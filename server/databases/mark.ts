@@ -1,4 +1,17 @@
-/** The comment of what we made. */
+const PREFIX = 'nocobase-plugin-app-supervisor:';
+
+/** The ownership marker for a token: a comment on a database, a schema or a table. */
 export function marker(token: string): string {
-  return `nocobase-plugin-app-supervisor:${token}`;
+  return `${PREFIX}${token}`;
+}
+
+/** Whether a comment is an ownership marker, of any application. */
+export function isMarker(comment: string): boolean {
+  return comment.startsWith(PREFIX);
+}
+
+/** The marker as an SQL text literal. A token holds nothing that would end or escape one. */
+export function markerLiteral(token: string): string {
+  if (!/^[\w-]+$/.test(token)) throw new Error('not a token');
+  return `'${marker(token)}'`;
 }

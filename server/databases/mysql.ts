@@ -18,6 +18,8 @@ import {
 } from './mysql-inspect';
 import { marker } from './mark';
 import { mysqlRoles } from './mysql-roles';
+import { mysqlOwnership } from './mysql-ownership';
+import { casedName, coreTable, VERSION_COLLECTION } from './table-names';
 
 /**
  * The collation of a database that is in the making, or being dropped. It is part of the statement that creates it, and
@@ -91,12 +93,11 @@ async function dropMarked(session: MysqlSession, there: FoundDatabase): Promise<
 const UNKNOWN_TABLES = new Set(['ER_NO_SUCH_TABLE', 'ER_BAD_FIELD_ERROR', 'ER_BAD_TABLE_ERROR']);
 
 /** The core's own names of the two tables that hold versions, as they are called in this layout. */
-function versionTables({ tablePrefix, underscored }: TableLayout) {
-  const cased = (name: string) => (underscored ? name.replace(/[A-Z]/g, (letter) => `_${letter.toLowerCase()}`) : name);
+function versionTables(layout: TableLayout) {
   return {
-    core: quoted(`${tablePrefix}${cased('applicationVersion')}`),
-    plugins: quoted(`${tablePrefix}${cased('applicationPlugins')}`),
-    packageName: quoted(cased('packageName')),
+    core: quoted(coreTable(VERSION_COLLECTION, layout)),
+    plugins: quoted(coreTable('applicationPlugins', layout)),
+    packageName: quoted(casedName('packageName', layout)),
   };
 }
 
@@ -138,6 +139,7 @@ function dialectNamed(name: 'mysql' | 'mariadb'): DatabaseDialect {
     creationRight: CREATION_RIGHT,
     encoding: ENCODING,
     roles: mysqlRoles,
+    ownership: mysqlOwnership,
     survey: (server, database, schema) => surveyMysql(name, server, database, schema),
     identify: identifyMysql,
     measure: measureMysql,

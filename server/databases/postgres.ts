@@ -5,7 +5,9 @@ import { marker } from './mark';
 import { codeOf, explainPostgresError, withCatalog, withClient } from './postgres-connection';
 import { ENCODING, identifyPostgres, measurePostgres, surveyPostgres } from './postgres-inspect';
 import { admitOnly, postgresRoles, transferDatabase } from './postgres-roles';
+import { postgresOwnership } from './postgres-ownership';
 import { postgresSchemas } from './postgres-schema';
+import { casedName, coreTable, VERSION_COLLECTION } from './table-names';
 import type { DatabaseDialect, DatabaseFinding, TableLayout } from './dialect';
 
 /** The name of a database until it carries its mark: nobody else's, since nobody else knows the token. */
@@ -63,14 +65,13 @@ export async function commentOf(client: Client, database: string): Promise<strin
 const UNKNOWN_TABLES = new Set(['42P01', '3F000', '42703']);
 
 /** The core's own names of the two tables that hold versions, as they are called in this layout. */
-function versionTables(client: Client, { schema, tablePrefix, underscored }: TableLayout) {
-  const cased = (name: string) => (underscored ? name.replace(/[A-Z]/g, (letter) => `_${letter.toLowerCase()}`) : name);
+function versionTables(client: Client, layout: TableLayout) {
   const table = (name: string) =>
-    `${client.escapeIdentifier(schema)}.${client.escapeIdentifier(`${tablePrefix}${cased(name)}`)}`;
+    `${client.escapeIdentifier(layout.schema)}.${client.escapeIdentifier(coreTable(name, layout))}`;
   return {
-    core: table('applicationVersion'),
+    core: table(VERSION_COLLECTION),
     plugins: table('applicationPlugins'),
-    packageName: client.escapeIdentifier(cased('packageName')),
+    packageName: client.escapeIdentifier(casedName('packageName', layout)),
   };
 }
 
@@ -84,6 +85,7 @@ export const postgresDialect: DatabaseDialect = {
   encoding: ENCODING,
   schemas: postgresSchemas,
   roles: postgresRoles,
+  ownership: postgresOwnership,
   survey: surveyPostgres,
   identify: identifyPostgres,
   measure: measurePostgres,

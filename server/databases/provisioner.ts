@@ -1,7 +1,9 @@
 import type { AppRecord } from '../../src/app-record';
 import { AppError } from '../../src/errors';
 import type { DatabaseRole, SchemaKeeper } from './dialect';
+import { marker } from './mark';
 import type { OwnerSearch } from './owner-search';
+import type { DatabaseTarget } from './ownership';
 import { placeName, type Place } from './place';
 
 interface ProvisionerHost {
@@ -9,6 +11,7 @@ interface ProvisionerHost {
   place(record: AppRecord): Place;
   /** The application's own role, also while its data is still to be moved. */
   role(record: AppRecord): DatabaseRole | undefined;
+  target(record: AppRecord): DatabaseTarget;
   owners: OwnerSearch;
 }
 
@@ -88,6 +91,43 @@ export class DatabaseProvisioner {
       await schemasOf(place).create(place.owner, place.schema, token, this.host.role(record)?.name);
     }
     return true;
+  }
+
+  /** Whether the application has a schema of its own in a database that others may use. */
+  hasOwnSchema(record: AppRecord): boolean {
+    return this.host.target(record).schema !== undefined;
+  }
+
+  /** Writes the marker that a dump has lost; nothing to do for a database that was not created here. */
+  async markOutside(record: AppRecord): Promise<void> {
+    const token = record.provisioning?.ownershipToken;
+    const place = this.host.place(record);
+    if (token) await place.dialect.ownership.writeOutside(place, token);
+  }
+
+  /** Writes the marker inside. @throws APP_DATABASE_DENIED when the role does not own the tables */
+  async markInside(record: AppRecord, token: string, place = this.host.place(record)): Promise<void> {
+    await place.dialect.ownership.writeInside(place.inside, place.layout, token);
+  }
+
+  /**
+   * Whether the database, as it is, may be declared to be the application's.
+   * @throws APP_DATABASE_MISSING, APP_DATABASE_EMPTY, APP_DATABASE_IN_USE when it carries another application's marker
+   */
+  async assertAcceptable(record: AppRecord, others: Iterable<AppRecord>): Promise<void> {
+    const place = this.host.place(record);
+    const { dialect, inside, layout } = place;
+    const database = placeName(place);
+    this.host.owners.assertFreeByAddress(record, place);
+    const outside = await dialect.ownership.readOutside(place);
+    if (outside === undefined) throw new AppError('APP_DATABASE_MISSING', { database });
+    for (const { name, provisioning } of others) {
+      const token = provisioning?.ownershipToken;
+      if (name === record.name || token === undefined || outside !== marker(token)) continue;
+      throw new AppError('APP_DATABASE_IN_USE', { database, owner: name });
+    }
+    const stored = await dialect.readVersions(inside, layout);
+    if (!stored?.core) throw new AppError('APP_DATABASE_EMPTY', { database });
   }
 
   /** As a person calls it; also where the place itself cannot be told any more, as on a server of an unknown kind. */

@@ -1,5 +1,5 @@
 import type { Application, AppSupervisor } from '@nocobase/server';
-import type { AppRecord, Provisioning } from '../../src/app-record';
+import { isMade, type AppRecord, type Provisioning } from '../../src/app-record';
 import { AppError, isAppError } from '../../src/errors';
 import type { AppSecrets } from '../databases/secrets';
 import type { AppRoles } from '../databases/app-roles';
@@ -9,12 +9,13 @@ import type { DatabaseProvisioner } from '../databases/provisioner';
 import type { UpgradeVerdict } from '../../src/policies/upgrade-plan';
 import { setAdministrator } from './administrator';
 import { renewTimes, setLanguage } from './first-contents';
+import { assertBegunHere, checkDatabase, markContents } from './own-database';
 import { separateFiles } from './own-files';
 import { pauseBetweenPlugins, yieldToOthers } from './boot-turns';
 import { withDeadline } from './deadline';
 import { discard } from './instance-end';
 import { instanceOptionsOf } from './row-options';
-import { assertNotNewer, type AppVersions } from './versions';
+import type { AppVersions } from './versions';
 
 /**
  * The steps of a boot and of a making, in order, and `run` of one that was up; an error names the one in which it
@@ -95,6 +96,8 @@ export async function connect(app: Application, context: BootContext): Promise<v
   const { record, provisioner, onStep, connectionTimeoutMs } = context;
   onStep('connect');
   const { db } = app;
+  // The core creates the schema at each connect; that of a provisioned application is there, or is missing.
+  if (isMade(record) && db.inDialect('postgres')) db.prepare = () => Promise.resolve();
   const authenticate = db.auth.bind(db);
   db.auth = (options) => authenticate({ ...options, retry: 1 });
   try {
@@ -111,21 +114,20 @@ export async function connect(app: Application, context: BootContext): Promise<v
 
 /**
  * Brings an installed application up by the shortest path: no installation, no migration when its stored versions are
- * those of this process (FACTS-server 1.3). An application that is not installed yet is made first, one that is behind
- * is upgraded first, each in an instance of its own: what was loaded before is stale afterwards.
+ * those of this process. An application that is behind is upgraded first, in an instance of its own: what was loaded
+ * before is stale afterwards. Nothing is ever installed here.
  * @param connected an instance to go on with, into which nothing is loaded yet
- * @throws APP_VERSION_NEWER
+ * @throws APP_DATABASE_MISSING, APP_DATABASE_EMPTY, APP_DATABASE_FOREIGN, APP_VERSION_NEWER
  */
 export async function bootApplication(context: BootContext, connected?: Application): Promise<Application> {
-  const { supervisor, versions, onStep } = context;
+  const { supervisor, onStep } = context;
   const app = connected ?? (await construct(context));
   try {
     if (!connected) await connect(app, context);
     onStep('check');
-    const verdict = await versions.compareInstance(app);
-    assertNotNewer(app.name, verdict);
-    if (verdict.state !== 'current') {
-      await (verdict.state === 'behind' ? upgrade(app, context) : install(app, context));
+    const verdict = await checkDatabase(app, context);
+    if (verdict.state === 'behind') {
+      await upgrade(app, context);
       await discard(supervisor, app);
       return await bootApplication(context);
     }
@@ -149,13 +151,12 @@ export async function bootApplication(context: BootContext, connected?: Applicat
  * @throws APP_VERSION_NEWER
  */
 export async function upgradeApplication(context: BootContext, force: boolean): Promise<UpgradeVerdict> {
-  const { supervisor, versions, onStep } = context;
+  const { supervisor, onStep } = context;
   const app = await construct(context);
   try {
     await connect(app, context);
     onStep('check');
-    const verdict = await versions.compareInstance(app);
-    assertNotNewer(app.name, verdict);
+    const verdict = await checkDatabase(app, context);
     if (verdict.state === 'behind' || (force && verdict.state === 'current')) await upgrade(app, context);
     return verdict;
   } finally {
@@ -175,17 +176,13 @@ async function upgrade(app: Application, { onStep, versions, mainApp }: BootCont
   mainApp.log.info(`application "${app.name}" is upgraded`, { module: 'app-supervisor' });
 }
 
-async function install(app: Application, context: BootContext): Promise<void> {
-  await installTables(app, context);
-  await makeOwn(app, context, { copied: false, filesShared: true });
-}
-
 /** May be repeated. */
 export async function installTables(app: Application, { onStep, record, provisioner }: BootContext): Promise<void> {
   onStep('install');
   // The version is the last thing that an installation writes: without it, a former attempt was cut off.
   const cutOff = (await app.isInstalled()) && !(await app.version.get());
   const ours = record.provisioning?.ownershipToken && !record.provisioning.readyAt;
+  if (!ours) await assertBegunHere(app, record, provisioner.databaseOf(record));
   // Does nothing where a former attempt got to its end; begins anew only in a database that we made and nobody used.
   const anew = cutOff && ours && !(await provisioner.clear(record));
   await app.runCommandThrowError('install', ...(anew ? ['--force'] : []));
@@ -202,6 +199,7 @@ export async function makeOwn(
 ): Promise<void> {
   const { secrets, onStep, ownersAccount, record } = context;
   onStep('administrator');
+  await markContents(app, record.provisioning?.contentToken);
   if (copied) await renewTimes(app);
   await setAdministrator(app, secrets.admin ?? (await ownersAccount()));
   await setLanguage(app, record.options.lang);

@@ -5,6 +5,7 @@ import { emptyIssued, setAdministrator } from './administrator';
 import type { ContextOf } from './boot-attempts';
 import { copyKey } from './field-key';
 import { discard } from './instance-end';
+import { markContents } from './own-database';
 import { nameOwnFiles } from './own-files';
 import { ownUploads, takeAnew, unlinkOthers } from './upload-folders';
 import { reachOf } from './upload-reach';
@@ -94,6 +95,7 @@ async function makeCloneOwn(app: Application, context: BootContext): Promise<voi
   const { record, secrets, onStep, note, assertCurrent } = context;
   onStep('administrator');
   await note({ step: 'administrator' });
+  await markContents(app, record.provisioning?.contentToken);
   await emptyIssued(app);
   if (secrets.admin) await setAdministrator(app, secrets.admin);
   await nameOwnFiles(app, record);

@@ -1,4 +1,5 @@
 import type { Application } from '@nocobase/server';
+import type { AppOptions } from '../../src/app-record';
 import { AppError } from '../../src/errors';
 import { isAccessDenied } from '../databases/error-chain';
 import {
@@ -45,9 +46,13 @@ export class AppVersions {
     return state === 'current' && ahead.length === 0;
   }
 
-  /** Over the instance's own connection, before anything is loaded into it: two statements, as many as the core's check. */
-  async compareInstance(app: Application): Promise<UpgradeVerdict> {
-    return this.compare(app.name, await readInstance(app, this.core()));
+  /**
+   * Over the instance's own connection, before anything is loaded into it: two statements, as many as the core's check.
+   * @param options of the application: without plugins of its own named there, its tables must name some
+   */
+  async compareInstance(app: Application, options?: AppOptions): Promise<UpgradeVerdict> {
+    const stored = await readInstance(app, this.core());
+    return this.compare(app.name, options && isStripped(stored, options) ? undefined : stored);
   }
 
   /** After an upgrade: the next comparison finds nothing to do, also where the core could not stamp every version. */
@@ -87,6 +92,14 @@ export function assertNotNewer(
 ): asserts verdict is UpgradeVerdict & { state: Exclude<UpgradeState, 'newer'> } {
   const { state, from, to } = verdict;
   if (state === 'newer') throw new AppError('APP_VERSION_NEWER', { name, stored: from ?? '', installed: to });
+}
+
+/**
+ * Whether tables are there whose rows are gone. An upgrade would install the built-in plugins into them, with the first
+ * account of the main application's environment.
+ */
+function isStripped(stored: StoredVersions | undefined, { plugins }: AppOptions): boolean {
+  return stored?.plugins.length === 0 && (stored.core === null || plugins === undefined);
 }
 
 function signature({ from, to, plugins }: UpgradeVerdict): string {

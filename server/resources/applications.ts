@@ -9,6 +9,7 @@ import { isPlainObject } from '../../src/plain-object';
 import { GENERAL_ADVICE, PREFLIGHT_ADVICE } from '../../src/preflight';
 import type { Accepted, AppService } from '../app-service';
 import { requestHost } from '../client-address';
+import { acceptDatabase } from '../database-acceptance';
 import { languageOf, translate } from '../error-answers';
 import { rowOptions } from '../lifecycle/row-options';
 import type { Registrar, RowModel } from '../registrar';
@@ -216,6 +217,12 @@ export function defineApplications(app: Application, service: AppService, regist
     start: perform((name, by) => service.start(name, by)),
     stop: perform((name, by) => service.stop(name, by)),
     restart: perform((name, by) => service.restart(name, by)),
+
+    acceptDatabase: perform(async (name, by) => {
+      await acceptDatabase(service, name, by);
+      const stopped = service.registry.get(name)?.stoppedAt !== undefined;
+      return stopped ? { done: Promise.resolve() } : service.start(name, by);
+    }),
 
     upgrade: async (ctx, next) => {
       const { all, force, wait } = ctx.action.params as Record<string, unknown>;

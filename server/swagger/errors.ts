@@ -105,10 +105,20 @@ export const SERVER: ErrorCode[] = [
   ...(['APP_DATABASE_FULL', 'APP_DATABASE_MISSING', 'APP_SECRETS_UNREADABLE', 'APP_SECRETS_KEY_INVALID'] as const),
 ];
 
+/** A database as a boot or an upgrade finds it. */
+const FOUND = ['APP_DATABASE_EMPTY', 'APP_DATABASE_FOREIGN', 'APP_INSTALLED_ONCE'] as const;
+
 /** With `wait=true`: the work was accepted, and failed. */
 export const FAILED: ErrorCode[] = [
   ...(['APP_BOOT_FAILED', 'APP_BOOT_TIMEOUT', 'APP_QUARANTINED', 'APP_FAULTS', 'APP_STOPPED'] as const),
-  ...(['APP_VERSION_NEWER', 'APP_SHUTTING_DOWN', 'APP_DATABASE_DENIED', 'APP_DATABASE_ROLE', ...SERVER] as const),
+  ...([
+    'APP_VERSION_NEWER',
+    'APP_SHUTTING_DOWN',
+    'APP_DATABASE_DENIED',
+    'APP_DATABASE_ROLE',
+    ...FOUND,
+    ...SERVER,
+  ] as const),
   ...(['APP_OPTION_UNSUPPORTED', 'APP_INSTANCE_MISMATCH'] as const),
 ];
 

@@ -197,6 +197,11 @@ export default {
         },
       },
     },
+    '/applications:acceptDatabase': operation(
+      'Accept the database of an application as it is, write its ownership markers, and start the application',
+      ...FAILED,
+      'APP_DATABASE_IN_USE',
+    ),
     '/applications:upgrade': {
       post: {
         tags,

@@ -33,9 +33,18 @@ class FakeApplication {
       this.draining = true;
       return this.busy ? new Promise<void>(() => undefined) : Promise.resolve();
     },
-    getCollection: () => undefined,
-    options: {},
+    inDialect: () => true,
+    prepare: () => Promise.resolve(),
+    getCollection: () => ({
+      model: { findAll: () => Promise.resolve([{ packageName: 'preset', version: null }]) },
+    }),
+    collectionExistsInDb: () => Promise.resolve(true),
+    options: { dialect: 'postgres' },
     sequelize: {
+      query: (sql: string) => {
+        if (sql.startsWith('COMMENT')) this.world.journal.push(`mark ${this.id}`);
+        return Promise.resolve([this.world.markers]);
+      },
       getQueryInterface: () => ({ tableExists: () => Promise.resolve(false) }),
       connectionManager: {
         pool: {
@@ -109,6 +118,8 @@ export class RunnerWorld {
   readonly told: string[] = [];
   readonly running: string[] = [];
   readonly events: AppEvent[] = [];
+  /** What the database carries; no marker, so that the first boot decides. */
+  markers = { outside: null as string | null, inside: null as string | null, present: true };
   /** NocoBase's version in the application's database, and whether an upgrade writes it. */
   stored = INSTALLED;
   stamps = true;
@@ -162,7 +173,15 @@ export class RunnerWorld {
       supervisor,
       config: this.config,
       queue: this.queue,
-      provisioner: { explain: () => undefined },
+      provisioner: {
+        explain: () => undefined,
+        databaseOf: () => 'crm',
+        hasOwnSchema: () => false,
+        markOutside: () => {
+          this.journal.push('mark outside');
+          return Promise.resolve();
+        },
+      },
       copies: { usesTemplates: () => false },
       roles: { assign: (record: AppRecord) => Promise.resolve(record) },
       noteProgress: () => Promise.resolve(),
