@@ -33,6 +33,7 @@ const FLOORS = [
   ],
   ['instance-options.ts'],
   ['limits/'],
+  ['outside-state.ts'],
   [
     'registry.ts',
     'claims.ts',

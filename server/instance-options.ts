@@ -13,6 +13,7 @@ import { serverKey } from './databases/ownership';
 import { roleInUse, type AppSecrets } from './databases/secrets';
 import { instanceOptionsOf } from './lifecycle/row-options';
 import type { ProcessConnections } from './lifecycle/process-connections';
+import { outsideStateOptions } from './outside-state';
 import type { Registry } from './registry';
 
 /** What the options of instances are made of. */
@@ -93,6 +94,7 @@ export class InstanceOptions {
     const role = roleInUse(secrets);
     if (role) Object.assign(database, { username: role.name, password: role.password });
     if (secrets.jwtSecret) options.authManager = withJwtSecret(options.authManager, secrets.jwtSecret);
+    Object.assign(options, outsideStateOptions(options, record));
     return options;
   }
 

@@ -13,7 +13,10 @@ import type { DatabaseCopies } from './databases/copies';
 import type { DatabaseProvisioner } from './databases/provisioner';
 import type { AppRunner } from './lifecycle/app-runner';
 import { namedByOthers, type NamedFilesHost } from './files/named-files';
+import { stampKeptState } from './lifecycle/former-state';
 import { removeUploads } from './lifecycle/upload-folders';
+import { removeCachedKeys } from './nocobase/cache';
+import { statePrefix } from './outside-state';
 import { COLLECTION, type Registry } from './registry';
 
 /** What the bin needs of the process around it. */
@@ -58,7 +61,7 @@ export interface Removed {
 
 const LOOK_MS = 10 * 60_000;
 /** Below `storage/`, what is one application's alone. Backups are kept: they are made to outlive it. */
-const FOLDERS = ['apps', 'logs', path.join('cache', 'apps')];
+const FOLDERS = [...['apps', 'logs', path.join('cache', 'apps'), 'environment-variables', path.join('tmp', 'backups')]];
 
 /**
  * Removal in two steps. A removed application is out of reach at once, and its name, its domain and its database stay
@@ -184,11 +187,25 @@ export class RecycleBin {
       // Keys of an application whose data is kept stay with the data: they decrypt it.
       for (const folder of foldersOf(name)) await rm(folder, { recursive: true, force: true });
       await removeUploads(record, await namedByOthers(host.namedFiles, record));
-    } else await this.clearBegun(record);
+    } else {
+      await this.clearBegun(record);
+      await stampKeptState(name, record.provisioning?.contentToken);
+    }
+    await this.clearCache(record);
     await host.mainApp().db.getRepository(COLLECTION).destroy({ filterByTk: name });
     const reason = dropped ? 'database-dropped' : 'database-kept';
     host.tell({ application: name, type: 'purged', at: Date.now(), by, reason, message: database });
     return { name, database, databaseDropped: dropped, removedAt: null, purgeAt: null };
+  }
+
+  /** Best effort: a Redis that is away keeps keys that no other application reads, since they carry the identity. */
+  private async clearCache(record: AppRecord): Promise<void> {
+    const { supervisor } = this.host;
+    await removeCachedKeys(this.host.mainApp(), statePrefix(record)).catch((error: unknown) => {
+      supervisor.logger.warn('keys in the shared cache not removed', {
+        ...{ module: 'app-supervisor', application: record.name, error: String(error) },
+      });
+    });
   }
 
   /** What is there of one whose making came to nothing. */

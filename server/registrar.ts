@@ -10,6 +10,7 @@ import { splitOptions } from './app-options';
 import type { AppService } from './app-service';
 import { changedFields } from './changed-fields';
 import { DomainCheck } from './domain-check';
+import type { Place } from './databases/place';
 import type { Clearance } from './databases/preflight';
 import { generateSecret, type AppSecrets } from './databases/secrets';
 import type { AppRunner } from './lifecycle/app-runner';
@@ -17,6 +18,7 @@ import { hashPassword, readAccount } from './lifecycle/administrator';
 import { missingKey } from './lifecycle/field-key';
 import { newUploadsId, removeUploads } from './lifecycle/upload-folders';
 import { isInstalledPlugin } from './nocobase/plugin-packages';
+import { setAsideFormerState } from './lifecycle/former-state';
 import { COLLECTION } from './registry';
 
 /** What a row about to be written looks like to the hooks: a Sequelize model instance. */
@@ -103,7 +105,11 @@ export class Registrar {
       if (clearance.exists && cloneOf) {
         throw new AppError('APP_DATABASE_EXISTS', { database: this.service.provisioner.databaseOf(record) });
       }
-      const contentToken = await this.contentToken(record, secrets, clearance);
+      const place = this.service.places.place(record, secrets);
+      const kept = clearance.adopted ? await this.service.provisioner.contentTokenOf(place) : undefined;
+      // An import has placed the files of the archive already.
+      if (importToken === undefined) await setAsideFormerState(input.name, kept);
+      const contentToken = await this.contentToken(record, place, clearance);
       this.complete(row, { input, options, secrets }, { ...clearance, contentToken }, context);
     } catch (error) {
       release();
@@ -145,16 +151,11 @@ export class Registrar {
    * The token of the marker inside. An existing installation carries it from now on; where its role may not write it,
    * there is none, and the first boot tries again.
    */
-  private async contentToken(
-    record: AppRecord,
-    secrets: AppSecrets,
-    { adopted }: Clearance,
-  ): Promise<string | undefined> {
+  private async contentToken(record: AppRecord, place: Place, { adopted }: Clearance): Promise<string | undefined> {
     const token = randomUUID();
     if (!adopted) return token;
-    const { places, provisioner } = this.service;
     try {
-      await provisioner.markInside(record, token, places.place(record, secrets));
+      await this.service.provisioner.markInside(record, token, place);
       return token;
     } catch (error) {
       if (isAppError(error) && error.code === 'APP_DATABASE_DENIED') return undefined;

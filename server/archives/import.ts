@@ -9,6 +9,7 @@ import type { Place } from '../databases/place';
 import { ownPath, ownUploads } from '../lifecycle/upload-folders';
 import type { OpenArchive } from './archive-file';
 import type { ArchiveJob } from './archive-job';
+import { setAsideFormerState } from '../lifecycle/former-state';
 import { placeKey, placeUpload } from './uploads';
 import type { WorkFolder } from './work-folder';
 
@@ -104,6 +105,7 @@ async function placeFiles({ record, place, tools, archive, job, work }: ImportOr
  * is made stands in the work folder by then: `undoImport` takes it back, also in another process.
  */
 export async function importApplication(host: ImportHost, order: ImportOrder): Promise<void> {
+  await setAsideFormerState(order.record.name);
   await restoreDatabase(host, order);
   await placeFiles(order);
 }

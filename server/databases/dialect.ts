@@ -136,6 +136,8 @@ export interface OwnershipKeeper {
   markInside(layout: TableLayout, token: string): string;
   /** The same over a connection of its own. */
   writeInside(inside: ServerAddress, layout: TableLayout, token: string): Promise<void>;
+  /** Reads the marker inside over a connection of its own. */
+  readInside(inside: ServerAddress, layout: TableLayout): Promise<string | null | undefined>;
   /** Reads the marker outside over a connection of its own; undefined where the database or schema is missing. */
   readOutside(place: MarkedPlace): Promise<string | null | undefined>;
   /** Writes the marker outside, over one that is there. */

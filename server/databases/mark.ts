@@ -10,6 +10,11 @@ export function isMarker(comment: string): boolean {
   return comment.startsWith(PREFIX);
 }
 
+/** The token of an ownership marker; undefined for any other comment. */
+export function tokenOf(comment: string | null | undefined): string | undefined {
+  return comment && isMarker(comment) ? comment.slice(PREFIX.length) : undefined;
+}
+
 /** The marker as an SQL text literal. A token holds nothing that would end or escape one. */
 export function markerLiteral(token: string): string {
   if (!/^[\w-]+$/.test(token)) throw new Error('not a token');

@@ -33,6 +33,14 @@ export const mysqlOwnership: OwnershipKeeper = {
     await withSession(inside, inside.database, (session) => session.run(this.markInside(layout, token)));
   },
 
+  async readInside(inside, layout) {
+    const sql = `SELECT TABLE_COMMENT AS mark FROM information_schema.TABLES
+                  WHERE TABLE_SCHEMA = DATABASE() AND TABLE_NAME = ?`;
+    return withSession(inside, inside.database, async (session) => {
+      return (await session.row<{ mark: string }>(sql, [coreTable(VERSION_COLLECTION, layout)]))?.mark;
+    });
+  },
+
   async readOutside(place) {
     return inDatabase(place, async (session, name) => {
       const sql = `SELECT TABLE_COMMENT AS mark FROM information_schema.TABLES

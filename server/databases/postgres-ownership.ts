@@ -27,6 +27,15 @@ export const postgresOwnership: OwnershipKeeper = {
     await withClient(inside, inside.database, (client) => client.query(this.markInside(layout, token)));
   },
 
+  async readInside(inside, layout) {
+    const sql = `SELECT obj_description(c.oid, 'pg_class') AS mark FROM pg_class c
+      JOIN pg_namespace n ON n.oid = c.relnamespace WHERE n.nspname = $1 AND c.relname = $2`;
+    const names = [layout.schema, coreTable(VERSION_COLLECTION, layout)];
+    return withClient(inside, inside.database, async (client) => {
+      return (await client.query<{ mark: string | null }>(sql, names)).rows[0]?.mark;
+    });
+  },
+
   async readOutside({ server, owner, database, schema }) {
     const [address, sql, name] =
       schema === undefined

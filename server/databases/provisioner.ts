@@ -1,7 +1,7 @@
 import type { AppRecord } from '../../src/app-record';
 import { AppError } from '../../src/errors';
 import type { DatabaseRole, SchemaKeeper } from './dialect';
-import { marker } from './mark';
+import { marker, tokenOf } from './mark';
 import type { OwnerSearch } from './owner-search';
 import type { DatabaseTarget } from './ownership';
 import { placeName, type Place } from './place';
@@ -103,6 +103,11 @@ export class DatabaseProvisioner {
     const token = record.provisioning?.ownershipToken;
     const place = this.host.place(record);
     if (token) await place.dialect.ownership.writeOutside(place, token);
+  }
+
+  /** The token of the marker inside an existing database, whatever application it is of. */
+  async contentTokenOf({ dialect, inside, layout }: Place): Promise<string | undefined> {
+    return tokenOf(await dialect.ownership.readInside(inside, layout));
   }
 
   /** Writes the marker inside. @throws APP_DATABASE_DENIED when the role does not own the tables */

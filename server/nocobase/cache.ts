@@ -42,8 +42,21 @@ function confine(cache: CoreCache): CoreCache {
   return cache;
 }
 
-/** Removes the keys that begin with the prefix. */
-export async function removeKeys(client: RedisClient, prefix: string): Promise<void> {
+/** A large Redis is left alone after this time: the keys that are left are never read again, and expire. */
+const PURGE_MS = 10_000;
+
+/** Removes the keys of an application from the shared cache, if the cache is in Redis. */
+export async function removeCachedKeys({ cacheManager }: Application, prefix: string): Promise<void> {
+  const { stores } = (cacheManager ?? {}) as unknown as {
+    stores?: Map<string, { store?: CoreCache['store'] & object }>;
+  };
+  const client = stores?.get('redis')?.store?.store?.client;
+  if (typeof client?.scanIterator !== 'function' || typeof client.unlink !== 'function') return;
+  await removeKeys(client as RedisClient, `${prefix}:`, Date.now() + PURGE_MS);
+}
+
+/** Removes the keys that begin with the prefix. @param deadline in epoch milliseconds */
+export async function removeKeys(client: RedisClient, prefix: string, deadline = Infinity): Promise<void> {
   const pattern = `${prefix.replace(/[\\*?[\]^-]/g, '\\$&')}*`;
   let keys: string[] = [];
   for await (const key of client.scanIterator({ MATCH: pattern, COUNT: BATCH })) {
@@ -51,6 +64,7 @@ export async function removeKeys(client: RedisClient, prefix: string): Promise<v
     if (keys.length < BATCH) continue;
     await client.unlink(keys);
     keys = [];
+    if (Date.now() > deadline) return;
   }
   if (keys.length > 0) await client.unlink(keys);
 }
