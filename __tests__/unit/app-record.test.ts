@@ -69,7 +69,7 @@ describe('checkCreate', () => {
     expect(Object.keys(checkCreate(values)).sort()).toEqual(
       [
         ...['admin', 'adopt', 'cname', 'displayName', 'icon', 'name', 'options', 'pinned', 'startMode'],
-        ...['iconImage', 'hidden', 'idleTimeout', 'keepAwake', 'onSchedule', 'limits'],
+        ...['iconImage', 'hidden', 'idleTimeout', 'keepAwake', 'onSchedule', 'limits', 'domains'],
       ].sort(),
     );
   });

@@ -1,5 +1,5 @@
 import { AppError } from '../../src/errors';
-import { codeOf, expectOrder, flush, gate, RunnerWorld } from './helpers/runner-world';
+import { codeOf, expectOrder, flush, gate, pass, RunnerWorld } from './helpers/runner-world';
 
 beforeEach(() => jest.useFakeTimers({ now: 1_000_000 }));
 afterEach(() => jest.useRealTimers());
@@ -38,10 +38,11 @@ describe('a piece that hangs', () => {
     const hung = gate();
     world.at.start = (id) => (id === 1 ? hung.promise : undefined);
     const outcome = codeOf(world.runner.wake());
+    await flush();
     await jest.advanceTimersByTimeAsync(60_000);
     expect(await outcome).toBe('APP_BOOT_TIMEOUT');
     hung.open();
-    await jest.advanceTimersByTimeAsync(1_000);
+    await pass(1_000);
     expect(world.journal.slice(-2)).toEqual(['destroy 1', 'stop 1']);
     expect(world.told).toEqual(['stopped 1']);
   });

@@ -1,5 +1,5 @@
 import fc from 'fast-check';
-import { RunnerWorld } from './helpers/runner-world';
+import { pass, RunnerWorld } from './helpers/runner-world';
 
 /** Any interleaving of what may happen to one application, against the invariants of the house. */
 
@@ -194,7 +194,7 @@ describe('whatever happens to an application', () => {
         for (const name of ['auth', 'upgrade', 'load', 'start'] as const)
           await model.apply({ do: 'mend', stage: name });
         await model.apply({ do: 'start' });
-        await jest.advanceTimersByTimeAsync(1_000);
+        await pass(1_000);
         expect(model.world.runner.state).toBe('running');
         model.checkAtRest();
       }),

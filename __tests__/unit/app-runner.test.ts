@@ -1,5 +1,5 @@
 import type { AppError } from '../../src/errors';
-import { codeOf, expectOrder, flush, gate, RunnerWorld } from './helpers/runner-world';
+import { codeOf, expectOrder, flush, gate, pass, RunnerWorld } from './helpers/runner-world';
 
 beforeEach(() => jest.useFakeTimers({ now: 1_000_000 }));
 afterEach(() => jest.useRealTimers());
@@ -167,7 +167,7 @@ describe('stopping', () => {
     world.runner.lease();
     const woken = codeOf(world.runner.wake());
     leave();
-    await jest.advanceTimersByTimeAsync(100);
+    await pass(100);
     expect(world.runner.state).toBe('running');
     expect(await woken).toBe('ok');
     expect(world.constructed).toBe(2);

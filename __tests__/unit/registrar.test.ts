@@ -23,7 +23,12 @@ describe('rows that are updated', () => {
       options: {},
     };
     registry.put(recordFromRow(stored));
-    const registrar = new Registrar({ registry, config: { baseDomains: [] }, tell: () => undefined } as never);
+    const registrar = new Registrar({
+      registry,
+      config: { baseDomains: [], mainHosts: new Set() },
+      claims: { all: () => [] },
+      tell: () => undefined,
+    } as never);
     // Both were read before either was written.
     const [first, second] = [row(stored, { cname: 'new.example.com' }), row(stored, { pinned: true })];
     for (const one of [first, second]) registrar.prepareUpdate(one, 'crm');

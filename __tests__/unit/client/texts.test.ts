@@ -64,7 +64,7 @@ describe('the texts of the screens', () => {
       ...Object.values(PREFLIGHT_ADVICE),
       GENERAL_ADVICE,
     ]);
-    const server = sources('server').map((file) => readFileSync(file, 'utf8'));
+    const server = [...sources('server'), ...sources('src')].map((file) => readFileSync(file, 'utf8'));
     const unused = Object.keys(chinese).filter((text) => !said.has(text));
     expect(unused.filter((text) => !server.some((code) => code.includes(`'${text}'`)))).toEqual([]);
   });

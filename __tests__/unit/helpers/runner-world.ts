@@ -1,3 +1,4 @@
+import { setImmediate } from 'node:timers/promises';
 import type { RunnerHost } from '../../../server/lifecycle/runner-host';
 import { AppRunner } from '../../../server/lifecycle/app-runner';
 import { BootQueue } from '../../../server/lifecycle/boot-queue';
@@ -228,8 +229,23 @@ export function gate() {
   return { promise, open, fail };
 }
 
+/** A boot yields to the event loop twice; a restart and a copy boot after something else. */
+const TURNS = 5;
+
+/**
+ * Everything that is due within this time has happened. A boot yields to the real event loop, and its next timers begin
+ * after that: therefore the time passes once in each turn.
+ */
+export async function pass(ms: number): Promise<void> {
+  await jest.advanceTimersByTimeAsync(ms);
+  for (let turn = 0; turn < TURNS; turn += 1) {
+    await setImmediate();
+    await jest.advanceTimersByTimeAsync(ms);
+  }
+}
+
 /** Everything that is due at this moment has happened. */
-export const flush = () => jest.advanceTimersByTimeAsync(0);
+export const flush = () => pass(0);
 
 /** How a promise ends: `ok`, or the code of its error. */
 export const codeOf = (work: Promise<unknown>) =>
