@@ -4,10 +4,10 @@ import type { Server } from 'node:http';
 import type { AddressInfo } from 'node:net';
 import path from 'node:path';
 import {
+  Application,
   AppSupervisor,
   Gateway,
   PluginManager,
-  type Application,
   type ApplicationOptions,
   type Plugin,
 } from '@nocobase/server';
@@ -405,6 +405,23 @@ export class InProcessApp {
       toJSON(): Row;
     };
     return row.toJSON();
+  }
+
+  /**
+   * An application as multi-app-manager has left it, asleep: installed by the core alone in a database that carries no
+   * mark, with a row that passed none of our hooks. Its options may be such as no caller may write.
+   */
+  async createAsPeer(name: string, options: { plugins: string[]; database?: Row }): Promise<void> {
+    await this.sql(`CREATE DATABASE "${name}"`, [], 'postgres');
+    const database = { ...this.main.db.options, ...options.database, database: name } as never;
+    const instance = new Application({ ...this.main.options, name, database, plugins: options.plugins });
+    try {
+      await instance.runCommandThrowError('install');
+    } finally {
+      await instance.destroy();
+    }
+    await this.main.db.getModel('applications').create({ name, options }, { hooks: false });
+    await this.service.registry.load(this.main);
   }
 
   plugin(name: string): Plugin | undefined {

@@ -64,7 +64,9 @@ describe.each(knownServers())('offline, from $dialect.name', ({ dialect, address
     expect(listed.out).not.toContain('Planted');
     expect((await run('list --name c* --status stopped')).out).toMatch(/^ID .*\ncrm +Sales +stopped [^\n]*\n$/);
     expect(JSON.parse((await run('list --removed --json')).out)).toMatchObject([{ name: 'gone' }]);
-    expect((await run('show crm')).out).toMatch(/^Addresses +crm\.example\.com, crm\.apps\.test/m);
+    expect((await run('show crm')).out).toMatch(
+      /^Addresses +http:\/\/crm\.example\.com:13000\/, crm\.example\.com, crm\.apps\.test, \/apps\/crm\/$/m,
+    );
     expect(await run('show nobody')).toMatchObject({ code: 4, out: '' });
   });
 

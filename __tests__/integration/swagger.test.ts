@@ -205,7 +205,8 @@ describe('the document of the API', () => {
       }) as object;
       const operation = { kind: 'removal', application: alpha, since, by };
       for (const action of missing(409)) {
-        const { errors } = await call(action, 409, { ...one, body: { name: 'copy' } });
+        const body = action === 'applications:clone' ? { name: 'copy' } : {};
+        const { errors } = await call(action, 409, { ...one, body });
         expect([action, errors[0]]).toMatchObject([action, { code: 'APP_REMOVING', operation }]);
       }
       const { data } = await call('applications:stop', 200, { body: { names: [alpha] } });

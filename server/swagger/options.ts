@@ -39,7 +39,11 @@ export const options = {
           description: 'new_connection: true, false, or how the certificate is checked.',
           oneOf: [
             { type: 'boolean' },
-            { type: 'object', properties: { rejectUnauthorized: { type: 'boolean' }, ca: text('PEM.') } },
+            {
+              type: 'object',
+              additionalProperties: false,
+              properties: { rejectUnauthorized: { type: 'boolean' }, ca: text('PEM.') },
+            },
           ],
         },
         pool: {

@@ -5,13 +5,16 @@ const OPTIONAL = Symbol('may stay away from an answer');
 /** A field that is not in every answer. */
 export const maybe = <T extends object>(schema: T): T => ({ ...schema, [OPTIONAL]: true });
 
-/** The same, with the names of the fields that are in every answer written out. */
+/**
+ * The same, with the names of the fields that are in every answer written out. An object that says which further fields
+ * it may have is a set of settings: each of its fields may stay away.
+ */
 export function complete<T>(schema: T): T {
   if (Array.isArray(schema)) return schema.map(complete) as T;
   if (typeof schema !== 'object' || schema === null) return schema;
   const whole = Object.fromEntries(Object.entries(schema).map(([key, value]) => [key, complete(value as unknown)]));
-  const { properties, additionalProperties, required } = schema as Record<string, object | undefined>;
-  if (!properties || additionalProperties || required) return whole as T;
+  const { properties, required } = schema as Record<string, object | undefined>;
+  if (!properties || required || 'additionalProperties' in schema) return whole as T;
   const always = Object.entries(properties).filter(([, field]) => !(OPTIONAL in (field as object)));
   return { ...whole, required: always.map(([name]) => name) } as T;
 }

@@ -1,7 +1,7 @@
 import '../../helpers/in-process-environment';
-import type { Application } from '@nocobase/server';
+import { Plugin, type Application } from '@nocobase/server';
 import { connectionManagerOf } from '../../../server/core';
-import { describeWithPostgres, InProcessApp } from '../../helpers/in-process-app';
+import { describeWithPostgres, InProcessApp, providePlugin } from '../../helpers/in-process-app';
 
 /** Of the server's connections the process has six: two are set aside for the main application, four are shared. */
 const ENV = {
@@ -12,17 +12,26 @@ const ENV = {
 const SHARED = 4;
 const APPLICATIONS = 5;
 
+/** Anybody may ask for the version of an application, which is a query of its database. */
+class OpenVersion extends Plugin {
+  override load(): Promise<void> {
+    this.app.acl.allow('applicationVersion', 'list', 'public');
+    return Promise.resolve();
+  }
+}
+
 describeWithPostgres('database connections', () => {
   let app: InProcessApp;
   const names: string[] = [];
   let instances: Application[];
 
   beforeAll(async () => {
+    providePlugin('open-version', OpenVersion);
     app = await InProcessApp.start({ env: ENV });
     for (let count = 0; count < APPLICATIONS; count += 1) {
       const name = app.name(`app_${count}`);
       names.push(name);
-      await app.create({ name, options: { plugins: ['error-handler'], acl: false } });
+      await app.create({ name, options: { plugins: ['error-handler', 'open-version'] } });
     }
     instances = names.map((name) => app.supervisor.apps[name] as Application);
   }, 240_000);

@@ -205,7 +205,8 @@ describeWithPostgres('applications of a running NocoBase', () => {
   });
 
   it('merges what an application says about its database into the options of the main one', async () => {
-    const name = await ready({ database: { underscored: true } });
+    const name = app.name(`app_${(last += 1)}`);
+    await app.createAsPeer(name, { plugins: ['error-handler'], database: { underscored: true } });
     const { options } = (await app.supervisor.getApp(name)).db;
     expect(options).toMatchObject({ underscored: true, dialect: 'postgres', database: name });
   });

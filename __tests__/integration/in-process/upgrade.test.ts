@@ -50,9 +50,9 @@ describeWithPostgres('the upgrade of applications', () => {
   let plain: string;
 
   /** An application that is installed, and sleeps. */
-  async function asleep(values: object = {}, options: object = {}): Promise<string> {
+  async function asleep(values: object = {}): Promise<string> {
     const name = app.name(`u${(sequence += 1)}`);
-    await app.create({ name, options: { plugins: ['error-handler'], ...options }, ...values });
+    await app.create({ name, options: { plugins: ['error-handler'] }, ...values });
     return rest(name);
   }
 
@@ -177,7 +177,9 @@ describeWithPostgres('the upgrade of applications', () => {
   });
 
   it('reads the versions where tables are prefixed, in snake case and in a schema', async () => {
-    const name = await asleep({}, { database: { tablePrefix: 'n_', underscored: true } });
+    const name = app.name(`u${(sequence += 1)}`);
+    await app.createAsPeer(name, { plugins: ['error-handler'], database: { tablePrefix: 'n_', underscored: true } });
+    added = [];
     const tables = await app.sql(`SELECT tablename FROM pg_tables WHERE tablename ~ 'application'`, [], name);
     expect(tables.map(({ tablename }) => tablename)).toEqual(
       expect.arrayContaining(['n_application_version', 'n_application_plugins']),
