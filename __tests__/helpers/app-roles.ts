@@ -27,7 +27,8 @@ export async function startAsRole(
     await app.end();
     const client = new Client({ host, port, user, password, database: 'postgres' });
     await client.connect();
-    await client.query(`DROP ROLE IF EXISTS "${role.name}"`).finally(() => client.end());
+    // Another NocoBase that closed its database to new roles meanwhile has let this one in by name.
+    await client.query(`DROP OWNED BY "${role.name}"; DROP ROLE "${role.name}"`).finally(() => client.end());
   };
   try {
     await app.boot({ ...options, env: { DB_USER: role.name, DB_PASSWORD: PLANTED, ...options.env } });

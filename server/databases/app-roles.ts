@@ -6,12 +6,14 @@ import { ISOLATED, notIsolated, type Isolation, type RoleObstacle } from '../../
 import type { DatabaseRole, RoleKeeper, RoleScope } from './dialect';
 import { serverKey, type MainPlace } from './ownership';
 import type { Place } from './place';
+import type { DatabaseProvisioner } from './provisioner';
 import { generateRolePassword, roleInUse, type AppRole, type AppSecrets, type SecretBox } from './secrets';
 
 /** What the roles of applications need of the process around them. */
 export interface AppRolesHost {
   secretBox: Pick<SecretBox, 'seal'>;
   places: { place(record: AppRecord): Place; server(): MainPlace };
+  provisioner: Pick<DatabaseProvisioner, 'assertFree'>;
   connections: { poolOptions(given: PoolOptions | undefined): { stretch: number } };
   supervisor: { logger: { warn(message: string, details: object): unknown } };
   fence: { outside<T>(work: () => T): T };
@@ -44,7 +46,7 @@ export class AppRoles {
     const proposed = await this.propose(record);
     if (proposed === record && !this.host.secrets(record).role) return record;
     if (proposed !== record) await this.write(proposed);
-    const obstacle = await this.establish(proposed);
+    const obstacle = await this.establish(proposed, await this.mayBeThere(proposed));
     if (!obstacle) return proposed;
     const shared = this.withoutRole(proposed, obstacle);
     await this.write(shared);
@@ -68,10 +70,7 @@ export class AppRoles {
    * Creates the role that the record names, and lets it into the application's database if that is there already.
    * @returns what stands against it; nothing of a role that is not in use is left then
    */
-  async establish(
-    record: AppRecord,
-    existing = record.provisioning?.step !== undefined,
-  ): Promise<RoleObstacle | undefined> {
+  async establish(record: AppRecord, existing = false): Promise<RoleObstacle | undefined> {
     const { role } = this.host.secrets(record);
     if (!role) return undefined;
     const place = this.host.places.place(record);
@@ -91,6 +90,15 @@ export class AppRoles {
     return obstacle;
   }
 
+  /** Whether the database of an application that is being made may exist, by a former attempt or by another's hand. */
+  private async mayBeThere(record: AppRecord): Promise<boolean> {
+    const { step, ownershipToken } = record.provisioning ?? {};
+    if (ownershipToken !== undefined) return step !== undefined;
+    // Given to nobody before it is known once more that nobody else has it.
+    await this.host.provisioner.assertFree(record);
+    return true;
+  }
+
   private async attempt(
     record: AppRecord,
     place: Place,
@@ -103,7 +111,6 @@ export class AppRoles {
     if (open) return open;
     await roles.ensure(server, role, this.maxConnections(record));
     if (!(await this.maySignIn(place, role, existing))) return { reason: 'login-refused' };
-    // An attempt that was cut off, or one of an older version, may have created it.
     if (existing || roles.grantsAhead) await roles.give(server, scopeOf(place), role);
     return undefined;
   }

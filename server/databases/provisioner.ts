@@ -28,14 +28,18 @@ export class DatabaseProvisioner {
     const role = this.host.role(record)?.name;
     const place = this.host.place(record);
     this.host.owners.assertFreeByAddress(record, place);
-    if (!token) {
-      // It was there, and empty; whoever else was told so meanwhile, by another address, is registered by now.
-      await this.host.owners.assertFreeByIdentity(record, place, await place.dialect.identify(place.owner));
-      return;
-    }
+    // It was there, and empty; whoever else was told so meanwhile, by another address, is registered by now.
+    if (!token) return this.assertFree(record);
     if (place.schema === undefined) {
       await place.dialect.create(place.server, place.database, token, role);
     } else await schemasOf(place).create(place.owner, place.schema, token, role);
+  }
+
+  /** Whether nobody else is in the database, or schema, which exists. @throws APP_DATABASE_IN_USE */
+  async assertFree(record: AppRecord): Promise<void> {
+    const place = this.host.place(record);
+    this.host.owners.assertFreeByAddress(record, place);
+    await this.host.owners.assertFreeByIdentity(record, place, await place.dialect.identify(place.owner));
   }
 
   /**

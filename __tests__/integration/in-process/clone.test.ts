@@ -2,6 +2,7 @@ import '../../helpers/in-process-environment';
 import { mkdirSync, readFileSync, writeFileSync } from 'node:fs';
 import path from 'node:path';
 import { Client } from 'pg';
+import { roleOf } from '../../helpers/app-roles';
 import { describeWithPostgres, InProcessApp, OURS } from '../../helpers/in-process-app';
 import { breakNextCopy, cutAt, MAIN_WITH_PEOPLE, signIn, stepsOf, whoIs, WITH_PEOPLE } from '../../helpers/people';
 import { JourneyLog } from '../../../server/lifecycle/journey';
@@ -27,6 +28,7 @@ describeWithPostgres('the clone of an application', () => {
     await app.create({ name: source, displayName: 'Source', options: { plugins: WITH_PEOPLE }, admin: ADMIN });
     token = await signIn(app, source, ADMIN.username, ADMIN.password);
     await app.sql('CREATE TABLE ledger AS SELECT n FROM generate_series(1, 1000) n', [], source);
+    await app.sql(`ALTER TABLE ledger OWNER TO "${roleOf(app, source)?.name}"`, [], source);
     mkdirSync(path.dirname(keyFile(source)), { recursive: true });
     writeFileSync(keyFile(source), Buffer.alloc(32, 7));
   });

@@ -1,5 +1,6 @@
 import '../../helpers/in-process-environment';
 import { Plugin } from '@nocobase/server';
+import { roleOf, sqlAs } from '../../helpers/app-roles';
 import { describeWithPostgres, InProcessApp, OURS, providePlugin, SMALL } from '../../helpers/in-process-app';
 
 /** Rows of `applications` written through the repository: checked, made, changed and removed as over REST. */
@@ -145,6 +146,11 @@ describeWithPostgres('the repository', () => {
     await app.create({ name, options: { plugins, database: { database: app.name('ready_made') } } });
     expect(await visit(name)).toEqual([200, undefined]);
     expect(await app.databases()).not.toContain(name);
+    const role = roleOf(app, name);
+    expect(
+      role &&
+        (await sqlAs(app, role, app.name('ready_made'), 'SELECT count(*) > 0 AS reads FROM "applicationVersion"')),
+    ).toEqual([{ reads: true }]);
     const dropped = await app.post(`/api/applications:destroy?filterByTk=${name}&dropDatabase=true&purge=true`);
     expect([dropped.status, dropped.body.errors?.[0]?.code]).toEqual([409, 'APP_DATABASE_NOT_OWNED']);
     await app.repository.destroy({ filterByTk: name });
