@@ -30,7 +30,7 @@ function makeRouter(): Router {
   for (const name of NAMES) registry.put(recordFromRow({ name }));
   const config = readConfig({ ...process.env, APP_SUPERVISOR_BASE_DOMAIN: 'apps.test' }, () => undefined);
   return new Router({
-    active: true,
+    routes: true,
     config,
     registry,
     supervisor: { runningMode: 'multiple', singleAppName: null },

@@ -1,6 +1,6 @@
 import '../../helpers/in-process-environment';
 import type { Server } from 'node:http';
-import { Gateway, Plugin, type Application } from '@nocobase/server';
+import { Gateway, Plugin, PluginManager, type Application } from '@nocobase/server';
 import {
   describeWithPostgres,
   InProcessApp,
@@ -17,7 +17,14 @@ import {
  */
 
 /** In the place of the whole preset, which an application without options is given. */
-class SmallPreset extends Plugin {}
+class SmallPreset extends Plugin {
+  /** Writes a row for each built-in plugin, as the whole preset does. */
+  override async install(): Promise<void> {
+    const name = 'error-handler';
+    const { name: packageName, version } = await PluginManager.getPackageJson(`@nocobase/plugin-${name}`);
+    await this.pm.repository.create({ values: { name, packageName, version, enabled: true, builtIn: true } });
+  }
+}
 
 const adapters = (app: InProcessApp) => [
   app.supervisor.getDiscoveryAdapter().name,
@@ -373,6 +380,19 @@ describeWithPostgres('what multi-app-manager has left', () => {
     expect(await app.databases()).toContain(names.UPPER);
     expect(await health(app, { 'X-App': names.UPPER })).toEqual([404, 'APP_NOT_FOUND']);
   });
+
+  it.each(['bare', 'blank'] as const)('is not installed again into a database that was emptied: %s', async (which) => {
+    const name = names[which];
+    await app.supervisor.removeApp(name);
+    await app.sql('DROP SCHEMA public CASCADE', [], name);
+    await app.sql('CREATE SCHEMA public', [], name);
+    const answer = await app.get('/api/app:getInfo', { 'X-App': name });
+    expect([answer.status, answer.body.error?.code]).toEqual([503, 'APP_DATABASE_EMPTY']);
+    const start = await app.post(`/api/applications:start?filterByTk=${name}&wait=true`);
+    expect(start.text).toContain('APP_DATABASE_EMPTY');
+    const tables = `SELECT table_name FROM information_schema.tables WHERE table_schema = 'public'`;
+    expect(await app.sql(tables, [], name)).toEqual([]);
+  });
 });
 
 describeWithPostgres('where it cannot work', () => {
@@ -410,7 +430,7 @@ describeWithPostgres('where it cannot work', () => {
     const instance = await app.supervisor.getApp(name);
     const plugins = () => app.sql(`SELECT name FROM "applicationPlugins" WHERE enabled ORDER BY 1`, [], name);
     const before = await plugins();
-    await expect(instance.pm.enable(OURS)).rejects.toThrow('main application only');
+    await expect(instance.pm.enable(OURS)).rejects.toMatchObject({ code: 'APP_PLUGINS_MANAGED_BY_MAIN' });
     expect(await plugins()).toEqual(before);
     await untilStatus(app, name, 'running');
     expect(await health(app, { 'X-App': name })).toEqual([200, 'ok']);
