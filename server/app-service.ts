@@ -479,8 +479,6 @@ export class AppService implements RunnerHost {
     await this.supervisor.clearAppStatus(name);
   }
 
-  // ---- pieces -------------------------------------------------------------------------------------------------
-
   private mustFind(name: string): AppRunner {
     const runner = this.runner(name);
     if (!runner || this.bin.isBusy(name)) throw absence(this, name);
