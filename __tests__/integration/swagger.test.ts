@@ -110,7 +110,7 @@ describe('the document of the API', () => {
     await call('applications:create', 200, { body: { name: gamma } });
     await call('applications:clone', 200, { ...named(alpha, wait), body: { name: delta } });
     await call('applications:update', 200, { ...named(alpha), body: { displayName: 'A', idleTimeout: 60 } });
-    for (const action of ['stop', 'start', 'restart']) {
+    for (const action of ['stop', 'start', 'restart', 'isolate', 'acceptDatabase']) {
       await call(`applications:${action}`, 200, named(alpha, wait));
       await several(action, [alpha, beta, 'nobody']);
     }
@@ -167,7 +167,7 @@ describe('the document of the API', () => {
       upgrade: {},
       upgradePlan: { query: { 'filterByTk[a][b]': 'c' } },
     };
-    for (const action of ['destroy', 'restore', 'purge', 'start', 'stop', 'restart'])
+    for (const action of ['destroy', 'restore', 'purge', 'start', 'stop', 'restart', 'isolate', 'acceptDatabase'])
       wrong[action] = { body: { names: [] } };
     for (const [action, given] of Object.entries(wrong)) {
       // A question about values is answered, not refused.

@@ -50,6 +50,7 @@ const BODIES: Readonly<Record<string, readonly string[]>> = {
     restore: ['names'],
     purge: ['names'],
     isolate: ['names'],
+    acceptDatabase: ['names'],
   },
   destroy: ['names', 'dropDatabase', 'purge'],
 };

@@ -84,6 +84,8 @@ describeWithPostgres('options of an application', () => {
     ['start', { name: 'x' }],
     ['stop', { all: true }],
     ['restart', { wait: true }],
+    ['isolate', { all: true }],
+    ['acceptDatabase', { x: 1 }],
     ['destroy', { dropDatabse: true }],
     ['upgrade', { forced: true }],
     ['restore', { x: 1 }],
