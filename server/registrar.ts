@@ -5,6 +5,7 @@ import { checkCreate, checkUpdate, domainsOf, recordFromRow, type AppOptions, ty
 import { UPDATABLE_FIELDS } from '../src/application-fields';
 import { AppError, isAppError } from '../src/errors';
 import { SYSTEM, type Actor } from '../src/events';
+import { pluginNameOf } from '../src/option-table';
 import { isPlainObject } from '../src/plain-object';
 import { splitOptions } from './app-options';
 import type { AppService } from './app-service';
@@ -45,7 +46,7 @@ export interface WriteContext {
 /** What is no list of names is refused elsewhere. @throws APP_OPTIONS_INVALID for a name that is no installed plugin's */
 async function assertPlugins(plugins: unknown): Promise<void> {
   if (!Array.isArray(plugins)) return;
-  for (const name of new Set(plugins)) {
+  for (const name of new Set(plugins.map(pluginNameOf))) {
     if (typeof name !== 'string' || (await isInstalledPlugin(name))) continue;
     throw new AppError('APP_OPTIONS_INVALID', { reason: `the plugin "${quotable(name)}" is not installed` });
   }

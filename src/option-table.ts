@@ -19,6 +19,8 @@ export interface OptionRule {
   expects: string;
   /** Only read in rows that other plugins wrote; no caller may write it. */
   onlyRead?: true;
+  /** Where rows that other plugins wrote may hold more than a caller may write. */
+  acceptsRead?(value: unknown): boolean;
   /** Whether the data of the application lies elsewhere without it. */
   decidesPlace?: true;
   /** Kept encrypted, and never in the options. An empty text is no secret. */
@@ -67,8 +69,25 @@ function isDuration(value: unknown): boolean {
   return Number(count) * (SECONDS[unit] ?? NaN) <= MAX_TOKEN_SECONDS;
 }
 
-function isPluginList(value: unknown): boolean {
-  return Array.isArray(value) && value.length <= MAX_PLUGINS && value.every(text(214, PLUGIN_PATTERN));
+const isPluginName = text(214, PLUGIN_PATTERN);
+
+const pluginList =
+  (isEntry: (entry: unknown) => boolean) =>
+  (value: unknown): boolean =>
+    Array.isArray(value) && value.length <= MAX_PLUGINS && value.every(isEntry);
+
+/** The name of a plugin, or `[name, options]`. Options may not name another package, which the core would load instead. */
+function isPluginEntry(entry: unknown): boolean {
+  if (!Array.isArray(entry)) return isPluginName(entry);
+  const [name, options] = entry as unknown[];
+  if (entry.length > 2 || !isPluginName(name)) return false;
+  if (options === undefined) return true;
+  return isPlainObject(options) && !Object.hasOwn(options, 'name') && !Object.hasOwn(options, 'packageName');
+}
+
+/** The name in an entry of `plugins`, which in rows of other plugins may be `[name, options]`. */
+export function pluginNameOf(entry: unknown): unknown {
+  return Array.isArray(entry) ? (entry as unknown[])[0] : entry;
 }
 
 /** @param keys the texts that it may hold besides `rejectUnauthorized` */
@@ -161,7 +180,11 @@ export const OPTION_TABLE: OptionGroup = {
       expects: 'the code of a language that NocoBase offers, such as en-US or zh-CN',
     },
     autoStart: flag,
-    plugins: { accepts: isPluginList, expects: 'a list of the names of installed plugins' },
+    plugins: {
+      accepts: pluginList(isPluginName),
+      acceptsRead: pluginList(isPluginEntry),
+      expects: 'a list of the names of installed plugins',
+    },
     encryptedDbPassword: { ...flag, onlyRead: true },
     standaloneDeployment: { ...flag, onlyRead: true },
     sso: {
@@ -192,6 +215,8 @@ const ruleOf = ({ keys }: OptionGroup, key: string): OptionRule | OptionGroup | 
 
 const isWritable = (rule: OptionRule | OptionGroup): boolean =>
   isGroup(rule) ? Object.values(rule.keys).some(isWritable) : !rule.onlyRead;
+
+const isReadable = (rule: OptionRule, value: unknown): boolean => (rule.acceptsRead ?? rule.accepts)(value);
 
 function decidesPlace(path: string, value: unknown, rule?: OptionRule | OptionGroup): boolean {
   if (rule && !isGroup(rule)) return rule.decidesPlace === true;
@@ -235,7 +260,7 @@ function misplacesSecret(value: unknown): boolean {
 interface Writing {
   /** In rows that exist, or that begin with the options of another: what may be said again as it stands there. */
   standing?: readonly unknown[];
-  /** Whether keys that are only read may be written, for a copy of an application that has them. */
+  /** Whether what is only read may be written, for a copy of an application that has it. */
   inherited?: boolean;
 }
 
@@ -268,15 +293,15 @@ function assertGroup(value: unknown, group: OptionGroup, prefix: string, writing
     if (!rule || !(inherited || isWritable(rule))) throw unknownOption(path, group);
     if (!given(inner)) continue;
     if (isGroup(rule)) assertGroup(inner, rule, `${path}.`, { standing: known, inherited });
-    else assertValue(path, inner, rule);
+    else assertValue(path, inner, rule, inherited);
   }
 }
 
-function assertValue(path: string, value: unknown, rule: OptionRule): void {
+function assertValue(path: string, value: unknown, rule: OptionRule, inherited: boolean): void {
   if (!rule.secret && misplacesSecret(value)) {
     throw new AppError('APP_SECRET_MISPLACED', { field: quotable(`options.${path}`), hint: SECRET_PLACES });
   }
-  if (!rule.accepts(value)) {
+  if (!(inherited ? isReadable(rule, value) : rule.accepts(value))) {
     throw new AppError('APP_OPTIONS_INVALID', { reason: `${path} must be ${rule.expects}` });
   }
 }
@@ -312,7 +337,7 @@ function allowedGroup(
     if (rule && isGroup(rule) && isPlainObject(inner)) {
       const kept = allowedGroup(inner, rule, `${path}.`, found);
       if (Object.keys(kept).length) allowed[key] = kept;
-    } else if (rule && !isGroup(rule) && rule.accepts(inner)) {
+    } else if (rule && !isGroup(rule) && isReadable(rule, inner)) {
       // An empty secret is none, and yet it would win over the one that is sealed.
       if (!(rule.secret && inner === '')) allowed[key] = structuredClone(inner);
     } else {

@@ -230,10 +230,29 @@ describe('option table: a row', () => {
     expect(rowOptions({ options }).misplaced).toBeUndefined();
   });
 
+  it('may give plugins their options, which only another plugin writes, and which lead to no other package', () => {
+    const plugins = ['error-handler', ['users', { enabled: true }], ['acl']];
+    expect(rowOptions({ options: { plugins } })).toMatchObject({ options: { plugins }, ignored: [] });
+    expect(checkOptions({ plugins }, { inherited: true })).toEqual({ plugins });
+    const refused = [
+      ['users', { packageName: 'lodash' }],
+      ['users', { name: 'lodash' }],
+      ['users', []],
+      ['users', {}, {}],
+      [],
+      ['../users', {}],
+      [['users'], {}],
+    ];
+    for (const entry of refused) {
+      expect(rowOptions({ options: { plugins: [entry] } })).toMatchObject({ options: {}, ignored: ['plugins'] });
+    }
+  });
+
   it('loads no library as a plugin', () => {
     process.env.NODE_MODULES_PATH = path.resolve(__dirname, '../../host/node_modules');
-    const { options, ignored } = rowOptions({ options: { plugins: ['error-handler', 'lodash', 'absent'] } });
-    expect(options.plugins).toEqual(['error-handler', 'absent']);
+    const given = { plugins: ['error-handler', 'lodash', ['lodash', {}], 'absent', ['absent', {}]] };
+    const { options, ignored } = rowOptions({ options: given });
+    expect(options.plugins).toEqual(['error-handler', 'absent', ['absent', {}]]);
     expect(ignored).toEqual(['plugins.lodash']);
   });
 });

@@ -2,7 +2,7 @@ import type { AppOptions } from '../../src/app-options';
 import type { AppRecord } from '../../src/app-record';
 import { isRefusedFor } from '../../src/database-options';
 import { AppError } from '../../src/errors';
-import { allowedOptions, type AllowedOptions } from '../../src/option-table';
+import { allowedOptions, pluginNameOf, type AllowedOptions } from '../../src/option-table';
 import type { AppSecrets } from '../databases/secrets';
 import { isLibrary } from '../nocobase/plugin-packages';
 
@@ -31,10 +31,10 @@ export function rowOptions({ options: given, provisioning }: Pick<AppRecord, 'op
 
 function keepPlugins({ options, ignored }: RowOptions): void {
   if (!Array.isArray(options.plugins)) return;
-  const plugins = options.plugins as string[];
-  const libraries = plugins.filter(isLibrary);
+  const plugins = options.plugins as unknown[];
+  const libraries = [...new Set(plugins.map((entry) => pluginNameOf(entry) as string))].filter(isLibrary);
   if (libraries.length === 0) return;
-  options.plugins = plugins.filter((name) => !libraries.includes(name));
+  options.plugins = plugins.filter((entry) => !libraries.includes(pluginNameOf(entry) as string));
   ignored.push(...libraries.map((name) => `plugins.${name}`));
 }
 

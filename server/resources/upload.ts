@@ -1,3 +1,4 @@
+import type { IncomingMessage } from 'node:http';
 import type { Context } from '@nocobase/actions';
 import multer from 'multer';
 import { assertKnownFields } from '../../src/application-fields';
@@ -24,11 +25,13 @@ export async function receiveUpload(
   });
   const limits = { fileSize: maxBytes, files: 1, fields: MAX_FIELDS, fieldSize: MAX_FIELD_BYTES, fieldNameSize: 100 };
   const receive = multer({ storage, limits }).single(FILE_FIELD);
-  const { req, res } = ctx as unknown as { req: never; res: never };
+  const { req, res } = ctx as unknown as { req: IncomingMessage; res: never };
   await new Promise<void>((resolve, reject) => {
-    receive(req, res, (error: unknown) => (error ? reject(explainUpload(error, maxBytes)) : resolve()));
+    // Of a client that has hung up already, multer would never hear.
+    if (req.destroyed) return reject(explainUpload(new Error('Request aborted'), maxBytes));
+    receive(req as never, res, (error: unknown) => (error ? reject(explainUpload(error, maxBytes)) : resolve()));
   });
-  const { file, body } = req as { file?: { path: string }; body?: Record<string, unknown> };
+  const { file, body } = req as unknown as { file?: { path: string }; body?: Record<string, unknown> };
   if (!file) throw new AppError('APP_VALUE_INVALID', { field: FILE_FIELD, reason: 'no file was sent' });
   const { name, values } = assertKnownFields({ ...body }, ['name', 'values']);
   return { file: file.path, values: { ...parseValues(values), ...(name === undefined ? {} : { name }) } };
