@@ -411,7 +411,7 @@ export class InProcessApp {
    * An application as multi-app-manager has left it, asleep: installed by the core alone in a database that carries no
    * mark, with a row that passed none of our hooks. Its options may be such as no caller may write.
    */
-  async createAsPeer(name: string, options: { plugins: string[]; database?: Row }): Promise<void> {
+  async createAsPeer(name: string, options: Pick<ApplicationOptions, 'plugins'> & { database?: Row }): Promise<void> {
     await this.sql(`CREATE DATABASE "${name}"`, [], 'postgres');
     const database = { ...this.main.db.options, ...options.database, database: name } as never;
     const instance = new Application({ ...this.main.options, name, database, plugins: options.plugins });

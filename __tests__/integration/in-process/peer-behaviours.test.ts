@@ -171,7 +171,8 @@ describeWithPostgres('applications of a running NocoBase', () => {
   });
 
   it('gives the plugins of an application their options', async () => {
-    const name = await ready({ plugins: ['field-sort', ['ui-schema-storage', { colour: 'blue' }]] });
+    const name = app.name(`app_${(last += 1)}`);
+    await app.createAsPeer(name, { plugins: ['field-sort', ['ui-schema-storage', { colour: 'blue' }]] });
     const instance = await app.supervisor.getApp(name);
     expect(instance.pm.get<Plugin>('ui-schema-storage').options).toMatchObject({ colour: 'blue' });
   });
