@@ -337,7 +337,11 @@ export class LocalAdapter implements AppDiscoveryAdapter, AppProcessAdapter {
 
   async removeAllApps(): Promise<void> {
     assertInScope(this.service.fence, 'main');
+    // Nothing comes up any more, by itself or for a visitor; what is on its way is given up.
+    this.service.beginEnd();
     // Sub-applications first: what they say at their end still finds the main application.
+    await this.service.endAll();
+    // Of those that somebody else has constructed.
     for (const app of this.getApps()) await this.removeApp(app.name);
     await discard(this.supervisor, this.apps.main);
   }

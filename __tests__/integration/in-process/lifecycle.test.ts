@@ -135,3 +135,27 @@ describeWithPostgres('the life of an application', () => {
     expect((await timeline('nobody')).data).toEqual([]);
   });
 });
+
+describeWithPostgres('the end of the supervisor', () => {
+  it('leaves no instance of a boot that is under way, or that begins meanwhile', async () => {
+    const app = await InProcessApp.start({ plugins: [...SMALL, OURS] });
+    const names = ['under-way', 'during', 'last'].map((end) => app.name(end));
+    for (const name of names) {
+      await app.create({ name, options: { plugins: ['error-handler'] } });
+      await app.supervisor.removeApp(name);
+    }
+    const wake = (name = '') => {
+      app.service
+        .runner(name)
+        ?.wake('background')
+        .catch(() => undefined);
+    };
+    const [underWay, during, last] = names;
+    // As the waker does it, at any moment.
+    app.main.on('beforeStop', () => wake(during));
+    app.main.on('afterStop', () => wake(last));
+    wake(underWay);
+    // Which looks for what is left.
+    await app.end();
+  });
+});
