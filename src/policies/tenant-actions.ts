@@ -28,8 +28,9 @@ const RULES: Readonly<Record<string, Rule>> = {
   applicationPlugins: { refusal: 'APP_PLUGINS_MANAGED_BY_MAIN', only: ['list', 'get'] },
   // One license key for the process, in storage/.license.
   license: { refusal: 'APP_ACTION_LEAVES_APPLICATION', except: ['license-key', 'instance-id'] },
-  // A backup that is uploaded holds files and SQL of any origin.
-  backups: { refusal: 'APP_ACTION_LEAVES_APPLICATION', except: ['upload'], onPostgres: ['restore'] },
+  // On PostgreSQL a restore runs as the application's role, and its files go into the application's own folder.
+  backups: { refusal: 'APP_ACTION_LEAVES_APPLICATION', onPostgres: ['restore', 'upload'] },
+  // Its uploads hold files and SQL of any origin.
   backup: { refusal: 'APP_ACTION_LEAVES_APPLICATION', except: ['restoreUpload'], onPostgres: ['restore'] },
   backupFiles: {
     refusal: 'APP_ACTION_LEAVES_APPLICATION',

@@ -37,7 +37,7 @@ describe('tenant actions: which actions a sub-application refuses', () => {
     ['license', 'instance-id', LEAVES],
     ['license', 'is-exists', undefined],
     ['backups', 'restore', undefined],
-    ['backups', 'upload', LEAVES],
+    ['backups', 'upload', undefined],
     ['backups', 'create', undefined],
     ['backup', 'restore', undefined],
     ['backup', 'restoreUpload', LEAVES],
@@ -79,6 +79,10 @@ describe('tenant actions: which actions a sub-application refuses', () => {
   it('backupFiles:download accepts the name of a backup', () => {
     const filterByTk = 'backup_20261129_1200_4711.nbdump';
     expect(judgeTenantAction('backupFiles', 'download', { filterByTk })).toBeUndefined();
+  });
+
+  it('an uploaded backup is refused if the database client runs it as a script', () => {
+    expect(judgeTenantAction('backups', 'upload', { postgres: false })).toBe(LEAVES);
   });
 
   it('a restore of an own backup is refused if the database client runs it as a script', () => {
