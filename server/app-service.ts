@@ -443,11 +443,11 @@ export class AppService implements RunnerHost {
     this.queue.close(new AppError('APP_SHUTTING_DOWN'));
   }
 
-  /** Ends every sub-application; a boot that is under way by now is given up. */
-  async endAll(): Promise<void> {
+  /** Ends every sub-application; a boot under way is given up. @param drainMs the wait for requests, if not as configured */
+  async endAll(drainMs?: number): Promise<void> {
     const runners = [...this.runners.values()];
     for (const runner of runners) runner.giveUpBoot();
-    await Promise.all([...runners.map((runner) => runner.stop('shutdown')), this.archives.end()]);
+    await Promise.all([...runners.map((runner) => runner.stop('shutdown', SYSTEM, drainMs)), this.archives.end()]);
   }
 
   /** Stop and Start as one operation. */

@@ -120,6 +120,20 @@ describe('the end of the process', () => {
     },
   );
 
+  it('waits for the requests that are in it as long as it is told, not as long as is configured', async () => {
+    const world = new RunnerWorld();
+    await world.runner.wake();
+    const cut = jest.fn();
+    world.runner.lease(true, cut);
+    const ended = world.runner.stop('shutdown', undefined, 50);
+    await jest.advanceTimersByTimeAsync(49);
+    expect([world.runner.state, cut.mock.calls.length]).toEqual(['draining', 0]);
+    await jest.advanceTimersByTimeAsync(1);
+    await ended;
+    expect([world.runner.state, cut.mock.calls.length, world.alive]).toEqual(['asleep', 1, []]);
+    expectOrder(world);
+  });
+
   it('refuses what still waits for its turn', async () => {
     const world = new RunnerWorld();
     world.queue.close(new AppError('APP_SHUTTING_DOWN'));

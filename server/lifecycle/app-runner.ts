@@ -139,7 +139,7 @@ export class AppRunner {
    * Takes the application down: no new request is let in, those in flight are waited for, the instance is destroyed.
    * Waits for a boot under way to end first.
    */
-  stop(reason: StopReason, by: Actor = SYSTEM): Promise<void> {
+  stop(reason: StopReason, by: Actor = SYSTEM, drainMs = this.host.config.drainTimeoutMs): Promise<void> {
     if (reason === 'operator') this.stopsSaid += 1;
     const { starts } = this;
     return this.enqueue(async () => {
@@ -151,7 +151,7 @@ export class AppRunner {
       if (!this.instance()) {
         // A sleep takes nothing back: neither an operator's decision, nor a failure, nor a wake that has come since.
         if (!asleep) this.enter(rest, { reason });
-      } else await this.goDown(rest, reason, by);
+      } else await this.goDown(rest, reason, by, drainMs);
       if (!asleep) await this.host.supervisor.setAppStatus(this.name, 'stopped');
       if (reason === 'operator') this.tell('stopped', by, { reason });
       this.announced = false;
@@ -173,19 +173,20 @@ export class AppRunner {
     });
   }
 
-  private async goDown(rest: 'asleep' | 'stopped', reason: StopReason | SleepReason, by: Actor): Promise<void> {
+  private async goDown(rest: 'asleep' | 'stopped', reason: StopReason | SleepReason, by: Actor, drainMs?: number) {
     const quiet = rest === 'asleep';
     this.announced = !quiet;
     this.enter('draining', { reason });
-    await this.drain(new AppError(rest === 'stopped' ? 'APP_STOPPED' : 'APP_WAIT_TIMEOUT', { name: this.name }));
+    const code = rest === 'stopped' ? 'APP_STOPPED' : 'APP_WAIT_TIMEOUT';
+    await this.drain(new AppError(code, { name: this.name }), drainMs);
     await discard(this.host.supervisor, this.instance(), { quiet });
     this.enter(rest, { reason });
     if (quiet && reason !== 'restart' && reason !== 'shutdown') this.tell('slept', by, { reason });
   }
 
   /** Waits for the requests in flight; whoever has no answer at the deadline gets this one. */
-  private async drain(error: AppError): Promise<void> {
-    await this.flight.drain(this.host.config.drainTimeoutMs, error);
+  private async drain(error: AppError, ms = this.host.config.drainTimeoutMs): Promise<void> {
+    await this.flight.drain(ms, error);
   }
 
   /**

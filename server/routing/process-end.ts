@@ -14,6 +14,8 @@ const SAME_SIGNAL_MS = 1_000;
 const FLUSH_MS = 1_000;
 /** Of the time for the closing, what the sub-applications may take: the main application must have its end, too. */
 const ENDING_SHARE = 0.5;
+/** Of that, how long handlers are waited for that go on after their visitor has left or was refused. */
+const DRAIN_SHARE = 0.5;
 /** Close code of RFC 6455's registry: the server restarts, come back. */
 const SERVICE_RESTART = 1012;
 
@@ -28,9 +30,13 @@ const SIGNALS = ['SIGTERM', 'SIGINT'] as const;
 export class ProcessEnd {
   private core?: CoreTermination;
   private begunAt?: number;
+  private inHurry = false;
   private hurry: () => void = () => undefined;
   private readonly hurried = new Promise<void>((resolve) => {
-    this.hurry = resolve;
+    this.hurry = () => {
+      this.inHurry = true;
+      resolve();
+    };
   });
   private lastMoment?: NodeJS.Timeout;
 
@@ -93,7 +99,8 @@ export class ProcessEnd {
     await this.closeSockets();
     // What has begun and is not finished is cut: nobody waits for it in an application's end.
     core?.server?.closeAllConnections();
-    await this.within(closing * ENDING_SHARE, service.endAll());
+    const ending = closing * ENDING_SHARE;
+    await this.within(ending, service.endAll(this.inHurry ? 0 : ending * DRAIN_SHARE));
     // From here on another process may manage the applications.
     await this.within(FLUSH_MS, service.leadership.end());
     // The main application is left of them.
