@@ -31,8 +31,14 @@ describeInBrowser('applications in trouble', () => {
     await told.getByRole('button', { name: 'Retry now', exact: true }).waitFor();
     return told;
   };
-  const database = (name: string, next: string) =>
-    screens.host.sql(`ALTER DATABASE "${name}" RENAME TO "${next}"`, [], 'postgres');
+  const TABLE = '"applicationVersion"';
+  /** Marks the contents of the application's database as those of `owner`; returns the marker that was there. */
+  const mark = async (name: string, owner: string): Promise<string> => {
+    const present = `SELECT obj_description('${TABLE}'::regclass) AS mark`;
+    const [before] = await screens.host.sql<{ mark: string | null }>(present, [], name);
+    await screens.host.sql(`COMMENT ON TABLE ${TABLE} IS '${owner}'`, [], name);
+    return before?.mark ?? '';
+  };
 
   it('have their data on another server, with a user and a password of their own', async () => {
     const { page, host } = screens;
@@ -90,20 +96,20 @@ describeInBrowser('applications in trouble', () => {
     { ...v2, theme: 'Dark' },
   ] as const)('are quarantined, told so, and run again after "Retry now" in the $client client', async (which) => {
     const { host, page } = screens;
-    const name = `lost-${which.client}`;
-    const title = `Lost ${which.client}`;
+    const name = `foreign-${which.client}`;
+    const title = `Foreign ${which.client}`;
     await screens.wear(which.theme);
     expect((await host.create({ name, displayName: title })).status).toBe(200);
     await host.act('stop', { filterByTk: name, wait: 'true' });
-    await database(name, `${name}-away`);
+    const own = await mark(name, 'nocobase-plugin-app-supervisor:another');
+    expect(own).toMatch(/^nocobase-plugin-app-supervisor:./);
     await screens.goto(which.list);
     await screens.press('Start', title);
     await screens.shows(title, 'Quarantined');
     const told = await why(title);
     const text = await told.innerText();
-    for (const part of ['APP_DATABASE_MISSING', `The database "${name}" of the application does not exist`, ADVICE]) {
-      expect(text).toContain(part);
-    }
+    const message = `The database "${name}" does not carry the ownership marker of this application`;
+    for (const part of ['APP_DATABASE_FOREIGN', message, ADVICE]) expect(text).toContain(part);
     await screens.picture(`quarantined-${which.client}`, { documented: which.client === 'v1' });
 
     // Too early: it is tried, and fails again.
@@ -122,7 +128,7 @@ describeInBrowser('applications in trouble', () => {
     const alert = page.getByRole('alert').filter({ hasText: ADVICE });
     await alert.waitFor();
     await screens.picture(`quarantined-page-${which.client}`, { documented: which.client === 'v2' });
-    await database(`${name}-away`, name);
+    await mark(name, own);
     await alert.getByRole('button', { name: 'Retry now' }).click();
     await page.getByText('Running', { exact: true }).first().waitFor();
     await alert.waitFor({ state: 'hidden' });
