@@ -3,6 +3,7 @@ import {
   AppError,
   ERROR_TABLE,
   type ErrorAnswer,
+  type ErrorCode,
   type ErrorParams,
   fillMessage,
   isAppError,
@@ -24,6 +25,8 @@ interface ErrorContext {
 interface ErrorHandler {
   register<E>(guard: (error: unknown) => error is E, render: (error: E, ctx: ErrorContext) => void): void;
   handlers?: unknown;
+  /** Renders what no registered handler knows. */
+  defaultHandler?(error: unknown, ctx: ErrorContext): void;
 }
 
 /** A sentence of ours in the language of a caller. The texts are the main application's. */
@@ -77,4 +80,17 @@ export function answerErrors(app: Application, mainApp: () => Application, suspe
   // Ours first: NocoBase's own would answer with the words of the driver.
   const { handlers } = errorHandler ?? {};
   if (Array.isArray(handlers)) handlers.unshift(...handlers.splice(-2));
+  if (errorHandler) codeUnexpected(errorHandler);
+}
+
+/** Errors of NocoBase and its plugins that have no code get one if they are answered with 5xx; the sentence stays. */
+function codeUnexpected(handler: ErrorHandler): void {
+  if (typeof handler.defaultHandler !== 'function') return;
+  const renderDefault = handler.defaultHandler.bind(handler);
+  handler.defaultHandler = (error, ctx) => {
+    renderDefault(error, ctx);
+    const { errors } = (ctx.body ?? {}) as { errors?: { code?: unknown }[] };
+    const [first] = Array.isArray(errors) ? errors : [];
+    if (ctx.status >= 500 && first && first.code === undefined) first.code = 'APP_UNEXPECTED' satisfies ErrorCode;
+  };
 }

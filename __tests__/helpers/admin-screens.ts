@@ -94,14 +94,20 @@ export class AdminScreens {
     return (body as { data: { state: string } }).data.state;
   }
 
-  /** Signs in where an application is visited, and comes back with the tab closed. */
+  /** Where an application is reached: at the host that is its own, below the first base domain. */
+  own(name: string, url: string): string {
+    return `http://${name}.localhost:${this.host.host.port}${url}`;
+  }
+
+  /** Signs in where an application is visited, and comes back with the tab closed. @param expected without a query */
   async visit(open: () => Promise<void>, expected: string): Promise<void> {
     const { visitor } = this;
     const opening = visitor.context.waitForEvent('page');
     await open();
     const tab = await opening;
     await visitor.reachSignIn(tab);
-    expect(new URL(tab.url()).pathname).toBe(expected);
+    const { origin, pathname } = new URL(tab.url());
+    expect(origin + pathname).toBe(expected);
     const errors = visitor.errors.filter((text) => !NOT_SIGNED_IN.test(text));
     const { email, password } = this.host.host.credentials;
     await visitor.signIn(email, password, tab);

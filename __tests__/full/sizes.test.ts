@@ -1,0 +1,89 @@
+import { gzipSync } from 'node:zlib';
+import WebSocket from 'ws';
+import { TestHost } from '../helpers/test-host';
+
+/** What is measured before it is parsed, through a real host: what is refused was never parsed, and wakes nobody. */
+describe('sizes', () => {
+  let host: TestHost;
+  let token: Record<string, string>;
+
+  beforeAll(async () => {
+    host = await TestHost.start();
+    expect((await host.create({ name: 'sized' })).status).toBe(200);
+    token = await host.bearer('sized');
+  });
+
+  afterAll(() => host?.end());
+
+  const objects = (count: number) => Array.from({ length: count }, () => ({}));
+  const signIn = (app: string, body: object, headers: Record<string, string> = {}) =>
+    host.post('/api/auth:signIn', body, { 'X-App': app, ...headers });
+
+  it.each(['main', 'sized'])('of bodies are bounded without a token: %s', async (app) => {
+    const many = await signIn(app, objects(2_600));
+    expect([many.status, many.body.error]).toMatchObject([413, { code: 'APP_BODY_TOO_LARGE' }]);
+    const long = await signIn(app, { account: 'x'.repeat(2 ** 20) });
+    expect([long.status, long.body.error.code]).toEqual([413, 'APP_BODY_TOO_LARGE']);
+    // Within the bounds it is NocoBase that refuses.
+    expect((await signIn(app, objects(2_400))).status).not.toBe(413);
+  });
+
+  it('of bodies are wider with a token of the application, also while it sleeps, and of no other', async () => {
+    const body = objects(5_000);
+    expect((await signIn('sized', body, await host.bearer('main'))).status).toBe(413);
+    expect((await host.act('stop', { filterByTk: 'sized', wait: 'true' })).status).toBe(200);
+    // Stopped: its secret is known from its row. The answer is that of a stopped application.
+    expect((await signIn('sized', body, token)).status).toBe(503);
+    expect((await signIn('sized', body)).status).toBe(413);
+    expect((await host.act('start', { filterByTk: 'sized', wait: 'true' })).status).toBe(200);
+    expect((await signIn('sized', body, token)).status).not.toBe(413);
+    expect((await signIn('sized', objects(150_000), token)).status).toBe(413);
+  });
+
+  it('of packed bodies are those of what is in them', async () => {
+    const answer = await fetch(`${host.host.url}/api/auth:signIn`, {
+      method: 'POST',
+      headers: { 'content-type': 'application/json', 'content-encoding': 'gzip' },
+      body: gzipSync(JSON.stringify(objects(100_000))),
+    });
+    expect([answer.status, await answer.json()]).toMatchObject([413, { error: { code: 'APP_BODY_TOO_LARGE' } }]);
+  });
+
+  it('of addresses are bounded', async () => {
+    const answer = await host.get(`/api/users:list?filter=${'x'.repeat(17_000)}`);
+    expect([answer.status, answer.body.error.code]).toEqual([414, 'APP_URL_TOO_LONG']);
+  });
+
+  /** Sends messages; resolves with the code of the close, and how many answers there were. */
+  function converse(app: string, messages: string[]): Promise<{ code: number; answers: number }> {
+    return new Promise((resolve, reject) => {
+      const socket = new WebSocket(`${host.host.url.replace('http', 'ws')}/ws?__appName=${app}`);
+      let answers = 0;
+      socket.on('message', () => (answers += 1));
+      socket.on('close', (code) => resolve({ code, answers }));
+      socket.on('error', reject);
+      socket.on('open', () => {
+        for (const message of messages) socket.send(message, () => undefined);
+        setTimeout(() => socket.close(1000), 3_000).unref();
+      });
+    });
+  }
+
+  describe.each(['main', 'sized'])('of WebSocket messages to %s', (app) => {
+    it.each([
+      ['larger than 1 MB', [`"${'x'.repeat(2 ** 20)}"`], 1009],
+      ['with many values', [JSON.stringify({ type: 'x', payload: objects(3_000) })], 1008],
+      ['deeply nested', ['['.repeat(100)], 1008],
+      ['too many at once', Array<string>(300).fill('{"type":"x"}'), 1008],
+      ['too many introductions', Array<string>(100).fill('{"type":"auth:token","payload":{"token":"x"}}'), 1008],
+    ])('close the connection: %s', async (_, messages, code) => {
+      expect(await converse(app, messages)).toEqual({ code, answers: 0 });
+    });
+
+    it('do not close it for an introduction', async () => {
+      const { Authorization = '' } = await host.bearer(app);
+      const introduction = { type: 'auth:token', payload: { token: Authorization.slice('Bearer '.length) } };
+      expect(await converse(app, ['ping', JSON.stringify(introduction)])).toEqual({ code: 1000, answers: 1 });
+    });
+  });
+});
