@@ -137,7 +137,8 @@ describeWithPostgres('a boot that hangs', () => {
       if (!record) throw new Error('no record');
       const { port } = silent.address() as AddressInfo;
       const database = { ...record.options.database, host: '127.0.0.1', port };
-      app.service.registry.put({ ...record, options: { ...record.options, database } });
+      // As in a row of another plugin: ours name a host only with a connection of their own.
+      app.service.registry.put({ ...record, provisioning: undefined, options: { ...record.options, database } });
       expect(await wake()).toBe('APP_BOOT_TIMEOUT');
       expect(app.supervisor.apps[name]).toBeUndefined();
       app.service.registry.put(record);
