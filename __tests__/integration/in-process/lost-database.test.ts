@@ -172,7 +172,8 @@ function losing(app: () => InProcessApp, server: KnownServer): void {
         expectPlain(answer);
       }
       return condition()?.state === 'failed';
-    });
+      // A check has 30 seconds, and requests in flight have 10 more.
+    }, 90_000);
     expect([...codes].every((code) => code === 'APP_DATABASE_MISSING' || code === 'APP_DATABASE_UNREACHABLE')).toBe(
       true,
     );
