@@ -165,15 +165,19 @@ function losing(app: () => InProcessApp, server: KnownServer): void {
     const force = isPostgres ? ' WITH (FORCE)' : '';
     await sql(`DROP DATABASE ${quotedName(server, `${name}_data`)}${force}`);
     const codes = new Set<string | undefined>();
-    await app().until('it is failed', async () => {
-      const answer = await ask('quick');
-      if (answer.status !== 200) {
-        codes.add(codeOf(answer));
-        expectPlain(answer);
-      }
-      return condition()?.state === 'failed';
-      // A check has 30 seconds, and requests in flight have 10 more.
-    }, 90_000);
+    await app().until(
+      'it is failed',
+      async () => {
+        const answer = await ask('quick');
+        if (answer.status !== 200) {
+          codes.add(codeOf(answer));
+          expectPlain(answer);
+        }
+        return condition()?.state === 'failed';
+        // A check has 30 seconds, and requests in flight have 10 more.
+      },
+      90_000,
+    );
     expect([...codes].every((code) => code === 'APP_DATABASE_MISSING' || code === 'APP_DATABASE_UNREACHABLE')).toBe(
       true,
     );
