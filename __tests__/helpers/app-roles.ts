@@ -1,9 +1,11 @@
+import mysql from 'mysql2/promise';
 import { Client } from 'pg';
+import { runSql, type KnownServer } from './database-servers';
 import { InProcessApp, type StartOptions } from './in-process-app';
 import type { DatabaseRole } from '../../server/databases/dialect';
 import { roleInUse } from '../../server/databases/secrets';
 
-/** A main application whose own role is no superuser, with applications that have roles of their own. PostgreSQL. */
+/** A main application whose own role is no superuser, with applications that have roles of their own. */
 
 const PLANTED = 'Planted-4712';
 
@@ -39,6 +41,33 @@ export async function startAsRole(
   return { app, role, end };
 }
 
+/**
+ * The same on MySQL and MariaDB: a user that may create users, and may pass on the rights on databases that begin with the
+ * prefix of the test.
+ */
+export async function startAsUser(
+  server: KnownServer,
+  options: StartOptions = {},
+): Promise<{ app: InProcessApp; account: string; end(): Promise<void> }> {
+  const app = await InProcessApp.prepare({ ...options, server });
+  const user = `${app.prefix}_main`;
+  const account = `'${user}'@'%'`;
+  const end = async () => {
+    await app.end();
+    await runSql(server, `DROP USER IF EXISTS ${account}`);
+  };
+  try {
+    await runSql(server, `CREATE USER ${account} IDENTIFIED BY '${PLANTED}'`);
+    await runSql(server, `GRANT CREATE USER ON *.* TO ${account}`);
+    await runSql(server, `GRANT ALL PRIVILEGES ON \`${app.prefix}\\_%\`.* TO ${account} WITH GRANT OPTION`);
+    await app.boot({ ...options, server, env: { DB_USER: user, DB_PASSWORD: PLANTED, ...options.env } });
+  } catch (error) {
+    await end().catch(() => undefined);
+    throw error;
+  }
+  return { app, account, end };
+}
+
 /** The role that an application uses; undefined while that is the main application's. */
 export function roleOf(app: InProcessApp, name: string): DatabaseRole | undefined {
   const record = app.service.registry.find(name);
@@ -63,5 +92,25 @@ export async function sqlAs(
     return (error as { code?: string }).code ?? String(error);
   } finally {
     await client.end().catch(() => undefined);
+  }
+}
+
+/** The same on MySQL and MariaDB: the code of the refusal, or the rows. */
+export async function sqlAsUser(
+  { address }: KnownServer,
+  role: Pick<DatabaseRole, 'name' | 'password'>,
+  database: string,
+  text: string,
+): Promise<unknown> {
+  const { host, port } = address;
+  const options = { host, port, user: role.name, password: role.password, database };
+  let connection: mysql.Connection | undefined;
+  try {
+    connection = await mysql.createConnection(options);
+    return (await connection.query(text))[0];
+  } catch (error) {
+    return (error as { code?: string }).code ?? String(error);
+  } finally {
+    await connection?.end();
   }
 }

@@ -81,7 +81,7 @@ export async function runSql<T = Record<string, unknown>>(
       await client.end();
     }
   }
-  const connection = await mysql.createConnection({ host, port, user, password, database });
+  const connection = await mysql.createConnection({ host, port, user, password, database, multipleStatements: true });
   try {
     return (await connection.query(sql))[0] as T[];
   } finally {

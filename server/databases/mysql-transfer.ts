@@ -2,21 +2,28 @@ import { AppError } from '../../src/errors';
 import type { DatabaseRole, ServerAddress } from './dialect';
 import { quoted, withSession, type MysqlSession } from './mysql-connection';
 
-type Kind = 'VIEW' | 'TRIGGER' | 'PROCEDURE' | 'FUNCTION' | 'EVENT';
+type Kind = 'VIEW' | 'TRIGGER' | 'PROCEDURE' | 'FUNCTION' | 'PACKAGE' | 'PACKAGE BODY' | 'EVENT';
 
 interface Definition {
   kind: Kind;
   name: string;
   definer: string;
+  /** What is defined together: triggers of the same moment run in the order of their definition. */
+  family: string;
+  rank: number;
 }
 
-/** All that runs with the rights of the user who defined it. */
+/** All that runs with the rights of the user who defined it, in the order in which it is defined. */
 const DEFINITIONS = `
-  SELECT 'VIEW' AS kind, TABLE_NAME AS name, DEFINER AS definer FROM information_schema.VIEWS WHERE TABLE_SCHEMA = ?
-  UNION ALL SELECT 'TRIGGER', TRIGGER_NAME, DEFINER FROM information_schema.TRIGGERS WHERE TRIGGER_SCHEMA = ?
-  UNION ALL SELECT ROUTINE_TYPE, ROUTINE_NAME, DEFINER FROM information_schema.ROUTINES
-    WHERE ROUTINE_SCHEMA = ? AND ROUTINE_TYPE IN ('PROCEDURE', 'FUNCTION')
-  UNION ALL SELECT 'EVENT', EVENT_NAME, DEFINER FROM information_schema.EVENTS WHERE EVENT_SCHEMA = ?`;
+  SELECT 'VIEW' AS kind, TABLE_NAME AS name, DEFINER AS definer, TABLE_NAME AS family, 0 AS \`rank\`
+    FROM information_schema.VIEWS WHERE TABLE_SCHEMA = ?
+  UNION ALL SELECT 'TRIGGER', TRIGGER_NAME, DEFINER,
+         CONCAT(EVENT_OBJECT_TABLE, ' ', ACTION_TIMING, ' ', EVENT_MANIPULATION), ACTION_ORDER
+    FROM information_schema.TRIGGERS WHERE TRIGGER_SCHEMA = ?
+  UNION ALL SELECT ROUTINE_TYPE, ROUTINE_NAME, DEFINER, ROUTINE_NAME, ROUTINE_TYPE = 'PACKAGE BODY'
+    FROM information_schema.ROUTINES WHERE ROUTINE_SCHEMA = ?
+  UNION ALL SELECT 'EVENT', EVENT_NAME, DEFINER, EVENT_NAME, 0 FROM information_schema.EVENTS WHERE EVENT_SCHEMA = ?
+  ORDER BY kind, family, \`rank\``;
 
 const DEFINER =
   /^(CREATE\s+(?:OR\s+REPLACE\s+)?(?:ALGORITHM\s*=\s*\w+\s+)?)DEFINER\s*=\s*(?:`(?:[^`]|``)*`@`(?:[^`]|``)*`|\S+)\s+/i;
@@ -26,26 +33,33 @@ export function withoutDefiner(statement: string): string {
   return statement.replace(DEFINER, '$1');
 }
 
-interface Statement {
+interface Statement extends Definition {
   text: string;
   /** Of the session in which it was defined; what it means is up to them. */
   settings: string[];
 }
 
-const SETTINGS = ['sql_mode', 'character_set_client', 'collation_connection'] as const;
+/** Not the character set of the client: the statement is sent in that of this connection. */
+const SETTINGS = ['sql_mode', 'collation_connection', 'time_zone'] as const;
 
-async function readStatement(session: MysqlSession, { kind, name }: Definition): Promise<Statement> {
+const describe = ({ kind, name }: Definition) => `the ${kind.toLowerCase()} "${name}"`;
+
+async function readStatement(session: MysqlSession, definition: Definition): Promise<Statement> {
+  const { kind, name, definer } = definition;
   const [row = {}] = (await session.run(`SHOW CREATE ${kind} ${quoted(name)}`)) as Record<string, unknown>[];
   const text = Object.entries(row).find(([key]) =>
-    /^(create (view|procedure|function|event)|sql original statement)$/i.test(key),
-  );
-  if (typeof text?.[1] !== 'string')
-    throw new AppError('APP_DATABASE_DENIED', { reason: `${kind} "${name}" cannot be read` });
+    /^(create (view|procedure|function|package( body)?|event)|sql original statement)$/i.test(key),
+  )?.[1];
+  // A server shows what a routine does only to its definer, and to administrators.
+  if (typeof text !== 'string' || withoutDefiner(text) === text) {
+    const reason = `${describe(definition)} is defined by ${definer}, and hidden from the main application's user: drop it, and define it again as that user`;
+    throw new AppError('APP_DATABASE_DENIED', { reason });
+  }
   const settings = SETTINGS.flatMap((key) => {
     const value = row[key];
-    return typeof value === 'string' && /^[\w,]*$/.test(value) ? [`SET SESSION ${key} = '${value}'`] : [];
+    return typeof value === 'string' && /^[\w,:+/-]*$/.test(value) ? [`SET SESSION ${key} = '${value}'`] : [];
   });
-  return { text: text[1], settings };
+  return { ...definition, text, settings };
 }
 
 async function define(session: MysqlSession, { settings }: Statement, text: string): Promise<void> {
@@ -54,14 +68,14 @@ async function define(session: MysqlSession, { settings }: Statement, text: stri
 }
 
 /** What it was is put back where the role may not define it: it reaches beyond the database. */
-async function redefine(owner: MysqlSession, tenant: MysqlSession, definition: Definition): Promise<void> {
-  const { kind, name } = definition;
-  const statement = await readStatement(owner, definition);
+async function redefine(owner: MysqlSession, tenant: MysqlSession, statement: Statement): Promise<void> {
+  const { kind, name } = statement;
   const text = withoutDefiner(statement.text);
-  if (text === statement.text)
-    throw new AppError('APP_DATABASE_DENIED', { reason: `${kind} "${name}" cannot be read` });
   try {
-    if (kind === 'VIEW') return await define(tenant, statement, text.replace(/^CREATE\s+/i, 'CREATE OR REPLACE '));
+    // MySQL replaces views only. In MariaDB a process that is killed leaves either the old definition or the new one.
+    if (kind === 'VIEW' || (await replacesAll(owner))) {
+      return await define(tenant, statement, text.replace(/^CREATE\s+(?:OR\s+REPLACE\s+)?/i, 'CREATE OR REPLACE '));
+    }
     await tenant.run(`DROP ${kind} IF EXISTS ${quoted(name)}`);
     try {
       await define(tenant, statement, text);
@@ -70,9 +84,14 @@ async function redefine(owner: MysqlSession, tenant: MysqlSession, definition: D
       throw error;
     }
   } catch (error) {
-    const reason = `the ${kind.toLowerCase()} "${name}" needs rights beyond the database of the application`;
+    const reason = `${describe(statement)} needs rights beyond the database of the application`;
     throw new AppError('APP_DATABASE_DENIED', { reason }, error);
   }
+}
+
+async function replacesAll(session: MysqlSession): Promise<boolean> {
+  const row = await session.row<{ version: string }>('SELECT VERSION() AS version');
+  return /mariadb/i.test(row?.version ?? '');
 }
 
 /**
@@ -84,11 +103,17 @@ export async function transferDefinitions(server: ServerAddress, database: strin
   const account = `${role.name}@${role.host ?? '%'}`;
   await withSession(server, database, async (owner) => {
     const all = await owner.rows<Definition>(DEFINITIONS, Array<string>(4).fill(database));
-    const others = all.filter(({ definer }) => definer !== account);
-    if (!others.length) return;
+    const group = ({ kind, family }: Definition) => `${kind.replace(' BODY', '')} ${family}`;
+    const foreign = new Set(all.filter(({ definer }) => definer !== account).map(group));
+    if (!foreign.size) return;
+    // All of them are read before the first one is changed: nothing changes where one of them is hidden.
+    const statements: Statement[] = [];
+    for (const definition of all.filter((one) => foreign.has(group(one)))) {
+      statements.push(await readStatement(owner, definition));
+    }
     const address = { ...server, lend: undefined, username: role.name, password: role.password };
     await withSession(address, database, async (tenant) => {
-      for (const definition of others) await redefine(owner, tenant, definition);
+      for (const statement of statements) await redefine(owner, tenant, statement);
     });
   });
 }
