@@ -16,6 +16,7 @@ import {
   uploadsFolder,
   type HomeOf,
 } from '../lifecycle/upload-folders';
+import { beginRestore } from '../lifecycle/restored-contents';
 import { isSettled, markSettled } from '../lifecycle/upload-marker';
 import { scopeBackups } from '../nocobase/backups';
 import { replaceStorageClass } from '../nocobase/file-manager';
@@ -59,7 +60,7 @@ async function settle(app: Application, host: OwnUploadsHost): Promise<void> {
   if (!app.pm.get('file-manager')) return;
   if (!replaceStorageClass(app, LOCAL_STORAGE, (base) => guardedStorage(base, own))) warn('the file manager');
   keepStorageRows(app, own);
-  if (!scopeBackups(app, backupFolder, restoreFolder)) warn('the Backup Manager');
+  if (!scopeBackups(app, { backupFolder, restoreFolder, onRestore: beginRestore })) warn('the Backup Manager');
 }
 
 async function ensureFolder(name: string, host: OwnUploadsHost): Promise<string | undefined> {

@@ -66,10 +66,19 @@ export class DatabaseWatch {
     await this.checks.get(name);
   }
 
+  /** The running application was refused its database as it is, or has lost it. Never throws. */
+  lost(name: string, loss: AppError): void {
+    this.host.fence.outside(() => this.takeDown(name, loss)).catch((error: unknown) => this.report(name, error));
+  }
+
   private async check(name: string): Promise<void> {
     const loss = await this.lossOf(name);
+    if (loss) await this.takeDown(name, loss);
+  }
+
+  private async takeDown(name: string, loss: AppError): Promise<void> {
     const runner = this.host.runners.get(name);
-    if (!loss || !runner || runner.state !== 'running') return;
+    if (!runner || runner.state !== 'running') return;
     this.report(name, loss);
     this.taken.add(name);
     await runner.takeDown(loss);

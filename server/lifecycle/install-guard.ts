@@ -1,10 +1,13 @@
 import type { Application } from '@nocobase/server';
 import { isMade, type AppRecord, type Provisioning } from '../../src/app-record';
-import { AppError } from '../../src/errors';
+import { AppError, isAppError } from '../../src/errors';
+import type { DatabaseWatch } from './database-watch';
 import { checkDatabase, type DatabaseCheck } from './own-database';
+import { takeRestored } from './restored-contents';
 
 interface InstallGuardHost extends Omit<DatabaseCheck, 'record' | 'note' | 'mainApp'> {
   mainApp(): Application;
+  databaseWatch: Pick<DatabaseWatch, 'lost'>;
   noteProgress(name: string, progress: Partial<Provisioning>): Promise<void>;
   /** `find`: the registered application of this name, removed or not. */
   registry: { find(name: string): AppRecord | undefined };
@@ -35,7 +38,13 @@ export function guardInstall(app: Application, host: InstallGuardHost): void {
     if (record) {
       const { versions, provisioner } = host;
       const note = (progress: Partial<Provisioning>) => host.noteProgress(app.name, progress);
-      await checkDatabase(app, { record, versions, provisioner, note, mainApp: host.mainApp() });
+      const restored = takeRestored(app);
+      const check = { record, versions, provisioner, note, mainApp: host.mainApp(), restored };
+      await checkDatabase(app, check).catch((error: unknown) => {
+        // A running instance could answer nothing from now on.
+        if (isAppError(error)) host.databaseWatch.lost(app.name, error);
+        throw error;
+      });
     }
     return upgrade(options);
   };

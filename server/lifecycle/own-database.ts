@@ -18,6 +18,8 @@ export interface DatabaseCheck {
   mainApp: Application;
   /** Writes progress into the application's row. */
   note: (progress: Partial<Provisioning>) => Promise<void>;
+  /** The instance has just replaced its contents by those of a backup. */
+  restored?: boolean;
 }
 
 interface Markers extends OwnershipMarkers {
@@ -52,7 +54,7 @@ export async function markContents(app: Application, token: string | undefined):
 /**
  * Compares the versions in the database of an instance into which nothing is loaded. Checks that the database of a
  * provisioned application is the application's own and holds an installation. Writes a marker that is missing where
- * the other one proves the ownership.
+ * the other one proves the ownership. Marks contents anew that the application itself has restored.
  * @throws APP_DATABASE_MISSING, APP_DATABASE_EMPTY, APP_DATABASE_FOREIGN, APP_VERSION_NEWER
  */
 export async function checkDatabase(app: Application, context: DatabaseCheck) {
@@ -76,6 +78,8 @@ async function checkOwnership(app: Application, context: DatabaseCheck, installe
   const { ownershipToken, contentToken } = record.provisioning;
   const expected = { outside: markerOf(ownershipToken), inside: markerOf(contentToken) };
   const verdict = judgeOwnership(expected, markers, isMarker);
+  // The database was checked when the instance started. The markers that a backup brings are those of its original.
+  if (verdict === 'foreign' && context.restored) return markRestored(app, context, expected, markers);
   if (verdict === 'foreign') throw new AppError('APP_DATABASE_FOREIGN', { database });
   if (verdict !== 'own') await repair(app, context, verdict);
 }
@@ -117,6 +121,20 @@ async function repair(
   } catch (error) {
     mainApp.log.warn('ownership marker not written', { ...details, marker: missing, error: reasonOf(error) });
   }
+}
+
+/** Marks the contents of a backup as the application's. */
+async function markRestored(
+  app: Application,
+  context: DatabaseCheck,
+  expected: OwnershipMarkers,
+  found: OwnershipMarkers,
+): Promise<void> {
+  const { provisioner, record } = context;
+  if (expected.outside !== undefined && found.outside !== expected.outside) await provisioner.markOutside(record);
+  await repair(app, context, 'mark-inside');
+  const details = { module: 'app-supervisor', application: record.name };
+  context.mainApp.log.info('database marked again: the application has restored a backup', details);
 }
 
 /** The kind of an error: its text may hold an address. */

@@ -8,32 +8,54 @@ interface BackupManager {
 }
 
 interface RestoreManager {
-  readonly ctx: { app: { name: string } };
+  readonly ctx: { app: Application };
   set uploadDir(folder: string);
 }
 
 /** Returns the folder to use for an application, or undefined for the one that the plugin chose. */
 export type FolderOf = (appName: string) => Promise<string | undefined>;
 
+/**
+ * Called when an instance begins to replace its own contents by those of a backup. The returned function is called if
+ * the backup was refused, and nothing was replaced.
+ */
+export type OnRestore = (app: Application) => () => void;
+
+export interface BackupScope {
+  backupFolder: FolderOf;
+  restoreFolder: FolderOf;
+  onRestore: OnRestore;
+}
+
 type Methods = Record<string, unknown>;
+
+interface Before<T> {
+  folderOf: (manager: T) => Promise<string | undefined>;
+  begin?: (manager: T) => () => void;
+}
 
 const scoped = new WeakSet();
 
 /** Before each of these methods, the folder is set. Each method is wrapped once in a process. */
-function setFolderBefore<T extends { uploadDir: string }>(
+function wrap<T extends { uploadDir: string }>(
   prototype: Methods,
   methods: readonly string[],
-  nameOf: (manager: T) => string,
-  folderOf: FolderOf,
+  { folderOf, begin }: Before<T>,
 ): boolean {
   if (!Object.getOwnPropertyDescriptor(prototype, 'uploadDir')?.set) return false;
   for (const method of methods) {
     const original = prototype[method] as ((...given: unknown[]) => unknown) | undefined;
     if (typeof original !== 'function') return false;
     prototype[method] = async function (this: T, ...given: unknown[]) {
-      const folder = await folderOf(nameOf(this));
+      const folder = await folderOf(this);
       if (folder !== undefined) this.uploadDir = folder;
-      return original.apply(this, given);
+      const refused = begin?.(this);
+      try {
+        return await original.apply(this, given);
+      } catch (error) {
+        refused?.();
+        throw error;
+      }
     };
   }
   return true;
@@ -43,7 +65,7 @@ function setFolderBefore<T extends { uploadDir: string }>(
  * Gives backups and restores of an application folders of its own in the place of `storage/uploads`. Idempotent.
  * @returns false if this version of the Backup Manager cannot be scoped; true if it is not installed
  */
-export function scopeBackups(app: Application, backupFolder: FolderOf, restoreFolder: FolderOf): boolean {
+export function scopeBackups(app: Application, scope: BackupScope): boolean {
   const plugin = app.pm.get('backups') as { options?: { packageName?: unknown } } | undefined;
   const packageName = plugin?.options?.packageName;
   if (typeof packageName !== 'string') return true;
@@ -54,10 +76,13 @@ export function scopeBackups(app: Application, backupFolder: FolderOf, restoreFo
   if (!backup || !restore) return false;
   if (scoped.has(backup)) return true;
   scoped.add(backup);
-  const ofBackup = (manager: BackupManager) => manager.app.name;
-  const ofRestore = (manager: RestoreManager) => manager.ctx.app.name;
+  const ofBackup: Before<BackupManager> = { folderOf: (manager) => scope.backupFolder(manager.app.name) };
+  const ofRestore: Before<RestoreManager> = {
+    folderOf: (manager) => scope.restoreFolder(manager.ctx.app.name),
+    begin: (manager) => scope.onRestore(manager.ctx.app),
+  };
   return (
-    setFolderBefore(backup.prototype, ['createBackupName', 'backup'], ofBackup as never, backupFolder) &&
-    setFolderBefore(restore.prototype, ['restore', 'restoreCLI'], ofRestore as never, restoreFolder)
+    wrap(backup.prototype, ['createBackupName', 'backup'], ofBackup as never) &&
+    wrap(restore.prototype, ['restore', 'restoreCLI'], ofRestore as never)
   );
 }
