@@ -1,13 +1,24 @@
 import mysql from 'mysql2/promise';
 import { Client } from 'pg';
 import { runSql, type KnownServer } from './database-servers';
-import { InProcessApp, type StartOptions } from './in-process-app';
+import { describeWithPostgres, InProcessApp, type StartOptions } from './in-process-app';
 import type { DatabaseRole } from '../../server/databases/dialect';
 import { roleInUse } from '../../server/databases/secrets';
+import { postgresServer } from './server-environment';
 
 /** A main application whose own role is no superuser, with applications that have roles of their own. */
 
 const PLANTED = 'Planted-4712';
+
+/**
+ * On the PostgreSQL that is looked for, and on the one that the host brings along: their rules for memberships differ
+ * since version 16.
+ */
+export function describeWithBothPostgres(title: string, tests: (server: Pick<StartOptions, 'embedded'>) => void): void {
+  const { env } = postgresServer();
+  if (env.DB_HOST || env.DB_DIALECT) describeWithPostgres(title, () => tests({}));
+  describe(`${title} (embedded PostgreSQL)`, () => tests({ embedded: true }));
+}
 
 /** The role of the main application, and what it is given. */
 export interface MainRole {
@@ -27,6 +38,8 @@ export async function startAsRole(
   const { host, port, user, password } = app.address;
   const end = async () => {
     await app.end();
+    // It has ended with its databases.
+    if (options.embedded) return;
     const client = new Client({ host, port, user, password, database: 'postgres' });
     await client.connect();
     // Another NocoBase that closed its database to new roles meanwhile has let this one in by name.

@@ -2,7 +2,7 @@ import '../../helpers/in-process-environment';
 import { existsSync } from 'node:fs';
 import { spawnSync } from 'node:child_process';
 import { describeWithPostgres, OURS, type InProcessApp } from '../../helpers/in-process-app';
-import { roleOf, sqlAs, startAsRole } from '../../helpers/app-roles';
+import { describeWithBothPostgres, roleOf, sqlAs, startAsRole } from '../../helpers/app-roles';
 import { USERS } from '../../helpers/archive-world';
 
 /** Existing applications are moved to roles of their own; clones, archives and restores keep to theirs. PostgreSQL. */
@@ -16,7 +16,7 @@ interface View {
   isolation: { isolated: boolean; reason: string | null; sql: string | null };
 }
 
-describeWithPostgres('database roles: of applications that exist', () => {
+describeWithBothPostgres('database roles: of applications that exist', (server) => {
   let app: InProcessApp;
   let mainRole: string;
   let end: () => Promise<void>;
@@ -52,6 +52,7 @@ describeWithPostgres('database roles: of applications that exist', () => {
     const started = await startAsRole('LOGIN CREATEDB CREATEROLE', {
       plugins: ['error-handler', 'field-sort', OURS],
       env: { APP_SUPERVISOR_TEMPLATES: 'off' },
+      ...server,
     });
     ({ app, end } = started);
     mainRole = started.role.name;
@@ -280,13 +281,13 @@ const hasDump = spawnSync('pg_dump', ['--version']).status === 0 && existsSync('
   });
 });
 
-describeWithPostgres('database roles: of a main application that may create none', () => {
+describeWithBothPostgres('database roles: of a main application that may create none', (server) => {
   let app: InProcessApp;
   let end: () => Promise<void>;
   let mainRole: string;
 
   beforeAll(async () => {
-    const started = await startAsRole('LOGIN CREATEDB');
+    const started = await startAsRole('LOGIN CREATEDB', server);
     ({ app, end } = started);
     mainRole = started.role.name;
     await app.listen();

@@ -1,13 +1,13 @@
 import '../../helpers/in-process-environment';
-import { describeWithPostgres, OURS, type InProcessApp } from '../../helpers/in-process-app';
-import { roleOf, sqlAs, startAsRole } from '../../helpers/app-roles';
+import { OURS, type InProcessApp } from '../../helpers/in-process-app';
+import { describeWithBothPostgres, roleOf, sqlAs, startAsRole } from '../../helpers/app-roles';
 
 /** Every application has a role of its own at the database server, which reaches no data of others. */
 
 const options = { plugins: ['error-handler'] };
 const DENIED = '42501';
 
-describeWithPostgres('database roles: of a main application that may create roles', () => {
+describeWithBothPostgres('database roles: of a main application that may create roles', (server) => {
   let app: InProcessApp;
   let mainRole: string;
   let end: () => Promise<void>;
@@ -23,6 +23,7 @@ describeWithPostgres('database roles: of a main application that may create role
     const started = await startAsRole('LOGIN CREATEDB CREATEROLE', {
       plugins: ['error-handler', 'field-sort', OURS],
       env: { APP_SUPERVISOR_TEMPLATES: 'on' },
+      ...server,
     });
     ({ app, end } = started);
     mainRole = started.role.name;
