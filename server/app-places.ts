@@ -5,7 +5,7 @@ import { AppError, isAppError } from '../src/errors';
 import { RESTORE_ADVICE } from '../src/preflight';
 import { splitOptions } from './app-options';
 import type { DatabaseDialect, ServerAddress } from './databases/dialect';
-import { addressOf, locationOf, type DatabaseOptions } from './databases/location';
+import { addressOf, layoutOf, locationOf, realmOf, type DatabaseOptions } from './databases/location';
 import { OwnerSearch } from './databases/owner-search';
 import { mainTarget, recordTarget, type MainPlace } from './databases/ownership';
 import { placeOf, type Place } from './databases/place';
@@ -164,6 +164,7 @@ export class AppPlaces {
     return {
       // Without a password the driver looks for one, as it does for NocoBase itself.
       ...this.counted({ ...address, password: address.password || undefined }, dialect),
+      realm: realmOf(layoutOf(options)),
       dialect,
       schema: typeof schema === 'string' && schema !== '' ? schema : undefined,
       appsInSchemas: process.env.USE_DB_SCHEMA_IN_SUBAPP === 'true',

@@ -208,7 +208,7 @@ export class AppService implements RunnerHost {
       this.timeline
         .forgetOld()
         .catch((error: unknown) => mainApp.log.warn(String(error), { module: 'app-supervisor' }));
-      void this.copies.sweepTemplates();
+      void this.copies.sweepTemplates().then(() => this.roles.sweep());
       this.sleeper.start();
       this.visits.start();
       this.heap.start();

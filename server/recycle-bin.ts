@@ -189,6 +189,7 @@ export class RecycleBin {
       await removeUploads(record, await namedByOthers(host.namedFiles, record));
     } else {
       await this.clearBegun(record);
+      await this.releaseRole(record);
       await stampKeptState(name, record.provisioning?.contentToken);
     }
     await this.clearCache(record);
@@ -203,6 +204,15 @@ export class RecycleBin {
     const { supervisor } = this.host;
     await removeCachedKeys(this.host.mainApp(), statePrefix(record)).catch((error: unknown) => {
       supervisor.logger.warn('keys in the shared cache not removed', {
+        ...{ module: 'app-supervisor', application: record.name, error: String(error) },
+      });
+    });
+  }
+
+  /** Best effort: a role that no row names is looked for once more at the next start. */
+  private async releaseRole(record: AppRecord): Promise<void> {
+    await this.host.provisioner.leave(record).catch((error: unknown) => {
+      this.host.supervisor.logger.warn('database role not released', {
         ...{ module: 'app-supervisor', application: record.name, error: String(error) },
       });
     });

@@ -1,9 +1,11 @@
 import { randomBytes } from 'node:crypto';
 import type { PoolOptions } from 'sequelize';
 import { isMade, type AppRecord } from '../../src/app-record';
+import { databaseKind } from '../../src/database-dialects';
 import { isAppError } from '../../src/errors';
 import { ISOLATED, notIsolated, type Isolation, type RoleObstacle } from '../../src/isolation';
 import type { DatabaseRole, RoleKeeper, RoleScope } from './dialect';
+import { dialectOf } from './location';
 import { serverKey, type MainPlace } from './ownership';
 import type { Place } from './place';
 import type { DatabaseProvisioner } from './provisioner';
@@ -15,7 +17,8 @@ export interface AppRolesHost {
   places: { place(record: AppRecord): Place; server(): MainPlace };
   provisioner: Pick<DatabaseProvisioner, 'assertFree'>;
   connections: { poolOptions(given: PoolOptions | undefined): { stretch: number } };
-  supervisor: { logger: { warn(message: string, details: object): unknown } };
+  registry: { everyone(): Iterable<AppRecord>; find(name: string): AppRecord | undefined };
+  supervisor: { logger: Record<'info' | 'warn', (message: string, details: object) => unknown> };
   fence: { outside<T>(work: () => T): T };
   secrets(record: AppRecord): AppSecrets;
   writeRow(name: string, patch: Record<string, unknown>): Promise<void>;
@@ -35,6 +38,8 @@ export class AppRoles {
   private readonly unwelcome = new Set<string>();
   /** The main application's database that was closed to new roles. */
   private closed?: string;
+  /** Names that this process chose: of a role that is not in its row yet. */
+  private readonly chosen = new Set<string>();
 
   constructor(private readonly host: AppRolesHost) {}
 
@@ -62,7 +67,8 @@ export class AppRoles {
     const place = this.host.places.place(record);
     const secrets = this.host.secrets(record);
     if (secrets.role || refusalOf(record, place)) return record;
-    const role: AppRole = { ...(await this.draft(place)), ...(pending && { pending }) };
+    const connections = this.maxConnections(record);
+    const role: AppRole = { ...(await this.draft(place)), connections, ...(pending && { pending }) };
     return this.sealed(record, { ...secrets, role });
   }
 
@@ -129,9 +135,60 @@ export class AppRoles {
     if (obstacle) return obstacle;
     const { pending: _moved, ...own } = role as AppRole;
     const { isolation: _shared, ...provisioning } = proposed.provisioning ?? {};
-    const isolated = this.sealed(proposed, { ...secrets, role: own });
+    const connections = this.maxConnections(proposed);
+    const isolated = this.sealed(proposed, { ...secrets, role: { ...own, connections } });
     await this.write(record.provisioning ? { ...isolated, provisioning } : isolated);
     return undefined;
+  }
+
+  /**
+   * Before an application connects: its role may have as many connections as its pool is large now. Never rejects: with
+   * the former number it works as well, if more slowly.
+   */
+  async fit(record: AppRecord): Promise<void> {
+    const { role } = this.host.secrets(record);
+    if (!role || role.pending) return;
+    const connections = this.maxConnections(record);
+    if (role.connections === connections) return;
+    try {
+      const { dialect, server } = this.host.places.place(record);
+      await dialect.roles.ensure(server, role, connections);
+      // The row may have been written meanwhile.
+      const now = this.host.registry.find(record.name);
+      const secrets = now && this.host.secrets(now);
+      if (!secrets || secrets.role?.name !== role.name) return;
+      await this.write(this.sealed(now, { ...secrets, role: { ...secrets.role, connections } }));
+    } catch (error) {
+      this.warn(`the connection limit of the database role of "${record.name}" was not changed`, error);
+    }
+  }
+
+  /** Drops the roles of this main application that belong to no application, left by processes that were killed. Never rejects. */
+  async sweep(): Promise<void> {
+    try {
+      const server = this.host.places.server();
+      const { dialect = 'postgres' } = server;
+      if (!databaseKind(dialect)) return;
+      const { roles } = dialectOf({ dialect });
+      const found = await roles.list(server);
+      const surplus = found.filter(({ name }) => !this.chosen.has(name));
+      if (!surplus.length) return;
+      // Read after the list: what was created meanwhile is not on it. Of secrets that cannot be read nothing is known.
+      const known = new Set([...this.host.registry.everyone()].map((record) => this.host.secrets(record).role?.name));
+      for (const role of surplus.filter(({ name }) => !known.has(name))) {
+        const gone = await roles.release(server, role);
+        const outcome = gone ? 'was dropped' : 'may not sign in any more; data of it is left';
+        const details = { module: 'app-supervisor' };
+        this.host.supervisor.logger.info(`the database role "${role.name}" of no application ${outcome}`, details);
+      }
+    } catch (error) {
+      this.warn('database roles of no application were not dropped', error);
+    }
+  }
+
+  private warn(message: string, error: unknown): void {
+    const reason = isAppError(error) ? error.message : 'unknown error';
+    this.host.supervisor.logger.warn(message, { module: 'app-supervisor', error: reason });
   }
 
   /** Whether the plugin decides as which role the application signs in. */
@@ -205,6 +262,7 @@ export class AppRoles {
       throw error;
     });
     const name = `${prefix}${randomBytes(8).toString('hex')}`;
+    this.chosen.add(name);
     return { name, password: generateRolePassword(), ...(host !== undefined && { host }) };
   }
 
@@ -226,8 +284,7 @@ export class AppRoles {
     if (this.closed === of) return;
     this.closed = of;
     await dialect.roles.closeMain(server).catch((error: unknown) => {
-      const details = { module: 'app-supervisor', error: isAppError(error) ? error.message : 'unknown' };
-      this.host.supervisor.logger.warn("the main application's database stays open to new roles", details);
+      this.warn("the main application's database stays open to new roles", error);
     });
   }
 }

@@ -138,7 +138,7 @@ export class DatabaseCopies {
         const kept = here.has(name) ? MAX_TEMPLATES : MAX_TEMPLATES - 1;
         for (const surplus of surplusTemplates(found, owner, here, oids, kept)) await workshop.drop(surplus);
         if (here.has(name)) return;
-        await workshop.build(name, place.database, mark, place.role && templateRole(owner.oid));
+        await workshop.build(name, place.database, mark, place.role && this.templateRole(owner));
         this.log('info', `the installation of "${record.name}" is kept as a template`);
       });
     } catch (error) {
@@ -178,6 +178,10 @@ export class DatabaseCopies {
     return this.owner;
   }
 
+  private templateRole({ oid }: TemplateOwner): string {
+    return templateRole(oid, this.host.places.server().realm);
+  }
+
   private async nameFor(record: AppRecord, { location, role }: Place): Promise<string> {
     const owner = await this.ownerOf();
     const key = {
@@ -187,7 +191,7 @@ export class DatabaseCopies {
       options: installedOptions(record.options),
       environment: installedEnvironment(process.env),
       // Of those that have a role of their own, what is in the template belongs to one that all of these may use.
-      role: role && templateRole(owner.oid),
+      role: role && this.templateRole(owner),
     };
     return templateName(owner, createHash('sha256').update(canonical(key)).digest('hex'));
   }

@@ -11,6 +11,8 @@ export interface ServerAddress {
   /** A database that exists and may be connected to: the main application's own. */
   database: string;
   ssl?: unknown;
+  /** Of the main application's address: what tells it from another main application in the same database. */
+  realm?: string;
   /** For a statement, in milliseconds, where the usual minute is too long. */
   queryTimeoutMs?: number;
   /** Counts one connection for as long as the work takes; see `ProcessConnections.lend`. */
@@ -91,10 +93,19 @@ export interface RoleKeeper {
    * @throws APP_DATABASE_DENIED when the main application's role does not own it
    */
   give(server: ServerAddress, scope: RoleScope, role: DatabaseRole): Promise<void>;
-  /** Drops the role after its database or schema was dropped; one that others still depend on may only not sign in. */
+  /**
+   * Drops the role after its database or schema was dropped; one that others still depend on may only not sign in.
+   * @param server the address of the database that its schema was in
+   */
   drop(server: ServerAddress, role: DatabaseRole): Promise<void>;
-  /** Keeps the role, which owns data that stays, from signing in. */
-  retire(server: ServerAddress, role: DatabaseRole): Promise<void>;
+  /**
+   * Drops a role of which no application is left, and no data of it. Where something still belongs to the role, nothing of
+   * that goes: the role may not sign in any more.
+   * @returns whether the role is gone
+   */
+  release(server: ServerAddress, role: Pick<DatabaseRole, 'name' | 'host'>): Promise<boolean>;
+  /** The roles of all applications of this main application, as far as its role may list them. */
+  list(server: ServerAddress): Promise<Pick<DatabaseRole, 'name' | 'host'>[]>;
   /** Why no role can keep to its own place here, asked before one is created. */
   obstacle(server: ServerAddress, scope: RoleScope): Promise<RoleObstacle | undefined>;
   /**

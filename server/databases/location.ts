@@ -1,3 +1,4 @@
+import { createHash } from 'node:crypto';
 import { AppError } from '../../src/errors';
 import type { DatabaseDialect, ServerAddress, TableLayout } from './dialect';
 import { mariadbDialect, mysqlDialect } from './mysql';
@@ -50,6 +51,15 @@ export function layoutOf(options: DatabaseOptions): TableLayout {
     tablePrefix: text(options.tablePrefix) ?? '',
     underscored: options.underscored === true,
   };
+}
+
+/** What tells main applications in one database apart; undefined for one whose tables are where all usually are. */
+export function realmOf({ schema, tablePrefix }: TableLayout): string | undefined {
+  if (schema === 'public' && tablePrefix === '') return undefined;
+  return createHash('sha256')
+    .update(JSON.stringify([schema, tablePrefix]))
+    .digest('hex')
+    .slice(0, 8);
 }
 
 /** @throws APP_DATABASE_UNSUPPORTED when this is no server that we can ask without an instance */

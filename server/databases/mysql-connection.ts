@@ -33,6 +33,8 @@ const DENIED = new Set([
 const BY_NUMBER: Readonly<Record<number, string>> = {
   ...{ 1007: 'ER_DB_CREATE_EXISTS', 1044: 'ER_DBACCESS_DENIED_ERROR', 1045: 'ER_ACCESS_DENIED_ERROR' },
   ...{ 1049: 'ER_BAD_DB_ERROR', 1142: 'ER_TABLEACCESS_DENIED_ERROR', 1698: 'ER_ACCESS_DENIED_NO_PASSWORD_ERROR' },
+  // MariaDB's; MySQL has it for something that no work of ours comes across.
+  ...{ 4151: 'ER_ACCOUNT_HAS_BEEN_LOCKED' },
 };
 
 export function mysqlCodeOf(error: unknown): string {

@@ -30,6 +30,14 @@ async function ownAccount(session: MysqlSession): Promise<Required<Pick<Database
   return { name: account.slice(0, at), host: account.slice(at + 1) };
 }
 
+/** The beginning of the names of all users of one main application. A name may have 32 characters. */
+function prefixOf({ database, realm = '' }: ServerAddress): string {
+  const digest = createHash('sha256')
+    .update(realm ? `${realm}/${database}` : database)
+    .digest('hex');
+  return `as_${digest.slice(0, 8)}_`;
+}
+
 const onServer = <T>(server: ServerAddress, work: (session: MysqlSession) => Promise<T>) =>
   withSession(server, MAINTENANCE, work);
 
@@ -53,13 +61,19 @@ async function rightsObstacle(session: MysqlSession, database: string): Promise<
   return { reason: 'right-missing', sql: sql.join('\n') };
 }
 
+const DEFINED_BY = `
+  SELECT 1 AS found FROM information_schema.VIEWS WHERE DEFINER = ?
+  UNION ALL SELECT 1 FROM information_schema.TRIGGERS WHERE DEFINER = ?
+  UNION ALL SELECT 1 FROM information_schema.ROUTINES WHERE DEFINER = ?
+  UNION ALL SELECT 1 FROM information_schema.EVENTS WHERE DEFINER = ? LIMIT 1`;
+
 /** MySQL and MariaDB: users, in these servers' own words. They have no owners; a grant names a database. */
 export const mysqlRoles: RoleKeeper = {
   grantsAhead: true,
 
   async outline(server) {
     const { host } = await onServer(server, ownAccount);
-    return { prefix: `as_${createHash('sha256').update(server.database).digest('hex').slice(0, 8)}_`, host };
+    return { prefix: prefixOf(server), host };
   },
 
   async ensure(server, role, maxConnections) {
@@ -67,7 +81,8 @@ export const mysqlRoles: RoleKeeper = {
       const account = accountOf(role);
       const secret = `IDENTIFIED BY ${literal(role.password)} WITH MAX_USER_CONNECTIONS ${maxConnections}`;
       await session.run(`CREATE USER IF NOT EXISTS ${account} ${secret}`);
-      await session.run(`ALTER USER ${account} ${secret}`);
+      // One that was locked, since its application was gone, is in use again.
+      await session.run(`ALTER USER ${account} ${secret} ACCOUNT UNLOCK`);
     });
   },
 
@@ -93,8 +108,32 @@ export const mysqlRoles: RoleKeeper = {
     await onServer(server, (session) => session.run(`DROP USER IF EXISTS ${accountOf(role)}`));
   },
 
-  async retire(server, role) {
-    await onServer(server, (session) => session.run(`ALTER USER ${accountOf(role)} ACCOUNT LOCK`));
+  async release(server, role) {
+    return onServer(server, async (session) => {
+      const account = `${role.name}@${role.host ?? '%'}`;
+      const defined = (await session.row(DEFINED_BY, Array<string>(4).fill(account))) !== undefined;
+      // What it defined would run no more without it.
+      const sql = defined
+        ? `ALTER USER IF EXISTS ${accountOf(role)} ACCOUNT LOCK`
+        : `DROP USER IF EXISTS ${accountOf(role)}`;
+      await session.run(sql);
+      return !defined;
+    });
+  },
+
+  async list(server) {
+    const prefix = prefixOf(server);
+    const sql = 'SELECT User AS name, Host AS host FROM mysql.user WHERE LEFT(User, ?) = ? ORDER BY 1';
+    try {
+      const found = await onServer(server, (session) => {
+        return session.rows<{ name: string; host: string }>(sql, [prefix.length, prefix]);
+      });
+      return found.filter(({ name }) => /^[0-9a-f]{16}$/.test(name.slice(prefix.length)));
+    } catch (error) {
+      // Most roles may not read this table.
+      if (isAppError(error) && error.code === 'APP_DATABASE_DENIED') return [];
+      throw error;
+    }
   },
 
   obstacle(server, { database }) {

@@ -36,8 +36,8 @@ export function placeOf(record: AppRecord, options: DatabaseOptions, main: MainP
   const target = recordTarget(record, main);
   if (record.options.dbConnType === 'new_schema' && !dialect.schemas) throw noSchemas();
   const elsewhere = record.options.dbConnType === 'new_connection';
-  const { host, port, username, password, ssl, lend } = main;
-  const here: ServerAddress = { host, port, username, password, ssl, lend, database: main.database };
+  const { host, port, username, password, ssl, realm, lend } = main;
+  const here: ServerAddress = { host, port, username, password, ssl, realm, lend, database: main.database };
   const server: ServerAddress = elsewhere ? { ...own, database: dialect.maintenanceDatabase } : here;
   const { database, schema } = target;
   const owner = { ...server, database };

@@ -13,15 +13,20 @@ const ROLE_MARK = marker('role');
 const CLOSED_PUBLIC = 150_000;
 /** Since this version a membership says whether it is inherited. */
 const MEMBERSHIP_OPTIONS = 160_000;
-/** Of two who create or grant at the same time. */
-const CONCURRENT = /^(?:42710|23505|XX000|40001)$/;
+/** Of two that create, grant or drop at the same time; a process that was killed may leave a statement under way. */
+const CONCURRENT = /^(?:42704|42710|23505|XX000|40001)$/;
 const ATTEMPTS = 5;
 
 const main = 'CURRENT_USER';
 
+/** The beginning of the names of all roles of one main application. @param oid of its database */
+function prefixOf(oid: string, realm = ''): string {
+  return realm ? `as_${oid}_${realm}_` : `as_${oid}_`;
+}
+
 /** Owns what is in template databases, and so in the copies of them; every role of this main application is its member. */
-export function templateRole(oid: string): string {
-  return `as_${oid}_template`;
+export function templateRole(oid: string, realm?: string): string {
+  return `${prefixOf(oid, realm)}template`;
 }
 
 /**
@@ -45,13 +50,13 @@ interface Standing {
   template: boolean;
 }
 
-async function standingOf(client: Client, role: string): Promise<Standing> {
+async function standingOf(client: Client, role: string, realm?: string): Promise<Standing> {
   const { rows } = await client.query<Standing>(
     `SELECT current_setting('server_version_num')::int AS version, b.oid::text AS oid, r.oid IS NOT NULL AS exists,
             shobj_description(r.oid, 'pg_authid') AS comment,
-            EXISTS (SELECT 1 FROM pg_roles WHERE rolname = 'as_' || b.oid || '_template') AS template
+            EXISTS (SELECT 1 FROM pg_roles WHERE rolname = replace($2, '?', b.oid::text)) AS template
        FROM pg_database b LEFT JOIN pg_roles r ON r.rolname = $1 WHERE b.datname = current_database()`,
-    [role],
+    [role, templateRole('?', realm)],
   );
   return rows[0] as Standing;
 }
@@ -68,9 +73,14 @@ async function again<T>(work: () => Promise<T>): Promise<T> {
 }
 
 /** The statements that make a role of ours as it is to be. */
-function roleStatements(client: Client, role: DatabaseRole, standing: Standing, maxConnections: number): string[] {
+function roleStatements(
+  client: Client,
+  role: DatabaseRole,
+  standing: Standing,
+  { realm, maxConnections }: { realm?: string; maxConnections: number },
+): string[] {
   const [name, mark] = [client.escapeIdentifier(role.name), client.escapeLiteral(ROLE_MARK)];
-  const shared = client.escapeIdentifier(templateRole(standing.oid));
+  const shared = client.escapeIdentifier(templateRole(standing.oid, realm));
   const membership = standing.version >= MEMBERSHIP_OPTIONS ? ' WITH INHERIT TRUE, SET TRUE' : '';
   const secret = client.escapeLiteral(scramVerifier(role.password));
   const attributes = `LOGIN PASSWORD ${secret} CONNECTION LIMIT ${maxConnections} VALID UNTIL 'infinity'`;
@@ -166,22 +176,34 @@ async function closeToNewRoles(client: Client): Promise<void> {
   );
 }
 
-async function isOurs(client: Client, { name }: DatabaseRole): Promise<boolean> {
+async function isOurs(client: Client, { name }: Pick<DatabaseRole, 'name'>): Promise<boolean> {
   const { exists, comment } = await standingOf(client, name);
   return exists && comment === ROLE_MARK;
 }
 
-async function dropRole(client: Client, role: DatabaseRole): Promise<void> {
+async function endSessions(client: Client, { name }: Pick<DatabaseRole, 'name'>): Promise<void> {
+  await client.query('SELECT pg_terminate_backend(pid) FROM pg_stat_activity WHERE usename = $1', [name]);
+}
+
+/** True when the role is gone; false when something belongs to it, be it a privilege: then it may not sign in. */
+async function dropOrLock(client: Client, role: Pick<DatabaseRole, 'name'>): Promise<boolean> {
   const name = client.escapeIdentifier(role.name);
-  await client.query('SELECT pg_terminate_backend(pid) FROM pg_stat_activity WHERE usename = $1', [role.name]);
   try {
-    await client.query(`DROP ROLE ${name}`);
+    await client.query(`DROP ROLE IF EXISTS ${name}`);
+    return true;
   } catch (error) {
     if (codeOf(error) !== '2BP01') throw error;
-    // Privileges on databases are left when a schema is gone.
-    await client.query(`DROP OWNED BY ${name}`);
-    await client.query(`DROP ROLE ${name}`).catch(() => client.query(`ALTER ROLE ${name} NOLOGIN`));
   }
+  await client.query(`ALTER ROLE ${name} NOLOGIN`);
+  return false;
+}
+
+async function dropRole(client: Client, role: DatabaseRole): Promise<void> {
+  await endSessions(client, role);
+  if (await dropOrLock(client, role)) return;
+  // When a schema is gone, privileges on its database are left, and large objects, which are in no schema.
+  await client.query(`DROP OWNED BY ${client.escapeIdentifier(role.name)}`);
+  await dropOrLock(client, role);
 }
 
 async function rightsObstacle(client: Client): Promise<RoleObstacle | undefined> {
@@ -212,18 +234,18 @@ export const postgresRoles: RoleKeeper = {
 
   async outline(server) {
     const { oid } = await withClient(server, server.database, (client) => standingOf(client, ''));
-    return { prefix: `as_${oid}_` };
+    return { prefix: prefixOf(oid, server.realm) };
   },
 
   async ensure(server, role, maxConnections) {
     await again(() =>
       withClient(server, server.database, async (client) => {
-        const standing = await standingOf(client, role.name);
+        const standing = await standingOf(client, role.name, server.realm);
         if (standing.exists && standing.comment !== ROLE_MARK) {
           throw new AppError('APP_DATABASE_DENIED', { reason: `the role "${role.name}" is not ours` });
         }
         await inTransaction(client, () =>
-          client.query(roleStatements(client, role, standing, maxConnections).join('; ')),
+          client.query(roleStatements(client, role, standing, { realm: server.realm, maxConnections }).join('; ')),
         );
       }),
     );
@@ -250,14 +272,32 @@ export const postgresRoles: RoleKeeper = {
   },
 
   async drop(server, role) {
-    await withClient(server, server.database, async (client) => {
-      if (await isOurs(client, role)) await dropRole(client, role);
-    });
+    await again(() =>
+      withClient(server, server.database, async (client) => {
+        if (await isOurs(client, role)) await dropRole(client, role);
+      }),
+    );
   },
 
-  async retire(server, role) {
-    await withClient(server, server.database, async (client) => {
-      if (await isOurs(client, role)) await client.query(`ALTER ROLE ${client.escapeIdentifier(role.name)} NOLOGIN`);
+  async release(server, role) {
+    return again(() =>
+      withClient(server, server.database, async (client) => {
+        if (!(await isOurs(client, role))) return true;
+        await endSessions(client, role);
+        return dropOrLock(client, role);
+      }),
+    );
+  },
+
+  async list(server) {
+    return withClient(server, server.database, async (client) => {
+      const { oid } = await standingOf(client, '');
+      const { rows } = await client.query<{ name: string }>(
+        `SELECT rolname AS name FROM pg_roles
+          WHERE rolname ~ $1 AND shobj_description(oid, 'pg_authid') = $2 ORDER BY 1`,
+        [`^${prefixOf(oid, server.realm)}[0-9a-f]{16}$`, ROLE_MARK],
+      );
+      return rows;
     });
   },
 

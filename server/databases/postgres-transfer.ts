@@ -58,7 +58,7 @@ const FORMER_ROLES = `
   SELECT DISTINCT r.rolname AS name FROM pg_shdepend d
     JOIN pg_roles r ON d.refclassid = 'pg_authid'::regclass AND r.oid = d.refobjid
     JOIN pg_database b ON b.oid = d.dbid AND b.datname = current_database()
-   WHERE r.rolname ~ '^as_[0-9]+_[0-9a-f]{16}$' AND r.rolname <> $1 AND pg_has_role(r.oid, 'MEMBER')`;
+   WHERE r.rolname ~ '^as_[0-9]+_([0-9a-f]{8}_)?[0-9a-f]{16}$' AND r.rolname <> $1 AND pg_has_role(r.oid, 'MEMBER')`;
 
 const GRANTS_ELSEWHERE = `
   SELECT b.datname AS database, a.privilege_type AS privilege

@@ -76,7 +76,14 @@ export class DatabaseProvisioner {
     else await schemasOf(place).drop(place.owner, place.schema, token);
     // After what it owns: a role that something belongs to cannot be dropped.
     const role = this.host.role(record);
-    if (role) await place.dialect.roles.drop(place.server, role);
+    if (role) await place.dialect.roles.drop(place.schema === undefined ? place.server : place.owner, role);
+  }
+
+  /** The application goes, and its data stays, in the hands of the main application's role: its own signs in no more. */
+  async leave(record: AppRecord): Promise<void> {
+    const role = this.host.role(record);
+    const { dialect, server } = this.host.place(record);
+    if (role) await dialect.roles.release(server, role);
   }
 
   /**

@@ -19,6 +19,8 @@ export interface AppSecrets {
 export interface AppRole extends DatabaseRole {
   /** The application does not use it yet: its data is still to be moved. */
   pending?: true;
+  /** How many connections the server allows it, as far as the row knows. */
+  connections?: number;
 }
 
 const VERSION = 'v1';

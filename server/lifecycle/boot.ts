@@ -93,8 +93,9 @@ export async function construct(context: BootContext): Promise<Application> {
 
 /** The core's own authentication, with one attempt: it would retry silently for two and a half minutes. */
 export async function connect(app: Application, context: BootContext): Promise<void> {
-  const { record, provisioner, onStep, connectionTimeoutMs } = context;
+  const { record, provisioner, roles, onStep, connectionTimeoutMs } = context;
   onStep('connect');
+  await roles.fit(record);
   const { db } = app;
   // The core creates the schema at each connect; that of a provisioned application is there, or is missing.
   if (isMade(record) && db.inDialect('postgres')) db.prepare = () => Promise.resolve();

@@ -184,7 +184,7 @@ export class RunnerWorld {
         },
       },
       copies: { usesTemplates: () => false },
-      roles: { assign: (record: AppRecord) => Promise.resolve(record) },
+      roles: { assign: (record: AppRecord) => Promise.resolve(record), fit: () => Promise.resolve() },
       noteProgress: () => Promise.resolve(),
       versions: new AppVersions(
         () => INSTALLED,
