@@ -53,12 +53,16 @@ interface ForeignObject {
   allowed: boolean;
 }
 
-/** Roles of other applications that own, or may do, something in the connected database: it is a copy of theirs. */
+/**
+ * Roles of other applications that own, or may do, something in the connected database, or may connect to it: it is a copy
+ * of theirs, or an application that is gone left it.
+ */
 const FORMER_ROLES = `
-  SELECT DISTINCT r.rolname AS name FROM pg_shdepend d
-    JOIN pg_roles r ON d.refclassid = 'pg_authid'::regclass AND r.oid = d.refobjid
-    JOIN pg_database b ON b.oid = d.dbid AND b.datname = current_database()
-   WHERE r.rolname ~ '^as_[0-9]+_([0-9a-f]{8}_)?[0-9a-f]{16}$' AND r.rolname <> $1 AND pg_has_role(r.oid, 'MEMBER')`;
+  SELECT r.rolname AS name FROM pg_roles r JOIN pg_database b ON b.datname = current_database()
+   WHERE r.rolname ~ '^as_[0-9]+_([0-9a-f]{8}_)?[0-9a-f]{16}$' AND r.rolname <> $1 AND pg_has_role(r.oid, 'MEMBER')
+     AND (EXISTS (SELECT 1 FROM aclexplode(b.datacl) a WHERE a.grantee = r.oid)
+       OR EXISTS (SELECT 1 FROM pg_shdepend d
+                   WHERE d.refclassid = 'pg_authid'::regclass AND d.refobjid = r.oid AND d.dbid = b.oid))`;
 
 const GRANTS_ELSEWHERE = `
   SELECT b.datname AS database, a.privilege_type AS privilege

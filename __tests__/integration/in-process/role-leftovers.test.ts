@@ -1,0 +1,145 @@
+import '../../helpers/in-process-environment';
+import { OURS, type InProcessApp } from '../../helpers/in-process-app';
+import { describeWithBothPostgres, roleOf, sqlAs, startAsRole } from '../../helpers/app-roles';
+import { generateRolePassword } from '../../../server/databases/secrets';
+
+/** What becomes of roles whose applications are gone, and how many connections a role may have. PostgreSQL. */
+
+const options = { plugins: ['error-handler', 'field-sort'] };
+const DENIED = '42501';
+
+describeWithBothPostgres('database roles: without an application', (server) => {
+  let app: InProcessApp;
+  let mainRole: string;
+  let end: () => Promise<void>;
+  const name = (word: string) => app.name(word);
+  const role = (word: string) => {
+    const found = roleOf(app, name(word));
+    if (!found) throw new Error(`${word} has no role`);
+    return found;
+  };
+  const visit = async (word: string) => (await app.get('/api/pm:listEnabled', { 'X-App': name(word) })).status;
+  const maySignIn = async (found: string) =>
+    (await app.sql<{ may: boolean }>('SELECT rolcanlogin AS may FROM pg_roles WHERE rolname = $1', [found]))[0]?.may;
+  const limitOf = async (found: string) =>
+    (await app.sql<{ most: number }>('SELECT rolconnlimit AS most FROM pg_roles WHERE rolname = $1', [found]))[0]?.most;
+
+  beforeAll(async () => {
+    const started = await startAsRole('LOGIN CREATEDB CREATEROLE', {
+      plugins: ['error-handler', 'field-sort', OURS],
+      ...server,
+    });
+    ({ app, end } = started);
+    mainRole = started.role.name;
+    await app.listen();
+    await app.create({ name: name('kept'), options });
+  });
+  afterAll(() => end?.());
+  afterEach(() => jest.restoreAllMocks());
+
+  it('purge: locks the role where the database is kept, and the data stays as it is', async () => {
+    await app.create({ name: name('handed'), options });
+    const handed = role('handed');
+    const database = name('handed');
+    expect(await sqlAs(app, handed, database, 'CREATE TABLE notes (id int); INSERT INTO notes VALUES (7)')).toEqual([]);
+    await app.service.bin.remove(database, { purge: true });
+    expect(await app.databases()).toContain(database);
+    expect(await maySignIn(handed.name)).toBe(false);
+    const seen = await app
+      .sql(`SET ROLE "${mainRole}"; SELECT id FROM notes`, [], database)
+      .catch((error: unknown) => error);
+    expect(seen).not.toBeInstanceOf(Error);
+    expect(await app.sql('SELECT id FROM notes', [], database)).toEqual([{ id: 7 }]);
+
+    // The next application there takes it over, and the next start drops the role of the former one.
+    await app.create({ name: database, options, adopt: true });
+    expect((await app.post(`/api/applications:isolate?filterByTk=${database}`)).status).toBe(200);
+    expect(await visit('handed')).toBe(200);
+    expect(await sqlAs(app, role('handed'), database, 'SELECT id FROM notes')).toEqual([{ id: 7 }]);
+    expect(role('handed').name).not.toBe(handed.name);
+    await app.restart();
+    await app.until('the former role is dropped', async () => !(await app.roles()).includes(handed.name));
+    expect(await visit('handed')).toBe(200);
+  });
+
+  it('start: drops or locks roles that no application has, and none of another main application', async () => {
+    const { postgresRoles } = await import('../../../server/databases/postgres-roles');
+    const main = app.service.places.server();
+    const { prefix } = await postgresRoles.outline(main);
+    const neighbour = { ...main, realm: 'abcdef01' };
+    const roles = {
+      left: { name: `${prefix}0000000000000001`, password: generateRolePassword() },
+      owner: { name: `${prefix}0000000000000002`, password: generateRolePassword() },
+      foreign: {
+        name: `${(await postgresRoles.outline(neighbour)).prefix}0000000000000003`,
+        password: generateRolePassword(),
+      },
+    };
+    await postgresRoles.ensure(main, roles.left, 5);
+    await postgresRoles.ensure(main, roles.owner, 5);
+    await postgresRoles.ensure(neighbour, roles.foreign, 5);
+    await app.sql(`CREATE SCHEMA "${name('of_nobody')}" AUTHORIZATION "${roles.owner.name}"`);
+    await app.restart();
+    await app.until('it is swept', async () => !(await app.roles()).includes(roles.left.name));
+    await app.until('it is locked', async () => (await maySignIn(roles.owner.name)) === false);
+    expect(await app.sql('SELECT 1 AS one FROM pg_namespace WHERE nspname = $1', [name('of_nobody')])).toEqual([
+      { one: 1 },
+    ]);
+    expect(await maySignIn(roles.foreign.name)).toBe(true);
+    expect(await maySignIn(role('kept').name)).toBe(true);
+    expect(await visit('kept')).toBe(200);
+    await app.sql(`DROP SCHEMA "${name('of_nobody')}"`);
+  });
+
+  it('start: touches no role while a secret cannot be read', async () => {
+    const { postgresRoles } = await import('../../../server/databases/postgres-roles');
+    const main = app.service.places.server();
+    const { prefix } = await postgresRoles.outline(main);
+    const left = { name: `${prefix}0000000000000004`, password: generateRolePassword() };
+    await postgresRoles.ensure(main, left, 5);
+    const { secretBox } = app.service;
+    const open = jest.spyOn(secretBox, 'open').mockImplementation(() => {
+      throw new Error('unreadable');
+    });
+    await app.service.roles.sweep();
+    expect(open).toHaveBeenCalled();
+    expect(await maySignIn(left.name)).toBe(true);
+    open.mockRestore();
+    await app.service.roles.sweep();
+    expect(await app.roles()).not.toContain(left.name);
+  });
+
+  it('connection limit: is above the pool, and follows it when the option changes', async () => {
+    const small = { ...options, database: { pool: { max: 1 } } };
+    await app.create({ name: name('pooled'), options: small });
+    const { name: pooled } = role('pooled');
+    expect(await limitOf(pooled)).toBe(11);
+    for (const [max, most] of [
+      [3, 13],
+      [2, 12],
+    ]) {
+      const values = { options: { ...small, database: { pool: { max } } } };
+      expect((await app.post(`/api/applications:update?filterByTk=${name('pooled')}`, values)).status).toBe(200);
+      await app.service.runner(name('pooled'))?.stop('sleep');
+      expect(await visit('pooled')).toBe(200);
+      expect([max, await limitOf(pooled)]).toEqual([max, most]);
+    }
+    // Not asked again while nothing changes.
+    const { postgresRoles } = await import('../../../server/databases/postgres-roles');
+    const ensure = jest.spyOn(postgresRoles, 'ensure');
+    await app.service.runner(name('pooled'))?.stop('sleep');
+    expect(await visit('pooled')).toBe(200);
+    expect(ensure).not.toHaveBeenCalled();
+  });
+
+  it('connection limit: an application starts though it cannot be changed any more', async () => {
+    const values = { options: { ...options, database: { pool: { max: 3 } } } };
+    expect((await app.post(`/api/applications:update?filterByTk=${name('pooled')}`, values)).status).toBe(200);
+    await app.service.runner(name('pooled'))?.stop('sleep');
+    await app.sql(`ALTER ROLE "${mainRole}" NOCREATEROLE`);
+    expect(await visit('pooled')).toBe(200);
+    expect(await limitOf(role('pooled').name)).toBe(12);
+    await app.sql(`ALTER ROLE "${mainRole}" CREATEROLE`);
+    expect(await sqlAs(app, role('pooled'), name('kept'), 'SELECT 1')).toBe(DENIED);
+  });
+});
