@@ -68,6 +68,7 @@ export interface CoreSocket {
   on(event: 'message', listener: (message: unknown, isBinary?: boolean) => void): unknown;
   on(event: 'ping' | 'pong', listener: (data: Uint8Array) => void): unknown;
   on(event: 'close', listener: () => void): unknown;
+  on(event: 'error', listener: (error: Error & { code?: string }) => void): unknown;
   listeners(event: 'message'): ((message: unknown, isBinary?: boolean) => void)[];
   removeAllListeners(event: 'message'): unknown;
   close(code: number): void;

@@ -15,15 +15,15 @@ const FILE_PART = /^files\/[0-9]{6}$/;
 
 export const MAX_MANIFEST_BYTES = 32 * 2 ** 20;
 const MAX_PARTS = 200_000;
-/** What one part has: four members, and three of its file. */
-const VALUES_OF_PART = 9;
+/** What one part has: four members, and three of its file, each of them with its name, and two objects. */
+const VALUES_OF_PART = 16;
 const MAX_PLUGINS = 10_000;
-const VALUES_OF_PLUGIN = 3;
+const VALUES_OF_PLUGIN = 5;
 const MAX_MANIFEST_VALUES = MAX_PARTS * VALUES_OF_PART + MAX_PLUGINS * VALUES_OF_PLUGIN + 100;
 /** Manifest, list of parts, part, file. */
 const MAX_MANIFEST_DEPTH = 4;
-/** The shortest member of a part with its value, and a checksum in each part: a text of other things is no manifest. */
-const MIN_BYTES_OF_VALUE = 8;
+/** A member is at least twice as long, and each part has a checksum: a text of other things is no manifest. */
+const MIN_BYTES_OF_VALUE = 5;
 const MAX_NAME_BYTES = 255;
 const MAX_PATH_BYTES = 1_024;
 

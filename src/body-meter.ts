@@ -1,7 +1,7 @@
 /** What a body holds, as far as it has arrived. */
 export interface BodyMeasure {
   bytes: number;
-  /** Elements and members: what parsing and copying costs. */
+  /** Elements, members and the names of members: what parsing and copying costs. */
   values: number;
   /** The deepest nesting so far. */
   depth: number;
@@ -14,6 +14,7 @@ export interface BodyMeter extends Readonly<BodyMeasure> {
 
 const QUOTE = 0x22;
 const BACKSLASH = 0x5c;
+const COLON = 0x3a;
 const COMMA = 0x2c;
 const OPENING_BRACKET = 0x5b;
 const CLOSING_BRACKET = 0x5d;
@@ -45,8 +46,9 @@ export class FormMeter implements BodyMeter {
 }
 
 /**
- * Counts the values and the nesting of JSON without parsing it: every comma and every opening bracket outside strings
- * is one value. For valid JSON that is the number of elements, members, arrays and objects, up to one.
+ * Counts the values and the nesting of JSON without parsing it: every comma, every colon and every opening bracket
+ * outside strings is one value. An object of many names costs several times as much as an array of as many elements:
+ * a member counts as two.
  */
 export class JsonMeter implements BodyMeter {
   bytes = 0;
@@ -67,6 +69,7 @@ export class JsonMeter implements BodyMeter {
         case QUOTE:
           this.inString = true;
           break;
+        case COLON:
         case COMMA:
           this.values += 1;
           break;

@@ -162,6 +162,11 @@ export const ERROR_TABLE = {
     message:
       'The application "{name}" is busy with as many requests as its limit allows; try again after the time in Retry-After.',
   },
+  APP_TOO_MANY_CONNECTIONS: {
+    status: 429,
+    message:
+      'The application "{name}" has as many WebSocket connections as its limit allows; try again after the time in Retry-After.',
+  },
   APP_STORAGE_LIMIT: {
     status: 413,
     message:

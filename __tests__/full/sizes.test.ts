@@ -2,7 +2,10 @@ import { gzipSync } from 'node:zlib';
 import WebSocket from 'ws';
 import { TestHost } from '../helpers/test-host';
 
-/** What is measured before it is parsed, through a real host: what is refused was never parsed, and wakes nobody. */
+/**
+ * Bodies, addresses and WebSocket messages are measured before they are parsed, through a real host: a refused one is
+ * never parsed and wakes no application.
+ */
 describe('sizes', () => {
   let host: TestHost;
   let token: Record<string, string>;

@@ -41,9 +41,11 @@ describe('body guard', () => {
   let aborted: number;
   let ready: boolean;
   let bodyTimeMs: number;
+  /** The applications whose bodies were too large. */
+  let noted: string[];
 
   beforeEach(async () => {
-    [handled, aborted, ready, bodyTimeMs] = [0, 0, true, 0];
+    [handled, aborted, ready, bodyTimeMs, noted] = [0, 0, true, 0, []];
     const { sizes } = readConfig(
       {
         APP_SUPERVISOR_ANONYMOUS_BODY_SIZE: '64',
@@ -65,6 +67,7 @@ describe('body guard', () => {
         maxBodyBytes: () => 512 * KB,
         bodyTimeMs: () => bodyTimeMs,
         refuse,
+        noteTooLarge: (app) => noted.push(app),
       },
       20,
     );
@@ -205,13 +208,13 @@ describe('body guard', () => {
   describe.each(attacks)('refuses %s', (_, ask) => {
     it('of a known length', async () => {
       expect(await send(ask)).toMatchObject(tooLarge);
-      expect(handled).toBe(0);
+      expect([handled, noted]).toEqual([0, ['crm']]);
     });
 
     it('in pieces, of unknown length', async () => {
       const bytes = Buffer.byteLength(ask.body ?? '');
       expect(await send({ ...ask, chunk: Math.max(1, Math.ceil(bytes / 40)) })).toMatchObject(tooLarge);
-      expect(handled).toBe(0);
+      expect([handled, noted]).toEqual([0, ['crm']]);
     });
 
     it.each([

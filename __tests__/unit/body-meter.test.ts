@@ -4,12 +4,13 @@ import { ByteMeter, FormMeter, JsonMeter, measureJson, type BodyMeter } from '..
 const bytes = (text: string) => new TextEncoder().encode(text);
 const plain = ({ bytes, values, depth }: BodyMeter | ReturnType<typeof measureJson>) => ({ bytes, values, depth });
 
-/** Elements, members, arrays and objects, counted with a parser. */
+/** Elements, members with their names, arrays and objects, counted with a parser. */
 function countParsed(value: unknown): { values: number; depth: number } {
   if (typeof value !== 'object' || value === null) return { values: 0, depth: 0 };
   const inner = Object.values(value).map(countParsed);
+  const names = Array.isArray(value) ? 0 : inner.length;
   return {
-    values: 1 + Math.max(0, inner.length - 1) + inner.reduce((sum, { values }) => sum + values, 0),
+    values: 1 + Math.max(0, inner.length - 1) + names + inner.reduce((sum, { values }) => sum + values, 0),
     depth: 1 + Math.max(0, ...inner.map(({ depth }) => depth)),
   };
 }
@@ -22,19 +23,21 @@ describe('JSON meter', () => {
     ['[]', 1, 1],
     ['[1]', 1, 1],
     ['[1,2,3]', 3, 1],
-    ['{"a":{"b":[{}]}}', 4, 4],
+    ['{"a":{"b":[{}]}}', 6, 4],
     ['["a,b,[c{"]', 1, 1],
     ['["a\\",b",1]', 2, 1],
     ['["a\\\\",1]', 2, 1],
     ['["a\\\\\\",1"]', 1, 1],
     ['["\\u0022,",1]', 2, 1],
-    ['{"a,b":1,"c[":2}', 2, 1],
+    ['{"a,b":1,"c[":2}', 4, 1],
+    ['{"a:b":":",":":2}', 4, 1],
     [' [ 1 , 2 ] ', 2, 1],
     ['["，［｛",1]', 2, 1],
     ['[[],[],[]]', 6, 2],
     ['[[[[[[', 6, 6],
     [']]]]', 0, 0],
     ['[,,,,', 5, 1],
+    ['{::::', 5, 1],
   ])('counts %j as %d values and %d levels', (text, values, depth) => {
     expect(plain(measureJson(bytes(text)))).toEqual({ bytes: bytes(text).length, values, depth });
   });

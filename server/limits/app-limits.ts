@@ -49,9 +49,11 @@ export class AppLimits {
   }
 
   /**
-   * Counts a refusal. Tells the timeline once a minute for each limit, so that a flood writes no flood of events.
+   * Counts a refusal. Tells the timeline once a minute for each limit, so that a flood writes no flood of events. The
+   * main application, and a name that no application has, have no timeline.
    */
   note(name: string, limit: LimitName): void {
+    if (!this.host.registry.get(name)) return;
     let known = this.reached.get(name);
     if (!known) this.reached.set(name, (known = {}));
     const now = Date.now();

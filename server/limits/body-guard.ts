@@ -19,6 +19,8 @@ export interface BodyGuardHost {
   /** How long a body may take that is no upload, in milliseconds; 0 means any time. */
   bodyTimeMs(): number;
   refuse(req: IncomingMessage, res: ServerResponse, error: AppError): void;
+  /** A body for an application was refused for its size. */
+  noteTooLarge(app: string): void;
 }
 
 const CHECK_MS = 5_000;
@@ -77,8 +79,11 @@ export class BodyGuard {
       bounds: full,
       tightBounds: (kind) => (kind === 'json' || kind === 'form' ? host.sizes.anonymousBody : full(kind)),
       isSigned: () => (signed ??= this.isSigned(req)),
-      tooLarge: (exceeded) =>
-        host.ready ? new AppError('APP_BODY_TOO_LARGE', { ...exceeded }) : new AppError('APP_WAIT_TIMEOUT', MAIN),
+      tooLarge: (exceeded) => {
+        if (!host.ready) return new AppError('APP_WAIT_TIMEOUT', MAIN);
+        host.noteTooLarge(host.appOf(req));
+        return new AppError('APP_BODY_TOO_LARGE', { ...exceeded });
+      },
       refuse: (error) => host.refuse(req, res, error),
     };
   }

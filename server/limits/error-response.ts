@@ -1,4 +1,4 @@
-import type { IncomingMessage, ServerResponse } from 'node:http';
+import { STATUS_CODES, type IncomingMessage, type ServerResponse } from 'node:http';
 import { forVisitors, type AppError, type ErrorCode } from '../../src/errors';
 import { isPreflight, writeCors } from './cors';
 
@@ -147,6 +147,15 @@ export class ErrorResponse {
     writeCors(req, res);
     res.writeHead(this.status, all);
     res.end(body);
+  }
+
+  /** The same in JSON, for a connection without a response object. */
+  asText(retryAfter: number | undefined, extra: readonly string[]): { head: string; body: string } {
+    const { body, headers } = this.json;
+    const all = [...headers, ...(retryAfter === undefined ? [] : ['Retry-After', String(retryAfter)]), ...extra];
+    const lines = [`HTTP/1.1 ${this.status} ${STATUS_CODES[this.status] ?? ''}`];
+    for (let at = 0; at < all.length; at += 2) lines.push(`${all[at]}: ${all[at + 1]}`);
+    return { head: `${lines.join('\r\n')}\r\n\r\n`, body };
   }
 
   private page(language: Language): Variant {

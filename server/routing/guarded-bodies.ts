@@ -21,6 +21,7 @@ export function guardBodies(service: AppService, router: Router, settings: Serve
     maxBodyBytes: (app) => maxBodyBytes(effectiveLimits(service.config.limits, service.record(app)?.limits)),
     bodyTimeMs: () => settings.formerRequestTimeoutMs,
     refuse,
+    noteTooLarge: (app) => service.limits.note(app, 'body'),
   };
   return new BodyGuard(host);
 }

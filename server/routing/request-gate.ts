@@ -6,6 +6,7 @@ import type { AppRunner } from '../lifecycle/app-runner';
 import { ErrorResponses, type ErrorResponse } from '../limits/error-response';
 import type { SlotOutcome } from '../limits/request-slots';
 import { whenOver } from './departure';
+import { rateHeaders } from './rate-headers';
 import { retryAfter } from './refusal';
 import { onLeaseEnd } from './request-lease';
 import type { RequestPlace } from './request-reader';
@@ -39,11 +40,6 @@ function atHead(res: ServerResponse, listener: () => void): void {
 }
 
 const notFound = (name: string) => new AppError('APP_NOT_FOUND', { name });
-
-/** The headers by which a client learns of a limit that it met. */
-function rateHeaders(limit: number, seconds: number): string[] {
-  return ['RateLimit-Limit', String(limit), 'RateLimit-Remaining', '0', 'RateLimit-Reset', String(seconds)];
-}
 
 /** @property wait seconds for `Retry-After`. @property extra further headers, names and values by turns */
 interface Refusal {

@@ -1,12 +1,16 @@
 import type { IncomingMessage } from 'node:http';
 import type { Duplex } from 'node:stream';
+import { quotable } from '../../src/app-name';
+import { AppError } from '../../src/errors';
 import { effectiveLimits } from '../../src/policies/limits';
 import type { AppService } from '../app-service';
 import { socketServer, type CoreSocket, type CoreSocketServer } from '../core';
 import { withDeadline } from '../lifecycle/deadline';
 import { WebSocketLimits, type ConnectionFlow } from '../limits/websocket-limits';
+import { rateHeaders } from './rate-headers';
 import type { Router } from './router';
 import { beginDelivery, endDelivery, openedBySocket } from './socket-context';
+import { refuseUpgrade, refuseUpgradeSlowly } from './upgrade-refusal';
 
 /** Messages of one socket that are kept while its application comes up. */
 const MAX_KEPT = 20;
@@ -18,6 +22,10 @@ const SERVICE_RESTART = 1012;
 const POLICY_VIOLATION = 1008;
 /** How long a client may take to answer a close; what it sends meanwhile is dropped. */
 const CLOSING_MS = 1_000;
+/** A place among the connections of an application becomes free when a page closes: nobody knows when. */
+const RETRY_SECONDS = 5;
+/** The code by which the package `ws` reports a message above its `maxPayload`. */
+const MESSAGE_TOO_LARGE = 'WS_ERR_UNSUPPORTED_MESSAGE_LENGTH';
 
 /** What every open tab says by itself, again and again, and after each interruption. */
 const INTRODUCTION = 'auth:token';
@@ -48,11 +56,6 @@ function messageType(message: unknown): string | undefined {
   } catch {
     return undefined;
   }
-}
-
-function refuseUpgrade(socket: Duplex, status: string): true {
-  socket.end(`HTTP/1.1 ${status}\r\nConnection: close\r\nContent-Length: 0\r\n\r\n`, () => socket.destroy());
-  return true;
 }
 
 /**
@@ -116,27 +119,41 @@ export class SocketDoor {
   private async admit(req: IncomingMessage, socket: Duplex, head: Buffer): Promise<boolean> {
     const { service } = this;
     const { url = '' } = req;
-    if (url.length > service.config.sizes.urlBytes) return refuseUpgrade(socket, '414 URI Too Long');
-    if (!this.router.isAllowed(req)) return refuseUpgrade(socket, '400 Bad Request');
+    const { urlBytes } = service.config.sizes;
+    if (url.length > urlBytes) {
+      return refuseUpgrade(socket, new AppError('APP_URL_TOO_LONG', { limit: urlBytes / 1_024 }));
+    }
+    if (!this.router.isAllowed(req)) return refuseUpgrade(socket, new AppError('APP_REQUEST_INVALID'));
     const path = url.split('?')[0];
     if (path !== service.config.wsPath) return false;
-    if (service.ending) return refuseUpgrade(socket, '503 Service Unavailable');
+    if (service.ending) return refuseUpgrade(socket, new AppError('APP_SHUTTING_DOWN'));
     if (!service.mainUp) await this.awaitMain();
     const server = socketServer();
     if (!service.routes || !server) return false;
     if (socket.destroyed) return true;
     const route = this.router.route(req);
-    if (route.kind === 'unknown' || route.kind === 'malformed') {
-      return refuseUpgrade(socket, route.kind === 'unknown' ? '404 Not Found' : '400 Bad Request');
+    if (route.kind === 'malformed') return refuseUpgrade(socket, new AppError('APP_REQUEST_INVALID'));
+    if (route.kind === 'unknown') {
+      return refuseUpgrade(socket, new AppError('APP_NOT_FOUND', { name: quotable(route.name) }));
     }
     const app = route.kind === 'main' ? 'main' : route.name;
-    if (app !== 'main' && service.phase === 'standby') return refuseUpgrade(socket, '503 Service Unavailable');
+    if (app !== 'main' && service.phase === 'standby') {
+      return refuseUpgrade(socket, new AppError('APP_SUPERVISOR_STANDBY'));
+    }
     const flow = this.limits.open(app);
-    if (!flow) return refuseUpgrade(socket, '503 Service Unavailable');
+    if (!flow) return this.refuseConnection(socket, app);
     socket.once('close', () => this.limits.close(flow));
     this.boundMessages(server);
     openedBySocket(() => server.wss.handleUpgrade(req, socket, head, (ws) => this.connect(server, ws, req, flow)));
     return true;
+  }
+
+  private refuseConnection(socket: Duplex, app: string): true {
+    const { limits, config } = this.service;
+    limits.note(app, 'websocketConnections');
+    const { websocketConnections: max } = effectiveLimits(config.limits, this.service.record(app)?.limits);
+    const extra = rateHeaders(max, RETRY_SECONDS);
+    return refuseUpgradeSlowly(socket, new AppError('APP_TOO_MANY_CONNECTIONS', { name: app }), { limits, app, extra });
   }
 
   private async awaitMain(): Promise<void> {
@@ -176,6 +193,10 @@ export class SocketDoor {
     const onControlFrame = (data: Uint8Array) => {
       if (!tab.refused && !this.limits.acceptsControlFrame(flow, data.length)) this.refuse(tab, ws);
     };
+    // The package `ws` closes the connection by itself.
+    ws.on('error', ({ code }) => {
+      if (code === MESSAGE_TOO_LARGE) this.service.limits.note(tab.app, 'websocketMessages');
+    });
     ws.on('ping', onControlFrame);
     ws.on('pong', onControlFrame);
     tab.id = ws.id ?? '';
@@ -186,6 +207,7 @@ export class SocketDoor {
   private refuse(tab: Tab, ws: CoreSocket): void {
     tab.refused = true;
     tab.kept = [];
+    this.service.limits.note(tab.app, 'websocketMessages');
     ws.close(POLICY_VIOLATION);
     // A client that goes on sending does not answer.
     setTimeout(() => ws.terminate(), CLOSING_MS).unref();

@@ -115,7 +115,7 @@ export function open(phase: ServicePhase = 'active', env: Record<string, string>
     }),
     runner: jest.fn((name: string) => runners.get(name)),
     record: (name: string): AppRecord => ({
-      ...{ name, startMode: 'lazy', options: {} },
+      ...{ name, startMode: 'lazy', options: {}, limits: own[name] },
       provisioning: { readyAt: '2026-01-01T00:00:00Z', ownershipToken: `token of ${name}` },
     }),
     mainIsUp: () => up,
