@@ -1,5 +1,5 @@
 import type { Page } from 'playwright-core';
-import { describeInBrowser, TestBrowser, type Visitor } from '../helpers/browser';
+import { describeInBrowser, storeToken, TestBrowser, type Visitor } from '../helpers/browser';
 import { PageEditor } from '../helpers/page-editor';
 import { TestHost } from '../helpers/test-host';
 
@@ -26,7 +26,12 @@ describeInBrowser('block and switcher', () => {
   let admin: Visitor;
   let member: Visitor;
 
-  const address = (url: string, label = '') => `http://${label}localhost:${host.host.port}${url}`;
+  /** @param app at the host that is its own; otherwise the main application */
+  const address = (url: string, app?: string) => `http://${app ? `${app}.` : ''}localhost:${host.host.port}${url}`;
+  const located = (page: Page) => {
+    const { origin, pathname } = new URL(page.url());
+    return origin + pathname;
+  };
   const link = (page: Page, name: string) => page.getByRole('link', { name });
   const dots = (page: Page) => page.locator('.ant-pro-layout-apps-icon');
   /** Within what the switcher has opened. */
@@ -42,11 +47,7 @@ describeInBrowser('block and switcher', () => {
   /** Signed in to the application as well, in a tab that begins there. */
   const inside = async (name: string) => {
     const page = await member.context.newPage();
-    const key = `NOCOBASE_${name.toUpperCase()}_TOKEN`;
-    await page.addInitScript(
-      ([at, token]) => localStorage.setItem(at as string, token as string),
-      [key, await host.token(name)],
-    );
+    await page.addInitScript(storeToken, { token: await host.token(name), app: name });
     return page;
   };
   const useTheme = async (themeId: number) => {
@@ -87,11 +88,13 @@ describeInBrowser('block and switcher', () => {
     const name = expect.getState().currentTestName?.replace(/\W+/g, '-').slice(-80);
     await admin.screenshot(`last-of-admin-${name}`);
     await member.screenshot(`last-of-member-${name}`);
-    // Whoever was signed in to an application is not any more.
-    await member.page.evaluate(() => {
-      if (!location.protocol.startsWith('http')) return;
-      for (const key of ['NOCOBASE_CRM_LOCALE', 'NOCOBASE_CRM_TOKEN']) localStorage.removeItem(key);
-    });
+    // The sign-in to an application ends with the test, at both of its addresses.
+    const page = await member.context.newPage();
+    await page.goto(address('/api/app:getInfo', 'crm'));
+    await page.evaluate(() => localStorage.clear());
+    await page.goto(address('/api/app:getInfo'));
+    await page.evaluate(() => localStorage.clear());
+    await page.close();
     for (const visitor of [admin, member]) visitor.forget();
   });
 
@@ -130,9 +133,9 @@ describeInBrowser('block and switcher', () => {
       await member.page.keyboard.press('Enter');
       const tab = await opening;
       await member.reachSignIn(tab);
-      expect(new URL(tab.url()).pathname).toBe(`${prefix}/apps/crm/signin`);
+      expect(located(tab)).toBe(address(`${prefix}/signin`, 'crm'));
       await enter(member, tab);
-      expect(new URL(tab.url()).pathname.startsWith(`${prefix}/apps/crm/admin`)).toBe(true);
+      expect(located(tab).startsWith(address(`${prefix}/admin`, 'crm'))).toBe(true);
       expect(unexpected(member)).toEqual([]);
       await tab.close();
     });
@@ -173,11 +176,11 @@ describeInBrowser('block and switcher', () => {
       await choice(page, 'Customer relations').click();
       const opened = await opening;
       await member.reachSignIn(opened);
-      expect(new URL(opened.url()).pathname).toBe(`${prefix}/apps/crm/signin`);
+      expect(located(opened)).toBe(address(`${prefix}/signin`, 'crm'));
       await opened.close();
 
       const tab = await inside('crm');
-      await tab.goto(address(`${prefix}/apps/crm/admin/`));
+      await tab.goto(address(`${prefix}/admin/`, 'crm'));
       const tabs = context.pages().length;
       await dots(tab).click();
       await choice(tab, 'Main application').waitFor();
@@ -185,13 +188,16 @@ describeInBrowser('block and switcher', () => {
       await member.documentScreen(`switcher-${client}-inside`, tab, 260);
       await choice(tab, 'Service desk').click();
       await member.reachSignIn(tab);
-      expect(new URL(tab.url()).pathname).toBe(`${prefix}/apps/desk/signin`);
+      expect(located(tab)).toBe(address(`${prefix}/signin`, 'desk'));
 
-      await tab.goto(address(`${prefix}/apps/crm/admin/`));
-      await dots(tab).click();
-      await choice(tab, 'Main application').click();
-      await tab.waitForURL((url) => url.pathname.startsWith(`${prefix}/admin`));
-      await signedIn(tab);
+      // Also from the path below the main application's address, where it can be reached as well.
+      for (const inside of [address(`${prefix}/admin/`, 'crm'), address(`${prefix}/apps/crm/admin/`)]) {
+        await tab.goto(inside);
+        await dots(tab).click();
+        await choice(tab, 'Main application').click();
+        await tab.waitForURL((url) => url.href.startsWith(address(`${prefix}/admin`)));
+        await signedIn(tab);
+      }
       expect(context.pages().length).toBe(tabs);
       expect(unexpected(member)).toEqual([]);
       await tab.close();
@@ -199,8 +205,8 @@ describeInBrowser('block and switcher', () => {
 
     it('speaks Chinese inside an application', async () => {
       const page = await inside('crm');
-      await page.addInitScript(() => localStorage.setItem('NOCOBASE_CRM_LOCALE', 'zh-CN'));
-      await page.goto(address(`${prefix}/apps/crm/admin/`));
+      await page.addInitScript(() => localStorage.setItem('NOCOBASE_LOCALE', 'zh-CN'));
+      await page.goto(address(`${prefix}/admin/`, 'crm'));
       await dots(page).click();
       await choice(page, '主应用').waitFor();
       await page.getByRole('tooltip').getByText('当前').waitFor();
@@ -211,16 +217,16 @@ describeInBrowser('block and switcher', () => {
     it("leads by hosts from a host that is an application's own, where nothing of the administration is", async () => {
       const guest = await browser.visitor();
       const { page } = guest;
-      await page.goto(address(`${prefix}/admin/`, 'crm.'));
+      await page.goto(address(`${prefix}/admin/`, 'crm'));
       await enter(guest, page);
-      await page.goto(address(`${prefix}/admin/settings/system-settings`, 'crm.'));
+      await page.goto(address(`${prefix}/admin/settings/system-settings`, 'crm'));
       await page.getByText('Plugin manager').first().waitFor();
       expect(await page.getByText('App Supervisor').count()).toBe(0);
-      await page.goto(address(`${prefix}/admin/`, 'crm.'));
+      await page.goto(address(`${prefix}/admin/`, 'crm'));
       await dots(page).click();
       await choice(page, 'Service desk').click();
       await guest.reachSignIn(page);
-      expect(page.url()).toContain(address(`${prefix}/signin`, 'desk.'));
+      expect(page.url()).toContain(address(`${prefix}/signin`, 'desk'));
       expect(unexpected(guest)).toEqual([]);
       await guest.leave();
     });
@@ -228,11 +234,11 @@ describeInBrowser('block and switcher', () => {
     it('is not there where no application is pinned', async () => {
       await pin(false);
       try {
-        for (const [page, path] of [
-          [member.page, '/admin/'],
-          [await inside('crm'), '/apps/crm/admin/'],
+        for (const [page, url] of [
+          [member.page, address(`${prefix}/admin/`)],
+          [await inside('crm'), address(`${prefix}/admin/`, 'crm')],
         ] as const) {
-          await page.goto(address(`${prefix}${path}`));
+          await page.goto(url);
           await signedIn(page);
           await member.settled();
           expect(await dots(page).count()).toBe(0);

@@ -21,6 +21,8 @@ describeInBrowser('entries', () => {
   const link = (name: string) => screens.page.getByRole('link', { name });
   const dots = () => screens.page.getByRole('button', { name: 'Applications' });
   const panel = () => screens.page.getByRole('tooltip');
+  /** A link leads to the application's own host; the scheme is that of the page. */
+  const own = (name: string, url: string) => screens.own(name, url).replace('http:', '');
   const settle = () => screens.page.getByTestId('user-center-button').waitFor();
   const change = async (values: object) => {
     for (const name of ['crm', 'desk']) {
@@ -98,7 +100,7 @@ describeInBrowser('entries', () => {
       await page.mouse.move(900, 780);
       await screens.picture(`block-${client}-popup`, { documented: client === 'v1' });
       expect(await popup.getByRole('link', { name: 'Service desk' }).getAttribute('href')).toBe(
-        `${prefix}/apps/desk/admin/`,
+        own('desk', `${prefix}/admin/`),
       );
       // It is there when the pop-up is opened again.
       await page.reload();
@@ -111,14 +113,16 @@ describeInBrowser('entries', () => {
 
     it('load nothing of the administration inside an application', async () => {
       const { page } = screens;
-      const loaded: string[] = [];
-      const note = (request: { url(): string }) => loaded.push(new URL(request.url()).pathname);
-      page.on('request', note);
-      await screens.goto(`${prefix}/apps/crm/admin/`);
-      await dots().waitFor();
-      page.off('request', note);
-      const ours = loaded.filter((path) => path.includes('/nocobase-plugin-app-supervisor/'));
-      expect(ours).toEqual([expect.stringMatching(/\/dist\/client(-v2)?\/index\.js$/)]);
+      for (const inside of [screens.own('crm', `${prefix}/admin/`), screens.address(`${prefix}/apps/crm/admin/`)]) {
+        const loaded: string[] = [];
+        const note = (request: { url(): string }) => loaded.push(new URL(request.url()).pathname);
+        page.on('request', note);
+        await page.goto(inside);
+        await dots().waitFor();
+        page.off('request', note);
+        const ours = loaded.filter((path) => path.includes('/nocobase-plugin-app-supervisor/'));
+        expect(ours).toEqual([expect.stringMatching(/\/dist\/client(-v2)?\/index\.js$/)]);
+      }
       screens.assertQuiet();
     });
 
@@ -153,7 +157,7 @@ describeInBrowser('entries', () => {
       await page.waitForFunction(() => document.activeElement?.textContent?.endsWith('Customer relations'));
       await page.keyboard.press('Tab');
       const [tab] = await Promise.all([screens.visitor.context.waitForEvent('page'), page.keyboard.press('Enter')]);
-      await tab.waitForURL((url) => url.pathname.startsWith(`${prefix}/apps/desk/`));
+      await tab.waitForURL((url) => url.href.startsWith(screens.own('desk', `${prefix}/`)));
       await tab.close();
     });
   });
@@ -188,7 +192,7 @@ describeInBrowser('entries', () => {
     await screens.picture('block-mobile');
     const wider = await page.evaluate(() => document.documentElement.scrollWidth - window.innerWidth);
     expect(wider).toBeLessThanOrEqual(0);
-    expect(await link('Service desk').getAttribute('href')).toBe('/apps/desk/admin/');
+    expect(await link('Service desk').getAttribute('href')).toBe(own('desk', '/admin/'));
     await page.setViewportSize({ width: 1280, height: 800 });
     screens.assertQuiet();
   });

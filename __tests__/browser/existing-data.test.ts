@@ -55,7 +55,7 @@ const PERSON = { username: 'grace', email: 'grace@example.com', password: PLANTE
       const unexpected = visitor.errors.filter((text) => !NOT_SIGNED_IN.test(text));
       await visitor.signIn(PERSON.username, PERSON.password, tab);
       await tab.getByTestId('user-center-button').waitFor();
-      expect(new URL(tab.url()).pathname.startsWith(`${prefix}/apps/${name}/admin`)).toBe(true);
+      expect(tab.url().startsWith(screens.own(name, `${prefix}/admin`))).toBe(true);
       await tab.close();
       visitor.forget();
       expect(unexpected).toEqual([]);

@@ -34,6 +34,14 @@ export function describeInBrowser(title: string, body: () => void): void {
   else describe(title, body);
 }
 
+/** Runs in every page before its scripts do. A tab that is still empty has no storage. */
+export function storeToken({ token, app }: { token: string; app?: string }): void {
+  if (!location.protocol.startsWith('http')) return;
+  const [, own] = /^(.+)\.localhost$/.exec(location.hostname) ?? [];
+  if (own === app) localStorage.setItem('NOCOBASE_TOKEN', token);
+  else if (own === undefined) localStorage.setItem(`NOCOBASE_${(app ?? '').toUpperCase()}_TOKEN`, token);
+}
+
 /** Chromium, one a test file. */
 export class TestBrowser {
   private constructor(private readonly browser: Browser) {}
@@ -96,16 +104,12 @@ export class Visitor {
     for (const list of [this.errors, this.refusals, this.calls]) list.length = 0;
   }
 
-  /** Comes with a sign-in, to the main application or another one, as a browser that was here before. */
+  /**
+   * Comes with a sign-in, to the main application or another one, as a browser that was here before. An application at
+   * a host of its own keeps it there; below the main application's address it has a name of its own.
+   */
   async remember(token: string, app?: string): Promise<void> {
-    const key = app ? `NOCOBASE_${app.toUpperCase()}_TOKEN` : 'NOCOBASE_TOKEN';
-    await this.context.addInitScript(
-      ([at, value]) => {
-        // A tab that is still empty has no storage.
-        if (location.protocol.startsWith('http')) localStorage.setItem(at as string, value as string);
-      },
-      [key, token],
-    );
+    await this.context.addInitScript(storeToken, { token, app });
   }
 
   /**

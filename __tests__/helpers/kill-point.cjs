@@ -8,7 +8,7 @@ const Module = require('node:module');
 const file = process.env.KILL_POINT;
 const patched = new WeakSet();
 
-/** @returns {{ when: 'before' | 'after', sql: string } | undefined} */
+/** @returns {{ when: 'before' | 'after', sql: string, values?: string } | undefined} */
 function killPoint() {
   return existsSync(file) ? JSON.parse(readFileSync(file, 'utf8')) : undefined;
 }
@@ -16,6 +16,16 @@ function killPoint() {
 function die() {
   unlinkSync(file);
   process.kill(process.pid, 'SIGKILL');
+}
+
+/** The values that are bound to the statement, as text. */
+function valuesOf([config, given]) {
+  const values = typeof config === 'string' ? given : config?.values;
+  return Array.isArray(values) ? JSON.stringify(values) : '';
+}
+
+function matches({ sql, values = '' }, text, args) {
+  return new RegExp(sql).test(text) && valuesOf(args).includes(values);
 }
 
 function patch(client) {
@@ -26,7 +36,7 @@ function patch(client) {
     const [config] = args;
     const text = typeof config === 'string' ? config : String(config?.text ?? '');
     const point = killPoint();
-    if (!point || !new RegExp(point.sql).test(text)) return query.apply(this, args);
+    if (!point || !matches(point, text, args)) return query.apply(this, args);
     if (point.when === 'before') die();
     const last = args.length - 1;
     if (typeof args[last] === 'function') args[last] = die;
