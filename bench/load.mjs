@@ -25,9 +25,8 @@ const END_OF_CHUNKS = Buffer.from('0\r\n\r\n');
  * @returns {Promise<Load>}
  */
 export async function load({ url, connections, seconds, headers = {} }) {
-  const { hostname, port, host, pathname, search } = new URL(url);
-  const extra = Object.entries(headers).map(([name, value]) => `${name}: ${value}\r\n`);
-  const request = `GET ${pathname}${search} HTTP/1.1\r\nHost: ${host}\r\n${extra.join('')}\r\n`;
+  const { hostname, port } = new URL(url);
+  const request = requestText(url, headers);
   /** @type {Load} */
   const total = { requests: 0, others: 0, seconds: 0, ms: [] };
   const startedAt = performance.now();
@@ -70,8 +69,22 @@ function oneAfterAnother({ hostname, port, request, end, total }) {
   });
 }
 
-/** @param {Buffer} received */
-function isComplete(received) {
+/**
+ * A GET request as it is sent.
+ * @param {string} url
+ * @param {Record<string, string>} headers
+ */
+export function requestText(url, headers) {
+  const { host, pathname, search } = new URL(url);
+  const extra = Object.entries(headers).map(([name, value]) => `${name}: ${value}\r\n`);
+  return `GET ${pathname}${search} HTTP/1.1\r\nHost: ${host}\r\n${extra.join('')}\r\n`;
+}
+
+/**
+ * Whether a response is there as a whole.
+ * @param {Buffer} received
+ */
+export function isComplete(received) {
   const head = received.indexOf(END_OF_HEAD);
   if (head < 0) return false;
   const length = /\r\ncontent-length: *(\d+)/i.exec(received.subarray(0, head).toString('latin1'));

@@ -65,6 +65,21 @@ const QUESTIONS = {
       .map(({ name }) => name),
   }),
 
+  /** Adds an action `bench:compute` to a running application, open to all: it keeps the thread busy for `ms`. */
+  async compute({ name, ms }) {
+    const app = supervisor()
+      .getApps()
+      .find((one) => one.name === name);
+    const compute = (ctx, next) => {
+      for (const end = performance.now() + ms; performance.now() < end;);
+      ctx.body = {};
+      return next();
+    };
+    app.resourceManager.define({ name: 'bench', actions: { compute } });
+    app.acl.allow('bench', 'compute', 'public');
+    return {};
+  },
+
   async heap() {
     await tidy();
     const { heapUsed, external, rss } = process.memoryUsage();

@@ -17,13 +17,14 @@ import { connections } from './scenarios/connections.mjs';
 import { creation } from './scenarios/creation.mjs';
 import { cycles } from './scenarios/cycles.mjs';
 import { fleetCheck } from './scenarios/fleet-check.mjs';
+import { flood } from './scenarios/flood.mjs';
 import { heap } from './scenarios/heap.mjs';
 import { storm } from './scenarios/storm.mjs';
 import { throughput } from './scenarios/throughput.mjs';
 import { wake } from './scenarios/wake.mjs';
 
 /** @type {Record<string, { question: string, rounds: number, measure: (laboratory: Laboratory, rounds: number) => Promise<import('./findings.mjs').Findings> }>} */
-const SCENARIOS = { wake, storm, throughput, heap, cycles, connections, 'fleet-check': fleetCheck, creation };
+const SCENARIOS = { wake, storm, throughput, heap, cycles, connections, 'fleet-check': fleetCheck, creation, flood };
 
 const HELP = `npm run bench -- [options]
   --only wake,storm   these alone, of: ${Object.keys(SCENARIOS).join(', ')}

@@ -85,19 +85,21 @@ export async function persist(api, app, againMs = AGAIN_MS) {
  * @param {string} url
  * @param {number} everyMs
  * @param {AbortSignal} until
- * @returns {Promise<{ ms: number[], refused: number }>}
+ * @param {Record<string, string>} [headers]
+ * @returns {Promise<{ ms: number[], refused: number, texts: string[] }>} `texts`: of the refusals
  */
-export async function watch(url, everyMs, until) {
-  /** @type {Promise<{ ms: number, status: number }>[]} */
+export async function watch(url, everyMs, until, headers = {}) {
+  /** @type {Promise<{ ms: number, status: number, text: string }>[]} */
   const answers = [];
   for (let due = performance.now(); !until.aborted; due += everyMs) {
     await sleep(Math.max(0, due - performance.now()), undefined, { signal: until }).catch(() => undefined);
     if (until.aborted) break;
-    const answer = ask(url).then(({ status }) => ({ status, ms: performance.now() - due }));
+    const answer = ask(url, headers).then(({ status, text }) => ({ status, text, ms: performance.now() - due }));
     // Whoever waits for all of them hears of it; until then it is nobody's.
     answer.catch(() => undefined);
     answers.push(answer);
   }
   const all = await Promise.all(answers);
-  return { ms: all.map(({ ms }) => ms), refused: all.filter(({ status }) => status !== 200).length };
+  const texts = all.filter(({ status }) => status !== 200).map(({ text }) => text);
+  return { ms: all.map(({ ms }) => ms), refused: texts.length, texts };
 }

@@ -71,6 +71,8 @@ export interface CoreSocket {
   on(event: 'error', listener: (error: Error & { code?: string }) => void): unknown;
   listeners(event: 'message'): ((message: unknown, isBinary?: boolean) => void)[];
   removeAllListeners(event: 'message'): unknown;
+  /** Stops reading from the connection. */
+  pause(): void;
   close(code: number): void;
   terminate(): void;
 }

@@ -165,7 +165,7 @@ export const ERROR_TABLE = {
   APP_TOO_MANY_CONNECTIONS: {
     status: 429,
     message:
-      'The application "{name}" has as many WebSocket connections as its limit allows; try again after the time in Retry-After.',
+      'The application "{name}" has, or opens, as many WebSocket connections as its limits allow; try again after the time in Retry-After.',
   },
   APP_STORAGE_LIMIT: {
     status: 413,

@@ -26,7 +26,7 @@ afterEach(() => {
 
 describe('request rate', () => {
   it('request rate: the burst passes, the next one is 429 with Retry-After and RateLimit headers', async () => {
-    const opened = running({ requestRate: 2, requestBurst: 3 });
+    const opened = running({ requestRate: 2, requestBurst: 3, requestSlots: 0 });
     for (let count = 0; count < 3; count += 1) expect(await visit(opened, API).outcome).toBe(false);
     const { outcome, res } = visit(opened, API);
     expect(await outcome).toBe(true);
@@ -43,7 +43,7 @@ describe('request rate', () => {
   });
 
   it('request rate: pages, health checks and other applications are not limited by it', async () => {
-    const opened = running({ requestRate: 1, requestBurst: 1 });
+    const opened = running({ requestRate: 1, requestBurst: 1, requestSlots: 0 });
     await visit(opened, API).outcome;
     expect(visit(opened, API).res.statusCode).toBe(429);
     for (const url of ['/apps/crm/', '/apps/crm/admin/x.js']) expect(await visit(opened, { url }).outcome).toBe(false);
@@ -65,6 +65,7 @@ describe('request rate', () => {
     const { leased } = opened.crm;
     visit(opened, API);
     expect([opened.crm.leased, opened.door.traffic.size]).toEqual([leased, 1]);
+    await jest.advanceTimersByTimeAsync(0);
   });
 
   it('request rate: one event a minute, with the refusals in between', async () => {
@@ -96,6 +97,7 @@ describe('request slots at the front door', () => {
     first.res.writeHead(200, []);
     await jest.advanceTimersByTimeAsync(0);
     expect(passed).toBe(false);
+    await jest.advanceTimersByTimeAsync(1);
     first.res.close();
     second.res.close();
     const { slots: used } = opened.service.limits.of('crm');
@@ -138,7 +140,7 @@ describe('request slots at the front door', () => {
     for (const { outcome, res } of visits) {
       expect(await outcome).toBe(false);
       res.writeHead(200, []);
-      await jest.advanceTimersByTimeAsync(0);
+      await jest.advanceTimersByTimeAsync(1);
     }
     expect([limiter.slots.inFlight, limiter.slots.waiting]).toEqual([0, 0]);
   });

@@ -27,7 +27,9 @@ afterEach(() => {
 describe('request slots', () => {
   it('request slots: admits at once while there is a slot, then queues, then refuses', async () => {
     const { slots } = slotsWith();
-    expect([slots.take(stays), slots.take(stays)]).toEqual(['admitted', 'admitted']);
+    expect(slots.take(stays)).toBe('admitted');
+    await jest.advanceTimersByTimeAsync(0);
+    expect(slots.take(stays)).toBe('admitted');
     const waiting = [slots.take(stays), slots.take(stays)].map((outcome) => Promise.resolve(outcome));
     expect(slots.take(stays)).toBe('refused');
     expect([slots.inFlight, slots.waiting]).toEqual([2, 2]);
@@ -47,12 +49,27 @@ describe('request slots', () => {
     slots.leave();
     await Promise.resolve();
     expect(entered).toEqual([]);
-    await jest.advanceTimersByTimeAsync(0);
+    await jest.advanceTimersByTimeAsync(1);
     expect(entered).toEqual(['first']);
     slots.leave();
-    await jest.advanceTimersByTimeAsync(0);
+    await jest.advanceTimersByTimeAsync(1);
     await Promise.all([first, second]);
     expect(entered).toEqual(['first', 'second']);
+  });
+
+  it('request slots: one request begins in a turn of the event loop, in the order of arrival', async () => {
+    const { slots } = slotsWith({ requestSlots: 3, requestQueue: 0 });
+    const began: number[] = [];
+    expect(slots.take(stays)).toBe('admitted');
+    const others = [1, 2].map((number) => Promise.resolve(slots.take(stays)).then(() => began.push(number)));
+    expect(slots.take(stays)).toBe('refused');
+    await Promise.resolve();
+    expect([slots.inFlight, slots.waiting, began]).toEqual([1, 2, []]);
+    await jest.advanceTimersToNextTimerAsync();
+    expect([slots.inFlight, slots.waiting, began]).toEqual([2, 1, [1]]);
+    await jest.runAllTimersAsync();
+    await Promise.all(others);
+    expect([slots.inFlight, slots.waiting, began]).toEqual([3, 0, [1, 2]]);
   });
 
   it('request slots: a request that waits too long is refused', async () => {
@@ -124,15 +141,15 @@ describe('request slots', () => {
               slots.leave();
             } else if (what === 'leave') leavers.shift()?.();
             else if (what === 'time') await jest.advanceTimersByTimeAsync(2_000);
-            await jest.advanceTimersByTimeAsync(0);
+            await jest.advanceTimersByTimeAsync(1);
             expect(slots.inFlight).toBe(inside);
             expect(slots.inFlight).toBeLessThanOrEqual(requestSlots);
-            expect(slots.waiting).toBeLessThanOrEqual(3);
+            expect(slots.inFlight + slots.waiting).toBeLessThanOrEqual(requestSlots + 3);
           }
           while (inside > 0) {
             inside -= 1;
             slots.leave();
-            await jest.advanceTimersByTimeAsync(0);
+            await jest.advanceTimersByTimeAsync(1);
           }
           await jest.runAllTimersAsync();
           expect([slots.inFlight, slots.waiting]).toEqual([0, 0]);

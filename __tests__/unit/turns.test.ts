@@ -1,29 +1,42 @@
-import { Turns } from '../../server/resources/turns';
+import { Turns } from '../../server/limits/turns';
 
-const soon = () => new Promise((resolve) => setTimeout(resolve, 1));
+/** The turns of the event loop that pass until all tasks have run, and the order in which they ran. */
+async function runAll(turns: Turns, tasks: number) {
+  const ran: number[] = [];
+  for (let task = 0; task < tasks; task += 1) turns.run(() => ran.push(task));
+  const after: number[] = [ran.length];
+  while (ran.length < tasks && after.length < 1_000) {
+    await new Promise((resolve) => setImmediate(resolve));
+    after.push(ran.length);
+  }
+  return { ran, after };
+}
 
-describe('Turns', () => {
-  it('lets work on one thing come one after the other, also after a failure, and other things pass by', async () => {
+describe('turns of the event loop', () => {
+  it('turns: the first task runs at once, one further task in each turn, in order', async () => {
     const turns = new Turns();
-    const told: string[] = [];
-    const work =
-      (name: string, fails = false) =>
-      async () => {
-        told.push(`${name} begins`);
-        await soon();
-        told.push(`${name} ends`);
-        if (fails) throw new Error(name);
-        return name;
-      };
-    const failing = turns.take('crm', work('first', true));
-    const second = turns.take('crm', work('second'));
-    const other = turns.take('erp', work('other'));
-    await expect(failing).rejects.toThrow('first');
-    expect(await Promise.all([second, other])).toEqual(['second', 'other']);
-    expect(told.filter((line) => !line.startsWith('other'))).toEqual([
-      ...['first begins', 'first ends', 'second begins', 'second ends'],
-    ]);
-    expect(told.indexOf('other begins')).toBeLessThan(told.indexOf('first ends'));
-    expect((turns as unknown as { last: Map<string, unknown> }).last.size).toBe(0);
+    expect(await runAll(turns, 5)).toEqual({ ran: [0, 1, 2, 3, 4], after: [1, 2, 3, 4, 5] });
+    expect(turns.waiting).toBe(0);
+  });
+
+  it('turns: after a quiet turn a task runs at once again', async () => {
+    const turns = new Turns();
+    await runAll(turns, 2);
+    await new Promise((resolve) => setImmediate(resolve));
+    await new Promise((resolve) => setImmediate(resolve));
+    expect(await runAll(turns, 1)).toEqual({ ran: [0], after: [1] });
+  });
+
+  it('turns: a task that adds another one leaves it for the next turn', async () => {
+    const turns = new Turns();
+    const ran: string[] = [];
+    turns.run(() => {
+      ran.push('first');
+      turns.run(() => ran.push('second'));
+    });
+    expect(ran).toEqual(['first']);
+    await new Promise((resolve) => setImmediate(resolve));
+    await new Promise((resolve) => setImmediate(resolve));
+    expect(ran).toEqual(['first', 'second']);
   });
 });

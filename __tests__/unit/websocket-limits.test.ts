@@ -38,6 +38,23 @@ describe('WebSocket connections', () => {
     expect(sockets.open('crm')).toBeDefined();
   });
 
+  it('are bounded in the rate at which they open, whether or not they close again', () => {
+    const { sockets, later } = world({}, { websocketConnections: 1_000, websocketMessages: 10 });
+    const opened = () => {
+      let count = 0;
+      for (let index = 0; index < 500; index += 1) {
+        const flow = sockets.open('crm');
+        if (flow) count += 1;
+        if (flow) sockets.close(flow);
+      }
+      return count;
+    };
+    expect(opened()).toBe(64);
+    later(1_000);
+    expect(opened()).toBe(20);
+    expect(sockets.open('erp')).toBeDefined();
+  });
+
   it('are not bounded by 0', () => {
     const { sockets } = world({}, { websocketConnections: 0, websocketMessages: 0 });
     const flows = Array.from({ length: 5_000 }, () => sockets.open('crm'));

@@ -15,6 +15,22 @@ const REST_MS = 3_000;
 /** A person who reloads the page. What gives up after four minutes counts with these. */
 const AGAIN_MS = 1_000;
 
+/**
+ * All applications asked at once, and main's health check meanwhile.
+ * @param {import('../contender.mjs').Contender} contender
+ * @param {string[]} names
+ * @param {number} clientsEach
+ */
+export async function stormOn(contender, names, clientsEach) {
+  const over = new AbortController();
+  const watched = watch(contender.healthUrl, WATCH_EVERY_MS, over.signal);
+  const clients = names.flatMap((name) =>
+    Array.from({ length: clientsEach }, () => persist(contender.api, name, AGAIN_MS)),
+  );
+  const visits = await Promise.all(clients).finally(() => over.abort());
+  return { visits, main: await watched };
+}
+
 export const storm = {
   question: `${APPLICATIONS} sleeping applications asked for at once, by ${CLIENTS_EACH} clients each`,
   rounds: 2,
@@ -41,13 +57,7 @@ export const storm = {
       };
       await inTurn(contenders, rounds, async (contender) => {
         await sleep(REST_MS);
-        const over = new AbortController();
-        const watched = watch(contender.healthUrl, WATCH_EVERY_MS, over.signal);
-        const clients = names.flatMap((name) =>
-          Array.from({ length: CLIENTS_EACH }, () => persist(contender.api, name, AGAIN_MS)),
-        );
-        const visits = await Promise.all(clients).finally(() => over.abort());
-        const main = await watched;
+        const { visits, main } = await stormOn(contender, names, CLIENTS_EACH);
         note(contender.kind, {
           last: Math.max(...visits.map(({ ms }) => ms)),
           gaveUp: visits.filter(({ gaveUp }) => gaveUp).length,

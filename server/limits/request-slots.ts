@@ -14,11 +14,16 @@ export type OnGone = (listener: () => void) => void;
 /**
  * The request slots of one application: how many of its requests are at work, and a queue for the next ones, bounded
  * in number and time. A slot is returned exactly once for each `admitted`.
+ *
+ * One request begins in a turn of the event loop. The requests of other applications, and connections that wait to be
+ * accepted (one in each turn), are served between two of them.
  */
 export class RequestSlots {
   private used = 0;
   private readonly queue = new Set<Waiter>();
   private scheduled = false;
+  /** A request began in this turn. */
+  private turnTaken = false;
 
   constructor(private readonly limits: () => SlotLimits) {}
 
@@ -37,16 +42,18 @@ export class RequestSlots {
    */
   take(onGone: OnGone, bounded = true): 'admitted' | 'refused' | Promise<SlotOutcome> {
     const limits = this.limits();
-    const decision = decideSlot(limits, this.used, this.queue.size);
+    const decision = decideSlot(limits, this.used, this.queue.size, this.turnTaken);
     if (decision === 'admit') {
       this.used += 1;
+      this.turnTaken = true;
+      this.schedule();
       return 'admitted';
     }
     if (decision === 'refuse' && bounded) return 'refused';
     return this.wait(limits.queueTimeout * 1_000, onGone);
   }
 
-  /** Returns a slot. The next request begins in a later turn of the event loop: other applications' events come first. */
+  /** Returns a slot. The next request begins in a later turn of the event loop. */
   leave(): void {
     this.used -= 1;
     this.schedule();
@@ -73,19 +80,22 @@ export class RequestSlots {
   }
 
   private schedule(): void {
-    if (this.scheduled || this.queue.size === 0) return;
+    if (this.scheduled || (this.queue.size === 0 && !this.turnTaken)) return;
     this.scheduled = true;
     setImmediate(() => {
       this.scheduled = false;
-      this.admitWaiting();
+      this.turnTaken = false;
+      this.admitOne();
     });
   }
 
-  private admitWaiting(): void {
+  private admitOne(): void {
     const { requestSlots } = this.limits();
-    for (const waiter of this.queue) {
-      if (requestSlots > 0 && this.used >= requestSlots) return;
-      if (waiter('admitted')) this.used += 1;
-    }
+    if (requestSlots > 0 && this.used >= requestSlots) return;
+    const [waiter] = this.queue;
+    if (!waiter?.('admitted')) return;
+    this.used += 1;
+    this.turnTaken = true;
+    this.schedule();
   }
 }

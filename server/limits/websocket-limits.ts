@@ -3,6 +3,7 @@ import { exceededBound } from '../../src/policies/body-size';
 import { fullBucket, takeAmount, type FlowLimit } from '../../src/policies/flow';
 import type { Limits, TokenBucket } from '../../src/policies/limits';
 import type { WebSocketSizes } from '../size-config';
+import { Turns } from './turns';
 
 interface Flow {
   messages: TokenBucket;
@@ -11,6 +12,9 @@ interface Flow {
 
 interface AppFlow extends Flow {
   connections: number;
+  openings: TokenBucket;
+  /** Its messages, one in a turn of the event loop. They are bounded by the messages that each connection may send. */
+  turns: Turns;
 }
 
 /** One open connection. */
@@ -22,6 +26,11 @@ export interface ConnectionFlow extends Flow {
 const INTRODUCTION_COST = 5;
 /** How many messages one connection may send at once, as a multiple of those in a second. */
 const BURST = 2;
+/**
+ * New connections of one application. Each costs the core about a millisecond. After a restart all open pages come
+ * back; those that are refused try again by themselves.
+ */
+const OPENINGS: FlowLimit = { perSecond: 20, burst: 64 };
 
 /**
  * Limits what arrives over WebSockets, before anything is parsed: the connections of each application, and the
@@ -37,19 +46,27 @@ export class WebSocketLimits {
     private readonly now: () => number = () => performance.now(),
   ) {}
 
-  /** Counts a new connection; undefined if the application has as many as it may have. Give it back by `close`. */
+  /**
+   * Counts a new connection; `close` gives it back. Undefined if the application has as many as it may have, or if too
+   * many are opened in a short time.
+   */
   open(app: string): ConnectionFlow | undefined {
     const { websocketConnections: max } = this.limitsOf(app);
     const flow = this.flowOf(app);
-    if (max > 0 && flow.connections >= max) return undefined;
-    flow.connections += 1;
     const now = this.now();
+    if (max > 0 && (flow.connections >= max || !takeAmount(flow.openings, 1, OPENINGS, now))) return undefined;
+    flow.connections += 1;
     return { app, messages: fullBucket(this.messageLimit(app), now), bytes: fullBucket(this.sizes.bytes, now) };
   }
 
   close({ app }: ConnectionFlow): void {
     const flow = this.apps.get(app);
     if (flow) flow.connections -= 1;
+  }
+
+  /** Where the messages of the application's connections take their turns. */
+  turnsOf(app: string): Turns {
+    return this.flowOf(app).turns;
   }
 
   connectionsOf(app: string): number {
@@ -94,7 +111,13 @@ export class WebSocketLimits {
     this.forgetIdle();
     const now = this.now();
     const { appMessages, appBytes } = this.sizes;
-    const flow = { messages: fullBucket(appMessages, now), bytes: fullBucket(appBytes, now), connections: 0 };
+    const flow = {
+      messages: fullBucket(appMessages, now),
+      bytes: fullBucket(appBytes, now),
+      openings: fullBucket(OPENINGS, now),
+      connections: 0,
+      turns: new Turns(),
+    };
     this.apps.set(app, flow);
     return flow;
   }
@@ -102,8 +125,8 @@ export class WebSocketLimits {
   /** An application without connections is as new once its buckets are full again. */
   private forgetIdle(): void {
     const before = this.now() - REFILLED_MS;
-    for (const [app, { connections, messages }] of this.apps) {
-      if (connections === 0 && messages.at < before) this.apps.delete(app);
+    for (const [app, { connections, messages, openings }] of this.apps) {
+      if (connections === 0 && Math.max(messages.at, openings.at) < before) this.apps.delete(app);
     }
   }
 }

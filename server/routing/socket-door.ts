@@ -20,9 +20,11 @@ const MAX_KEPT_BYTES = 64 * 1024;
 const SERVICE_RESTART = 1012;
 /** Close code of RFC 6455: the message is against the policy of the server. */
 const POLICY_VIOLATION = 1008;
-/** How long a client may take to answer a close; what it sends meanwhile is dropped. */
-const CLOSING_MS = 1_000;
-/** A place among the connections of an application becomes free when a page closes: nobody knows when. */
+/** A connection that sent too much is closed after this time, so that a client in a closed loop is slowed down. */
+const REFUSAL_DELAY_MS = 1_000;
+/** How long a client has to read why its connection is closed. */
+const CLOSING_MS = 500;
+/** A place among the connections of an application becomes free when a page closes, at an unknown time. */
 const RETRY_SECONDS = 5;
 /** The code by which the package `ws` reports a message above its `maxPayload`. */
 const MESSAGE_TOO_LARGE = 'WS_ERR_UNSUPPORTED_MESSAGE_LENGTH';
@@ -41,6 +43,7 @@ interface Tab {
   flow: ConnectionFlow;
   /** It was closed for what it sent. */
   refused?: true;
+  closed?: true;
 }
 
 /** A message as the package `ws` delivers it by default: the bytes of the text. */
@@ -180,15 +183,19 @@ export class SocketDoor {
     const tab: Tab = { id: '', app: flow.app, kept: [], flow };
     server.wss.emit('connection', ws, req);
     const core = ws.listeners('message');
+    const turns = this.limits.turnsOf(flow.app);
     ws.removeAllListeners('message');
     ws.on('message', (message, isBinary) => {
       if (tab.refused) return;
       if (!this.limits.accepts(flow, bytesOf(message))) return this.refuse(tab, ws);
       const type = messageType(message);
       if (type === INTRODUCTION && !this.limits.acceptsIntroduction(flow)) return this.refuse(tab, ws);
-      this.before(tab, message, type);
-      for (const listener of core) listener.call(ws, message, isBinary);
-      this.after();
+      turns.run(() => {
+        if (tab.refused || tab.closed) return;
+        this.before(tab, message, type);
+        for (const listener of core) listener.call(ws, message, isBinary);
+        this.after();
+      });
     });
     const onControlFrame = (data: Uint8Array) => {
       if (!tab.refused && !this.limits.acceptsControlFrame(flow, data.length)) this.refuse(tab, ws);
@@ -201,16 +208,22 @@ export class SocketDoor {
     ws.on('pong', onControlFrame);
     tab.id = ws.id ?? '';
     this.tabs.set(tab.id, tab);
-    ws.on('close', () => this.tabs.delete(tab.id));
+    ws.on('close', () => {
+      tab.closed = true;
+      this.tabs.delete(tab.id);
+    });
   }
 
   private refuse(tab: Tab, ws: CoreSocket): void {
     tab.refused = true;
     tab.kept = [];
     this.service.limits.note(tab.app, 'websocketMessages');
-    ws.close(POLICY_VIOLATION);
-    // A client that goes on sending does not answer.
-    setTimeout(() => ws.terminate(), CLOSING_MS).unref();
+    // Not resumed before the end: what the client has sent meanwhile would be read.
+    ws.pause();
+    setTimeout(() => {
+      ws.close(POLICY_VIOLATION);
+      setTimeout(() => ws.terminate(), CLOSING_MS).unref();
+    }, REFUSAL_DELAY_MS).unref();
   }
 
   private before(tab: Tab, message: unknown, type: string | undefined): void {

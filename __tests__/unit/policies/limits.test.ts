@@ -165,19 +165,23 @@ describe('limits: token bucket', () => {
 describe('limits: request slots', () => {
   const limits = { requestSlots: 2, requestQueue: 3 };
   it.each([
-    [limits, 0, 0, 'admit'],
-    [limits, 1, 0, 'admit'],
-    [limits, 2, 0, 'wait'],
-    [limits, 2, 2, 'wait'],
-    [limits, 2, 3, 'refuse'],
+    [limits, 0, 0, false, 'admit'],
+    [limits, 1, 0, false, 'admit'],
+    [limits, 2, 0, false, 'wait'],
+    [limits, 2, 2, false, 'wait'],
+    [limits, 2, 3, false, 'refuse'],
     // Requests that wait already come first.
-    [limits, 1, 1, 'wait'],
-    [{ requestSlots: 0, requestQueue: 0 }, 9_999, 0, 'admit'],
-    [{ requestSlots: 1, requestQueue: 0 }, 1, 0, 'refuse'],
+    [limits, 1, 1, false, 'wait'],
+    // One request begins in a turn.
+    [limits, 0, 0, true, 'wait'],
+    [{ requestSlots: 2, requestQueue: 0 }, 1, 0, true, 'wait'],
+    [{ requestSlots: 2, requestQueue: 0 }, 1, 1, true, 'refuse'],
+    [{ requestSlots: 0, requestQueue: 0 }, 9_999, 0, true, 'admit'],
+    [{ requestSlots: 1, requestQueue: 0 }, 1, 0, false, 'refuse'],
   ] as const)(
-    'limits: with %j, %d in flight and %d waiting the decision is %s',
-    (given, inFlight, waiting, decision) => {
-      expect(decideSlot(given, inFlight, waiting)).toBe(decision);
+    'limits: with %j, %d in flight, %d waiting and the turn taken %s the decision is %s',
+    (given, inFlight, waiting, turnTaken, decision) => {
+      expect(decideSlot(given, inFlight, waiting, turnTaken)).toBe(decision);
     },
   );
 });
