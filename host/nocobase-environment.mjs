@@ -3,13 +3,14 @@
  * The environment of the NocoBase process: what the user has set stays, unless it would break the host's own promises.
  * Whatever is set neither here nor there gets NocoBase's own default in `nocobase-entry.cjs`.
  */
-import { createHash } from 'node:crypto';
+import { existsSync, lstatSync, mkdtempSync, readFileSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { HOST_MODULES, PLUGIN_NAME } from './paths.mjs';
 
 /** The longest path of a Unix socket that Linux (107 bytes) and macOS (103) both take. */
 const SOCKET_PATH_BYTES = 103;
+const SOCKET = 'gateway.sock';
 /** Of npm and of the test runner that may have started us. */
 const NOT_INHERITED = /^(npm_|JEST_|VITEST|HOST_|__env_modified__$|IS_DEV_CMD$|PM2_)/;
 
@@ -57,13 +58,29 @@ export function nocobaseEnvironment({ data, listenHost, port, database, appKey, 
 }
 
 /**
- * In the data directory; where that path is too long for a socket, at a short one that only this directory has.
+ * In the data directory; if that path is too long for a socket, in a folder of its own in the temporary folder. That
+ * folder has a random name and is open to its owner only; the data directory remembers it.
  * @param {string} dataDirectory
+ * @returns {string}
  */
 export function socketPath(dataDirectory) {
-  const inside = join(dataDirectory, 'gateway.sock');
   // The plugin's own lies beside it, under a longer name.
-  if (Buffer.byteLength(join(dataDirectory, 'app-supervisor.sock')) <= SOCKET_PATH_BYTES) return inside;
-  const key = createHash('sha256').update(dataDirectory).digest('hex').slice(0, 12);
-  return join(tmpdir(), `nocobase-host-${key}.sock`);
+  if (Buffer.byteLength(join(dataDirectory, 'app-supervisor.sock')) <= SOCKET_PATH_BYTES) {
+    return join(dataDirectory, SOCKET);
+  }
+  const note = join(dataDirectory, 'socket-folder');
+  const known = existsSync(note) ? readFileSync(note, 'utf8') : '';
+  if (isPrivateFolder(known)) return join(known, SOCKET);
+  const folder = mkdtempSync(join(tmpdir(), 'nocobase-host-'));
+  writeFileSync(note, folder, { mode: 0o600 });
+  return join(folder, SOCKET);
+}
+
+/**
+ * The temporary folder is cleared from time to time, and then another user may create the same name.
+ * @param {string} folder
+ */
+function isPrivateFolder(folder) {
+  const stats = folder ? lstatSync(folder, { throwIfNoEntry: false }) : undefined;
+  return Boolean(stats?.isDirectory() && stats.uid === process.getuid?.() && (stats.mode & 0o077) === 0);
 }

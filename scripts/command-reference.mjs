@@ -22,6 +22,10 @@ name than \`gateway.sock\`, ours begins with that name: \`shop.sock\` → \`shop
 of its own. Where none runs, it says so; \`list\` and \`show\` then tell what its database says, where \`DB_*\` name that, and
 write nothing: who and where, with \`asleep\` for all that nobody has stopped.
 
+Before a command sends anything, it checks the owner of the socket: the caller, or the owner of the folder \`STORAGE_PATH\`
+(\`storage\` in the current folder). If another user listens there, the command ends with \`SOCKET_OWNER\`, and sends nothing.
+Root may so run commands for a NocoBase of another user, if \`STORAGE_PATH\` is set.
+
 What a command does is what the REST action of the same name does ([rest.md](rest.md)), and \`--json\` prints what that
 answers. Results go to standard output, everything else to standard error. Without a terminal nothing is shortened, nothing is
 coloured (\`NO_COLOR\` says the same), and nothing is asked: what would be asked is refused unless \`--yes\` is said. How

@@ -16,7 +16,7 @@ export function rememberEnabled(enabled: boolean): void {
   const file = markFile();
   if (!enabled) rmSync(file, { force: true });
   else if (!existsSync(file)) {
-    mkdirSync(path.dirname(file), { recursive: true });
+    mkdirSync(path.dirname(file), { recursive: true, mode: 0o700 });
     writeFileSync(file, '');
   }
 }

@@ -9,6 +9,7 @@ import { trackBelongings } from './lifecycle/belongings';
 import type { DatabaseWatch } from './lifecycle/database-watch';
 import type { FaultFence } from './lifecycle/fault-fence';
 import type { FastStart } from './lifecycle/fast-start/fast-start';
+import { ownUploads } from './lifecycle/upload-folders';
 import { limitReloads } from './lifecycle/reload-limit';
 import type { ProcessConnections } from './lifecycle/process-connections';
 import { assumeSchema } from './nocobase/existing-schema';
@@ -38,7 +39,10 @@ export function prepareInstance(app: Application, host: InstanceHooksHost): void
   assertOwnInstance(app, host);
   onEachDatabase(app, sendEmptyPassword);
   host.connections.attach(app);
-  guardTenant(app, host.config);
+  guardTenant(app, host.config, () => {
+    const record = host.record(app.name);
+    return record && ownUploads(record);
+  });
   keepOwnUploads(app, host);
   // At every load: the plugins are new objects after a reload.
   app.on('beforeLoad', () => {

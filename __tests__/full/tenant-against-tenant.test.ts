@@ -6,15 +6,9 @@ import path from 'node:path';
 import request from 'supertest';
 import { databasesOf, knownServers, quotedName, runSql, type KnownServer } from '../helpers/database-servers';
 import { databaseFingerprint, filesFingerprint, type Fingerprint } from '../helpers/fingerprint';
-import {
-  hostileCalls,
-  isTried,
-  mysqlAttacks,
-  postgresAttacks,
-  sqlDoors,
-  type HostileCall,
-} from '../helpers/hostile-calls';
+import { endsItself, hostileCalls, mysqlAttacks, postgresAttacks, type HostileCall } from '../helpers/hostile-calls';
 import { environmentOf } from '../helpers/server-environment';
+import { DOORS, mysqlReads, postgresReads, type Send } from '../helpers/sql-doors';
 import { TestHost, type Answer } from '../helpers/test-host';
 
 /**
@@ -42,13 +36,15 @@ interface View {
   name: string;
   state: string;
   options: object;
-  isolation?: { isolated: boolean; reason: string | null };
+  isolation: { isolated: boolean; reason: string | null };
   databasePlace: { database: string; schema?: string };
 }
 
 function life(server: KnownServer, options: object): void {
   const run = randomBytes(3).toString('hex');
   const [attacker, sqlAttacker, victim] = [`ta${run}`, `ts${run}`, `tv${run}`];
+  const isPostgres = server.dialect.family === 'postgres';
+  const ownRow = `own-${randomBytes(8).toString('hex')}`;
   const planted = [`planted-${randomBytes(8).toString('hex')}`, `planted-${randomBytes(8).toString('hex')}`] as const;
   let main: string;
   let host: TestHost;
@@ -75,15 +71,19 @@ function life(server: KnownServer, options: object): void {
       expect((await as(app, { path: '/api/users:create', body: values })).status).toBe(200);
       await upload(app, planted[index] ?? '');
     }
-    secrets = [...planted, ...(await keysOfMain())];
-    victimFiles = (await host.files()).filter((file) => file.startsWith(`uploads/${victim}`));
+    secrets = [...planted, ...(await keysOfMain()), ...(await passwordHashes())];
+    victimFiles = (await host.files()).filter((file) => /^uploads\/apps\/[^/]+\/.*planted/.test(file));
+    expect(victimFiles.some((file) => file.startsWith(`uploads/apps/${victim}-`))).toBe(true);
+    const values = { username: `u${run}own`, nickname: ownRow, password: `Pw-${run}-own` };
+    expect((await as(sqlAttacker, { path: '/api/users:create', body: values })).status).toBe(200);
+    await collectStatistics();
   }, 300_000);
 
   afterAll(async () => {
     if (host) await host.end();
     await rm(folder, { recursive: true, force: true });
     for (const name of await databasesOf(server, '')) {
-      if (![main, attacker, sqlAttacker, victim].includes(name)) continue;
+      if (![main, sqlAttacker, victim].includes(name) && !name.startsWith(attacker)) continue;
       await runSql(server, `DROP DATABASE ${quotedName(server, name)}`).catch(() => undefined);
     }
   }, 120_000);
@@ -111,6 +111,24 @@ function life(server: KnownServer, options: object): void {
     ]);
   }
 
+  /** What the server knows of the passwords of all roles: none of it may stand in an answer. */
+  async function passwordHashes(): Promise<string[]> {
+    const sql = isPostgres
+      ? 'SELECT rolpassword AS hash FROM pg_authid'
+      : 'SELECT authentication_string AS hash FROM mysql.user';
+    const rows = await runSql<{ hash: string | null }>(server, sql);
+    return rows.map(({ hash }) => hash ?? '').filter((hash) => hash.length > 8);
+  }
+
+  /** Statistics of the planted rows, which a catalog might show. */
+  async function collectStatistics(): Promise<void> {
+    const { database, schema = 'public' } = (await view(victim)).databasePlace;
+    const analyze = (place: string, table: string) =>
+      runSql(server, isPostgres ? `ANALYZE ${table}` : `ANALYZE TABLE ${table} PERSISTENT FOR ALL`, place);
+    await analyze(database, isPostgres ? `"${schema}"."users"` : '`users`');
+    await analyze(main, isPostgres ? 'public."users"' : '`users`');
+  }
+
   async function view(name: string): Promise<View> {
     return (await host.show(name)).body.data as View;
   }
@@ -121,7 +139,7 @@ function life(server: KnownServer, options: object): void {
     const isOwn = (file: string) => {
       const [top = '', second = '', third = ''] = file.split(path.sep);
       if (['logs', 'tmp'].includes(top)) return true;
-      return second.startsWith(own) || (top === 'cache' && third === own);
+      return [second, third].some((segment) => segment.startsWith(own));
     };
     return {
       victim: await databaseFingerprint(server, database, { schema }),
@@ -145,7 +163,7 @@ function life(server: KnownServer, options: object): void {
       documented.push(...Object.keys(paths).map((name) => name.slice(1)));
     }
     const named = documented.filter((name) => /^[\w.-]+:[\w-]+$/.test(name));
-    return [...new Set([...(lists[attacker] ?? []), ...named])].filter(isTried);
+    return [...new Set([...(lists[attacker] ?? []), ...named])];
   }
 
   /** Whether the application signs in to the database with another role than the main application does. */
@@ -157,6 +175,17 @@ function life(server: KnownServer, options: object): void {
     return who.split('@')[0] !== server.address.username;
   }
 
+  /** Whether the main application's role may create roles, so that each new application has its own. */
+  async function mayCreateRoles(): Promise<boolean> {
+    const sql = isPostgres
+      ? 'SELECT rolsuper OR rolcreaterole AS may FROM pg_roles WHERE rolname = current_user'
+      : `SELECT COUNT(*) > 0 AS may FROM information_schema.USER_PRIVILEGES WHERE PRIVILEGE_TYPE = 'CREATE USER'`;
+    const [row] = await runSql<{ may: unknown }>(server, sql);
+    return Boolean(row?.may);
+  }
+
+  const showsSecret = (text: string) => secrets.some((secret) => text.includes(secret));
+
   /** Makes the calls, a few at a time. @returns how often each status was answered */
   async function attempt(from: string, calls: readonly HostileCall[]): Promise<Map<number, number>> {
     const statuses = new Map<number, number>();
@@ -166,12 +195,32 @@ function life(server: KnownServer, options: object): void {
       for (let next = waiting.shift(); next; next = waiting.shift()) {
         const { status, text = '' } = await as(from, next);
         statuses.set(status, (statuses.get(status) ?? 0) + 1);
-        if (secrets.some((secret) => text.includes(secret))) shown.push(`${status} ${next.path}`);
+        if (showsSecret(text)) shown.push(`${status} ${next.path}`);
       }
     };
     await Promise.all(Array.from({ length: LANES }, lane));
     expect(shown).toEqual([]);
     return statuses;
+  }
+
+  /** The session of an attacker that works, in a new application if the one before has ended itself. */
+  let spare = 0;
+  async function session(): Promise<Record<string, string>> {
+    const { email, password } = host.host.credentials;
+    for (let tries = 3; tries > 0; tries -= 1) {
+      const app = spare === 0 ? attacker : `${attacker}${spare}`;
+      if (spare > 0 && (await host.show(app)).status !== 200) {
+        expect((await host.create({ name: app, options })).status).toBe(200);
+      }
+      await host
+        .until('the attacker is up', async () => (await host.get('/api/app:getInfo', { 'X-App': app })).status === 200)
+        .catch(() => undefined);
+      const { body } = await host.signIn(app, email, password);
+      const token = (body as { data?: { token?: string } } | null)?.data?.token;
+      if (token) return { Authorization: `Bearer ${token}`, 'X-App': app };
+      spare += 1;
+    }
+    throw new Error('no attacker can sign in');
   }
 
   async function othersAnswer(): Promise<void> {
@@ -187,35 +236,108 @@ function life(server: KnownServer, options: object): void {
     const files = ['apps/main/jwt_secret.dat', ...victimFiles].map((file) => path.join(storageDir, file));
     const all = await actions();
     expect(all.length).toBeGreaterThan(500);
-    const calls = all.flatMap((action) => hostileCalls(action, { name: victim, files }));
+    const lasting = all.filter((action) => !endsItself(action));
+    const calls = lasting.flatMap((action) => hostileCalls(action, { name: victim, files }));
     const statuses = await attempt(attacker, calls);
     // Calls that were not signed in show nothing.
     expect(statuses.get(401) ?? 0).toBeLessThan(calls.length / 20);
     expect(statuses.get(200) ?? 0).toBeGreaterThan(100);
+    const ending = all.filter(endsItself);
+    expect(ending).toEqual(
+      expect.arrayContaining(['auth:signOut', 'app:restart', 'users:destroy', 'authenticators:update']),
+    );
+    const shown: string[] = [];
+    let answered = 0;
+    for (const { path: url, body } of ending.flatMap((action) => hostileCalls(action, { name: victim, files }))) {
+      const { status, text = '' } = await host.post(url, body, await session());
+      if (status !== 401) answered += 1;
+      if (showsSecret(text)) shown.push(`${status} ${url}`);
+    }
+    expect(shown).toEqual([]);
+    expect(answered).toBeGreaterThan(ending.length);
     await othersAnswer();
     expect(await fingerprint(attacker)).toEqual(before);
-  }, 420_000);
+  }, 600_000);
 
-  it('SQL by every way in reaches nothing of others, if the application is isolated', async () => {
-    const { isolation } = await view(sqlAttacker);
-    const { databasePlace } = await view(victim);
-    const isolated = await hasOwnRole(sqlAttacker);
-    if (isolation) expect(isolation).toMatchObject({ isolated, reason: isolated ? null : expect.any(String) });
-    if (!isolated) return;
+  it('no call runs a program, or opens a socket of the machine', async () => {
     const before = await fingerprint(sqlAttacker);
-    const isPostgres = server.dialect.family === 'postgres';
-    const target = { ...databasePlace, main, mainRole: server.address.username ?? '' };
-    const attacks = isPostgres ? postgresAttacks(target) : mysqlAttacks(target);
-    const calls = attacks.flatMap((sql, index) => sqlDoors(sql, `a${run}${index}`));
-    await attempt(sqlAttacker, calls);
-    const own = await as(sqlAttacker, {
-      path: '/api/flowSql:run',
-      body: { sql: 'SELECT 1 AS one', type: 'selectRows' },
+    const send: Send = (url, body) => as(sqlAttacker, { path: `/api/${url}`, body: body as Record<string, unknown> });
+    const [byMail, byServer] = [path.join(folder, 'by-mail'), path.join(folder, 'by-server')];
+    // The socket of the command line, where each caller is an operator.
+    for (const [key, socket] of Object.entries({ socketPath: 'app-supervisor.sock', __proto: 'app-supervisor.sock' })) {
+      const target = { socketPath: path.join(host.host.dataDir, socket) };
+      const options = {
+        ...{ url: `http://localhost:1/applications:stop?filterByTk=${victim}`, method: 'POST' },
+        ...{ headers: [], params: [], data: {} },
+        ...(key === 'socketPath' ? target : (JSON.parse(`{"__proto__":${JSON.stringify(target)}}`) as object)),
+      };
+      expect((await send('customRequests:create', { key: `${key}${run}`, options })).status).toBe(200);
+      expect((await send(`customRequests:send/${key}${run}`, {})).status).toBeGreaterThanOrEqual(400);
+    }
+    const server = { name: 'm', transport: 'stdio', command: '/bin/sh', args: ['-c', `touch ${byServer}`] };
+    expect((await send('aiMcpClients:testConnection', server)).text).toContain('reaches beyond this application');
+    const created = await send('workflows:create', {
+      ...{ title: 'x', type: 'action', enabled: true, current: true, sync: true },
+      config: { collection: 'users', global: false },
     });
-    expect([own.status, JSON.stringify(own.body)]).toEqual([200, expect.stringContaining('one')]);
+    const id = (created.body as { data: { id: number } }).data.id;
+    const config = { from: 'a@b.c', to: ['d@e.f'], subject: 's', contentType: 'text', text: 't' };
+    const provider = { host: '127.0.0.1', port: 1, secure: false, auth: { user: 'u', pass: 'p' } };
+    const values = { type: 'mailer', upstreamId: null, config: { ...config, provider } };
+    const node = (await send(`workflows/${id}/nodes:create`, values)).body as { data: { id: number } };
+    // Past every check of the plugin.
+    const program = { sendmail: true, path: '/bin/sh', args: ['-c', `touch ${byMail}`] };
+    const stored = JSON.stringify({ ...config, provider: program });
+    const sql = `UPDATE flow_nodes SET config = '${stored}' WHERE id = ${node.data.id}`;
+    await send('flow_nodes:test', { type: 'sql', config: { dataSource: 'main', sql, unsafeInjection: true } });
+    await send(`workflows:execute?filterByTk=${id}`, { data: 1, userId: 1, roleName: 'root' });
+    const filter = encodeURIComponent(JSON.stringify({ nodeId: node.data.id }));
+    await host.until(
+      'the node has run',
+      async () => (await send(`jobs:list?filter=${filter}`, {})).body.data.length > 0,
+    );
+    expect([existsSync(byMail), existsSync(byServer), (await view(victim)).state]).toEqual([false, false, 'running']);
+    expect(await fingerprint(sqlAttacker)).toEqual(before);
+  });
+
+  it('an application is isolated if the role of the main application may create roles', async () => {
+    const isolated = await mayCreateRoles();
+    expect((await view(sqlAttacker)).isolation).toMatchObject({
+      isolated,
+      reason: isolated ? null : expect.any(String),
+    });
+    expect(await hasOwnRole(sqlAttacker)).toBe(isolated);
+  });
+
+  it('SQL by every way in reaches nothing of others but names', async () => {
+    // The whole test is about isolated applications: without them it would show nothing.
+    expect((await view(sqlAttacker)).isolation.isolated).toBe(true);
+    const { databasePlace } = await view(victim);
+    const before = await fingerprint(sqlAttacker);
+    const target = { ...databasePlace, main, mainRole: server.address.username ?? '' };
+    const attacks = isPostgres
+      ? [...postgresReads(target), ...postgresAttacks(target)]
+      : [...mysqlReads(target), ...mysqlAttacks(target)];
+    const send: Send = (url, body) => as(sqlAttacker, { path: `/api/${url}`, body: body as Record<string, unknown> });
+    const shown: string[] = [];
+    const closed: string[] = [];
+    for (const [index, [title, door]] of Object.entries(DOORS).entries()) {
+      // The way in is open: the application reads its own rows.
+      const own = `SELECT nickname AS shown FROM users WHERE nickname = '${ownRow}'`;
+      if (!(await door(send, own, `${run}${index}own`)).includes(ownRow)) closed.push(title);
+      const waiting = [...attacks.entries()];
+      const lane = async () => {
+        for (let next = waiting.shift(); next; next = waiting.shift()) {
+          const [number, sql] = next;
+          if (showsSecret(await door(send, sql, `${run}${index}n${number}`))) shown.push(`${title}: ${sql}`);
+        }
+      };
+      await Promise.all(Array.from({ length: LANES }, lane));
+    }
+    expect({ closed, shown }).toEqual({ closed: [], shown: [] });
     await othersAnswer();
     expect(await fingerprint(sqlAttacker)).toEqual(before);
-  }, 300_000);
+  }, 600_000);
 }
 
 describe.each(KINDS)('a tenant against a tenant: %s', (title, server, options) => {

@@ -12,12 +12,15 @@ export interface Neighbour {
   files: readonly string[];
 }
 
-/** Actions that end the attacker's own session or instance. They show nothing about others, and stop the rest. */
-const OWN_END =
+/**
+ * Actions that may end the attacker's session, account or instance. They are tried last, one after the other, each with
+ * a new session. No action is left out.
+ */
+const ENDS_ITSELF =
   /^(auth|authenticators):|^app:(restart|refresh)$|^users:destroy$|^roles:destroy$|:(batchDestroy|clear)$/;
 
-export function isTried(action: string): boolean {
-  return !OWN_END.test(action);
+export function endsItself(action: string): boolean {
+  return ENDS_ITSELF.test(action);
 }
 
 /** Two calls of an action: one for a record and values of the neighbour's, one for paths. */
@@ -48,18 +51,6 @@ export function hostileCalls(action: string, { name, files }: Neighbour): Hostil
 
 function call(action: string, query: Record<string, string>, body: Record<string, unknown>): HostileCall {
   return { path: `/api/${action}?${new URLSearchParams(query).toString()}`, body };
-}
-
-/** Where an administrator can write SQL, as calls that run it at once. */
-export function sqlDoors(sql: string, uid: string): HostileCall[] {
-  return [
-    { path: '/api/flow_nodes:test', body: { type: 'sql', config: { dataSource: 'main', sql, unsafeInjection: true } } },
-    { path: '/api/flow_nodes:test', body: { type: 'sql', config: { dataSource: 'main', sql } } },
-    { path: '/api/sqlCollection:execute', body: { sql } },
-    { path: '/api/flowSql:run', body: { sql, type: 'selectRows', dataSourceKey: 'main' } },
-    { path: '/api/flowSql:save', body: { uid, sql, dataSourceKey: 'main' } },
-    { path: '/api/flowSql:runById', body: { uid, type: 'selectRows' } },
-  ];
 }
 
 /** SQL against a neighbour and the main application, by the family of the server. */

@@ -73,7 +73,7 @@ export async function runAppCommand(
       return EXIT.done;
     }
     const socket = typeof options.socket === 'string' ? options.socket : commandSocket(env);
-    const line = new SupervisorLine(socket, language);
+    const line = new SupervisorLine(socket, language, env);
     session = { line, terminal, say, env, arguments: read, json: options.json === true, stop: stop.signal };
     terminal.waits = options.wait === true;
     if (readsInput(read)) read.input = await terminal.input();

@@ -182,6 +182,8 @@ export const CHINESE: Record<string, string> = {
     '在 {socket} 没有正在运行应用管理器的 NocoBase。请启动 NocoBase，或使用与 NocoBase 相同的 STORAGE_PATH 或 SOCKET_PATH 运行命令。',
   'No NocoBase runs; this is what its database says.': '没有 NocoBase 在运行；以下来自其数据库。',
   'The application "{name}" does not exist.': '应用“{name}”不存在。',
+  'The socket {socket} belongs to the user with the ID {owner}: neither to you nor to the owner of {storage}. Nothing was sent. Run the command as the user that runs NocoBase, or set STORAGE_PATH to the storage folder of NocoBase.':
+    '套接字 {socket} 属于 ID 为 {owner} 的用户：既不是您，也不是 {storage} 的所有者。未发送任何内容。请以运行 NocoBase 的用户执行命令，或将 STORAGE_PATH 设为 NocoBase 的 storage 目录。',
   'You may not open {socket}: run the command as the user that runs NocoBase.':
     '无权打开 {socket}：请以运行 NocoBase 的用户运行命令。',
   'The connection to NocoBase was lost ({code}). What was accepted goes on, or is taken up when NocoBase starts again.':

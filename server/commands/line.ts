@@ -6,6 +6,7 @@ import { randomUUID } from 'node:crypto';
 import { pipeline } from 'node:stream/promises';
 import { OPERATOR_HEADER, SOCKET_PATH_BYTES } from '../command-socket';
 import { CommandFailure, EXIT, exitOfStatus } from './failure';
+import { assertSocketOwner } from './socket-owner';
 
 /** What an action answers with. */
 export interface Answer {
@@ -32,6 +33,7 @@ export class SupervisorLine {
   constructor(
     readonly socket: string,
     private readonly language: string,
+    private readonly env: NodeJS.ProcessEnv = process.env,
   ) {}
 
   /** @throws CommandFailure */
@@ -120,6 +122,7 @@ export class SupervisorLine {
         socket: this.socket,
       });
     }
+    assertSocketOwner(this.socket, this.env);
     const given = Object.entries(query ?? {}).filter((pair): pair is [string, string] => pair[1] !== undefined);
     const search = new URLSearchParams(given).toString();
     const asked = request({

@@ -93,7 +93,7 @@ export class SecretBox {
 
   /** Written beside and linked into place: whoever comes second takes the first one's key, and never half a key. */
   private createKeyFile(): void {
-    mkdirSync(path.dirname(this.keyFile), { recursive: true });
+    mkdirSync(path.dirname(this.keyFile), { recursive: true, mode: 0o700 });
     const draft = `${this.keyFile}.${process.pid}.${randomBytes(4).toString('hex')}`;
     writeFileSync(draft, generateSecret(), { mode: 0o600, flag: 'wx' });
     try {

@@ -43,6 +43,6 @@ export async function copyKey(source: string, name: string): Promise<void> {
   const key = await missingKey(source, name);
   if (!key) return;
   const [file] = keyPlaces(name);
-  await mkdir(path.dirname(file), { recursive: true });
+  await mkdir(path.dirname(file), { recursive: true, mode: 0o700 });
   await writeFile(file, key, { mode: 0o600 });
 }

@@ -26,7 +26,7 @@ function stampFile(name: string): string {
 export async function stampKeptState(name: string, contentToken: string | undefined): Promise<void> {
   if (contentToken === undefined || !isFolderName(name)) return;
   const file = stampFile(name);
-  await mkdir(path.dirname(file), { recursive: true });
+  await mkdir(path.dirname(file), { recursive: true, mode: 0o700 });
   await writeFile(file, proofOf(contentToken), { mode: 0o600 });
 }
 

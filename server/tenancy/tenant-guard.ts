@@ -11,8 +11,14 @@ import type { SupervisorConfig } from '../config';
 import { confineCaches } from '../nocobase/cache';
 import { guardLanguages } from '../nocobase/languages';
 import { confineLocalImages } from '../nocobase/local-images';
+import {
+  confineCustomRequests,
+  confineMailNode,
+  confineMailNotifications,
+  confineMcpServers,
+} from '../nocobase/outgoing-calls';
 import { guardPluginManager, type PluginRules } from '../nocobase/plugin-manager';
-import { assertSendable, confineSentFiles } from './sent-files';
+import { assertSendable, confineSentFiles, type OwnFolder } from './sent-files';
 
 interface ActionContext {
   action?: { resourceName?: string; actionName?: string; params?: { filterByTk?: unknown } };
@@ -24,8 +30,9 @@ type Trust = Pick<SupervisorConfig, 'tenantPlugins'>;
  * Keeps an instance of a sub-application, and the administrators of that application, from changing what all
  * applications share: packages, the process, common folders. Called once for each constructed instance, before a
  * plugin is added to it.
+ * @param ownFolder the folder of its uploads
  */
-export function guardTenant(app: Application, trust: Trust): void {
+export function guardTenant(app: Application, trust: Trust, ownFolder: OwnFolder): void {
   const missing = guardPluginManager(app, rulesFor(app.name, trust));
   if (missing.length > 0) {
     app.log.warn('plugins are guarded in part only: this version of NocoBase lacks members', { missing });
@@ -39,9 +46,17 @@ export function guardTenant(app: Application, trust: Trust): void {
       after: 'acl',
       before: 'upload',
     });
-    confineSentFiles(app);
+    confineSentFiles(app, ownFolder);
   });
-  app.on('afterLoad', () => confineLocalImages(app, (file) => assertSendable(app, file, 'workflow:llm')));
+  app.on('afterLoad', () => {
+    confineLocalImages(app, (file) => assertSendable(app, ownFolder, file, 'workflow:llm'));
+    confineCustomRequests(app);
+    confineMailNode(app);
+    confineMailNotifications(app);
+    confineMcpServers(app, () => {
+      throw new AppError('APP_ACTION_LEAVES_APPLICATION', { action: 'aiMcpClients:stdio' });
+    });
+  });
 }
 
 function rulesFor(name: string, trust: Trust): PluginRules {

@@ -150,6 +150,29 @@ describe('the line', () => {
     else expect(await work).toEqual({ data: 1 });
   });
 
+  it('sends nothing to a socket of another user', async () => {
+    let requests = 0;
+    const line = await serve((_req, res) => {
+      requests += 1;
+      res.end('{"data":1}');
+    });
+    const geteuid = jest.spyOn(process, 'geteuid').mockReturnValue((process.geteuid?.() ?? 0) + 1);
+    try {
+      const file = path.join(folder, 'archive.tar');
+      writeFileSync(file, 'x');
+      const calls = [
+        line.call('applications:create', { body: { admin: { password: 'Planted-4712' } } }),
+        line.download('applications:downloadArchive', {}, new AbortController().signal),
+        line.upload('applications:import', file, {}),
+      ];
+      for (const call of calls) expect(await failure(call)).toEqual([5, 'SOCKET_OWNER']);
+    } finally {
+      geteuid.mockRestore();
+    }
+    expect(requests).toBe(0);
+    expect(await line.call('applications:list')).toEqual({ data: 1 });
+  });
+
   it('tells a server that is not there from one that goes away', async () => {
     const missing = new SupervisorLine(path.join(folder, 'none'), 'en-US').call('applications:list');
     expect(await failure(missing)).toEqual([3, 'NO_SERVER']);

@@ -42,7 +42,7 @@ const PACKAGES = METHODS.slice(0, 10);
 describe('plugin manager of an instance', () => {
   it.each(PACKAGES)('%s is refused, also after a reload', async (method) => {
     const { app, calls } = instance();
-    guardTenant(app as unknown as Application, { tenantPlugins: false });
+    guardTenant(app as unknown as Application, { tenantPlugins: false }, () => undefined);
     await expect(managerOf(app)[method]?.('x')).rejects.toMatchObject({ code: 'APP_PLUGINS_MANAGED_BY_MAIN' });
     app.init();
     await expect(managerOf(app)[method]?.('x')).rejects.toMatchObject({ code: 'APP_PLUGINS_MANAGED_BY_MAIN' });
@@ -51,7 +51,7 @@ describe('plugin manager of an instance', () => {
 
   it('packages may be changed if tenants are trusted', async () => {
     const { app, calls } = instance();
-    guardTenant(app as unknown as Application, { tenantPlugins: true });
+    guardTenant(app as unknown as Application, { tenantPlugins: true }, () => undefined);
     for (const method of PACKAGES) await managerOf(app)[method]?.('x');
     expect(calls).toEqual(PACKAGES.map((method) => `${method} x`));
   });
@@ -66,7 +66,7 @@ describe('plugin manager of an instance', () => {
   ])('does not add %p with %p, trusted or not', async (plugin, options) => {
     for (const tenantPlugins of [false, true]) {
       const { app, calls } = instance();
-      guardTenant(app as unknown as Application, { tenantPlugins });
+      guardTenant(app as unknown as Application, { tenantPlugins }, () => undefined);
       await expect(managerOf(app).addOrThrow?.(plugin, options)).rejects.toMatchObject({
         code: 'APP_PLUGINS_MANAGED_BY_MAIN',
       });
@@ -76,7 +76,7 @@ describe('plugin manager of an instance', () => {
 
   it('adds and enables other plugins, and leaves names that NocoBase refuses to NocoBase', async () => {
     const { app, calls } = instance();
-    guardTenant(app as unknown as Application, { tenantPlugins: false });
+    guardTenant(app as unknown as Application, { tenantPlugins: false }, () => undefined);
     const manager = managerOf(app);
     await manager.addOrThrow?.('users', { name: 'users' });
     await manager.addOrThrow?.('../x');
@@ -87,14 +87,14 @@ describe('plugin manager of an instance', () => {
 
   it('runs no command files of packages', async () => {
     const { app, calls } = instance();
-    guardTenant(app as unknown as Application, { tenantPlugins: false });
+    guardTenant(app as unknown as Application, { tenantPlugins: false }, () => undefined);
     await managerOf(app).loadCommands?.();
     expect(calls).toEqual([]);
   });
 
   it('refuses a command: throws if the caller asked for that, and else logs it', async () => {
     const { app, calls, warnings } = instance();
-    guardTenant(app as unknown as Application, { tenantPlugins: false });
+    guardTenant(app as unknown as Application, { tenantPlugins: false }, () => undefined);
     const run = app.runAsCLI as unknown as (argv: string[], options?: object) => Promise<unknown>;
     await expect(run(['pm', 'remove', 'x'], { from: 'user', throwError: true })).rejects.toMatchObject({ status: 403 });
     await expect(run(['pm', 'remove', 'x'], { from: 'user' })).resolves.toBeUndefined();
