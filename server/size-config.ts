@@ -58,7 +58,7 @@ function readBodies(
 ): Pick<SizeConfig, 'body' | 'anonymousBody'> {
   const body = {
     bytes: parseBytes(requestBodyLimit) ?? DEFAULT_BODY_BYTES,
-    values: orInfinity(read('APP_SUPERVISOR_BODY_VALUES', 100_000, 0)),
+    values: orInfinity(read('APP_SUPERVISOR_BODY_VALUES', 60_000, 0)),
     depth: orInfinity(read('APP_SUPERVISOR_BODY_DEPTH', 500, 0)),
   };
   const bytes = orInfinity(read('APP_SUPERVISOR_ANONYMOUS_BODY_SIZE', 1_024, 0)) * 1_024;

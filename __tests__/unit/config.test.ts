@@ -69,7 +69,7 @@ describe('without an environment', () => {
         keepAliveMs: 65_000,
         headerBytes: 65_536,
         urlBytes: 16_384,
-        body: { bytes: 10 * 2 ** 20, values: 100_000, depth: 500 },
+        body: { bytes: 10 * 2 ** 20, values: 60_000, depth: 500 },
         anonymousBody: { bytes: 2 ** 20, values: 5_000, depth: 50 },
         webSocket: {
           message: { bytes: 2 ** 20, values: 5_000, depth: 50 },
