@@ -9,6 +9,7 @@ import {
   isAppError,
   visitorSentence,
 } from '../src/errors';
+import { chainOf } from './databases/error-chain';
 import { lossOf, mayBeLoss } from './databases/loss';
 
 /** The package's name: also the namespace of its texts. */
@@ -52,6 +53,12 @@ function visitorAnswerOf(mainApp: Application, error: AppError, language?: strin
   return { ...answerOf(mainApp, error, language), message };
 }
 
+/** Our error, or the one that a plugin has wrapped: NocoBase's import reports a refused row as an error of its own. */
+function ownError(error: unknown): AppError | undefined {
+  for (const one of chainOf(error)) if (isAppError(one)) return one;
+  return undefined;
+}
+
 /** Told of an error by which the database of the application may be lost. */
 export type Suspicion = () => void;
 
@@ -68,7 +75,10 @@ export function answerErrors(app: Application, mainApp: () => Application, suspe
     const describe = forVisitor ? visitorAnswerOf : answerOf;
     ctx.body = { errors: [describe(mainApp(), error, languageOf(ctx))] };
   };
-  errorHandler?.register(isAppError, (error, ctx) => answer(ctx, error, app !== mainApp()));
+  errorHandler?.register(
+    (error): error is Error => ownError(error) !== undefined,
+    (error, ctx) => answer(ctx, ownError(error) as AppError, app !== mainApp()),
+  );
   errorHandler?.register(
     (error): error is Error => {
       const lost = lossOf(error) !== undefined;

@@ -1,5 +1,6 @@
 import type { Application } from '@nocobase/server';
 import { answerErrors } from '../../server/error-answers';
+import { AppError } from '../../src/errors';
 
 interface Answer {
   status: number;
@@ -21,7 +22,30 @@ function answerTo(error: object): Answer {
   return ctx;
 }
 
+type Register = (guard: (error: unknown) => boolean, render: (error: unknown, ctx: Answer) => void) => void;
+
+/** What the first handler that knows the error answers, as NocoBase's plugin asks them. */
+function firstAnswerTo(error: unknown): Answer | undefined {
+  const handlers: { guard: Parameters<Register>[0]; render: Parameters<Register>[1] }[] = [];
+  const register: Register = (guard, render) => handlers.push({ guard, render });
+  const i18n = { t: (sentence: string) => sentence };
+  const app = { i18n, pm: { get: () => ({ errorHandler: { register, handlers } }) } } as unknown as Application;
+  answerErrors(app, () => app);
+  const ctx: Answer = { status: 404 };
+  handlers.find(({ guard }) => guard(error))?.render(error, ctx);
+  return ctx;
+}
+
 describe('error responses of an application', () => {
+  it('name our code, also where a plugin has wrapped our error in one of its own', () => {
+    const limit = new AppError('APP_USERS_LIMIT', { name: 'crm', limit: 3 });
+    const wrapped = new Error('Import failed at row 1', { cause: limit });
+    for (const error of [limit, wrapped, new Error('x', { cause: wrapped })]) {
+      expect(firstAnswerTo(error)).toMatchObject({ status: 409, body: { errors: [{ code: 'APP_USERS_LIMIT' }] } });
+    }
+    expect(firstAnswerTo(new Error('x', { cause: new Error('y') }))).toEqual({ status: 404 });
+  });
+
   it.each([
     [{ message: 'data source x does not exist' }, 500, 'APP_UNEXPECTED'],
     [{ message: 'x', status: 503 }, 503, 'APP_UNEXPECTED'],
