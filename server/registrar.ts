@@ -199,11 +199,27 @@ export class Registrar {
   /** An application that was made before: it rests, until somebody visits it. */
   private async takeIn({ name, startMode }: AppRecord, runner: AppRunner, context: WriteContext): Promise<void> {
     const { by = SYSTEM } = context;
-    // An import tells of itself.
+    // An import tells of itself, and has its role.
     if (context.imported === undefined) {
       this.service.tell({ application: name, type: 'created', at: Date.now(), by, reason: 'adopted' });
+      await this.isolate(name);
     }
     if (startMode === 'eager') await runner.wake('background', by);
+  }
+
+  /**
+   * Before anything of an adopted database runs: its functions and triggers would run as the main application's role. Where
+   * it cannot have a role of its own, the row says why.
+   */
+  private async isolate(name: string): Promise<void> {
+    const { roles, supervisor } = this.service;
+    const work = this.service.whileDown(name, (record) => roles.isolate(record), 'isolated');
+    await work.catch((error: unknown) => {
+      const reason = isAppError(error) ? error.message : 'unknown error';
+      supervisor.logger.warn('adopted application not isolated', {
+        ...{ module: 'app-supervisor', application: name, error: reason },
+      });
+    });
   }
 
   /** A creation that came to nothing: the row is rolled back by its transaction, the rest here. */

@@ -101,9 +101,21 @@ function versionTables(layout: TableLayout) {
   };
 }
 
+/** Whatever else has the name of a table, such as a view, could run a function with the rights of whoever reads it. */
+async function plainTables(session: MysqlSession, layout: TableLayout): Promise<Set<string>> {
+  const found = await session.rows<{ name: string }>(
+    `SELECT LOWER(TABLE_NAME) AS name FROM information_schema.TABLES
+      WHERE TABLE_SCHEMA = DATABASE() AND TABLE_TYPE = 'BASE TABLE' AND LOWER(TABLE_NAME) IN (LOWER(?), LOWER(?))`,
+    [coreTable(VERSION_COLLECTION, layout), coreTable('applicationPlugins', layout)],
+  );
+  return new Set(found.map(({ name }) => name));
+}
+
 async function readVersions(server: ServerAddress, layout: TableLayout) {
   return withSession(server, server.database, async (session) => {
     const { core, plugins, packageName } = versionTables(layout);
+    const tables = await plainTables(session, layout);
+    if (!tables.has(coreTable(VERSION_COLLECTION, layout).toLowerCase())) return undefined;
     const ask = async (sql: string) => {
       try {
         return await session.rows<{ package: string | null; version: string | null }>(sql);
@@ -114,7 +126,8 @@ async function readVersions(server: ServerAddress, layout: TableLayout) {
     };
     const own = `SELECT NULL AS package, \`value\` AS version FROM ${core}`;
     const all = `${own} UNION ALL SELECT ${packageName}, version FROM ${plugins} WHERE enabled AND ${packageName} IS NOT NULL`;
-    const rows = (await ask(all)) ?? (await ask(own));
+    const hasPlugins = tables.has(coreTable('applicationPlugins', layout).toLowerCase());
+    const rows = (hasPlugins ? await ask(all) : undefined) ?? (await ask(own));
     if (!rows) return undefined;
     return {
       core: rows.find((row) => row.package === null)?.version ?? null,

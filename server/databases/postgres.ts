@@ -1,14 +1,13 @@
 import type { Client } from 'pg';
 import { AppError, isAppError } from '../../src/errors';
-import type { StoredPlugin } from '../../src/policies/upgrade-plan';
 import { marker } from './mark';
-import { codeOf, explainPostgresError, withCatalog, withClient } from './postgres-connection';
+import { explainPostgresError, withCatalog, withClient } from './postgres-connection';
 import { ENCODING, identifyPostgres, measurePostgres, surveyPostgres } from './postgres-inspect';
 import { admitOnly, postgresRoles, transferDatabase } from './postgres-roles';
 import { postgresOwnership } from './postgres-ownership';
 import { postgresSchemas } from './postgres-schema';
-import { casedName, coreTable, VERSION_COLLECTION } from './table-names';
-import type { DatabaseDialect, DatabaseFinding, TableLayout } from './dialect';
+import { readPostgresVersions } from './postgres-versions';
+import type { DatabaseDialect, DatabaseFinding } from './dialect';
 
 /** The name of a database until it carries its mark: nobody else's, since nobody else knows the token. */
 export function draftName(token: string): string {
@@ -59,20 +58,6 @@ export async function commentOf(client: Client, database: string): Promise<strin
     [database],
   );
   return found.rows[0]?.comment;
-}
-
-/** undefined_table, invalid_schema_name and undefined_column: not the tables of a NocoBase, or those of a very old one. */
-const UNKNOWN_TABLES = new Set(['42P01', '3F000', '42703']);
-
-/** The core's own names of the two tables that hold versions, as they are called in this layout. */
-function versionTables(client: Client, layout: TableLayout) {
-  const table = (name: string) =>
-    `${client.escapeIdentifier(layout.schema)}.${client.escapeIdentifier(coreTable(name, layout))}`;
-  return {
-    core: table(VERSION_COLLECTION),
-    plugins: table('applicationPlugins'),
-    packageName: client.escapeIdentifier(casedName('packageName', layout)),
-  };
 }
 
 /** PostgreSQL: a database is marked as ours by its comment. */
@@ -155,31 +140,7 @@ export const postgresDialect: DatabaseDialect = {
     });
   },
 
-  async readVersions(server, layout) {
-    return withClient(server, server.database, async (client) => {
-      const { core, plugins, packageName } = versionTables(client, layout);
-      const ask = async (text: string) => {
-        try {
-          return (await client.query<{ package: string | null; version: string | null }>(text)).rows;
-        } catch (error) {
-          if (UNKNOWN_TABLES.has(codeOf(error))) return undefined;
-          throw error;
-        }
-      };
-      const own = `SELECT NULL::text AS package, value::text AS version FROM ${core}`;
-      const rows =
-        (await ask(
-          `${own} UNION ALL SELECT ${packageName}, version FROM ${plugins} WHERE enabled AND ${packageName} IS NOT NULL`,
-        )) ?? (await ask(own));
-      if (!rows) return undefined;
-      return {
-        core: rows.find((row) => row.package === null)?.version ?? null,
-        plugins: rows.flatMap(({ package: name, version }): StoredPlugin[] =>
-          name === null ? [] : [{ packageName: name, version }],
-        ),
-      };
-    });
-  },
+  readVersions: readPostgresVersions,
 
   explain: explainPostgresError,
 };
