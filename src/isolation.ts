@@ -5,7 +5,7 @@
 
 /** Why an application has no role of its own. Shown by the clients, which have a sentence for each. */
 export const ISOLATION_REASONS = [
-  /** It is older than this, or its database was adopted; `applications:isolate` moves it. */
+  /** It is older than this, or the process ended while it was moved; `applications:isolate` moves it. */
   'not-moved',
   /** The main application's role may not create roles, or not grant what they need. */
   'right-missing',

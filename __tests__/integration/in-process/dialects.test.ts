@@ -67,7 +67,8 @@ function conformance(server: KnownServer): void {
   afterAll(async () => {
     const force = isPostgres ? ' WITH (FORCE)' : '';
     for (const name of await databasesOf(server, prefix)) await sql(`DROP DATABASE ${quoted(name)}${force}`);
-    await sql(isPostgres ? `DROP ROLE ${account}` : `DROP USER ${account}`);
+    // Another NocoBase that closed its database to new roles meanwhile has let this one in by name.
+    await sql(isPostgres ? `DROP OWNED BY ${account}; DROP ROLE ${account}` : `DROP USER ${account}`);
   });
 
   it('is what the domain takes it for', () => {
@@ -229,7 +230,9 @@ function conformance(server: KnownServer): void {
     for (let id = 0; id < 20; id += 1) {
       await sql(`INSERT INTO one VALUES (${id}, '${randomBytes(50_000).toString('hex')}')`, name);
     }
-    await until(async () => expect((await dialect.measure(address, name)) ?? 0).toBeGreaterThan(empty + 1_000_000));
+    const measured = async () => expect((await dialect.measure(address, name)) ?? 0).toBeGreaterThan(empty + 1_000_000);
+    // MariaDB counts in the background, on a busy machine late.
+    await until(measured, 90_000);
     if (dialect.schemas) {
       expect(await dialect.measure(address, name, 'public')).toBeGreaterThan(1_000_000);
       expect(await dialect.measure(address, name, 'information_schema')).toBeLessThan(1_000_000);
