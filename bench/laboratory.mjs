@@ -78,6 +78,15 @@ export class Laboratory {
     return this.quick ? Math.max(2, Math.round(count / 10)) : count;
   }
 
+  /**
+   * These contenders, and the plugin of another checkout where one was given.
+   * @param {import('./contender.mjs').Kind[]} kinds
+   * @returns {import('./contender.mjs').Kind[]}
+   */
+  kinds(kinds) {
+    return this.before ? [...kinds, 'before'] : kinds;
+  }
+
   /** Of NocoBase and of an application, once. */
   async #install() {
     const present = await this.server.databases('stock_');

@@ -19,18 +19,31 @@ import { cycles } from './scenarios/cycles.mjs';
 import { fleetCheck } from './scenarios/fleet-check.mjs';
 import { flood } from './scenarios/flood.mjs';
 import { heap } from './scenarios/heap.mjs';
+import { limitsOff } from './scenarios/limits-off.mjs';
 import { storm } from './scenarios/storm.mjs';
 import { throughput } from './scenarios/throughput.mjs';
 import { wake } from './scenarios/wake.mjs';
 
 /** @type {Record<string, { question: string, rounds: number, measure: (laboratory: Laboratory, rounds: number) => Promise<import('./findings.mjs').Findings> }>} */
-const SCENARIOS = { wake, storm, throughput, heap, cycles, connections, 'fleet-check': fleetCheck, creation, flood };
+const SCENARIOS = {
+  wake,
+  storm,
+  throughput,
+  heap,
+  cycles,
+  connections,
+  'fleet-check': fleetCheck,
+  creation,
+  flood,
+  'limits-off': limitsOff,
+};
 
 const HELP = `npm run bench -- [options]
   --only wake,storm   these alone, of: ${Object.keys(SCENARIOS).join(', ')}
   --rounds 5          instead of each one's own number of rounds
   --quick             a tenth of everything, to try the measurements themselves
-  --before <folder>   throughput: also the plugin of another checkout, prepared by its host/prepare.mjs
+  --before <folder>   also the plugin of another checkout, prepared by its host/prepare.mjs (wake, throughput,
+                      creation, flood, limits-off)
   --out <file>        the figures as JSON; default bench/results/latest.json`;
 
 await runAsProgram(async ({ signal, report }) => {
@@ -90,7 +103,8 @@ function readOptions(args) {
       help: { type: 'boolean' },
     },
   });
-  const only = values.only?.split(',') ?? Object.keys(SCENARIOS);
+  const only =
+    values.only?.split(',') ?? Object.keys(SCENARIOS).filter((name) => values.before || name !== 'limits-off');
   const unknown = only.filter((name) => !SCENARIOS[name]);
   if (unknown.length > 0) throw new HostProblem(`There is no scenario ${unknown.join(', ')}.\n\n${HELP}`);
   const rounds = values.rounds === undefined ? undefined : Number(values.rounds);

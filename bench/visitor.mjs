@@ -7,6 +7,8 @@ import { setTimeout as sleep } from 'node:timers/promises';
 
 /** Answered by the application's own instance, to anybody. */
 export const OPEN_ACTION = 'app:getInfo';
+/** Answered to anybody, after one query. */
+export const QUERY_ACTION = 'authenticators:publicList';
 /** How long a refused visitor waits before it asks again, where nothing else is said. */
 const AGAIN_MS = 100;
 const GIVE_UP_MS = 240_000;

@@ -8,7 +8,7 @@ import { claim, figure } from '../findings.mjs';
 import { startFlood } from '../flood.mjs';
 import { appNames, inTurn } from '../laboratory.mjs';
 import { percentile, ratios } from '../statistics.mjs';
-import { OPEN_ACTION, watch } from '../visitor.mjs';
+import { OPEN_ACTION, QUERY_ACTION, watch } from '../visitor.mjs';
 import { stormOn } from './storm.mjs';
 
 const CONNECTIONS = 64;
@@ -22,8 +22,6 @@ const REFUSAL_CONNECTIONS = 200;
 const REFUSAL_SECONDS = 6;
 /** Beyond what a WebSocket message may have. */
 const LARGE_MESSAGE = 2 * 2 ** 20;
-/** What a neighbour's visitors ask: one query. */
-const QUERY_ACTION = 'authenticators:publicList';
 
 const [LOUD, NEIGHBOUR] = appNames(2);
 
@@ -235,18 +233,19 @@ export const flood = {
   async measure(laboratory, rounds) {
     const seconds = laboratory.quick ? 2 : WATCH_SECONDS;
     const boots = laboratory.size(BOOTS);
-    const before = laboratory.before ? [/** @type {const} */ ('before')] : [];
     const floods = await laboratory.withContenders(['ours'], { fleet: { installed: 2 } }, async ([ours]) => {
       await ours.visit(NEIGHBOUR);
       return neighbours(ours, rounds, seconds);
     });
     const booting = await laboratory.withContenders(
-      ['ours', 'peer', ...before],
+      laboratory.kinds(['ours', 'peer']),
       { fleet: { installed: boots } },
       (contenders) => bootingNeighbours(contenders, rounds, boots),
     );
-    const refused = await laboratory.withContenders(['ours', ...before], { fleet: { installed: REFUSERS } }, (both) =>
-      refusals(both, rounds, laboratory.quick ? 2 : REFUSAL_SECONDS),
+    const refused = await laboratory.withContenders(
+      laboratory.kinds(['ours']),
+      { fleet: { installed: REFUSERS } },
+      (both) => refusals(both, rounds, laboratory.quick ? 2 : REFUSAL_SECONDS),
     );
     const parts = [floods, booting, refused];
     return {
