@@ -71,13 +71,13 @@ describe('nocobase app', () => {
     const lines = (await table('list')).trimEnd().split('\n');
     expect(lines).toHaveLength(4);
     expect(lines[0]).toMatch(/^ID +NAME +STATE +START +ADDRESS +DATABASE +LAST VISIT/);
-    expect(lines[1]).toMatch(/^crm +客户关系 +running +lazy +crm\.localhost +crm/);
+    expect(lines[1]).toMatch(/^crm +客户关系 +running +lazy +http:\/\/crm\.localhost:\d+\/ +crm/);
     expect((await json("list --name 'shop-*'")).map(({ name }: { name: string }) => name)).toEqual(['shop-1']);
     expect((await json("list --name '客户*'")).map(({ name }: { name: string }) => name)).toEqual(['crm']);
     expect(await json('list --status failed,quarantined')).toEqual([]);
     const shown = await json('show crm');
     expect(shown).toEqual((await host.show('crm')).body.data);
-    expect(await table('show crm')).toMatch(/^Addresses +crm\.localhost/m);
+    expect(await table('show crm')).toMatch(/^Addresses +http:\/\/crm\.localhost:\d+\/, crm\.localhost/m);
   });
 
   it('updates', async () => {
