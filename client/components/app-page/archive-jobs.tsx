@@ -47,7 +47,6 @@ export function ArchiveJobList({ application, only, onDone }: ArchiveJobListProp
 function ArchiveJobLine({ job }: { job: ArchiveJob }) {
   const t = useT();
   const language = useLanguage();
-  const { routeUrl } = useSupervisor();
   const { kind, application, outcome, step, bytes, total, error, archive } = job;
   const title = t(kind === 'export' ? 'Export of {{name}}' : 'Import as {{name}}', { name: application });
   if (outcome === 'failed') {
@@ -55,20 +54,13 @@ function ArchiveJobLine({ job }: { job: ArchiveJob }) {
   }
   if (outcome === 'done') {
     const found = job.warnings?.length ? ` ${t('Warnings: {{count}}', { count: job.warnings.length })}` : '';
-    const visit = visitUrl({ name: application }, { routeUrl, port: window.location.port });
     return (
       <Alert
         type="success"
         showIcon
         message={`${title}: ${t('done')}.${found}`}
         description={archive}
-        action={
-          kind === 'import' ? (
-            <Button type="primary" href={visit} target="_blank" rel="noopener noreferrer">
-              {t('Visit')}
-            </Button>
-          ) : undefined
-        }
+        action={kind === 'import' ? <VisitButton name={application} /> : undefined}
       />
     );
   }
@@ -84,5 +76,19 @@ function ArchiveJobLine({ job }: { job: ArchiveJob }) {
         <Progress percent={percent} status="active" aria-label={title} />
       )}
     </Flex>
+  );
+}
+
+/** Leads to the application that was imported, as soon as its addresses are known. */
+function VisitButton({ name }: { name: string }) {
+  const t = useT();
+  const { api, routeUrl } = useSupervisor();
+  const { value: row } = useLoaded(useCallback(() => api.get(name), [api, name]));
+  if (!row) return null;
+  const url = visitUrl(row, { routeUrl, port: window.location.port });
+  return (
+    <Button type="primary" href={url} target="_blank" rel="noopener noreferrer">
+      {t('Visit')}
+    </Button>
   );
 }
