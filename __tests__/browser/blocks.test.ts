@@ -61,7 +61,8 @@ describeInBrowser('block and switcher', () => {
   };
 
   beforeAll(async () => {
-    [browser, host] = await Promise.all([TestBrowser.launch(), TestHost.start()]);
+    host = await TestHost.start();
+    browser = await TestBrowser.launch();
     const applications = [
       { name: 'crm', displayName: 'Customer relations', pinned: true },
       { name: 'desk', displayName: 'Service desk', pinned: true, icon: 'customerserviceoutlined' },

@@ -4,6 +4,9 @@ import { DataFolder, freePort, Launcher } from '../helpers/launcher';
 
 const TITLES: Record<string, string> = { crm: 'Customer relations', shop: 'Web shop' };
 
+/** NocoBase is installed, and both applications are created; a busy machine takes minutes. */
+const COMES_UP_MS = 480_000;
+
 /** Asks as curl does; a `Host` of one's own is nothing that `fetch` would send. */
 function curl(url: string, headers: Record<string, string>): Promise<string> {
   return new Promise((resolve, reject) => {
@@ -36,7 +39,8 @@ describeInBrowser('npm start -- --demo', () => {
     const port = await freePort();
     base = `http://localhost:${port}`;
     launcher = Launcher.start({ args: ['--demo'], dataDir: folder.path, env: { APP_PORT: String(port) } });
-    [browser] = await Promise.all([TestBrowser.launch(), launcher.says("-H 'Host: crm.test.localhost'")]);
+    browser = await TestBrowser.launch();
+    await launcher.says("-H 'Host: crm.test.localhost'", COMES_UP_MS);
     visitor = await browser.visitor();
   });
 

@@ -1,6 +1,6 @@
 import { readdir } from 'node:fs/promises';
 import path from 'node:path';
-import type { Locator } from 'playwright-core';
+import type { Locator, Page } from 'playwright-core';
 import { AdminScreens, CLIENTS, NOT_SIGNED_IN, type ClientScreens } from '../helpers/admin-screens';
 import { describeInBrowser } from '../helpers/browser';
 import { postgresServer } from '../helpers/server-environment';
@@ -19,6 +19,7 @@ const PERSON = { username: 'grace', email: 'grace@example.com', password: PLANTE
   () => {
     let screens: AdminScreens;
     let archive: string;
+    const tabs: Page[] = [];
     /** The server is shared with others. */
     const named = (name: string) => `${name}-${process.pid}`;
     const former = named('former');
@@ -41,6 +42,8 @@ const PERSON = { username: 'grace', email: 'grace@example.com', password: PLANTE
     afterEach(async () => {
       const test = expect.getState().currentTestName?.replace(/\W+/g, '-').slice(-90);
       await screens.visitor.screenshot(`last-of-${test}`);
+      // Behind another tab, pages do not go on as they do in front.
+      for (const tab of tabs.splice(0)) await tab.close();
     });
 
     afterAll(() => screens?.close());
@@ -51,6 +54,7 @@ const PERSON = { username: 'grace', email: 'grace@example.com', password: PLANTE
       const opening = visitor.context.waitForEvent('page');
       await open();
       const tab = await opening;
+      tabs.push(tab);
       await visitor.reachSignIn(tab);
       const unexpected = visitor.errors.filter((text) => !NOT_SIGNED_IN.test(text));
       await visitor.signIn(PERSON.username, PERSON.password, tab);

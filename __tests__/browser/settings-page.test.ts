@@ -21,10 +21,8 @@ describeInBrowser('in the browser', () => {
   const stopped = (tab: Page) => tab.getByRole('dialog').getByText('App stopped');
 
   beforeAll(async () => {
-    [browser, host] = await Promise.all([
-      TestBrowser.launch(),
-      TestHost.start({ env: { NODE_OPTIONS: `--require "${SLEEP_HOOK}"` } }),
-    ]);
+    host = await TestHost.start({ env: { NODE_OPTIONS: `--require "${SLEEP_HOOK}"` } });
+    browser = await TestBrowser.launch();
     for (const name of ['tabs', 'halted']) expect((await host.create({ name })).status).toBe(200);
     const languages = { enabledLanguages: ['en-US', 'zh-CN'] };
     await host.post('/api/systemSettings:update?filterByTk=1', languages, await host.bearer('main'));

@@ -31,12 +31,20 @@ export class AdminScreens {
   ) {}
 
   static async open(env: Record<string, string> = {}): Promise<AdminScreens> {
-    const [browser, host] = await Promise.all([TestBrowser.launch(), TestHost.start({ env })]);
-    const languages = { enabledLanguages: ['en-US', 'zh-CN'] };
-    await host.post('/api/systemSettings:update?filterByTk=1', languages, await host.bearer('main'));
-    const visitor = await browser.visitor();
-    await visitor.remember(await host.token('main'));
-    return new AdminScreens(host, browser, visitor);
+    const host = await TestHost.start({ env });
+    try {
+      const languages = { enabledLanguages: ['en-US', 'zh-CN'] };
+      await host.post('/api/systemSettings:update?filterByTk=1', languages, await host.bearer('main'));
+      const token = await host.token('main');
+      // Last: a browser that is left open keeps the tests from ending.
+      const browser = await TestBrowser.launch();
+      const visitor = await browser.visitor();
+      await visitor.remember(token);
+      return new AdminScreens(host, browser, visitor);
+    } catch (error) {
+      await host.end();
+      throw error;
+    }
   }
 
   async close(): Promise<void> {
