@@ -27,6 +27,7 @@ const PLAN = 'BENCH_FLOOD_PLAN';
  * @property {string} url
  * @property {number} connections
  * @property {Record<string, string>} [headers] of an HTTP request
+ * @property {number} [pauseMs] between a response and the next request of a connection
  * @property {number} [bytes] of a WebSocket message
  *
  * @typedef {object} FloodCounts
@@ -76,10 +77,10 @@ function count(name) {
 
 /**
  * Requests over one connection until it is closed.
- * @param {{ hostname: string, port: number, request: string }} target
+ * @param {{ hostname: string, port: number, request: string, pauseMs: number }} target
  * @returns {Promise<void>}
  */
-function requestsOverOne({ hostname, port, request }) {
+function requestsOverOne({ hostname, port, request, pauseMs }) {
   return new Promise((resolve) => {
     const socket = connect({ host: hostname, port, noDelay: true });
     let received = Buffer.alloc(0);
@@ -91,7 +92,8 @@ function requestsOverOne({ hostname, port, request }) {
       if (!isComplete(received)) return;
       count(received.subarray(9, 12).toString('latin1'));
       received = Buffer.alloc(0);
-      socket.write(request);
+      if (pauseMs === 0) socket.write(request);
+      else setTimeout(() => socket.writable && socket.write(request), pauseMs);
     });
     socket.on('error', () => socket.destroy());
     socket.once('close', () => {
@@ -131,7 +133,7 @@ function messagesOverOne({ url, message, WebSocket }) {
 }
 
 /** @param {FloodPlan} plan */
-function connectionOf({ protocol, url, headers = {}, bytes = 64 }) {
+function connectionOf({ protocol, url, headers = {}, pauseMs = 0, bytes = 64 }) {
   if (protocol === 'websocket') {
     const message = Buffer.from(JSON.stringify({ type: 'bench', payload: 'x'.repeat(bytes) }));
     const { WebSocket } = hostRequire('ws');
@@ -139,7 +141,7 @@ function connectionOf({ protocol, url, headers = {}, bytes = 64 }) {
   }
   const { hostname, port } = new URL(url);
   const request = requestText(url, headers);
-  return () => requestsOverOne({ hostname, port: Number(port), request });
+  return () => requestsOverOne({ hostname, port: Number(port), request, pauseMs });
 }
 
 /** @param {FloodPlan} plan */

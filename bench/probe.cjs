@@ -53,6 +53,9 @@ let sampling;
 const QUESTIONS = {
   cpu: () => ({ ...process.cpuUsage(), at: performance.now() }),
 
+  /** How long the thread has been busy since the process started, in milliseconds. */
+  busy: () => ({ ms: performance.eventLoopUtilization().active }),
+
   /** Takes instances out of memory by the supervisor's own call, which both contenders implement. */
   async sleep({ names }) {
     for (const name of names) await supervisor().removeApp(name);
