@@ -86,7 +86,9 @@ export class AppRoles {
     const obstacle = await this.attempt(record, place, role, existing).catch(
       async (error: unknown): Promise<RoleObstacle> => {
         if (!isAppError(error) || error.code !== 'APP_DATABASE_DENIED') throw error;
-        return (await roles.obstacle(server, scope)) ?? { reason: 'not-owner', detail: String(error.params.reason) };
+        const { reason, sql } = error.params;
+        const found: RoleObstacle = { reason: 'not-owner', detail: String(reason), ...(sql && { sql: String(sql) }) };
+        return (await roles.obstacle(server, scope)) ?? found;
       },
     );
     // The role of an application that was in use may own what is in the database.

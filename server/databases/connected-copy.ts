@@ -3,7 +3,7 @@ import { tmpdir } from 'node:os';
 import path from 'node:path';
 import { PassThrough } from 'node:stream';
 import type { Place } from './place';
-import { postgresDump } from './postgres-dump';
+import { explainDump, postgresDump, runDump } from './postgres-dump';
 
 /**
  * Fills an empty database with the contents of another one, as they are at one moment, while others go on working
@@ -18,10 +18,10 @@ export async function copyConnected(source: Place, target: Place, timeoutMs: num
   const run = { timeoutMs, signal: ended.signal, folder };
   const between = new PassThrough();
   try {
-    const programs = [postgresDump.dump(source, between, run), postgresDump.restore(target, from, between, run)];
+    const programs = [runDump(source, between, run), postgresDump.restore(target, from, between, run)];
     // With the first that fails the other one has nothing to go on with; that first failure is the one to tell.
     await Promise.all(programs.map((program) => program.catch((error: unknown) => ended.abort(error))));
-    ended.signal.throwIfAborted();
+    if (ended.signal.aborted) throw await explainDump(source, ended.signal.reason);
   } finally {
     await rm(folder, { recursive: true, force: true });
   }

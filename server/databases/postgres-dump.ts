@@ -1,12 +1,12 @@
 import { writeFile } from 'node:fs/promises';
 import path from 'node:path';
 import type { ArchivedDatabase } from '../../src/archive-manifest';
-import { AppError } from '../../src/errors';
+import { AppError, isAppError } from '../../src/errors';
 import { programVersion, ProgramFailure, runProgram } from './child-program';
 import type { ServerAddress } from './dialect';
 import { counted, type DumpTools, type ToolRun } from './dump-tools';
 import type { Place } from './place';
-import { withClient } from './postgres-connection';
+import { withCatalog, withClient } from './postgres-connection';
 import { movePostgresFiles, readPostgresFiles } from './postgres-files';
 
 const DUMP = 'pg_dump';
@@ -104,7 +104,8 @@ async function told<T>(work: Promise<T>): Promise<T> {
   }
 }
 
-async function runDump(place: Place, output: NodeJS.WritableStream, run: ToolRun): Promise<void> {
+/** Fails as soon as the program does. */
+export async function runDump(place: Place, output: NodeJS.WritableStream, run: ToolRun): Promise<void> {
   const { inside, layout } = place;
   const env = await connectionEnvironment(inside, run.folder);
   const args = ['--format=custom', '--no-owner', '--no-privileges', '--no-password', '--lock-wait-timeout=60000'];
@@ -112,6 +113,39 @@ async function runDump(place: Place, output: NodeJS.WritableStream, run: ToolRun
   if (place.schema !== undefined) args.push(`--schema="${layout.schema.replaceAll('"', '""')}"`);
   const program = { program: DUMP, args, env, output: output as never, timeoutMs: run.timeoutMs, signal: run.signal };
   await counted(inside, () => told(runProgram(program)));
+}
+
+/** A dump is whole or fails, and the program says why in the language of the server. */
+const UNREADABLE = `
+  SELECT format('%I.%I', n.nspname, c.relname) AS name, pg_get_userbyid(c.relowner) AS owner,
+         format('ALTER %s %I.%I OWNER TO %I;', CASE c.relkind WHEN 'S' THEN 'SEQUENCE' WHEN 'm' THEN 'MATERIALIZED VIEW' ELSE 'TABLE' END,
+                n.nspname, c.relname, current_user) AS sql
+    FROM pg_class c JOIN pg_namespace n ON n.oid = c.relnamespace
+   WHERE c.relkind IN ('r', 'p', 'm', 'S') AND n.nspname !~ '^pg_' AND n.nspname <> 'information_schema'
+     AND ($1::text IS NULL OR n.nspname = $1)
+     AND (NOT has_table_privilege(c.oid, 'SELECT') OR NOT has_schema_privilege(n.oid, 'USAGE'))
+   ORDER BY c.relkind = 'S', 1 LIMIT 1`;
+
+/** Says which table it is that keeps the role of an application from being dumped. */
+export async function explainDump(place: Place, error: unknown): Promise<unknown> {
+  if (!isAppError(error) || !(error.origin instanceof ProgramFailure) || error.origin.program !== DUMP) return error;
+  const reason = await obstacleIn(place);
+  return reason === undefined ? error : new AppError('APP_DATABASE_DENIED', { reason }, error.origin);
+}
+
+/** Undefined where nothing does, or nobody can say. Never rejects. */
+async function obstacleIn({ inside, schema, layout }: Place): Promise<string | undefined> {
+  const look = withCatalog(inside, inside.database, (client) =>
+    client.query<{ name: string; owner: string; sql: string }>(UNREADABLE, [
+      schema === undefined ? null : layout.schema,
+    ]),
+  );
+  const [found] = await look.then(
+    ({ rows }) => rows,
+    () => [],
+  );
+  if (!found) return undefined;
+  return `it cannot read ${found.name}, which belongs to the role "${found.owner}": isolate the application once more, or run ${found.sql}`;
 }
 
 /** The schema that the tables came with gets the name of the one in which they are looked for here. */
@@ -139,7 +173,13 @@ export const postgresDump: DumpTools = {
     return { server: server.text, tool: tool.text, ...layout };
   },
 
-  dump: runDump,
+  async dump(place, output, run) {
+    try {
+      await runDump(place, output, run);
+    } catch (error) {
+      throw await explainDump(place, error);
+    }
+  },
 
   async assertCanRestore(_place, from: ArchivedDatabase) {
     const needed = Number.parseInt(from.tool, 10) || 0;

@@ -69,6 +69,11 @@ const GRANTS_ELSEWHERE = `
     FROM pg_database b, aclexplode(b.datacl) a JOIN pg_roles r ON r.oid = a.grantee
    WHERE r.rolname = $1 AND b.datname <> current_database()`;
 
+function ownerStatement({ type, identity }: ForeignObject, owner: string): string {
+  const kind = type === 'statistics object' ? 'STATISTICS' : type.toUpperCase();
+  return `ALTER ${kind} ${identity} OWNER TO ${owner}`;
+}
+
 export async function inTransaction<T>(client: Client, work: () => Promise<T>): Promise<T> {
   await client.query('BEGIN');
   // If it fails, the connection ends, and the transaction with it.
@@ -86,18 +91,18 @@ export async function transferObjects(client: Client, role: string, schema?: str
   await inTransaction(client, async () => {
     await client.query(`SET LOCAL lock_timeout = ${LOCK_TIMEOUT_MS}`);
     const { rows } = await client.query<ForeignObject>(FOREIGN_OBJECTS, [role, schema ?? null]);
-    const refused = rows.find(({ rank, allowed }) => rank > 0 && !allowed);
-    if (refused) {
-      const reason = `the ${refused.type} ${refused.identity} belongs to the role "${refused.owner}"`;
-      throw new AppError('APP_DATABASE_DENIED', { reason });
+    const refused = rows.filter(({ rank, allowed }) => rank > 0 && !allowed);
+    const [first] = refused;
+    if (first) {
+      const reason = `the ${first.type} ${first.identity} belongs to the role "${first.owner}"`;
+      // To the main application's role, which passes them on: that of the application may be gone until then.
+      const { rows: own } = await client.query<{ name: string }>('SELECT current_user AS name');
+      const heir = client.escapeIdentifier(own[0]?.name ?? '');
+      const sql = refused.map((object) => `${ownerStatement(object, heir)};`).join('\n');
+      throw new AppError('APP_DATABASE_DENIED', { reason, sql });
     }
     const owner = client.escapeIdentifier(role);
-    const statements = rows
-      .filter(({ allowed }) => allowed)
-      .map(({ type, identity }) => {
-        const kind = type === 'statistics object' ? 'STATISTICS' : type.toUpperCase();
-        return `ALTER ${kind} ${identity} OWNER TO ${owner}`;
-      });
+    const statements = rows.filter(({ allowed }) => allowed).map((object) => ownerStatement(object, owner));
     if (statements.length) await client.query(statements.join(';\n'));
     if (schema === undefined) await endFormerRoles(client, role);
   });

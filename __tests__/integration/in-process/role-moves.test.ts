@@ -1,6 +1,7 @@
 import '../../helpers/in-process-environment';
 import { existsSync } from 'node:fs';
 import { spawnSync } from 'node:child_process';
+import { Client } from 'pg';
 import { describeWithPostgres, OURS, type InProcessApp } from '../../helpers/in-process-app';
 import { describeWithBothPostgres, roleOf, sqlAs, startAsRole } from '../../helpers/app-roles';
 import { USERS } from '../../helpers/archive-world';
@@ -160,9 +161,11 @@ describeWithBothPostgres('database roles: of applications that exist', (server) 
     expect(code(answer)).toEqual([409, 'APP_ISOLATION_REFUSED']);
     expect(JSON.stringify(answer.body)).toContain('public.theirs');
     expect(await app.roles()).toEqual(before);
-    expect((await view('mixed')).isolation).toMatchObject({ isolated: false, reason: 'not-owner' });
+    const { isolation } = await view('mixed');
+    expect(isolation).toMatchObject({ isolated: false, reason: 'not-owner' });
+    expect(isolation.sql).toBe(`ALTER TABLE public.theirs OWNER TO "${mainRole}";`);
     expect(await visit('mixed')).toBe(200);
-    await app.sql('DROP TABLE theirs', [], name('mixed'));
+    await app.sql(isolation.sql ?? '', [], name('mixed'));
   });
 
   it('isolate: that is cut off is taken up, and the application works meanwhile', async () => {
@@ -267,6 +270,36 @@ const hasDump = spawnSync('pg_dump', ['--version']).status === 0 && existsSync('
     );
     expect(owners).toEqual([{ owner: role?.name }]);
     expect((await app.get('/api/pm:listEnabled', { 'X-App': name('target') })).status).toBe(200);
+  });
+
+  it('an export, and a clone of an application in use: name a table that belongs to another role; isolate repairs it', async () => {
+    const source = name('source');
+    const main = app.service.places.server().username ?? '';
+    await app.sql(`CREATE TABLE of_main (id serial PRIMARY KEY); ALTER TABLE of_main OWNER TO "${main}"`, [], source);
+    const role = roleOf(app, source);
+    const exported = await app.post(`/api/applications:export?filterByTk=${source}&wait=true`);
+    const told = [
+      `public.of_main, which belongs to the role \\"${main}\\"`,
+      `ALTER TABLE public.of_main OWNER TO ${role?.name};`,
+    ];
+    expect(JSON.stringify(exported.body)).toContain('APP_DATABASE_DENIED');
+    for (const text of told) expect(JSON.stringify(exported.body)).toContain(text);
+    // Somebody else is connected to it: it is dumped, not copied.
+    const { host, port, user, password } = app.address;
+    const other = new Client({ host, port, user, password, database: source });
+    await other.connect();
+    try {
+      const cloned = await app.post(`/api/applications:clone?filterByTk=${source}&wait=true`, { name: name('copied') });
+      expect(cloned.status).toBe(422);
+      for (const text of told) expect(JSON.stringify(cloned.body)).toContain(text);
+      expect((await app.post(`/api/applications:isolate?filterByTk=${source}`)).status).toBe(200);
+      const again = await app.post(`/api/applications:clone?filterByTk=${source}&wait=true`, { name: name('whole') });
+      expect(again.status).toBe(200);
+    } finally {
+      await other.end();
+    }
+    const whole = await app.post(`/api/applications:export?filterByTk=${source}&wait=true`);
+    expect((whole.body as { data: { outcome: string } }).data.outcome).toBe('done');
   });
 
   it('an import that fails: leaves no role', async () => {
