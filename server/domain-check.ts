@@ -53,11 +53,13 @@ export class DomainCheck {
 
   /**
    * A domain by which the main application is reached would be lost for it. So would a host below the domain, unless
-   * the configuration names it as one of the main application's.
+   * the configuration names it as one of the main application's. Names of this machine reach the main application, but
+   * for those below a base domain of its own (`localhost` in a trial).
    */
   private assertNotMains(domain: string): void {
     const { mainHosts } = this.host.config;
-    if (isLoopback(domain) || mainHosts.has(domain)) throw new AppError('APP_DOMAIN_MAIN', { domain });
+    const isMain = mainHosts.has(domain) || (isLoopback(domain) && !this.isBelowBaseDomain(domain));
+    if (isMain) throw new AppError('APP_DOMAIN_MAIN', { domain });
     for (const host of this.operatorHosts) {
       const lost = host === domain || (host.endsWith(`.${domain}`) && !mainHosts.has(host));
       if (lost && !this.isBelowBaseDomain(host)) throw new AppError('APP_DOMAIN_MAIN', { domain });

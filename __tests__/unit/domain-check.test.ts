@@ -8,8 +8,8 @@ describe('custom domains: what an application may ask for', () => {
     recordFromRow({ name: 'old', cname: 'old.example', removedAt: new Date() }),
   ];
 
-  function check(operatorHosts: string[] = [], mainHosts: string[] = []) {
-    const config = { baseDomains: ['apps.test'], mainHosts: new Set(mainHosts) };
+  function check(operatorHosts: string[] = [], mainHosts: string[] = [], baseDomains = ['apps.test']) {
+    const config = { baseDomains, mainHosts: new Set(mainHosts) };
     const domains = new DomainCheck({ config, records: () => records });
     for (const host of operatorHosts) domains.noteOperatorHost(host);
     return (domain: string, self?: string) => {
@@ -34,6 +34,15 @@ describe('custom domains: what an application may ask for', () => {
     ['www.shop.example', 'free'],
   ])('"%s": %s', (domain, result) => {
     expect(check()(domain)).toBe(result);
+  });
+
+  it.each([
+    ['localhost', 'APP_DOMAIN_TAKEN'],
+    ['crm.localhost', 'APP_DOMAIN_TAKEN'],
+    ['crm.test.localhost', 'free'],
+    ['127.0.0.1', 'APP_DOMAIN_MAIN'],
+  ])('with the base domain "localhost", "%s": %s', (domain, result) => {
+    expect(check([], [], ['localhost'])(domain)).toBe(result);
   });
 
   it('an application may keep its own domains', () => {
