@@ -1,28 +1,25 @@
 import { Agent, request } from 'node:http';
-import { mkdtemp, readFile, rm } from 'node:fs/promises';
-import { tmpdir } from 'node:os';
-import path from 'node:path';
 import fc from 'fast-check';
 import WebSocket from 'ws';
 import { hostileFrame, hostileRequest, type HostileFrame, type HostileRequest } from '../helpers/hostile-input';
+import { LoopProbe, type ProbeFigures } from '../helpers/loop-probe';
+import { optionObjects, readOptionTypes } from '../helpers/option-types';
 import { TestHost } from '../helpers/test-host';
 
-const PROBE = path.resolve(__dirname, '../helpers/loop-probe.cjs');
 /** Another one by FUZZ_SEED. A failure names it, and the same input comes again. */
 const SEED = Number(process.env.FUZZ_SEED ?? 20_260_114);
 const REQUESTS = 10_000;
 const FRAMES = 10_000;
+const OPTION_OBJECTS = 2_000;
 const AT_ONCE = 12;
 const MAX_BLOCKED_MS = 250;
 const MAX_GROWTH_BYTES = 48 * 2 ** 20;
+/** Database pools open and close connections by themselves. */
+const MAX_NEW_DESCRIPTORS = 40;
 /** For one request, also behind many others. */
 const ANSWER_MS = 60_000;
-
-interface Figures {
-  blockedMs: number;
-  heapUsed: number;
-  resources: Record<string, number>;
-}
+/** For one test, on a machine that has other work. */
+const TEST_MS = 1_800_000;
 
 interface Outcome {
   status?: number;
@@ -35,16 +32,15 @@ const inWords = ({ method, path: where, headers, body }: HostileRequest) =>
 
 describe(`hostile input, seed ${SEED}`, () => {
   let host: TestHost;
-  let folder: string;
+  let probe: LoopProbe;
   let agent: Agent;
   let tokens: string[];
 
   beforeAll(async () => {
-    folder = await mkdtemp(path.join(tmpdir(), 'fuzz-'));
+    probe = await LoopProbe.open();
     host = await TestHost.start({
       env: {
-        NODE_OPTIONS: `--require ${PROBE}`,
-        LOOP_PROBE_FILE: path.join(folder, 'figures.json'),
+        ...probe.env,
         LOGGER_LEVEL: 'error',
         // Refusals for rate and connections would hide the rest.
         APP_SUPERVISOR_LIMIT_REQUEST_SLOTS: '0',
@@ -62,20 +58,10 @@ describe(`hostile input, seed ${SEED}`, () => {
   afterAll(async () => {
     agent?.destroy();
     await host?.end();
-    await rm(folder, { recursive: true, force: true });
+    await probe?.close();
   });
 
-  async function figures(): Promise<Figures> {
-    const file = path.join(folder, 'figures.json');
-    await rm(file, { force: true });
-    process.kill(host.host.pid, 'SIGUSR2');
-    let text = '';
-    await host.until('the figures are written', async () => {
-      text = await readFile(file, 'utf8').catch(() => '');
-      return text !== '';
-    });
-    return JSON.parse(text) as Figures;
-  }
+  const figures = () => probe.figures(host);
 
   function send({ method, path: where, headers, body, chunk }: HostileRequest): Promise<Outcome> {
     return new Promise((resolve) => {
@@ -132,26 +118,31 @@ describe(`hostile input, seed ${SEED}`, () => {
   /** What is there besides logs. */
   const files = async () => (await host.files()).filter((file) => !/^logs(\/|$)|^cache(\/|$)/.test(file));
 
-  it('requests are answered, block nobody, and leave nothing behind', async () => {
-    expect(await sendAll(sampleRequests(500, SEED + 1))).toEqual([]);
-    const [filesBefore, before] = [await files(), await figures()];
-    const complaints = await sendAll(sampleRequests(REQUESTS, SEED));
-    const { blockedMs } = await figures();
-    expect(complaints.slice(0, 20)).toEqual([]);
-    expect(blockedMs).toBeLessThan(MAX_BLOCKED_MS);
-    agent.destroy();
-    await expectAsBefore(before);
-    expect(await files()).toEqual(filesBefore);
-  });
+  it(
+    'requests are answered, block nobody, and leave nothing behind',
+    async () => {
+      expect(await sendAll(sampleRequests(500, SEED + 1))).toEqual([]);
+      const [filesBefore, before] = [await files(), await figures()];
+      const complaints = await sendAll(sampleRequests(REQUESTS, SEED));
+      const { blockedMs } = await figures();
+      expect(complaints.slice(0, 20)).toEqual([]);
+      expect(blockedMs).toBeLessThan(MAX_BLOCKED_MS);
+      agent.destroy();
+      await expectAsBefore(before);
+      expect(await files()).toEqual(filesBefore);
+    },
+    TEST_MS,
+  );
 
   /** Heap and handles are as before, once connections and timers have ended. */
-  async function expectAsBefore(before: Figures): Promise<void> {
+  async function expectAsBefore(before: ProbeFigures): Promise<void> {
     let now = before;
-    const sockets = ({ resources }: Figures) => (resources.TCPSocketWrap ?? 0) + (resources.TCPServerWrap ?? 0);
+    const sockets = ({ resources }: ProbeFigures) => (resources.TCPSocketWrap ?? 0) + (resources.TCPServerWrap ?? 0);
     await host
       .until('connections have ended', async () => sockets((now = await figures())) <= sockets(before) + 4, 60_000)
       .catch(() => undefined);
     expect(sockets(now)).toBeLessThanOrEqual(sockets(before) + 4);
+    expect(now.descriptors).toBeLessThanOrEqual(before.descriptors + MAX_NEW_DESCRIPTORS);
     expect(now.heapUsed - before.heapUsed).toBeLessThan(MAX_GROWTH_BYTES);
   }
 
@@ -189,32 +180,73 @@ describe(`hostile input, seed ${SEED}`, () => {
     return 1;
   }
 
-  it('WebSocket frames end in their own connection at most', async () => {
-    const before = await figures();
-    const apps = ['main', 'fuzz', 'other'];
-    const conversations = fc.sample(fc.array(hostileFrame, { minLength: 1, maxLength: 30, size: 'max' }), {
-      numRuns: 1_500,
-      seed: SEED,
-    });
-    const codes = new Map<number | undefined, number>();
-    let sent = 0;
-    let turn = 0;
-    const speaker = async () => {
-      for (let frames = conversations.pop(); frames && sent < 2 * FRAMES; frames = conversations.pop()) {
-        const outcome = await converse(apps[(turn += 1) % apps.length] ?? 'main', frames);
-        sent += outcome.sent;
-        codes.set(outcome.code, (codes.get(outcome.code) ?? 0) + 1);
-      }
-    };
-    await Promise.all(Array.from({ length: AT_ONCE }, speaker));
-    const { blockedMs } = await figures();
-    expect(sent).toBeGreaterThanOrEqual(FRAMES);
-    // Closed by the client, for a violation of the protocol, of the policy, of the encoding or of the size.
-    const allowed = [1000, 1002, 1003, 1005, 1006, 1007, 1008, 1009];
-    expect([...codes.keys()].filter((code) => code === undefined || !allowed.includes(code))).toEqual([]);
-    expect(codes.get(1008)).toBeGreaterThan(0);
-    expect(blockedMs).toBeLessThan(MAX_BLOCKED_MS);
-    await expectAsBefore(before);
-    for (const app of apps) expect((await host.get('/api/app:getInfo', { 'X-App': app })).status).toBe(200);
-  });
+  it(
+    'WebSocket frames end in their own connection at most',
+    async () => {
+      const before = await figures();
+      const apps = ['main', 'fuzz', 'other'];
+      const conversations = fc.sample(fc.array(hostileFrame, { minLength: 1, maxLength: 30, size: 'max' }), {
+        numRuns: 1_500,
+        seed: SEED,
+      });
+      const codes = new Map<number | undefined, number>();
+      let sent = 0;
+      let turn = 0;
+      const speaker = async () => {
+        for (let frames = conversations.pop(); frames; frames = conversations.pop()) {
+          const outcome = await converse(apps[(turn += 1) % apps.length] ?? 'main', frames);
+          sent += outcome.sent;
+          codes.set(outcome.code, (codes.get(outcome.code) ?? 0) + 1);
+        }
+      };
+      await Promise.all(Array.from({ length: AT_ONCE }, speaker));
+      const { blockedMs } = await figures();
+      expect(sent).toBeGreaterThanOrEqual(FRAMES);
+      // Closed by the client, for a violation of the protocol, of the policy, of the encoding or of the size.
+      const allowed = [1000, 1002, 1003, 1005, 1006, 1007, 1008, 1009];
+      expect([...codes.keys()].filter((code) => code === undefined || !allowed.includes(code))).toEqual([]);
+      expect(codes.get(1008)).toBeGreaterThan(0);
+      expect(blockedMs).toBeLessThan(MAX_BLOCKED_MS);
+      await expectAsBefore(before);
+      for (const app of apps) expect((await host.get('/api/app:getInfo', { 'X-App': app })).status).toBe(200);
+    },
+    TEST_MS,
+  );
+
+  it(
+    'options of the core, of Sequelize and of its drivers are taken or refused with a code, and write nothing else',
+    async () => {
+      const [filesBefore, before, databases] = [await files(), await figures(), await host.databases()];
+      const objects = fc.sample(optionObjects(readOptionTypes()), { numRuns: OPTION_OBJECTS, seed: SEED });
+      const complaints: string[] = [];
+      const statuses = new Set<number>();
+      let turn = 0;
+      const sender = async () => {
+        for (let options = objects.pop(); options; options = objects.pop()) {
+          // Every tenth is for a new application; of those all that would be accepted is left out.
+          const isNew = (turn += 1) % 10 === 0;
+          const answer = isNew
+            ? await host.act('create', {}, { name: `new${turn}`, options: { ...options, timezone: 'x' } })
+            : await host.act('update', { filterByTk: 'other' }, { options });
+          statuses.add(answer.status);
+          const coded = /^APP_/.test(answer.body?.errors?.[0]?.code ?? '');
+          const isExpected = answer.status === 200 ? !isNew : answer.status < 500 && coded;
+          if (!isExpected)
+            complaints.push(`${answer.status} ${shown(answer.text)} to ${shown(JSON.stringify(options))}`);
+        }
+      };
+      await Promise.all(Array.from({ length: 4 }, sender));
+      expect(complaints.slice(0, 20)).toEqual([]);
+      expect([...statuses]).toEqual(expect.arrayContaining([200, 400]));
+      await expectAsBefore(before);
+      expect([await files(), await host.databases()]).toEqual([filesBefore, databases]);
+      // Those that were accepted harm no other application, nor the answers of this one.
+      await host.act('stop', { filterByTk: 'other', wait: 'true' });
+      const started = await host.act('start', { filterByTk: 'other', wait: 'true' });
+      expect(started.status === 200 || /^APP_/.test(started.body.errors[0].code as string)).toBe(true);
+      for (const app of ['main', 'fuzz'])
+        expect((await host.get('/api/app:getInfo', { 'X-App': app })).status).toBe(200);
+    },
+    TEST_MS,
+  );
 });

@@ -1,4 +1,6 @@
 import path from 'node:path';
+import { lodash } from '@nocobase/utils';
+import fc from 'fast-check';
 import ts from 'typescript';
 
 const HOST = path.resolve(__dirname, '..', '..', 'host');
@@ -68,4 +70,30 @@ export function readOptionTypes(): OptionType[] {
   };
   visit(checker.getTypeOfSymbolAtLocation(root, source), '', 1);
   return [...found].map(([name, kinds]) => ({ path: name, kinds }));
+}
+
+const VALUES: Record<OptionKind, fc.Arbitrary<unknown>> = {
+  boolean: fc.boolean(),
+  number: fc.oneof(fc.integer(), fc.constantFrom(0, -1, 1e308, 5432)),
+  string: fc.oneof(
+    fc.string(),
+    fc.constantFrom("'; SELECT pg_sleep(9) --", '../../etc/passwd', '/tmp/planted', 'postgres', 'public', 'crm', ''),
+    fc.constantFrom('new_connection', 'mysql', 'postgres://nb:Planted-4712@db/x', '-c search_path=x', '0.0.0.0'),
+  ),
+  array: fc.array(fc.constantFrom('fs', 'error-handler', 'lodash', '/tmp/planted'), { maxLength: 3 }),
+  object: fc.constantFrom({}, { planted: true }, { jwt: null }),
+};
+
+/** Objects of some of these options each, with values of their types and with others. */
+export function optionObjects(types: readonly OptionType[]): fc.Arbitrary<object> {
+  const one = (type: OptionType) =>
+    fc
+      .oneof(...type.kinds.map((kind) => VALUES[kind]), fc.constantFrom<unknown>(null, false, [], {}, 0))
+      .map((value) => [type.path, value] as const);
+  return fc.array(fc.constantFrom(...types).chain(one), { minLength: 1, maxLength: 8 }).map((entries) => {
+    const options = {};
+    // By own keys, as JSON has them.
+    for (const [name, value] of entries) lodash.setWith(options, name, structuredClone(value), Object);
+    return options;
+  });
 }

@@ -55,6 +55,16 @@ describe('routing', () => {
     expect(await named('/api/app:getInfo', headers as Record<string, string>)).toBe('main');
   });
 
+  it.each(['/static/plugins/nope', '/static/plugins/@nope/nope/dist/client/index.js'])(
+    'answers a request for a file of a plugin that is not installed: %s',
+    async (url) => {
+      for (const headers of [{}, { 'X-App': 'main' }] as Record<string, string>[]) {
+        const { status, body } = await host.get(url, headers);
+        expect([status, body.error.code]).toEqual([404, 'APP_FILE_NOT_FOUND']);
+      }
+    },
+  );
+
   it('lets the token of one application into no other, by no way', async () => {
     const ways = (app: string): [string, Record<string, string>][] => [
       [`/api/__app/${app}/auth:check`, {}],

@@ -13,7 +13,7 @@ import { recordFromRow, type AppRecord } from '../../src/app-record';
 import { AppError } from '../../src/errors';
 import { allowedOptions, optionPaths } from '../../src/option-table';
 import { isPlainObject } from '../../src/plain-object';
-import { readOptionTypes, type OptionKind, type OptionType } from '../helpers/option-types';
+import { optionObjects, readOptionTypes } from '../helpers/option-types';
 
 /** What a check says: the error, or undefined when it accepts. Anything but an AppError fails the test. */
 function refusal(check: () => unknown): AppError | undefined {
@@ -259,27 +259,7 @@ describe('option table: a row', () => {
 
 describe('options derived from the types of the core, of Sequelize and of its drivers', () => {
   const types = readOptionTypes();
-  const VALUES: Record<OptionKind, fc.Arbitrary<unknown>> = {
-    boolean: fc.boolean(),
-    number: fc.oneof(fc.integer(), fc.constantFrom(0, -1, 1e308, 5432)),
-    string: fc.oneof(
-      fc.string(),
-      fc.constantFrom("'; SELECT pg_sleep(9) --", '../../etc/passwd', '/tmp/planted', 'postgres', 'public', 'crm', ''),
-      fc.constantFrom('new_connection', 'mysql', 'postgres://nb:Planted-4712@db/x', '-c search_path=x', '0.0.0.0'),
-    ),
-    array: fc.array(fc.constantFrom('fs', 'error-handler', 'lodash', '/tmp/planted'), { maxLength: 3 }),
-    object: fc.constantFrom({}, { planted: true }, { jwt: null }),
-  };
-  const one = (type: OptionType) =>
-    fc
-      .oneof(...type.kinds.map((kind) => VALUES[kind]), fc.constantFrom<unknown>(null, false, [], {}, 0))
-      .map((value) => [type.path, value] as const);
-  const objects = fc.array(fc.constantFrom(...types).chain(one), { minLength: 1, maxLength: 8 }).map((entries) => {
-    const options: AppOptions = {};
-    // By own keys, as JSON has them.
-    for (const [name, value] of entries) lodash.setWith(options, name, structuredClone(value), Object);
-    return options;
-  });
+  const objects = optionObjects(types) as fc.Arbitrary<AppOptions>;
 
   const mainDatabase = {
     ...{ dialect: 'postgres', host: '127.0.0.1', port: 5432, username: 'nocobase', password: 'Of-main-4712' },

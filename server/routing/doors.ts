@@ -4,6 +4,7 @@ import { Gateway } from '@nocobase/server';
 import type { AppService } from '../app-service';
 import { coreServer } from '../core';
 import type { BodyGuard } from '../limits/body-guard';
+import { answerFailedRequests, leaveFailedRequests } from './failed-requests';
 import { FrontDoor } from './front-door';
 import { guardBodies } from './guarded-bodies';
 import { ProcessEnd } from './process-end';
@@ -54,6 +55,7 @@ export function openDoors(service: AppService): void {
     sockets.open();
     end.install();
     addRetryAfter();
+    answerFailedRequests((error) => service.supervisor.logger.error('gateway', { error: String(error) }));
   }
   doors.settings.raise();
   doors.bodies.install(coreServer());
@@ -100,5 +102,6 @@ export function closeDoors(): void {
   doors.settings.giveBack();
   doors.bodies.uninstall();
   removeRetryAfter();
+  leaveFailedRequests();
   doors = undefined;
 }
