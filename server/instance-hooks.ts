@@ -13,8 +13,10 @@ import { ownUploads } from './lifecycle/upload-folders';
 import { limitReloads } from './lifecycle/reload-limit';
 import type { ProcessConnections } from './lifecycle/process-connections';
 import { assumeSchema } from './nocobase/existing-schema';
+import { nameLocks } from './nocobase/locks';
 import { sendEmptyPassword } from './nocobase/empty-password';
 import { assertOwnInstance, type OwnInstanceHost } from './own-instance';
+import { statePrefix } from './outside-state';
 import { guardTenant } from './tenancy/tenant-guard';
 import type { AppLimits } from './limits/app-limits';
 import { limitUploads } from './limits/upload-limit';
@@ -39,9 +41,11 @@ export function prepareInstance(app: Application, host: InstanceHooksHost): void
   assertOwnInstance(app, host);
   onEachDatabase(app, sendEmptyPassword);
   host.connections.attach(app);
+  const record = host.registry.find(app.name);
+  if (record) nameLocks(app, statePrefix(record));
   guardTenant(app, host.config, () => {
-    const record = host.record(app.name);
-    return record && ownUploads(record);
+    const current = host.record(app.name);
+    return current && ownUploads(current);
   });
   keepOwnUploads(app, host);
   // At every load: the plugins are new objects after a reload.
@@ -51,6 +55,7 @@ export function prepareInstance(app: Application, host: InstanceHooksHost): void
       () => host.mainApp(),
       () => host.databaseWatch.suspect(app.name),
     );
+    if (record) nameLocks(app, statePrefix(record));
     serveGuestClient(app, host);
     limitReloads(app, host.config.reloads);
     limitUploads(app, host.limits);

@@ -16,7 +16,6 @@ import type { Clearance } from './databases/preflight';
 import { generateSecret, type AppSecrets } from './databases/secrets';
 import type { AppRunner } from './lifecycle/app-runner';
 import { hashPassword, readAccount } from './lifecycle/administrator';
-import { missingKey } from './lifecycle/field-key';
 import { newUploadsId, removeUploads } from './lifecycle/upload-folders';
 import { isInstalledPlugin } from './nocobase/plugin-packages';
 import { setAsideFormerState } from './lifecycle/former-state';
@@ -91,7 +90,6 @@ export class Registrar {
       { importToken, inherited: cloneOf !== undefined },
     );
     secrets.jwtSecret ??= generateSecret();
-    if (cloneOf !== undefined) await missingKey(cloneOf, input.name);
     // A clone keeps the users of its original.
     if (imported) secrets.role = this.service.secrets(imported).role;
     if (!cloneOf || input.admin) secrets.admin = await this.firstAdministrator(input.admin, context);

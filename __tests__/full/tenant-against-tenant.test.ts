@@ -264,16 +264,12 @@ function life(server: KnownServer, options: object): void {
     const send: Send = (url, body) => as(sqlAttacker, { path: `/api/${url}`, body: body as Record<string, unknown> });
     const [byMail, byServer] = [path.join(folder, 'by-mail'), path.join(folder, 'by-server')];
     // The socket of the command line, where each caller is an operator.
-    for (const [key, socket] of Object.entries({ socketPath: 'app-supervisor.sock', __proto: 'app-supervisor.sock' })) {
-      const target = { socketPath: path.join(host.host.dataDir, socket) };
-      const options = {
-        ...{ url: `http://localhost:1/applications:stop?filterByTk=${victim}`, method: 'POST' },
-        ...{ headers: [], params: [], data: {} },
-        ...(key === 'socketPath' ? target : (JSON.parse(`{"__proto__":${JSON.stringify(target)}}`) as object)),
-      };
-      expect((await send('customRequests:create', { key: `${key}${run}`, options })).status).toBe(200);
-      expect((await send(`customRequests:send/${key}${run}`, {})).status).toBeGreaterThanOrEqual(400);
-    }
+    const options = {
+      ...{ url: `http://localhost:1/applications:stop?filterByTk=${victim}`, method: 'POST' },
+      ...{ headers: [], params: [], data: {}, socketPath: path.join(host.host.dataDir, 'app-supervisor.sock') },
+    };
+    expect((await send('customRequests:create', { key: `k${run}`, options })).status).toBe(200);
+    expect((await send(`customRequests:send/k${run}`, {})).status).toBeGreaterThanOrEqual(400);
     const server = { name: 'm', transport: 'stdio', command: '/bin/sh', args: ['-c', `touch ${byServer}`] };
     expect((await send('aiMcpClients:testConnection', server)).text).toContain('reaches beyond this application');
     const created = await send('workflows:create', {

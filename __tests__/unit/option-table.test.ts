@@ -7,7 +7,7 @@ import { serverKey } from '../../server/databases/ownership';
 import { InstanceOptions } from '../../server/instance-options';
 import { instanceOptionsOf, rowOptions } from '../../server/lifecycle/row-options';
 import { Registry } from '../../server/registry';
-import { options as documented } from '../../server/swagger/options';
+import { options as documented, shownOptions } from '../../server/swagger/options';
 import { checkOptions, checkOptionsUpdate, type AppOptions } from '../../src/app-options';
 import { recordFromRow, type AppRecord } from '../../src/app-record';
 import { AppError } from '../../src/errors';
@@ -126,6 +126,7 @@ describe('option table: a caller writes', () => {
         return 'properties' in inner ? paths(inner, `${path}.`) : [path];
       });
     expect(paths(documented).sort()).toEqual([...WRITTEN].sort());
+    expect(paths(shownOptions).sort()).toEqual([...READ].sort());
   });
 });
 

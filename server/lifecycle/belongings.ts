@@ -92,7 +92,8 @@ export async function releaseBelongings(app: Application): Promise<void> {
   const locks = lockManager?.adapters?.get('local')?.constructor.locks;
   for (const [key, lock] of locks ?? []) {
     // Those whose name says whose they are; a lock that is held is somebody's yet.
-    if (key.split(':').includes(app.name) && !lock.isLocked()) locks?.delete(key);
+    const isOwn = key.split(':').some((part) => part === app.name || part.startsWith(`${app.name}~`));
+    if (isOwn && !lock.isLocked()) locks?.delete(key);
   }
   await lockManager?.close().catch(() => undefined);
 }

@@ -23,9 +23,9 @@ async function readKey(file: string): Promise<Buffer | undefined> {
 
 /**
  * The key that a copy of the application needs; undefined where it has none, or the copy has it.
- * @throws APP_CLONE_REFUSED where the key of another application of that name lies there, whose data was kept
+ * @throws APP_CLONE_REFUSED if another key lies there: that of a former application is set aside when the clone is created
  */
-export async function missingKey(source: string, name: string): Promise<Buffer | undefined> {
+async function missingKey(source: string, name: string): Promise<Buffer | undefined> {
   const [present, former] = keyPlaces(source);
   const key = (await readKey(present)) ?? (await readKey(former));
   const there = await readKey(keyPlaces(name)[0]);

@@ -97,6 +97,50 @@ export const options = {
   additionalProperties: false,
 };
 
+const ofOthers = (description: string) => `${description} Only in rows of other plugins; may be sent back as it is.`;
+
+/**
+ * The options in an answer, which may be sent back unchanged: also those that are read from rows of other plugins, and
+ * never written. A test compares them with the table that is checked.
+ */
+export const shownOptions = {
+  ...options,
+  additionalProperties: true,
+  properties: {
+    ...options.properties,
+    database: {
+      ...options.properties.database,
+      additionalProperties: true,
+      properties: {
+        ...options.properties.database.properties,
+        tablePrefix: text(ofOthers('A prefix of all table names.')),
+        underscored: {
+          type: 'boolean',
+          description: ofOthers('Whether names of tables and columns are in snake case.'),
+        },
+        dialectOptions: {
+          type: 'object',
+          additionalProperties: true,
+          properties: { ssl: { description: ofOthers('TLS to the database server, without keys.') } },
+        },
+      },
+    },
+    encryptedDbPassword: {
+      type: 'boolean',
+      description: ofOthers("Whether the core has encrypted the row's password."),
+    },
+    standaloneDeployment: { type: 'boolean', description: ofOthers('Whether another process runs the application.') },
+    sso: {
+      type: 'object',
+      additionalProperties: true,
+      properties: {
+        enabled: { type: 'boolean', description: ofOthers('Whether it is shown in lists of portals.') },
+        issuer: text(ofOthers('Address of the issuer.')),
+      },
+    },
+  },
+};
+
 /** Of an answer. */
 export const ignoredOptions = {
   type: 'array',

@@ -5,7 +5,7 @@ import { PREFLIGHT_CHECKS } from '../../src/preflight';
 import { APP_STATES } from '../../src/app-state';
 import { ICON_TYPES, MAX_ICON_BYTES } from '../../src/icon-image';
 import { AWAKE_REASONS } from '../../src/policies/idle';
-import { ignoredOptions, options } from './options';
+import { ignoredOptions, options, shownOptions } from './options';
 import { maybe } from './pieces';
 import { address, budget, databasePlace, event, isolation, journey, logFiles, text, time } from './shapes';
 
@@ -179,7 +179,7 @@ export const bodies = {
   },
   ApplicationUpdate: {
     type: 'object',
-    properties: { ...changeable, sort },
+    properties: { ...changeable, options: shownOptions, sort },
   },
 } as const;
 
@@ -195,7 +195,7 @@ export const answers = {
       icon: { ...changeable.icon, nullable: true },
       hidden: { ...changeable.hidden, nullable: true },
       pinned: { ...changeable.pinned, nullable: true },
-      options: { ...changeable.options, nullable: true, additionalProperties: true },
+      options: { ...shownOptions, nullable: true },
       ignoredOptions,
       status: {
         type: 'string',

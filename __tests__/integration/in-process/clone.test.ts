@@ -1,5 +1,5 @@
 import '../../helpers/in-process-environment';
-import { mkdirSync, readFileSync, writeFileSync } from 'node:fs';
+import { mkdirSync, readdirSync, readFileSync, writeFileSync } from 'node:fs';
 import path from 'node:path';
 import { Client } from 'pg';
 import { roleOf } from '../../helpers/app-roles';
@@ -122,18 +122,16 @@ describeWithPostgres('the clone of an application', () => {
     expect(await app.databases()).toEqual(before);
   });
 
-  it('does not take the place of a key by which data that was kept is read', async () => {
+  it('sets the key aside by which kept data of a former application of its ID is read', async () => {
     const name = fresh();
+    const kept = Buffer.alloc(32, 9);
     mkdirSync(path.dirname(keyFile(name)), { recursive: true });
-    writeFileSync(keyFile(name), Buffer.alloc(32, 9));
-    const before = await app.databases();
-    expect(codeOf(await clone({ name }))).toEqual([409, 'APP_CLONE_REFUSED']);
-    expect(readFileSync(keyFile(name))).toEqual(Buffer.alloc(32, 9));
-    expect([await app.databases(), app.service.registry.find(name)]).toEqual([before, undefined]);
-    // One that was cut off is nobody's.
-    writeFileSync(keyFile(name), Buffer.alloc(5));
+    writeFileSync(keyFile(name), kept);
     expect(codeOf(await clone({ name }))).toEqual([200, undefined]);
     expect(readFileSync(keyFile(name))).toEqual(readFileSync(keyFile(source)));
+    const former = path.join(path.dirname(keyFile(name)), '..', '.former');
+    const [folder] = readdirSync(former).filter((entry) => entry.startsWith(`${name}-`));
+    expect(readFileSync(path.join(former, String(folder), path.basename(keyFile(name))))).toEqual(kept);
     await app.service.bin.remove(name, { dropDatabase: true, purge: true });
   });
 
