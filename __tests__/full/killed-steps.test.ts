@@ -49,8 +49,8 @@ const REMOVED: Points = [
   ['its removal is written', after('^UPDATE "applications" SET .*"removedAt"')],
   ['its database is about to be dropped', before('^DROP DATABASE')],
   ['its database is dropped', after('^DROP DATABASE')],
-  ['its role is about to be dropped', before(`^DROP ROLE ${ROLE}`)],
-  ['its role is dropped', after(`^DROP ROLE ${ROLE}`)],
+  ['its role is about to be dropped', before(`^DROP ROLE (IF EXISTS )?${ROLE}`)],
+  ['its role is dropped', after(`^DROP ROLE (IF EXISTS )?${ROLE}`)],
   ['its row is about to go', before('^DELETE FROM "applications"')],
   ['its row is gone', after('^DELETE FROM "applications"')],
 ];
