@@ -55,7 +55,7 @@ export interface SocketClient {
 export interface CoreSocketServer {
   wss: {
     /** Read at each new connection. */
-    options?: { maxPayload?: number };
+    options?: { maxPayload?: number; allowSynchronousEvents?: boolean };
     handleUpgrade(req: IncomingMessage, socket: Duplex, head: Buffer, done: (ws: CoreSocket) => void): void;
     emit(event: 'connection', ws: CoreSocket, req: IncomingMessage): boolean;
   };

@@ -61,7 +61,7 @@ describe('without an environment', () => {
       archiveMaxBytes: 20_480 * 2 ** 20,
       archiveTimeoutMs: 3_600_000,
       limits: {
-        ...{ requestSlots: 8, requestQueue: 100, queueTimeout: 10, requestRate: 100, requestBurst: 300, body: 1_024 },
+        ...{ requestSlots: 4, requestQueue: 100, queueTimeout: 10, requestRate: 100, requestBurst: 300, body: 1_024 },
         ...{ websocketConnections: 1_000, websocketMessages: 50, users: 0, storage: 0 },
       },
       faults: { max: 10, withinMs: 60_000 },

@@ -49,7 +49,7 @@ describe('WebSocket connections', () => {
       }
       return count;
     };
-    expect(opened()).toBe(64);
+    expect(opened()).toBe(20);
     later(1_000);
     expect(opened()).toBe(20);
     expect(sockets.open('erp')).toBeDefined();

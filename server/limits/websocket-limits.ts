@@ -30,7 +30,7 @@ const BURST = 2;
  * New connections of one application. Each costs the core about a millisecond. After a restart all open pages come
  * back; those that are refused try again by themselves.
  */
-const OPENINGS: FlowLimit = { perSecond: 20, burst: 64 };
+const OPENINGS: FlowLimit = { perSecond: 20, burst: 20 };
 
 /**
  * Limits what arrives over WebSockets, before anything is parsed: the connections of each application, and the

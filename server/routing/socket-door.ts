@@ -70,8 +70,8 @@ export class SocketDoor {
   private readonly tabs = new Map<string, Tab>();
   private unsubscribe?: () => void;
   private readonly limits: WebSocketLimits;
-  /** The largest message that the core's server took before. */
-  private formerMaxPayload?: { server: CoreSocketServer; bytes: number | undefined };
+  /** How the core's server took messages before. */
+  private former?: { server: CoreSocketServer; maxPayload?: number; allowSynchronousEvents?: boolean };
 
   constructor(
     private readonly service: AppService,
@@ -90,9 +90,9 @@ export class SocketDoor {
     this.unsubscribe?.();
     this.unsubscribe = undefined;
     this.tabs.clear();
-    const { server, bytes } = this.formerMaxPayload ?? {};
-    if (server?.wss.options) server.wss.options.maxPayload = bytes;
-    this.formerMaxPayload = undefined;
+    const { server, maxPayload, allowSynchronousEvents } = this.former ?? {};
+    if (server?.wss.options) Object.assign(server.wss.options, { maxPayload, allowSynchronousEvents });
+    this.former = undefined;
   }
 
   /**
@@ -165,14 +165,19 @@ export class SocketDoor {
     await withDeadline(this.service.mainIsUp(), config.waitTimeoutMs, () => new Error('late')).catch(ignore);
   }
 
-  /** Larger messages close their connection (1009) before they have arrived as a whole. */
+  /**
+   * Larger messages close their connection (1009) before they have arrived as a whole. Small ones that arrive together
+   * are read one in each turn of the event loop.
+   */
   private boundMessages(server: CoreSocketServer): void {
     const { options } = server.wss;
     const { bytes } = this.service.config.sizes.webSocket.message;
-    if (!options || this.formerMaxPayload?.server === server) return;
-    this.formerMaxPayload = { server, bytes: options.maxPayload };
+    if (!options || this.former?.server === server) return;
+    const { maxPayload, allowSynchronousEvents } = options;
+    this.former = { server, maxPayload, allowSynchronousEvents };
     // 0 means any size to the package `ws`.
     options.maxPayload = bytes === Infinity ? 0 : bytes;
+    options.allowSynchronousEvents = false;
   }
 
   /**

@@ -7,7 +7,7 @@ import { isPlainObject } from '../plain-object';
  * `requestQueue` it means that no request waits.
  */
 export const LIMITS = {
-  requestSlots: { label: 'Requests at work at the same time', fallback: 8, min: 0, max: 10_000 },
+  requestSlots: { label: 'Requests at work at the same time', fallback: 4, min: 0, max: 10_000 },
   requestQueue: { label: 'Requests that wait for that', fallback: 100, min: 0, max: 10_000 },
   queueTimeout: { label: 'Longest wait of a request, in seconds', fallback: 10, min: 1, max: 300 },
   requestRate: { label: 'Requests per second', fallback: 100, min: 0, max: 100_000 },
