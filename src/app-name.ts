@@ -21,10 +21,10 @@ export const RESERVED_APP_NAMES: ReadonlySet<string> = new Set([
 /** Longest piece of a refused value that an error message repeats. */
 const QUOTED_LENGTH = 64;
 
-/** A value as it may stand in an error message: text, short, without control characters. */
+/** A value as it may stand in an error message: text, short, without control characters and without the user of an address. */
 export function quotable(value: unknown): string {
   const text = typeof value === 'string' ? value : typeof value;
-  const clean = text.replace(/\p{C}/gu, '?');
+  const clean = text.replace(/\p{C}/gu, '?').replace(/:\/\/\S*@/g, '://…@');
   return clean.length > QUOTED_LENGTH ? `${clean.slice(0, QUOTED_LENGTH)}…` : clean;
 }
 

@@ -92,6 +92,8 @@ describe('quotable', () => {
   it('names the kind of what is no text', () => {
     expect(quotable({ secret: 1 })).toBe('object');
     expect(quotable(undefined)).toBe('undefined');
+    expect(quotable('postgres://nb:Planted-4712@db/x')).toBe('postgres://…@db/x');
+    expect(quotable('mysql://nb:p@ss/Planted@db')).toBe('mysql://…@db');
   });
 
   it('is short and printable, always', () => {

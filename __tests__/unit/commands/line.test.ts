@@ -26,7 +26,7 @@ describe('the line', () => {
       answer(req, res, body);
     });
     await new Promise<void>((resolve) => server?.listen(socket, resolve));
-    return new SupervisorLine(socket, 'zh-CN');
+    return new SupervisorLine(socket, 'zh-CN', { STORAGE_PATH: path.join(folder, 'storage') });
   };
 
   /** How it fails: the exit code, and the code. */

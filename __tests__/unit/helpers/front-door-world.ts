@@ -77,7 +77,9 @@ export class FakeRunner {
 export const LONG = `Old-${'x'.repeat(90)}`;
 
 export function open(phase: ServicePhase = 'active', env: Record<string, string> = {}) {
-  const config = readConfig({ APP_SUPERVISOR_BASE_DOMAIN: 'localhost', ...env }, () => undefined);
+  // Without slots, which begin one request in a turn, a request passes or is held at once.
+  const given = { APP_SUPERVISOR_BASE_DOMAIN: 'localhost', APP_SUPERVISOR_LIMIT_REQUEST_SLOTS: '0', ...env };
+  const config = readConfig(given, () => undefined);
   const own: Record<string, OwnLimits> = {};
   const events: AppEvent[] = [];
   const runners = new Map(['crm', 'erp', LONG].map((name) => [name, new FakeRunner(name, () => config)]));
