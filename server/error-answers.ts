@@ -62,6 +62,27 @@ function ownError(error: unknown): AppError | undefined {
 /** Told of an error by which the database of the application may be lost. */
 export type Suspicion = () => void;
 
+/** Looks at the database of the application; resolves to its loss. Never rejects. */
+export type LossJudge = () => Promise<AppError | undefined>;
+
+/** The tag of the middleware of NocoBase's plugin that answers errors. */
+const ERROR_HANDLER = 'errorHandler';
+
+/**
+ * A statement on a table that is not there is a mistake of its author, or the schema is gone. In the second case the
+ * request is answered with the loss, and not with the words of the driver. Call it before each load.
+ */
+export function answerMissingTables(app: Pick<Application, 'use'>, judge: LossJudge): void {
+  const middleware = async (_ctx: unknown, next: () => Promise<unknown>) => {
+    try {
+      await next();
+    } catch (error) {
+      throw (mayBeLoss(error) && (await judge())) || error;
+    }
+  };
+  app.use(middleware, { tag: 'app-supervisor-missing-tables', after: ERROR_HANDLER, before: 'cors' });
+}
+
 /**
  * Our errors in the answers of this application, in the caller's language. An error by which its database is lost, or a
  * connection was cut, is answered as 503 with a code; the driver's words stand in the log of the application.
@@ -82,7 +103,7 @@ export function answerErrors(app: Application, mainApp: () => Application, suspe
   errorHandler?.register(
     (error): error is Error => {
       const lost = lossOf(error) !== undefined;
-      if (lost || mayBeLoss(error)) suspect();
+      if (lost) suspect();
       return lost;
     },
     (error, ctx) => answer(ctx, new AppError(lossOf(error) ?? 'APP_DATABASE_UNREACHABLE', {}, error), true),

@@ -1,7 +1,7 @@
 import type { Application } from '@nocobase/server';
 import type { EntriesHost } from './app-entries';
 import { forgetGatewayLogger, onEachDatabase } from './core';
-import { answerErrors } from './error-answers';
+import { answerErrors, answerMissingTables } from './error-answers';
 import { tightenPrivateFiles } from './files/private-files';
 import { keepOwnUploads, type OwnUploadsHost } from './files/own-uploads';
 import { serveGuestClient } from './guest-client';
@@ -55,6 +55,7 @@ export function prepareInstance(app: Application, host: InstanceHooksHost): void
       () => host.mainApp(),
       () => host.databaseWatch.suspect(app.name),
     );
+    answerMissingTables(app, () => host.databaseWatch.judge(app.name));
     if (record) nameLocks(app, statePrefix(record));
     serveGuestClient(app, host);
     limitReloads(app, host.config.reloads);

@@ -87,6 +87,7 @@ describe('a lost database', () => {
     [sequelize('DatabaseError', driver('3F000')), true],
     [sequelize('DatabaseError', driver('ER_NO_SUCH_TABLE')), true],
     [sequelize('DatabaseError', driver('x', 'x', { errno: 1146 })), true],
+    [sequelize('DatabaseError', driver('ER_NO_DB_ERROR', 'x', { errno: 1046 })), true],
     [sequelize('DatabaseError', driver('42601')), false],
     [driver('42P01'), false],
     [undefined, false],

@@ -54,6 +54,18 @@ describe('the watch over databases', () => {
     expect(watch.isLost('crm')).toBe(true);
   });
 
+  it('tells a request of the loss before the application is down', async () => {
+    const { runner, watch } = build(GONE);
+    let down: () => void = () => undefined;
+    runner.takeDown.mockImplementation(() => new Promise<void>((resolve) => (down = resolve)));
+    expect(await watch.judge('crm')).toBe(GONE);
+    expect(await watch.judge('crm')).toBe(GONE);
+    down();
+    await watch.settled('crm');
+    expect(runner.takeDown).toHaveBeenCalledTimes(1);
+    expect(await build(undefined).watch.judge('crm')).toBeUndefined();
+  });
+
   it('asks twice before it takes a server for away', async () => {
     const once = build(AWAY, undefined);
     await once.suspect();

@@ -42,8 +42,11 @@ const NOT_CONNECTED = new Set([
 /** What `pg` says without a code. */
 const CUT = /^(Connection terminated|Client has encountered a connection error|Client was closed)/;
 
-/** Of a statement on a table or schema that is not there: a broken query, or a schema that was dropped. */
-const NO_TABLE = new Set<unknown>(['42P01', '3F000', 'ER_NO_SUCH_TABLE', 1146]);
+/**
+ * Of a statement on a table or schema that is not there: a broken query, or a schema that was dropped. On MySQL and
+ * MariaDB a session stays open when its database is dropped, and has none selected from then on.
+ */
+const NO_TABLE = new Set<unknown>(['42P01', '3F000', 'ER_NO_SUCH_TABLE', 1146, 'ER_NO_DB_ERROR', 1046]);
 
 interface Link {
   name?: unknown;

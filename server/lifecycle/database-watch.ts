@@ -25,13 +25,19 @@ const LOSSES: ReadonlySet<ErrorCode> = new Set<ErrorCode>([
   ...(['APP_DATABASE_MISSING', 'APP_DATABASE_UNREACHABLE', 'APP_DATABASE_CREDENTIALS'] as const),
 ]);
 
+interface Check {
+  loss: Promise<AppError | undefined>;
+  /** Resolves when the application is down, if it had to go. */
+  ended: Promise<void>;
+}
+
 /**
  * Takes an application down whose database is gone or away, so that it is `failed` with a backoff, and not `running`
  * without answers. A request that fails only raises the suspicion: the database itself is asked, over a connection of its
  * own, before anything is done. Checks are single-flight for each application.
  */
 export class DatabaseWatch {
-  private readonly checks = new Map<string, Promise<void>>();
+  private readonly checks = new Map<string, Check>();
   private readonly checkedAt = new Map<string, number>();
   private readonly taken = new Set<string>();
 
@@ -43,14 +49,30 @@ export class DatabaseWatch {
   /** The application threw an error by which its database may be lost. Never throws. */
   suspect(name: string): void {
     if (this.checks.has(name) || Date.now() - (this.checkedAt.get(name) ?? 0) < CHECK_PAUSE_MS) return;
-    const check = this.host.fence.outside(() => this.check(name)).catch((error: unknown) => this.report(name, error));
-    this.checks.set(
-      name,
-      check.finally(() => {
+    const loss = this.host.fence
+      .outside(() => this.lossOf(name))
+      .catch((error: unknown) => {
+        this.report(name, error);
+        return undefined;
+      });
+    const ended = loss
+      .then((found) => found && this.host.fence.outside(() => this.takeDown(name, found)))
+      .catch((error: unknown) => this.report(name, error))
+      .finally(() => {
         this.checks.delete(name);
         this.checkedAt.set(name, Date.now());
-      }),
-    );
+      });
+    this.checks.set(name, { loss, ended });
+  }
+
+  /**
+   * The same, for a request that waits for the finding. It does not wait until the application is down, which waits for
+   * the request.
+   * @returns the loss; undefined if the database is there, or was looked at a moment ago. Never rejects.
+   */
+  async judge(name: string): Promise<AppError | undefined> {
+    this.suspect(name);
+    return this.checks.get(name)?.loss;
   }
 
   /** Whether it ran until its database was lost, and has not come up since. It comes back without a visit. */
@@ -63,17 +85,12 @@ export class DatabaseWatch {
 
   /** Resolves when the check under way has ended. */
   async settled(name: string): Promise<void> {
-    await this.checks.get(name);
+    await this.checks.get(name)?.ended;
   }
 
   /** The running application was refused its database as it is, or has lost it. Never throws. */
   lost(name: string, loss: AppError): void {
     this.host.fence.outside(() => this.takeDown(name, loss)).catch((error: unknown) => this.report(name, error));
-  }
-
-  private async check(name: string): Promise<void> {
-    const loss = await this.lossOf(name);
-    if (loss) await this.takeDown(name, loss);
   }
 
   private async takeDown(name: string, loss: AppError): Promise<void> {

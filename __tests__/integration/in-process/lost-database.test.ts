@@ -36,6 +36,10 @@ function losing(app: () => InProcessApp, server: KnownServer): void {
       name: 'probe',
       actions: {
         quick: run('SELECT 1'),
+        table: async (ctx: { body: unknown }, next: () => Promise<void>) => {
+          ctx.body = await instance.db.getRepository('applicationPlugins').count();
+          await next();
+        },
         slow: run(isPostgres ? 'SELECT pg_sleep(2)' : 'SELECT SLEEP(2)'),
         broken: run('SELECT FROM WHERE'),
         strange: run('SELECT * FROM never_made'),
@@ -168,7 +172,7 @@ function losing(app: () => InProcessApp, server: KnownServer): void {
     await app().until(
       'it is failed',
       async () => {
-        const answer = await ask('quick');
+        const answer = await ask('table');
         if (answer.status !== 200) {
           codes.add(codeOf(answer));
           expectPlain(answer);
@@ -203,4 +207,17 @@ describeWithPostgres('an application whose database is lost', () => {
       losing(() => app, server),
     );
   }
+
+  it('the first request after its schema was dropped names the loss, and nothing else', async () => {
+    const name = app.name('schema');
+    await app.create({ name, options: { dbConnType: 'new_schema', database: { schema: name } } });
+    const ask = (action: string) => app.get(`/api/${action}`, { 'X-App': name }) as Promise<Answer>;
+    expect((await ask('authenticators:publicList')).status).toBe(200);
+    await app.main.db.sequelize.query(`DROP SCHEMA "${name}" CASCADE`);
+    const answer = await ask('authenticators:publicList');
+    expect([answer.status, answer.body.errors?.[0]?.code]).toEqual([503, 'APP_DATABASE_MISSING']);
+    for (const word of [name, 'relation', 'authenticators']) expect(answer.text).not.toContain(word);
+    await app.until('it is failed', () => Promise.resolve(app.service.describe(name)?.state === 'failed'));
+    await app.repository.destroy({ filterByTk: name });
+  });
 });
