@@ -21,10 +21,17 @@ export const RESERVED_APP_NAMES: ReadonlySet<string> = new Set([
 /** Longest piece of a refused value that an error message repeats. */
 const QUOTED_LENGTH = 64;
 
-/** A value as it may stand in an error message: text, short, without control characters and without the user of an address. */
+/** So much of a value is looked at: it may come from anybody, and be as long as the headers of a request. */
+const READ_LENGTH = 256;
+
+/**
+ * A value as it may stand in an error message: text, short, without control characters. Of an address with a user and a
+ * password, only what follows them is shown.
+ */
 export function quotable(value: unknown): string {
-  const text = typeof value === 'string' ? value : typeof value;
-  const clean = text.replace(/\p{C}/gu, '?').replace(/:\/\/\S*@/g, '://…@');
+  const text = (typeof value === 'string' ? value : typeof value).slice(0, READ_LENGTH).replace(/\p{C}/gu, '?');
+  const user = text.includes(':') ? text.lastIndexOf('@') + 1 : 0;
+  const clean = user > 0 ? `…@${text.slice(user)}` : text;
   return clean.length > QUOTED_LENGTH ? `${clean.slice(0, QUOTED_LENGTH)}…` : clean;
 }
 

@@ -92,8 +92,21 @@ describe('quotable', () => {
   it('names the kind of what is no text', () => {
     expect(quotable({ secret: 1 })).toBe('object');
     expect(quotable(undefined)).toBe('undefined');
-    expect(quotable('postgres://nb:Planted-4712@db/x')).toBe('postgres://…@db/x');
-    expect(quotable('mysql://nb:p@ss/Planted@db')).toBe('mysql://…@db');
+  });
+
+  it.each([
+    ['postgres://nb:Planted-4712@db/x', '…@db/x'],
+    ['mysql://nb:p@ss/Planted@db', '…@db'],
+    ['postgres://nb:Plan ted@db', '…@db'],
+    ['nb:Planted@db', '…@db'],
+    ['someone@example.test', 'someone@example.test'],
+  ])('shows of %s only %s', (text, shown) => {
+    expect(quotable(text)).toBe(shown);
+  });
+
+  it('looks at the beginning of a long text only', () => {
+    expect(quotable('://'.repeat(100_000)).length).toBe(65);
+    expect(quotable(`${'x:'.repeat(200)}Planted@db`)).not.toContain('Planted');
   });
 
   it('is short and printable, always', () => {

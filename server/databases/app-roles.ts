@@ -17,6 +17,8 @@ export interface AppRolesHost {
   places: { place(record: AppRecord): Place; server(): MainPlace };
   provisioner: Pick<DatabaseProvisioner, 'assertFree'>;
   connections: { poolOptions(given: PoolOptions | undefined): { stretch: number } };
+  /** Whether this process manages the applications. */
+  readonly active: boolean;
   registry: { everyone(): Iterable<AppRecord>; find(name: string): AppRecord | undefined };
   supervisor: { logger: Record<'info' | 'warn', (message: string, details: object) => unknown> };
   fence: { outside<T>(work: () => T): T };
@@ -165,27 +167,30 @@ export class AppRoles {
     }
   }
 
-  /** Drops the roles of this main application that belong to no application, left by processes that were killed. Never rejects. */
+  /**
+   * Drops the roles of this main application that belong to no application and are used for nothing: a process was killed
+   * after it had created them. Does nothing unless this process manages the applications. Never rejects.
+   */
   async sweep(): Promise<void> {
     try {
       const server = this.host.places.server();
       const { dialect = 'postgres' } = server;
       if (!databaseKind(dialect)) return;
       const { roles } = dialectOf({ dialect });
-      const found = await roles.list(server);
-      const surplus = found.filter(({ name }) => !this.chosen.has(name));
-      if (!surplus.length) return;
-      // Read after the list: what was created meanwhile is not on it. Of secrets that cannot be read nothing is known.
-      const known = new Set([...this.host.registry.everyone()].map((record) => this.host.secrets(record).role?.name));
-      for (const role of surplus.filter(({ name }) => !known.has(name))) {
-        const gone = await roles.release(server, role);
-        const outcome = gone ? 'was dropped' : 'may not sign in any more; data of it is left';
+      for (const role of await roles.list(server)) {
+        if (!this.host.active) return;
+        if (this.chosen.has(role.name) || this.isKnown(role.name) || !(await roles.dropUnused(server, role))) continue;
         const details = { module: 'app-supervisor' };
-        this.host.supervisor.logger.info(`the database role "${role.name}" of no application ${outcome}`, details);
+        this.host.supervisor.logger.info(`the database role "${role.name}" of no application was dropped`, details);
       }
     } catch (error) {
       this.warn('database roles of no application were not dropped', error);
     }
+  }
+
+  /** @throws if the secrets of an application cannot be read: any role may be its own */
+  private isKnown(role: string): boolean {
+    return [...this.host.registry.everyone()].some((record) => this.host.secrets(record).role?.name === role);
   }
 
   private warn(message: string, error: unknown): void {

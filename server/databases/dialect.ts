@@ -99,11 +99,16 @@ export interface RoleKeeper {
    */
   drop(server: ServerAddress, role: DatabaseRole): Promise<void>;
   /**
-   * Drops a role of which no application is left, and no data of it. Where something still belongs to the role, nothing of
-   * that goes: the role may not sign in any more.
+   * Drops the role of an application whose data stays. If the role still owns something, it is kept, and may not sign in
+   * any more.
    * @returns whether the role is gone
    */
   release(server: ServerAddress, role: Pick<DatabaseRole, 'name' | 'host'>): Promise<boolean>;
+  /**
+   * Drops a role that owns nothing and has no privilege. Any other role stays exactly as it is: an application may use it.
+   * @returns whether the role is gone
+   */
+  dropUnused(server: ServerAddress, role: Pick<DatabaseRole, 'name' | 'host'>): Promise<boolean>;
   /** The roles of all applications of this main application, as far as its role may list them. */
   list(server: ServerAddress): Promise<Pick<DatabaseRole, 'name' | 'host'>[]>;
   /** Why no role can keep to its own place here, asked before one is created. */

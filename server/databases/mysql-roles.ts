@@ -67,6 +67,12 @@ const DEFINED_BY = `
   UNION ALL SELECT 1 FROM information_schema.ROUTINES WHERE DEFINER = ?
   UNION ALL SELECT 1 FROM information_schema.EVENTS WHERE DEFINER = ? LIMIT 1`;
 
+/** Whether views, triggers, routines or events run with the rights of the user. */
+async function definesSomething(session: MysqlSession, role: Pick<DatabaseRole, 'name' | 'host'>): Promise<boolean> {
+  const account = `${role.name}@${role.host ?? '%'}`;
+  return (await session.row(DEFINED_BY, Array<string>(4).fill(account))) !== undefined;
+}
+
 /** MySQL and MariaDB: users, in these servers' own words. They have no owners; a grant names a database. */
 export const mysqlRoles: RoleKeeper = {
   grantsAhead: true,
@@ -110,14 +116,25 @@ export const mysqlRoles: RoleKeeper = {
 
   async release(server, role) {
     return onServer(server, async (session) => {
-      const account = `${role.name}@${role.host ?? '%'}`;
-      const defined = (await session.row(DEFINED_BY, Array<string>(4).fill(account))) !== undefined;
+      const defined = await definesSomething(session, role);
       // What it defined would run no more without it.
       const sql = defined
         ? `ALTER USER IF EXISTS ${accountOf(role)} ACCOUNT LOCK`
         : `DROP USER IF EXISTS ${accountOf(role)}`;
       await session.run(sql);
       return !defined;
+    });
+  },
+
+  async dropUnused(server, role) {
+    return onServer(server, async (session) => {
+      if (await definesSomething(session, role)) return false;
+      const grants = await session.rows<Record<string, string>>(`SHOW GRANTS FOR ${accountOf(role)}`);
+      const texts = grants.flatMap((row) => Object.values(row));
+      // USAGE is the word for no privilege at all.
+      if (!texts.every((text) => text.startsWith('GRANT USAGE ON *.*'))) return false;
+      await session.run(`DROP USER IF EXISTS ${accountOf(role)}`);
+      return true;
     });
   },
 

@@ -185,16 +185,21 @@ async function endSessions(client: Client, { name }: Pick<DatabaseRole, 'name'>)
   await client.query('SELECT pg_terminate_backend(pid) FROM pg_stat_activity WHERE usename = $1', [name]);
 }
 
-/** True when the role is gone; false when something belongs to it, be it a privilege: then it may not sign in. */
-async function dropOrLock(client: Client, role: Pick<DatabaseRole, 'name'>): Promise<boolean> {
-  const name = client.escapeIdentifier(role.name);
+/** True when the role is gone; false when something belongs to it, be it a privilege. */
+async function dropIfUnused(client: Client, role: Pick<DatabaseRole, 'name'>): Promise<boolean> {
   try {
-    await client.query(`DROP ROLE IF EXISTS ${name}`);
+    await client.query(`DROP ROLE IF EXISTS ${client.escapeIdentifier(role.name)}`);
     return true;
   } catch (error) {
     if (codeOf(error) !== '2BP01') throw error;
+    return false;
   }
-  await client.query(`ALTER ROLE ${name} NOLOGIN`);
+}
+
+/** True when the role is gone; false when something belongs to it: then it may not sign in. */
+async function dropOrLock(client: Client, role: Pick<DatabaseRole, 'name'>): Promise<boolean> {
+  if (await dropIfUnused(client, role)) return true;
+  await client.query(`ALTER ROLE ${client.escapeIdentifier(role.name)} NOLOGIN`);
   return false;
 }
 
@@ -285,6 +290,14 @@ export const postgresRoles: RoleKeeper = {
         if (!(await isOurs(client, role))) return true;
         await endSessions(client, role);
         return dropOrLock(client, role);
+      }),
+    );
+  },
+
+  async dropUnused(server, role) {
+    return again(() =>
+      withClient(server, server.database, async (client) => {
+        return !(await isOurs(client, role)) || (await dropIfUnused(client, role));
       }),
     );
   },

@@ -1,6 +1,6 @@
 /**
- * Tasks of one application of which one begins in a turn of the event loop, in their order: what other applications
- * wait for is served between two of them. The caller bounds their number.
+ * Runs tasks of one application in their order, at most one in each turn of the event loop. Events of other applications
+ * are served between two tasks. The caller bounds the number of tasks.
  */
 export class Turns {
   private readonly queue: (() => void)[] = [];
@@ -10,7 +10,7 @@ export class Turns {
     return this.queue.length;
   }
 
-  /** Runs the task now, or in a later turn if another one had this turn or is waiting. The task must not throw. */
+  /** Runs the task now, or in a later turn if another one had this turn or is waiting. A task that throws ends its own turn only. */
   run(task: () => void): void {
     if (this.taken) {
       this.queue.push(task);

@@ -137,7 +137,9 @@ export class SocketDoor {
     const route = this.router.route(req);
     if (route.kind === 'malformed') return refuseUpgrade(socket, new AppError('APP_REQUEST_INVALID'));
     if (route.kind === 'unknown') {
-      return refuseUpgrade(socket, new AppError('APP_NOT_FOUND', { name: quotable(route.name) }));
+      const shown = quotable(route.name);
+      const place = { limits: service.limits, app: shown };
+      return refuseUpgradeSlowly(socket, new AppError('APP_NOT_FOUND', { name: shown }), place);
     }
     const app = route.kind === 'main' ? 'main' : route.name;
     if (app !== 'main' && service.phase === 'standby') {
@@ -197,9 +199,12 @@ export class SocketDoor {
       if (type === INTRODUCTION && !this.limits.acceptsIntroduction(flow)) return this.refuse(tab, ws);
       turns.run(() => {
         if (tab.refused || tab.closed) return;
-        this.before(tab, message, type);
-        for (const listener of core) listener.call(ws, message, isBinary);
-        this.after();
+        try {
+          this.before(tab, message, type);
+          for (const listener of core) listener.call(ws, message, isBinary);
+        } finally {
+          this.after();
+        }
       });
     });
     const onControlFrame = (data: Uint8Array) => {
@@ -259,14 +264,17 @@ export class SocketDoor {
   private welcomeBack(name: string): void {
     const server = socketServer();
     if (!server) return;
+    const turns = this.limits.turnsOf(name);
     for (const tab of this.tabs.values()) {
       if (tab.app !== name) continue;
-      const client = server.webSocketClients.get(tab.id);
-      if (!client) continue;
-      const { kept } = tab;
+      const { introduction, kept } = tab;
       tab.kept = [];
-      if (tab.introduction !== undefined) server.emit('message', { client, message: tab.introduction });
-      for (const message of kept) server.emit('message', { client, message });
+      for (const message of introduction === undefined ? kept : [introduction, ...kept]) {
+        turns.run(() => {
+          const client = server.webSocketClients.get(tab.id);
+          if (client && !tab.refused) server.emit('message', { client, message });
+        });
+      }
     }
   }
 }

@@ -10,6 +10,8 @@ import { mustFind } from '../../helpers/installed-once';
 /** An ID that was purged, and is used again, inherits nothing: with a real Redis for the caches of all applications. */
 
 const REDIS = 'redis://127.0.0.1:6379/12';
+/** Of the applications. A plugin with timers of its own, such as the workflows, would leave them at a reload. */
+const PLUGINS = ['error-handler'];
 const ROOMS = ['apps', 'logs', 'cache/apps', 'backups', 'environment-variables', 'tmp/backups'];
 
 /** Asked in a process of its own, so that the tests can be declared without waiting. */
@@ -114,9 +116,9 @@ function declareTests(): void {
     expect(planted).toEqual([]);
   }
 
-  async function create(values: object = {}): Promise<string> {
+  async function create(): Promise<string> {
     const name = app.name(`o${(sequence += 1)}`);
-    await app.create({ name, ...values });
+    await app.create({ name, options: { plugins: PLUGINS } });
     return name;
   }
 
@@ -129,7 +131,10 @@ function declareTests(): void {
       await purge(name, dropped);
       // A purge removes what is in Redis, whatever becomes of the database.
       expect(await redis().keys(`${former.prefix}:*`)).toEqual([]);
-      await app.create({ name, options: { database: { database: app.name(`o${(sequence += 1)}`) } } });
+      await app.create({
+        name,
+        options: { plugins: PLUGINS, database: { database: app.name(`o${(sequence += 1)}`) } },
+      });
       await expectNothingOf(former, name);
       // What belongs to data that was kept is kept with it.
       const apps = existsSync(storage('apps', '.former')) ? readdirSync(storage('apps', '.former')) : [];
@@ -148,7 +153,7 @@ function declareTests(): void {
     const database = app.service.provisioner.databaseOf(mustFind(app, other));
     await purge(other, false);
     await purge(name, true);
-    await app.create({ name, adopt: true, options: { database: { database } } });
+    await app.create({ name, adopt: true, options: { plugins: PLUGINS, database: { database } } });
     await expectNothingOf(former, name);
   });
 
