@@ -2,7 +2,7 @@ import { createHash } from 'node:crypto';
 import { isAppError } from '../../src/errors';
 import type { RoleObstacle } from '../../src/isolation';
 import type { DatabaseRole, RoleKeeper, RoleScope, ServerAddress } from './dialect';
-import { quoted, withSession, type MysqlSession } from './mysql-connection';
+import { explainMysqlError, quoted, withSession, type MysqlSession } from './mysql-connection';
 import { grantsIn } from './mysql-grants';
 import { MAINTENANCE } from './mysql-inspect';
 import { transferDefinitions } from './mysql-transfer';
@@ -67,6 +67,18 @@ const DEFINED_BY = `
   UNION ALL SELECT 1 FROM information_schema.ROUTINES WHERE DEFINER = ?
   UNION ALL SELECT 1 FROM information_schema.EVENTS WHERE DEFINER = ? LIMIT 1`;
 
+/** Whether the user has a privilege. True where main's own user may not read that. */
+async function mayDoSomething(session: MysqlSession, role: Pick<DatabaseRole, 'name' | 'host'>): Promise<boolean> {
+  try {
+    const grants = await session.rows<Record<string, string>>(`SHOW GRANTS FOR ${accountOf(role)}`);
+    // USAGE is the word for no privilege at all.
+    return !grants.flatMap((row) => Object.values(row)).every((text) => text.startsWith('GRANT USAGE ON *.*'));
+  } catch (error) {
+    if (explainMysqlError(error).code === 'APP_DATABASE_DENIED') return true;
+    throw error;
+  }
+}
+
 /** Whether views, triggers, routines or events run with the rights of the user. */
 async function definesSomething(session: MysqlSession, role: Pick<DatabaseRole, 'name' | 'host'>): Promise<boolean> {
   const account = `${role.name}@${role.host ?? '%'}`;
@@ -129,10 +141,7 @@ export const mysqlRoles: RoleKeeper = {
   async dropUnused(server, role) {
     return onServer(server, async (session) => {
       if (await definesSomething(session, role)) return false;
-      const grants = await session.rows<Record<string, string>>(`SHOW GRANTS FOR ${accountOf(role)}`);
-      const texts = grants.flatMap((row) => Object.values(row));
-      // USAGE is the word for no privilege at all.
-      if (!texts.every((text) => text.startsWith('GRANT USAGE ON *.*'))) return false;
+      if (await mayDoSomething(session, role)) return false;
       await session.run(`DROP USER IF EXISTS ${accountOf(role)}`);
       return true;
     });

@@ -267,6 +267,22 @@ function conformance(server: KnownServer, mode: Mode): void {
     expect(await there()).not.toContain(idle.name);
   });
 
+  it('drops a role that is used for nothing, and leaves one with a privilege as it is', async () => {
+    const made = await make();
+    const { role, database } = made;
+    const administrator = { ...address, database: mainDatabase };
+    for (const from of [main, administrator]) expect(await roles.dropUnused(from, role)).toBe(false);
+    expect(await maySignIn(role, database)).toBe(true);
+    await dropData(made);
+    await roles.drop(main, role);
+    const idle = await newRole();
+    await roles.ensure(main, idle, 5);
+    // On MariaDB and MySQL main's user may not read the privileges of others, unless an administrator allows it.
+    expect(await roles.dropUnused(main, idle)).toBe(isPostgres);
+    if (!isPostgres) expect(await roles.dropUnused(administrator, idle)).toBe(true);
+    expect(await there()).not.toContain(idle.name);
+  });
+
   it('lists and drops the roles of one main application only, of several on one server and in one database', async () => {
     const neighbour = { ...main, realm: 'abcdef01' };
     const foreign = await newRole(neighbour);
