@@ -200,7 +200,7 @@ export class Registrar {
     // An import tells of itself, and has its role.
     if (context.imported === undefined) {
       this.service.tell({ application: name, type: 'created', at: Date.now(), by, reason: 'adopted' });
-      await this.isolate(name);
+      if (!(await this.isolate(name))) return (await this.service.stop(name, by)).done;
     }
     if (startMode === 'eager') await runner.wake('background', by);
   }
@@ -208,16 +208,19 @@ export class Registrar {
   /**
    * Before anything of an adopted database runs: its functions and triggers would run as the main application's role. Where
    * it cannot have a role of its own, the row says why.
+   * @returns false if that failed, and may succeed later. The application must not start before.
    */
-  private async isolate(name: string): Promise<void> {
+  private async isolate(name: string): Promise<boolean> {
     const { roles, supervisor } = this.service;
-    const work = this.service.whileDown(name, (record) => roles.isolate(record), 'isolated');
-    await work.catch((error: unknown) => {
+    try {
+      await this.service.whileDown(name, (record) => roles.isolate(record), 'isolated');
+      return true;
+    } catch (error) {
       const reason = isAppError(error) ? error.message : 'unknown error';
-      supervisor.logger.warn('adopted application not isolated', {
-        ...{ module: 'app-supervisor', application: name, error: reason },
-      });
-    });
+      const text = 'adopted application stopped: it has no database role yet. Isolate it, then start it';
+      supervisor.logger.warn(text, { module: 'app-supervisor', application: name, error: reason });
+      return false;
+    }
   }
 
   /** A creation that came to nothing: the row is rolled back by its transaction, the rest here. */

@@ -62,6 +62,20 @@ describeWithBothPostgres('database roles: without an application', (server) => {
     expect(await visit('handed')).toBe(200);
   });
 
+  it('adoption: an application that could not be isolated stays stopped until it is', async () => {
+    const adopted = name('adopted');
+    await app.create({ name: adopted, options });
+    await app.service.bin.remove(adopted, { purge: true });
+    const isolate = jest.spyOn(app.service.roles, 'isolate').mockRejectedValueOnce(new Error('planted'));
+    await app.create({ name: adopted, options, adopt: true });
+    expect(isolate).toHaveBeenCalledTimes(1);
+    expect([await visit('adopted'), app.service.describe(adopted)?.state]).toEqual([503, 'stopped']);
+    expect((await app.post(`/api/applications:isolate?filterByTk=${adopted}`)).status).toBe(200);
+    expect((await app.post(`/api/applications:start?filterByTk=${adopted}`)).status).toBe(200);
+    await app.until('it runs', async () => (await visit('adopted')) === 200);
+    expect(role('adopted').name).toBeTruthy();
+  });
+
   it('start: drops roles that no application has and that are used for nothing, and leaves all others', async () => {
     const { postgresRoles } = await import('../../../server/databases/postgres-roles');
     const main = app.service.places.server();
