@@ -110,6 +110,11 @@ export const ERROR_TABLE = {
     message:
       'The folder "{folder}" does not belong to this application: leave the root of the storage at "storage/uploads".',
   },
+  APP_STORAGE_WITHOUT_KEYS: {
+    status: 400,
+    message:
+      'The storage of the type "{type}" has no access keys of its own: enter the access key and its secret in the settings of the storage.',
+  },
   APP_STOPPED: { status: 503, message: 'The application "{name}" was stopped by its administrator.' },
   APP_BOOT_FAILED: {
     status: 503,

@@ -114,6 +114,7 @@ describe('documents', () => {
       ...[
         'APP_FILE_NOT_FOUND',
         'APP_STORAGE_OUTSIDE',
+        'APP_STORAGE_WITHOUT_KEYS',
         'APP_PATH_ACCESS_OFF',
         'APP_REQUEST_INVALID',
         'APP_RELOADS_TOO_MANY',

@@ -10,6 +10,7 @@ export interface UploadEngine {
 
 /** A storage as the file manager's cache holds it: variables are filled in. */
 export interface StorageConfig {
+  settings?: unknown;
   path?: unknown;
   options?: { documentRoot?: unknown } & Record<string, unknown>;
 }

@@ -21,32 +21,68 @@ const REQUEST_KEYS = new Set([
   ...['collectionName', 'dataSourceKey', 'auth', 'maxRedirects'],
 ]);
 
-interface HookedModel {
-  addHook(event: string, name: string, hook: (found: unknown) => void): void;
-  removeHook(event: string, name: string): void;
+/** A call may not change the address of the row. */
+const CALL_KEYS = new Set([...REQUEST_KEYS].filter((key) => key !== 'url' && key !== 'baseURL'));
+
+interface RequestRow {
+  options?: unknown;
 }
 
-interface FoundModel {
-  dataValues?: Row;
+interface RequestRepository {
+  findOne(...given: unknown[]): Promise<RequestRow | null>;
 }
 
-const HOOK = 'app-supervisor:outgoing';
+interface RequestDatabase {
+  getRepository(name: string): RequestRepository;
+}
+
+interface RequestContext {
+  action?: { resourceName?: string; actionName?: string; params?: { values?: unknown } };
+  db: RequestDatabase;
+}
 
 export function requestOptions(options: unknown): unknown {
-  return isRow(options) ? pick(options, REQUEST_KEYS) : options;
+  return isRow(options) ? pick(options, REQUEST_KEYS) : undefined;
 }
 
-/** Rows are read without the keys that are not on the list, however they were written. */
-export function confineCustomRequests(app: Application): void {
-  const model = app.db.getCollection('customRequests')?.model as unknown as HookedModel | undefined;
-  if (!model) return;
-  model.removeHook('afterFind', HOOK);
-  model.addHook('afterFind', HOOK, (found) => {
-    for (const row of [found].flat() as (FoundModel | Row | null)[]) {
-      const values = (row as FoundModel | null)?.dataValues ?? (row as Row | null);
-      if (values?.options !== undefined) values.options = requestOptions(values.options);
-    }
-  });
+/** The row as the action reads it, whatever the fields of its table are now. */
+function confinedRow(row: RequestRow): RequestRow {
+  const options = requestOptions(row.options);
+  return Object.create(row, { options: { value: options, enumerable: true } }) as RequestRow;
+}
+
+function confinedDatabase(db: RequestDatabase): RequestDatabase {
+  const getRepository = (name: string) => {
+    const repository = db.getRepository(name);
+    if (name !== 'customRequests') return repository;
+    const findOne = async (...given: unknown[]) => {
+      const row = await repository.findOne(...given);
+      return row && confinedRow(row);
+    };
+    return Object.create(repository, { findOne: { value: findOne } }) as RequestRepository;
+  };
+  return Object.create(db, { getRepository: { value: getRepository } }) as RequestDatabase;
+}
+
+/**
+ * The middleware around the action that sends a custom request. Of the row and of the call, it leaves the keys that are
+ * on the lists. It depends on no hook of a table: an administrator can define the table anew.
+ */
+export async function confineCustomRequests(ctx: RequestContext, next: () => Promise<void>): Promise<void> {
+  const { resourceName, actionName, params } = ctx.action ?? {};
+  if (resourceName !== 'customRequests' || actionName !== 'send') return next();
+  const values = params?.values;
+  if (isRow(values) && values.options !== undefined) {
+    const options = isRow(values.options) ? pick(values.options, CALL_KEYS) : undefined;
+    if (params) params.values = { ...values, options };
+  }
+  const { db } = ctx;
+  ctx.db = confinedDatabase(db);
+  try {
+    await next();
+  } finally {
+    ctx.db = db;
+  }
 }
 
 // ---- mail -----------------------------------------------------------------------------------------------------------
@@ -98,6 +134,7 @@ export function confineMailNode(app: Application): void {
 
 interface Channel {
   send(args: { message?: unknown } & Row): unknown;
+  getTransporterKey?(channel: unknown): string;
 }
 
 type ChannelClass = new (...given: unknown[]) => Channel;
@@ -106,13 +143,21 @@ interface NotificationPlugin {
   manager?: { channelTypes?: { get(type: string): { Channel?: ChannelClass } | undefined } };
 }
 
-/** Notifications by mail. */
+/**
+ * Notifications by mail. Their connections are one map for the process: the name of the application in its keys keeps
+ * one application from closing those of another.
+ */
 export function confineMailNotifications(app: Application): void {
   const plugin = app.pm.get('notification-manager') as unknown as NotificationPlugin | undefined;
   const entry = plugin?.manager?.channelTypes?.get('email');
   const base = entry?.Channel;
   if (!entry || typeof base !== 'function') return;
+  const { name } = app;
   entry.Channel = class extends base {
+    override getTransporterKey(channel: unknown): string {
+      return `${name} ${super.getTransporterKey?.(channel) ?? ''}`;
+    }
+
     override send(args: { message?: unknown } & Row): unknown {
       return super.send({ ...args, message: mailTexts(args.message) });
     }

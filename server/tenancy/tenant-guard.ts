@@ -9,6 +9,8 @@ import {
 } from '../../src/policies/tenant-actions';
 import type { SupervisorConfig } from '../config';
 import { confineCaches } from '../nocobase/cache';
+import { confineCloudStorages } from '../nocobase/cloud-storages';
+import { confineLlmKeys } from '../nocobase/llm-keys';
 import { guardLanguages } from '../nocobase/languages';
 import { confineLocalImages } from '../nocobase/local-images';
 import {
@@ -46,11 +48,20 @@ export function guardTenant(app: Application, trust: Trust, ownFolder: OwnFolder
       after: 'acl',
       before: 'upload',
     });
+    app.resourceManager.use(confineCustomRequests as never, {
+      tag: 'appSupervisorCustomRequests',
+      after: 'appSupervisorTenant',
+    });
     confineSentFiles(app, ownFolder);
   });
   app.on('afterLoad', () => {
     confineLocalImages(app, (file) => assertSendable(app, ownFolder, file, 'workflow:llm'));
-    confineCustomRequests(app);
+    confineCloudStorages(app, (type) => {
+      throw new AppError('APP_STORAGE_WITHOUT_KEYS', { type });
+    });
+    confineLlmKeys(app, (provider) => {
+      throw new AppError('APP_ACTION_LEAVES_APPLICATION', { action: `llmServices:${provider}` });
+    });
     confineMailNode(app);
     confineMailNotifications(app);
     confineMcpServers(app, () => {

@@ -26,32 +26,89 @@ describe('outgoing calls of an application: custom requests', () => {
     expect(read.socketPath).toBeUndefined();
   });
 
-  it('rows are confined as they are found: one, several, none, raw ones, and once only after a reload', () => {
-    const hooks = new Map<string, (found: unknown) => void>();
-    const model = {
-      addHook: (event: string, name: string, hook: (found: unknown) => void) => hooks.set(`${event} ${name}`, hook),
-      removeHook: (event: string, name: string) => hooks.delete(`${event} ${name}`),
-    };
-    const app = { db: { getCollection: () => ({ model }) } } as unknown as Application;
-    confineCustomRequests(app);
-    confineCustomRequests(app);
-    const [hook] = [...hooks.values()];
-    expect(hooks.size).toBe(1);
-    const row = () => ({ dataValues: { key: 'k', options: { url: 'u', socketPath: 's' } } });
-    const [one, two, raw] = [row(), row(), { options: { url: 'u', socketPath: 's' } }];
-    for (const found of [one, [two, raw], null, [], { dataValues: { key: 'k' } }, { dataValues: { options: null } }]) {
-      hook?.(found);
+  const context = (row: { options?: unknown } | null, values?: unknown) => {
+    const repository = { findOne: (..._given: unknown[]) => Promise.resolve(row) };
+    const db = { getRepository: (_name: string) => repository };
+    return { action: { resourceName: 'customRequests', actionName: 'send', params: { values } }, db };
+  };
+
+  it('the action reads a row without the other options, whatever the table has become', async () => {
+    class Row {
+      key = 'k';
+      get options() {
+        return { url: 'u', socketPath: 's' };
+      }
     }
-    expect([one.dataValues.options, two.dataValues.options, raw.options]).toEqual([
-      { url: 'u' },
-      { url: 'u' },
-      { url: 'u' },
-    ]);
+    const ctx = context(new Row());
+    const { db } = ctx;
+    const read = jest.fn();
+    await confineCustomRequests(ctx, async () => {
+      const row = (await ctx.db.getRepository('customRequests').findOne({})) as Row;
+      const other = await ctx.db.getRepository('users').findOne();
+      read(row.options, row.key, other?.options);
+    });
+    expect(read).toHaveBeenCalledWith({ url: 'u' }, 'k', { url: 'u', socketPath: 's' });
+    expect(ctx.db).toBe(db);
+  });
+
+  it('a row that is missing stays missing, and options that are no object are none', async () => {
+    for (const row of [null, { options: 'socketPath' }]) {
+      const ctx = context(row);
+      await confineCustomRequests(ctx, async () => {
+        const found = await ctx.db.getRepository('customRequests').findOne({});
+        expect(found?.options).toBeUndefined();
+      });
+    }
+  });
+
+  it('the call cannot add an option of the HTTP client or another address', async () => {
+    const options = { httpVersion: 2, http2Options: { path: '/x.sock' }, maxRedirects: 0, url: 'x', baseURL: 'y' };
+    const ctx = context(null, { currentRecord: { id: 1 }, options });
+    const next = jest.fn(() => Promise.resolve());
+    await confineCustomRequests(ctx, next);
+    expect(ctx.action.params.values).toEqual({ currentRecord: { id: 1 }, options: { maxRedirects: 0 } });
+    expect(next).toHaveBeenCalledTimes(1);
+  });
+
+  it('other actions are left as they are', async () => {
+    const ctx = context(null, { options: { socketPath: 's' } });
+    ctx.action.actionName = 'update';
+    await confineCustomRequests(ctx, () => Promise.resolve());
+    expect(ctx.action.params.values).toEqual({ options: { socketPath: 's' } });
+  });
+
+  it("NocoBase's own action sends no option of the call or of the row to a socket", async () => {
+    const sent: Record<string, unknown>[] = [];
+    const utils = jest.requireActual<{ serverRequest: unknown }>('@nocobase/utils');
+    jest.doMock('@nocobase/utils', () => ({
+      ...utils,
+      serverRequest: (config: Record<string, unknown>) => {
+        sent.push(config);
+        return Promise.resolve({ data: 'done', headers: {} });
+      },
+    }));
+    const file = '@nocobase/plugin-action-custom-request/dist/server/actions/send.js';
+    const { send } = jest.requireActual<{ send: (this: object, ctx: object, next: () => unknown) => Promise<void> }>(
+      file,
+    );
+    const row = { options: { url: 'http://x/', method: 'GET', socketPath: '/row.sock' } };
+    const ctx = Object.assign(context(row, { options: { httpVersion: 2, http2Options: { path: '/x.sock' } } }), {
+      ...{ state: { currentRole: 'root' }, auth: { user: {} }, headers: {}, set: () => undefined },
+      ...{
+        getBearerToken: () => '',
+        app: { environment: { getVariables: () => ({}), getNonSecretVariables: () => ({}) } },
+      },
+    });
+    await confineCustomRequests(ctx, () => send.call({ logger: { info: () => undefined } }, ctx, () => undefined));
+    jest.dontMock('@nocobase/utils');
+    expect(sent).toHaveLength(1);
+    expect(sent[0]).toMatchObject({ url: 'http://x/', method: 'GET' });
+    for (const key of ['socketPath', 'httpVersion', 'http2Options']) expect(sent[0]).not.toHaveProperty(key);
   });
 
   it('an application without the plugin stays as it is', () => {
-    const app = { db: { getCollection: () => undefined }, pm: { get: () => undefined } } as unknown as Application;
-    for (const confine of [confineCustomRequests, confineMailNode, confineMailNotifications]) {
+    const app = { pm: { get: () => undefined } } as unknown as Application;
+    for (const confine of [confineMailNode, confineMailNotifications]) {
       expect(() => confine(app)).not.toThrow();
     }
     expect(() =>
@@ -131,6 +188,28 @@ describe('outgoing calls of an application: mail', () => {
     new entry.Channel().send({ channel: 'c', message: { contentType: 'html', html: { path: SECRET } } });
     expect(sent).toEqual([{ channel: 'c', message: { contentType: 'html', html: JSON.stringify({ path: SECRET }) } }]);
     expect(entry.Channel).not.toBe(Mail);
+  });
+
+  it('applications do not share the connections of mail', () => {
+    const file = '@nocobase/plugin-notification-email/dist/server/mail-server.js';
+    const { MailNotificationChannel: Mail } = jest.requireActual<{
+      MailNotificationChannel: new (app: object) => { getTransporter(channel: object): { close(): void } };
+    }>(file);
+    const channelOf = (name: string) => {
+      const entry = { Channel: Mail };
+      const plugin = { manager: { channelTypes: { get: () => entry } } };
+      const app = { name, pm: { get: () => plugin } };
+      confineMailNotifications(app as unknown as Application);
+      return new entry.Channel(app);
+    };
+    const options = { host: '127.0.0.1', port: 25, secure: false, account: 'u', password: 'p', from: 'f' };
+    const mine = channelOf('one').getTransporter({ options });
+    const close = jest.spyOn(mine, 'close');
+    const theirs = channelOf('two').getTransporter({ options: { ...options, password: 'wrong' } });
+    expect(theirs).not.toBe(mine);
+    expect(close).not.toHaveBeenCalled();
+    expect(channelOf('one').getTransporter({ options })).toBe(mine);
+    for (const transporter of [mine, theirs]) transporter.close();
   });
 });
 
