@@ -15,12 +15,12 @@ describe('a request on which the gateway of NocoBase fails', () => {
     reported.length = 0;
   });
 
-  async function answerTo(handle: Handle) {
+  async function answerTo(handle: Handle, url = '/static/plugins/none/x.js') {
     gateway.requestHandler = handle;
     answerFailedRequests((error) => reported.push(error));
     answerFailedRequests((error) => reported.push(error));
     const res = new FakeResponse();
-    await gateway.requestHandler(new FakeRequest().asMessage, res.asResponse);
+    await gateway.requestHandler(new FakeRequest({ url }).asMessage, res.asResponse);
     leaveFailedRequests();
     expect(gateway.requestHandler).toBe(handle);
     return res;
@@ -30,6 +30,12 @@ describe('a request on which the gateway of NocoBase fails', () => {
     const missing = Object.assign(new Error('Cannot find module x'), { code: 'MODULE_NOT_FOUND' });
     const res = await answerTo(() => Promise.reject(missing));
     expect([res.statusCode, res.json.error.code, reported]).toEqual([404, 'APP_FILE_NOT_FOUND', []]);
+  });
+
+  it('is answered with a coded 500 if a module of the installation is missing', async () => {
+    const missing = Object.assign(new Error('Cannot find module x'), { code: 'MODULE_NOT_FOUND' });
+    const res = await answerTo(() => Promise.reject(missing), '/api/users:list');
+    expect([res.statusCode, res.json.error.code, reported]).toEqual([500, 'APP_UNEXPECTED', [missing]]);
   });
 
   it('is answered with a coded 500 otherwise, and the log has the reason', async () => {

@@ -10,9 +10,12 @@ const gateway = Gateway.prototype as unknown as { requestHandler: Handle };
 let original: Handle | undefined;
 let ours: Handle | undefined;
 
-/** NocoBase looks for the package that a path below `/static/plugins/` names, and there may be none. */
-function isMissingPackage(error: unknown): boolean {
-  return (error as { code?: unknown } | null)?.code === 'MODULE_NOT_FOUND';
+/**
+ * NocoBase looks for the package that a path below `/static/plugins/` names, and there may be none. For any other path, a
+ * module that is missing means a broken installation.
+ */
+function isMissingPackage({ url = '' }: IncomingMessage, error: unknown): boolean {
+  return url.includes('/static/plugins/') && (error as { code?: unknown } | null)?.code === 'MODULE_NOT_FOUND';
 }
 
 /**
@@ -28,7 +31,7 @@ export function answerFailedRequests(report: Report): void {
     try {
       await handle.call(this, req, res);
     } catch (error) {
-      const isMissing = isMissingPackage(error);
+      const isMissing = isMissingPackage(req, error);
       if (!isMissing) report(error);
       cutOff(req, res, new AppError(isMissing ? 'APP_FILE_NOT_FOUND' : 'APP_UNEXPECTED'));
     }
