@@ -1,8 +1,8 @@
 // @ts-check
 /**
  * Load that an application is flooded with: connections in a closed loop, in a process of its own with less priority,
- * so that the client's work delays neither the server nor the requests whose times are measured. A connection that the
- * server closes is opened again.
+ * so that the client's work delays neither the server nor the measured requests. A connection that the server closes is
+ * opened again.
  */
 import { fork } from 'node:child_process';
 import { once, setMaxListeners } from 'node:events';

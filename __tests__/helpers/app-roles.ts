@@ -6,7 +6,7 @@ import type { DatabaseRole } from '../../server/databases/dialect';
 import { roleInUse } from '../../server/databases/secrets';
 import { postgresServer } from './server-environment';
 
-/** A main application whose own role is no superuser, with applications that have roles of their own. */
+/** The role of the main application is no superuser. Each application has its own role. */
 
 const PLANTED = 'Planted-4712';
 

@@ -18,7 +18,7 @@ export interface KillPoint {
 export const before = (sql: string, values?: string): KillPoint => ({ when: 'before', sql, values });
 export const after = (sql: string, values?: string): KillPoint => ({ when: 'after', sql, values });
 
-/** The role of one application; what is in templates belongs to a role whose name ends otherwise. */
+/** The role of one application. The role that owns the objects of templates has another ending. */
 export const ROLE = '"?as_\\d+_[0-9a-f]{16}"?';
 
 /** A real NocoBase that is killed at chosen statements, and what its applications leave outside of themselves. */

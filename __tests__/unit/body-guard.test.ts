@@ -41,7 +41,7 @@ describe('body guard', () => {
   let aborted: number;
   let ready: boolean;
   let bodyTimeMs: number;
-  /** The applications whose bodies were too large. */
+  /** The applications that received bodies above the limit. */
   let noted: string[];
 
   beforeEach(async () => {

@@ -133,13 +133,13 @@ async function neighbours(ours, rounds, seconds) {
     }
     const answers = Object.entries(counts?.answers ?? {}).map(([status, count]) => `${count} × ${status}`);
     findings.notes?.push(`${flood.label}, last round: ${answers.join(', ')}; ${counts?.closed} connections closed`);
-    for (const who of /** @type {const} */ (['main', 'neighbour'])) {
-      const { quiet, flooded } = seen[who];
+    for (const target of /** @type {const} */ (['main', 'neighbour'])) {
+      const { quiet, flooded } = seen[target];
       findings.figures.push(
-        figure(who, `${flood.label}: p99 without`, 'ms', quiet),
-        figure(who, `${flood.label}: p99 with`, 'ms', flooded),
+        figure(target, `${flood.label}: p99 without`, 'ms', quiet),
+        figure(target, `${flood.label}: p99 with`, 'ms', flooded),
       );
-      findings.claims.push(claim(`${who}, ${flood.label}`, ratios(flooded, quiet), 'at most', 2));
+      findings.claims.push(claim(`${target}, ${flood.label}`, ratios(flooded, quiet), 'at most', 2));
     }
   }
   return findings;

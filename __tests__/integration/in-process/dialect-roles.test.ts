@@ -294,7 +294,7 @@ function conformance(server: KnownServer, mode: Mode): void {
     expect((await roles.list(neighbour)).map(({ name }) => name)).toEqual([foreign.name]);
     const elsewhere = { ...main, database: isPostgres ? 'postgres' : `${prefix}_elsewhere` };
     expect((await roles.list(elsewhere)).map(({ name }) => name)).not.toContain(own.name);
-    // A role that somebody else created is not ours, whatever its name.
+    // A role without our comment is not ours, whatever its name.
     if (isPostgres) {
       const stranger = await newRole();
       await sql(`CREATE ROLE "${stranger.name}"`);

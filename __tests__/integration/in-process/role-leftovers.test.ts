@@ -3,7 +3,7 @@ import { OURS, type InProcessApp } from '../../helpers/in-process-app';
 import { describeWithBothPostgres, roleOf, sqlAs, startAsRole } from '../../helpers/app-roles';
 import { generateRolePassword } from '../../../server/databases/secrets';
 
-/** What becomes of roles whose applications are gone, and how many connections a role may have. PostgreSQL. */
+/** Roles of applications that were removed, and the connection limits of roles. PostgreSQL. */
 
 const options = { plugins: ['error-handler', 'field-sort'] };
 const DENIED = '42501';

@@ -284,7 +284,7 @@ const hasDump = spawnSync('pg_dump', ['--version']).status === 0 && existsSync('
     ];
     expect(JSON.stringify(exported.body)).toContain('APP_DATABASE_DENIED');
     for (const text of told) expect(JSON.stringify(exported.body)).toContain(text);
-    // Somebody else is connected to it: it is dumped, not copied.
+    // Another client is connected to the database, so the clone uses a dump instead of a copy.
     const { host, port, user, password } = app.address;
     const other = new Client({ host, port, user, password, database: source });
     await other.connect();

@@ -54,7 +54,7 @@ function userPerApplication(server: KnownServer): void {
     await app.listen();
     await app.create({ name: name('a'), options });
     await app.create({ name: name('sec_b'), options });
-    // A grant on `sec_b` whose `_` is not escaped would reach it.
+    // A grant on `sec_b` with an unescaped `_` would include this database.
     await app.create({ name: name('secxb'), options });
   });
   afterAll(() => end?.());
