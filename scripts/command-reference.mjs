@@ -23,7 +23,8 @@ of its own. Where none runs, it says so; \`list\` and \`show\` then tell what it
 write nothing: who and where, with \`asleep\` for all that nobody has stopped.
 
 Before a command sends anything, it checks the owner of the socket: the caller, or the owner of the folder \`STORAGE_PATH\`
-(\`storage\` in the current folder). If another user listens there, the command ends with \`SOCKET_OWNER\`, and sends nothing.
+(\`storage\` in the current folder). If another user listens there, or could replace the socket because its folder is open to
+all, the command ends with \`SOCKET_OWNER\`, and sends nothing.
 Root may so run commands for a NocoBase of another user, if \`STORAGE_PATH\` is set.
 
 What a command does is what the REST action of the same name does ([rest.md](rest.md)), and \`--json\` prints what that

@@ -63,14 +63,18 @@ export interface CoreSocketServer {
   emit(event: 'message', payload: { client: SocketClient; message: unknown }): boolean;
 }
 
+type CloseListener = (code: number, reason: Uint8Array) => void;
+
 export interface CoreSocket {
   id?: string;
   on(event: 'message', listener: (message: unknown, isBinary?: boolean) => void): unknown;
   on(event: 'ping' | 'pong', listener: (data: Uint8Array) => void): unknown;
-  on(event: 'close', listener: () => void): unknown;
+  on(event: 'close', listener: CloseListener | (() => void)): unknown;
   on(event: 'error', listener: (error: Error & { code?: string }) => void): unknown;
   listeners(event: 'message'): ((message: unknown, isBinary?: boolean) => void)[];
+  listeners(event: 'close'): CloseListener[];
   removeAllListeners(event: 'message'): unknown;
+  removeListener(event: 'close', listener: CloseListener): unknown;
   /** Stops reading from the connection. */
   pause(): void;
   close(code: number): void;

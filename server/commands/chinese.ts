@@ -184,6 +184,8 @@ export const CHINESE: Record<string, string> = {
   'The application "{name}" does not exist.': '应用“{name}”不存在。',
   'The socket {socket} belongs to the user with the ID {owner}: neither to you nor to the owner of {storage}. Nothing was sent. Run the command as the user that runs NocoBase, or set STORAGE_PATH to the storage folder of NocoBase.':
     '套接字 {socket} 属于 ID 为 {owner} 的用户：既不是您，也不是 {storage} 的所有者。未发送任何内容。请以运行 NocoBase 的用户执行命令，或将 STORAGE_PATH 设为 NocoBase 的 storage 目录。',
+  'Every user may replace the socket {socket}: its folder is open to all. Nothing was sent. Set the sticky bit of the folder (chmod +t), or take the right to write from others (chmod o-w).':
+    '任何用户都可以替换套接字 {socket}：其所在目录对所有人可写。未发送任何内容。请为该目录设置粘滞位（chmod +t），或取消其他用户的写权限（chmod o-w）。',
   'You may not open {socket}: run the command as the user that runs NocoBase.':
     '无权打开 {socket}：请以运行 NocoBase 的用户运行命令。',
   'The connection to NocoBase was lost ({code}). What was accepted goes on, or is taken up when NocoBase starts again.':

@@ -1,7 +1,6 @@
 import type { IncomingMessage } from 'node:http';
 import type { Duplex } from 'node:stream';
 import { quotable } from '../../src/app-name';
-import { AppError } from '../../src/errors';
 import { effectiveLimits } from '../../src/policies/limits';
 import type { AppService } from '../app-service';
 import { socketServer, type CoreSocket, type CoreSocketServer } from '../core';
@@ -43,7 +42,6 @@ interface Tab {
   flow: ConnectionFlow;
   /** It was closed for what it sent. */
   refused?: true;
-  closed?: true;
 }
 
 /** A message as the package `ws` delivers it by default: the bytes of the text. */
@@ -124,26 +122,26 @@ export class SocketDoor {
     const { url = '' } = req;
     const { urlBytes } = service.config.sizes;
     if (url.length > urlBytes) {
-      return refuseUpgrade(socket, new AppError('APP_URL_TOO_LONG', { limit: urlBytes / 1_024 }));
+      return refuseUpgrade(socket, { code: 'APP_URL_TOO_LONG', params: { limit: urlBytes / 1_024 } });
     }
-    if (!this.router.isAllowed(req)) return refuseUpgrade(socket, new AppError('APP_REQUEST_INVALID'));
+    if (!this.router.isAllowed(req)) return refuseUpgrade(socket, { code: 'APP_REQUEST_INVALID' });
     const path = url.split('?')[0];
     if (path !== service.config.wsPath) return false;
-    if (service.ending) return refuseUpgrade(socket, new AppError('APP_SHUTTING_DOWN'));
+    if (service.ending) return refuseUpgrade(socket, { code: 'APP_SHUTTING_DOWN' });
     if (!service.mainUp) await this.awaitMain();
     const server = socketServer();
     if (!service.routes || !server) return false;
     if (socket.destroyed) return true;
     const route = this.router.route(req);
-    if (route.kind === 'malformed') return refuseUpgrade(socket, new AppError('APP_REQUEST_INVALID'));
+    if (route.kind === 'malformed') return refuseUpgrade(socket, { code: 'APP_REQUEST_INVALID' });
     if (route.kind === 'unknown') {
       const shown = quotable(route.name);
-      const place = { limits: service.limits, app: shown };
-      return refuseUpgradeSlowly(socket, new AppError('APP_NOT_FOUND', { name: shown }), place);
+      const refusal = { code: 'APP_NOT_FOUND', params: { name: shown } } as const;
+      return refuseUpgradeSlowly(socket, refusal, { limits: service.limits, app: shown });
     }
     const app = route.kind === 'main' ? 'main' : route.name;
     if (app !== 'main' && service.phase === 'standby') {
-      return refuseUpgrade(socket, new AppError('APP_SUPERVISOR_STANDBY'));
+      return refuseUpgrade(socket, { code: 'APP_SUPERVISOR_STANDBY' });
     }
     const flow = this.limits.open(app);
     if (!flow) return this.refuseConnection(socket, app);
@@ -158,7 +156,8 @@ export class SocketDoor {
     limits.note(app, 'websocketConnections');
     const { websocketConnections: max } = effectiveLimits(config.limits, this.service.record(app)?.limits);
     const extra = rateHeaders(max, RETRY_SECONDS);
-    return refuseUpgradeSlowly(socket, new AppError('APP_TOO_MANY_CONNECTIONS', { name: app }), { limits, app, extra });
+    const refusal = { code: 'APP_TOO_MANY_CONNECTIONS', params: { name: app }, extra } as const;
+    return refuseUpgradeSlowly(socket, refusal, { limits, app });
   }
 
   private async awaitMain(): Promise<void> {
@@ -183,25 +182,28 @@ export class SocketDoor {
   }
 
   /**
-   * The core's own listener is taken off and called from ours: a message that is refused never reaches it, and it asks
-   * for the application between our two steps.
+   * The core's own listeners are called from ours. A message that is refused never reaches them, and they ask for the
+   * application between our two steps. The end of a connection takes its turn behind the messages that came before it.
    */
   private connect(server: CoreSocketServer, ws: CoreSocket, req: IncomingMessage, flow: ConnectionFlow): void {
     const tab: Tab = { id: '', app: flow.app, kept: [], flow };
+    const earlier = new Set(ws.listeners('close'));
     server.wss.emit('connection', ws, req);
-    const core = ws.listeners('message');
+    const onMessage = ws.listeners('message');
+    const onClose = ws.listeners('close').filter((listener) => !earlier.has(listener));
     const turns = this.limits.turnsOf(flow.app);
     ws.removeAllListeners('message');
+    for (const listener of onClose) ws.removeListener('close', listener);
     ws.on('message', (message, isBinary) => {
       if (tab.refused) return;
       if (!this.limits.accepts(flow, bytesOf(message))) return this.refuse(tab, ws);
       const type = messageType(message);
       if (type === INTRODUCTION && !this.limits.acceptsIntroduction(flow)) return this.refuse(tab, ws);
       turns.run(() => {
-        if (tab.refused || tab.closed) return;
+        if (tab.refused) return;
         try {
           this.before(tab, message, type);
-          for (const listener of core) listener.call(ws, message, isBinary);
+          for (const listener of onMessage) listener.call(ws, message, isBinary);
         } finally {
           this.after();
         }
@@ -210,17 +212,18 @@ export class SocketDoor {
     const onControlFrame = (data: Uint8Array) => {
       if (!tab.refused && !this.limits.acceptsControlFrame(flow, data.length)) this.refuse(tab, ws);
     };
-    // The package `ws` closes the connection by itself.
     ws.on('error', ({ code }) => {
-      if (code === MESSAGE_TOO_LARGE) this.service.limits.note(tab.app, 'websocketMessages');
+      if (code === MESSAGE_TOO_LARGE) this.refuseLarge(tab, ws);
     });
     ws.on('ping', onControlFrame);
     ws.on('pong', onControlFrame);
     tab.id = ws.id ?? '';
     this.tabs.set(tab.id, tab);
-    ws.on('close', () => {
-      tab.closed = true;
-      this.tabs.delete(tab.id);
+    ws.on('close', (code, reason) => {
+      turns.run(() => {
+        this.tabs.delete(tab.id);
+        for (const listener of onClose) listener.call(ws, code, reason);
+      });
     });
   }
 
@@ -234,6 +237,17 @@ export class SocketDoor {
       ws.close(POLICY_VIOLATION);
       setTimeout(() => ws.terminate(), CLOSING_MS).unref();
     }, REFUSAL_DELAY_MS).unref();
+  }
+
+  /**
+   * The package `ws` has sent the close (1009), and would read the rest of the message for nothing. It starts to do so
+   * in the next tick.
+   */
+  private refuseLarge(tab: Tab, ws: CoreSocket): void {
+    tab.refused = true;
+    this.service.limits.note(tab.app, 'websocketMessages');
+    process.nextTick(() => ws.pause());
+    setTimeout(() => ws.terminate(), REFUSAL_DELAY_MS).unref();
   }
 
   private before(tab: Tab, message: unknown, type: string | undefined): void {

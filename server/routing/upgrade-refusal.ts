@@ -1,16 +1,26 @@
 import type { Duplex } from 'node:stream';
-import type { AppError } from '../../src/errors';
+import { AppError, type ErrorCode } from '../../src/errors';
 import type { AppLimits } from '../limits/app-limits';
-import { ErrorResponse } from '../limits/error-response';
+import { ErrorResponses } from '../limits/error-response';
 import { retryAfter } from './refusal';
+
+const responses = new ErrorResponses();
+
+/** @property extra further headers, names and values by turns */
+export interface UpgradeRefusal {
+  code: ErrorCode;
+  params?: Readonly<Record<string, string | number>>;
+  extra?: readonly string[];
+}
 
 /**
  * Answers a WebSocket upgrade that is refused, with the same JSON as any other refusal. An upgrade has no response
  * object: its head is written to the socket.
- * @param extra further headers, names and values by turns
  */
-export function refuseUpgrade(socket: Duplex, error: AppError, extra?: readonly string[]): true {
-  const { head, body } = new ErrorResponse(error).asText(retryAfter(error), ['Connection', 'close', ...(extra ?? [])]);
+export function refuseUpgrade(socket: Duplex, { code, params, extra = [] }: UpgradeRefusal): true {
+  const key = params === undefined ? code : `${code} ${Object.values(params).join(' ')}`;
+  const response = responses.get(key, () => new AppError(code, params));
+  const { head, body } = response.asText(retryAfter(response), ['Connection', 'close', ...extra]);
   if (!socket.destroyed) socket.end(head + body, () => socket.destroy());
   return true;
 }
@@ -21,10 +31,10 @@ export function refuseUpgrade(socket: Duplex, error: AppError, extra?: readonly 
  */
 export function refuseUpgradeSlowly(
   socket: Duplex,
-  error: AppError,
-  { limits, app, extra }: { limits: AppLimits; app: string; extra?: readonly string[] },
+  refusal: UpgradeRefusal,
+  { limits, app }: { limits: AppLimits; app: string },
 ): true {
-  const send = () => refuseUpgrade(socket, error, extra);
+  const send = () => refuseUpgrade(socket, refusal);
   if (limits.of(app).refusesAtOnce()) return send();
   if (!limits.delayed.add(app, send)) socket.destroy();
   return true;

@@ -1,0 +1,40 @@
+import '../../helpers/in-process-environment';
+import WebSocket from 'ws';
+import { describeWithPostgres, InProcessApp, OURS, SMALL } from '../../helpers/in-process-app';
+
+describeWithPostgres('the WebSocket of an application', () => {
+  let app: InProcessApp;
+  let crm: string;
+
+  beforeAll(async () => {
+    app = await InProcessApp.start({ plugins: [...SMALL, OURS] });
+    crm = app.name('crm');
+    await app.create({ name: crm, options: { plugins: ['error-handler'] } });
+    await app.listen();
+  });
+
+  afterAll(() => app?.end());
+
+  it('delivers all messages that arrive together with the close of the connection', async () => {
+    const instance = app.service.supervisor.getApps().find(({ name }) => name === crm);
+    const heard: number[] = [];
+    instance?.on('ws:message:note', ({ payload }: { payload: number }) => heard.push(payload));
+    const address = `${app.url.replace('http', 'ws')}/ws?__appName=${crm}`;
+    const sockets = Array.from({ length: 8 }, () => new WebSocket(address));
+    await Promise.all(sockets.map((socket) => new Promise((resolve) => socket.once('open', resolve))));
+    const closed = sockets.map((socket) => new Promise((resolve) => socket.once('close', resolve)));
+    const numbers = [1, 2, 3, 4, 5];
+    for (const socket of sockets) {
+      // One packet holds the messages and the close. The messages of several connections take turns.
+      const { _socket: line } = socket as unknown as { _socket: { cork(): void; uncork(): void } };
+      line.cork();
+      for (const payload of numbers) socket.send(JSON.stringify({ type: 'note', payload }));
+      socket.close();
+      line.uncork();
+    }
+    await Promise.all(closed);
+    await new Promise((resolve) => setTimeout(resolve, 200));
+    const perNumber = numbers.map((number) => heard.filter((one) => one === number).length);
+    expect(perNumber).toEqual(numbers.map(() => sockets.length));
+  });
+});
