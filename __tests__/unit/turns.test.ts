@@ -1,4 +1,4 @@
-import { Turns } from '../../server/limits/turns';
+import { Turns } from '../../server/lifecycle/turns';
 
 /** The turns of the event loop that pass until all tasks have run, and the order in which they ran. */
 async function runAll(turns: Turns, tasks: number) {

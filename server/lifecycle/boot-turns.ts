@@ -1,17 +1,52 @@
 import { setImmediate as turn } from 'node:timers/promises';
+import { ImporterReader, type Collection, type CollectionOptions } from '@nocobase/database';
 import type { Application } from '@nocobase/server';
+import { Turns } from './turns';
 
-/** Resolves in the next turn of the event loop: requests of other applications that have arrived are served before. */
+/** After so many milliseconds a boot pauses where it can: requests of other applications wait about as long. */
+const STRETCH_MS = 10;
+
+/** One boot goes on in a turn of the event loop: the stretches of several boots do not add up. */
+const turns = new Turns();
+
+/** Resolves in a later turn of the event loop: requests of other applications that have arrived are served before. */
 export async function yieldToOthers(): Promise<void> {
   await turn();
+  await new Promise<void>((resolve) => turns.run(resolve));
 }
 
+/** A definition of a collection, or of what a plugin adds to the collection of another one. */
+type Definition = CollectionOptions & {
+  extend?: boolean;
+  collectionOptions: CollectionOptions;
+  mergeOptions?: Parameters<Application['db']['extendCollection']>[1];
+};
+
 /**
- * Makes the load of an instance pause before each plugin. NocoBase loads all of them in one stretch of promises, in
- * which no request of another application is served.
+ * Makes the load of an instance pause before each plugin and between the collections of a plugin. NocoBase loads all of
+ * them in one stretch of promises, in which no request of another application is served.
  */
-export function pauseBetweenPlugins(app: Application): void {
+export function pauseDuringLoad(app: Application): void {
   // NocoBase awaits the listeners of this event, though its type does not say so.
   // eslint-disable-next-line @typescript-eslint/no-misused-promises
   app.on('beforeLoadPlugin', yieldToOthers);
+  const { db } = app;
+  db.import = async ({ directory, extensions, from }) => {
+    const definitions = (await new ImporterReader(directory, extensions).read()) as Definition[];
+    const collections = new Map<string, Collection>();
+    let since = performance.now();
+    for (const definition of definitions) {
+      if (performance.now() - since > STRETCH_MS) {
+        await yieldToOthers();
+        since = performance.now();
+      }
+      if (definition.extend) {
+        db.extendCollection(definition.collectionOptions, definition.mergeOptions);
+        continue;
+      }
+      const collection = db.collection({ ...definition, origin: from });
+      collections.set(collection.name, collection);
+    }
+    return collections;
+  };
 }

@@ -3,7 +3,7 @@ import { exceededBound } from '../../src/policies/body-size';
 import { fullBucket, takeAmount, type FlowLimit } from '../../src/policies/flow';
 import type { Limits, TokenBucket } from '../../src/policies/limits';
 import type { WebSocketSizes } from '../size-config';
-import { Turns } from './turns';
+import { Turns } from '../lifecycle/turns';
 
 interface Flow {
   messages: TokenBucket;

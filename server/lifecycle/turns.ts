@@ -1,5 +1,5 @@
 /**
- * Runs tasks of one application in their order, at most one in each turn of the event loop. Events of other applications
+ * Runs tasks in their order, at most one in each turn of the event loop. Other events
  * are served between two tasks. The caller bounds the number of tasks.
  */
 export class Turns {
