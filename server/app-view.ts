@@ -31,7 +31,7 @@ export interface AppView {
   databasePlace: DatabasePlace;
   /** ISO time at which the first of its own work is due, as far as it is known; it is woken in time for it. */
   nextDueAt: string | null;
-  /** What it threw where nobody caught it, since the process started; null when it did not. */
+  /** Uncaught exceptions and rejections of the application since the process started; null if there were none. */
   faults: { count: number; last: { kind: string; error: string; at: string } } | null;
   /** ISO times of its removal and of its purge; null while it is not removed. */
   removedAt: string | null;

@@ -82,7 +82,7 @@ export interface AppCondition {
   faults?: FaultSummary;
 }
 
-/** What an application threw where nobody caught it, since the process began. `at` is epoch milliseconds. */
+/** Uncaught exceptions and rejections of an application since the process started. `at` is epoch milliseconds. */
 export interface FaultSummary {
   count: number;
   last: { kind: 'exception' | 'rejection'; error: string; at: number };

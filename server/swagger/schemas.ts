@@ -241,7 +241,7 @@ export const answers = {
       faults: {
         type: 'object',
         nullable: true,
-        description: 'What it threw where nobody caught it, since the process started.',
+        description: 'Uncaught exceptions and promise rejections of the application since the process started.',
         properties: {
           count: { type: 'integer' },
           last: {
