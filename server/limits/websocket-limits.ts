@@ -3,7 +3,7 @@ import { exceededBound } from '../../src/policies/body-size';
 import { fullBucket, takeAmount, type FlowLimit } from '../../src/policies/flow';
 import type { Limits, TokenBucket } from '../../src/policies/limits';
 import type { WebSocketSizes } from '../size-config';
-import { Turns } from '../lifecycle/turns';
+import { LoopTurns } from '../lifecycle/loop-turns';
 
 interface Flow {
   messages: TokenBucket;
@@ -14,7 +14,7 @@ interface AppFlow extends Flow {
   connections: number;
   openings: TokenBucket;
   /** Its messages, one in a turn of the event loop. They are bounded by the messages that each connection may send. */
-  turns: Turns;
+  turns: LoopTurns;
 }
 
 /** One open connection. */
@@ -65,7 +65,7 @@ export class WebSocketLimits {
   }
 
   /** Where the messages of the application's connections take their turns. */
-  turnsOf(app: string): Turns {
+  turnsOf(app: string): LoopTurns {
     return this.flowOf(app).turns;
   }
 
@@ -116,7 +116,7 @@ export class WebSocketLimits {
       bytes: fullBucket(appBytes, now),
       openings: fullBucket(OPENINGS, now),
       connections: 0,
-      turns: new Turns(),
+      turns: new LoopTurns(),
     };
     this.apps.set(app, flow);
     return flow;

@@ -1,7 +1,7 @@
-import { Turns } from '../../server/lifecycle/turns';
+import { LoopTurns } from '../../server/lifecycle/loop-turns';
 
 /** The turns of the event loop that pass until all tasks have run, and the order in which they ran. */
-async function runAll(turns: Turns, tasks: number) {
+async function runAll(turns: LoopTurns, tasks: number) {
   const ran: number[] = [];
   for (let task = 0; task < tasks; task += 1) turns.run(() => ran.push(task));
   const after: number[] = [ran.length];
@@ -14,13 +14,13 @@ async function runAll(turns: Turns, tasks: number) {
 
 describe('turns of the event loop', () => {
   it('turns: the first task runs at once, one further task in each turn, in order', async () => {
-    const turns = new Turns();
+    const turns = new LoopTurns();
     expect(await runAll(turns, 5)).toEqual({ ran: [0, 1, 2, 3, 4], after: [1, 2, 3, 4, 5] });
     expect(turns.waiting).toBe(0);
   });
 
   it('turns: after a quiet turn a task runs at once again', async () => {
-    const turns = new Turns();
+    const turns = new LoopTurns();
     await runAll(turns, 2);
     await new Promise((resolve) => setImmediate(resolve));
     await new Promise((resolve) => setImmediate(resolve));
@@ -28,7 +28,7 @@ describe('turns of the event loop', () => {
   });
 
   it('turns: a task that adds another one leaves it for the next turn', async () => {
-    const turns = new Turns();
+    const turns = new LoopTurns();
     const ran: string[] = [];
     turns.run(() => {
       ran.push('first');

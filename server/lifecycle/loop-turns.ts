@@ -1,8 +1,8 @@
 /**
- * Runs tasks in their order, at most one in each turn of the event loop. Other events
- * are served between two tasks. The caller bounds the number of tasks.
+ * Runs tasks in their order, at most one in each turn of the event loop. Other events are served between two tasks. The
+ * caller bounds the number of tasks.
  */
-export class Turns {
+export class LoopTurns {
   private readonly queue: (() => void)[] = [];
   private taken = false;
 
