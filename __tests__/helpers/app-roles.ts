@@ -87,6 +87,13 @@ export function roleOf(app: InProcessApp, name: string): DatabaseRole | undefine
   return record && roleInUse(app.service.secrets(record));
 }
 
+/** The same of an application that must have one. */
+export function mustHaveRole(app: InProcessApp, name: string): DatabaseRole {
+  const role = roleOf(app, name);
+  if (!role) throw new Error(`${name} has no role`);
+  return role;
+}
+
 /** The SQLSTATE of the refusal, or the rows. */
 export async function sqlAs(
   app: InProcessApp,

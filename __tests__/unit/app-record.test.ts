@@ -10,18 +10,7 @@ import {
   START_MODES,
   type AppRecord,
 } from '../../src/app-record';
-import { AppError } from '../../src/errors';
-
-/** What a check says: the error, or undefined when it accepts. Anything but an AppError fails the test. */
-function refusal(check: () => unknown): AppError | undefined {
-  try {
-    check();
-    return undefined;
-  } catch (error) {
-    if (!(error instanceof AppError)) throw error;
-    return error;
-  }
-}
+import { refusal } from './helpers/refusal';
 
 const record = (fields: Partial<AppRecord> = {}): AppRecord => ({
   name: 'crm',

@@ -7,17 +7,7 @@ import {
   readFields,
   type FieldCall,
 } from '../../src/application-fields';
-import { AppError } from '../../src/errors';
-
-function refusal(check: () => unknown): AppError | undefined {
-  try {
-    check();
-    return undefined;
-  } catch (error) {
-    if (!(error instanceof AppError)) throw error;
-    return error;
-  }
-}
+import { refusal } from './helpers/refusal';
 
 describe('fields of an application: a write', () => {
   it.each([

@@ -10,21 +10,10 @@ import { Registry } from '../../server/registry';
 import { options as documented, shownOptions } from '../../server/swagger/options';
 import { checkOptions, checkOptionsUpdate, type AppOptions } from '../../src/app-options';
 import { recordFromRow, type AppRecord } from '../../src/app-record';
-import { AppError } from '../../src/errors';
 import { allowedOptions, optionPaths } from '../../src/option-table';
 import { isPlainObject } from '../../src/plain-object';
 import { optionObjects, readOptionTypes } from '../helpers/option-types';
-
-/** What a check says: the error, or undefined when it accepts. Anything but an AppError fails the test. */
-function refusal(check: () => unknown): AppError | undefined {
-  try {
-    check();
-    return undefined;
-  } catch (error) {
-    if (!(error instanceof AppError)) throw error;
-    return error;
-  }
-}
+import { refusal } from './helpers/refusal';
 
 const WRITTEN = optionPaths('written');
 const READ = optionPaths('read');

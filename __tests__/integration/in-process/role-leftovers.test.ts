@@ -1,6 +1,6 @@
 import '../../helpers/in-process-environment';
 import { OURS, type InProcessApp } from '../../helpers/in-process-app';
-import { describeWithBothPostgres, roleOf, sqlAs, startAsRole } from '../../helpers/app-roles';
+import { describeWithBothPostgres, mustHaveRole, sqlAs, startAsRole } from '../../helpers/app-roles';
 import { generateRolePassword } from '../../../server/databases/secrets';
 
 /** Roles of applications that were removed, and the connection limits of roles. PostgreSQL. */
@@ -13,11 +13,7 @@ describeWithBothPostgres('database roles: without an application', (server) => {
   let mainRole: string;
   let end: () => Promise<void>;
   const name = (word: string) => app.name(word);
-  const role = (word: string) => {
-    const found = roleOf(app, name(word));
-    if (!found) throw new Error(`${word} has no role`);
-    return found;
-  };
+  const role = (word: string) => mustHaveRole(app, name(word));
   const visit = async (word: string) => (await app.get('/api/pm:listEnabled', { 'X-App': name(word) })).status;
   const maySignIn = async (found: string) =>
     (await app.sql<{ may: boolean }>('SELECT rolcanlogin AS may FROM pg_roles WHERE rolname = $1', [found]))[0]?.may;

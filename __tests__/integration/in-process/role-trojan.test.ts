@@ -2,7 +2,7 @@ import '../../helpers/in-process-environment';
 import { spawnSync } from 'node:child_process';
 import { Client } from 'pg';
 import { OURS, type InProcessApp } from '../../helpers/in-process-app';
-import { describeWithBothPostgres, roleOf, sqlAs, startAsRole } from '../../helpers/app-roles';
+import { describeWithBothPostgres, mustHaveRole, sqlAs, startAsRole } from '../../helpers/app-roles';
 import { USERS } from '../../helpers/archive-world';
 import type { DatabaseRole } from '../../../server/databases/dialect';
 
@@ -15,11 +15,7 @@ describeWithBothPostgres('database roles: code that an application planted', (se
   let end: () => Promise<void>;
   const birds: Client[] = [];
   const name = (word: string) => app.name(word);
-  const role = (word: string) => {
-    const found = roleOf(app, name(word));
-    if (!found) throw new Error(`${word} has no role`);
-    return found;
-  };
+  const role = (word: string) => mustHaveRole(app, name(word));
   const visit = async (word: string) => (await app.get('/api/pm:listEnabled', { 'X-App': name(word) })).status;
   const code = (answer: { status: number; body: unknown }) => [
     answer.status,

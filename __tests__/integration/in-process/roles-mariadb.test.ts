@@ -1,5 +1,5 @@
 import '../../helpers/in-process-environment';
-import { roleOf, sqlAsUser, startAsUser } from '../../helpers/app-roles';
+import { mustHaveRole, sqlAsUser, startAsUser } from '../../helpers/app-roles';
 import { USERS } from '../../helpers/archive-world';
 import { knownServers, runSql, type KnownServer } from '../../helpers/database-servers';
 import { OURS, SMALL, type InProcessApp } from '../../helpers/in-process-app';
@@ -21,11 +21,7 @@ function userPerApplication(server: KnownServer): void {
   let account: string;
   const name = (word: string) => app.name(word);
   const options = { plugins: ['error-handler', 'field-sort'] };
-  const role = (word: string) => {
-    const found = roleOf(app, name(word));
-    if (!found) throw new Error(`${word} has no role`);
-    return found;
-  };
+  const role = (word: string) => mustHaveRole(app, name(word));
   const as = (word: string, database: string, text: string) => sqlAsUser(server, role(word), database, text);
   const sql = <T = Record<string, unknown>>(text: string, database?: string) => runSql<T>(server, text, database);
   const visit = async (word: string) => (await app.get('/api/pm:listEnabled', { 'X-App': name(word) })).status;

@@ -1,6 +1,6 @@
 import '../../helpers/in-process-environment';
 import { OURS, type InProcessApp } from '../../helpers/in-process-app';
-import { describeWithBothPostgres, roleOf, sqlAs, startAsRole } from '../../helpers/app-roles';
+import { describeWithBothPostgres, mustHaveRole, sqlAs, startAsRole } from '../../helpers/app-roles';
 
 /** Every application has a role of its own at the database server, which reaches no data of others. */
 
@@ -12,11 +12,7 @@ describeWithBothPostgres('database roles: of a main application that may create 
   let mainRole: string;
   let end: () => Promise<void>;
   const name = (word: string) => app.name(word);
-  const role = (word: string) => {
-    const found = roleOf(app, name(word));
-    if (!found) throw new Error(`${word} has no role`);
-    return found;
-  };
+  const role = (word: string) => mustHaveRole(app, name(word));
   const as = (word: string, database: string, text: string) => sqlAs(app, role(word), database, text);
 
   beforeAll(async () => {
