@@ -6,7 +6,7 @@ import { open } from './helpers/front-door-world';
 import { FakeRequest } from './helpers/http';
 
 describe('WebSocket upgrades', () => {
-  it.each(['/ws/../x', '/ws/%2e%2e/x', '/ws\\..\\x', '/..%2fws', '/ws/%ff', '/%'])(
+  it.each(['/ws/../x', '/ws/%2e%2e/x', '/ws\\..\\x', '/..%2fws', '/ws/%ff', '/%', 'http://[x/ws', 'http://ex%ample/ws'])(
     'are refused with 400 for the path %s, also while the main application starts',
     async (url) => {
       for (const phase of ['active', 'starting'] as const) {

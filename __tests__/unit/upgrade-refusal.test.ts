@@ -72,6 +72,25 @@ describe('a WebSocket upgrade that is refused', () => {
     expect((await ask(sockets, '/ws?__appName=erp')).read()).toBeNull();
   });
 
+  it.each(['/ws?__appName=crm#x', 'http://crm.example/ws?__appName=crm', 'HTTP://u@x:1/ws?__appName=crm#/y'])(
+    'is counted and refused under every address that NocoBase takes for the same: %s',
+    async (url) => {
+      const { sockets, own } = world();
+      own.crm = { websocketConnections: 1 };
+      expect((await ask(sockets, url)).read()).toBeNull();
+      expect(answer(await ask(sockets, url)).error.code).toBe('APP_TOO_MANY_CONNECTIONS');
+    },
+  );
+
+  it('for unknown names takes no more of the places of delayed answers than one application, however many names', async () => {
+    const { sockets, service } = world();
+    jest.useFakeTimers();
+    for (let count = 0; count < 300; count += 1) await ask(sockets, `/ws?__appName=nope${count}`);
+    expect(service.limits.delayed.size).toBe(256);
+    service.limits.close();
+    jest.useRealTimers();
+  });
+
   it('waits for its answer once the application has refused several', async () => {
     const { sockets, own, service } = world();
     own.crm = { websocketConnections: 1 };

@@ -16,7 +16,7 @@ import type { Router } from './router';
 export const HEALTH_CHECK = '/__health_check';
 
 /** The key of requests that name no application of ours. */
-const NOBODY = '';
+export const NO_APPLICATION = '';
 /** An upload above this size takes no request slot: it waits for its visitor's line, and uses little of the thread. */
 const UPLOAD_BYTES = 2 ** 20;
 
@@ -89,7 +89,7 @@ export class RequestGate {
     const response = this.responses.get(`${error.code} ${error.message}`, () => error);
     const wait = retryAfter(error, runner?.describe().retryAt);
     if (waited) response.send(req, res, wait);
-    else this.answer(req, res, runner?.name ?? NOBODY, { response, wait });
+    else this.answer(req, res, runner?.name ?? NO_APPLICATION, { response, wait });
   }
 
   /**
@@ -164,7 +164,7 @@ export class RequestGate {
 
   private refuseStranger(req: IncomingMessage, res: ServerResponse, key: string, build: () => AppError): true {
     const response = this.responses.get(key, build);
-    this.answer(req, res, NOBODY, { response, wait: retryAfter(response) });
+    this.answer(req, res, NO_APPLICATION, { response, wait: retryAfter(response) });
     return true;
   }
 

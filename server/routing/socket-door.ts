@@ -1,5 +1,6 @@
 import type { IncomingMessage } from 'node:http';
 import type { Duplex } from 'node:stream';
+import { parse } from 'node:url';
 import { quotable } from '../../src/app-name';
 import { effectiveLimits } from '../../src/policies/limits';
 import type { AppService } from '../app-service';
@@ -7,6 +8,7 @@ import { socketServer, type CoreSocket, type CoreSocketServer } from '../core';
 import { withDeadline } from '../lifecycle/deadline';
 import { WebSocketLimits, type ConnectionFlow } from '../limits/websocket-limits';
 import { rateHeaders } from './rate-headers';
+import { NO_APPLICATION } from './request-gate';
 import type { Router } from './router';
 import { beginDelivery, endDelivery, openedBySocket } from './socket-context';
 import { refuseUpgrade, refuseUpgradeSlowly } from './upgrade-refusal';
@@ -47,6 +49,18 @@ interface Tab {
 /** A message as the package `ws` delivers it by default: the bytes of the text. */
 function bytesOf(message: unknown): Uint8Array {
   return message instanceof Uint8Array ? message : Buffer.from(String(message));
+}
+
+/**
+ * The path of a request target as NocoBase reads it, which lets in what is not refused here: an origin before it and a
+ * fragment behind it are no part of it. Undefined for a target that cannot be parsed; NocoBase would never answer it.
+ */
+function pathOf(target: string): string | undefined {
+  try {
+    return parse(target).pathname ?? undefined;
+  } catch {
+    return undefined;
+  }
 }
 
 /** The type of a client's message; undefined for what is none. */
@@ -124,8 +138,8 @@ export class SocketDoor {
     if (url.length > urlBytes) {
       return refuseUpgrade(socket, { code: 'APP_URL_TOO_LONG', params: { limit: urlBytes / 1_024 } });
     }
-    if (!this.router.isAllowed(req)) return refuseUpgrade(socket, { code: 'APP_REQUEST_INVALID' });
-    const path = url.split('?')[0];
+    const path = pathOf(url);
+    if (path === undefined || !this.router.isAllowed(req)) return refuseUpgrade(socket, { code: 'APP_REQUEST_INVALID' });
     if (path !== service.config.wsPath) return false;
     if (service.ending) return refuseUpgrade(socket, { code: 'APP_SHUTTING_DOWN' });
     if (!service.mainUp) await this.awaitMain();
@@ -137,7 +151,8 @@ export class SocketDoor {
     if (route.kind === 'unknown') {
       const shown = quotable(route.name);
       const refusal = { code: 'APP_NOT_FOUND', params: { name: shown } } as const;
-      return refuseUpgradeSlowly(socket, refusal, { limits: service.limits, app: shown });
+      // Callers choose such names: all of them share the places of one application.
+      return refuseUpgradeSlowly(socket, refusal, { limits: service.limits, app: NO_APPLICATION });
     }
     const app = route.kind === 'main' ? 'main' : route.name;
     if (app !== 'main' && service.phase === 'standby') {
