@@ -13,6 +13,7 @@ import { ownUploads } from './lifecycle/upload-folders';
 import { limitReloads } from './lifecycle/reload-limit';
 import type { ProcessConnections } from './lifecycle/process-connections';
 import { assumeSchema } from './nocobase/existing-schema';
+import { separateFormulas } from './nocobase/formulas';
 import { nameLocks } from './nocobase/locks';
 import { sendEmptyPassword } from './nocobase/empty-password';
 import { assertOwnInstance, type OwnInstanceHost } from './own-instance';
@@ -47,6 +48,7 @@ export function prepareInstance(app: Application, host: InstanceHooksHost): void
     const current = host.record(app.name);
     return current && ownUploads(current);
   });
+  separateFormulas(app);
   keepOwnUploads(app, host);
   // At every load: the plugins are new objects after a reload.
   app.on('beforeLoad', () => {

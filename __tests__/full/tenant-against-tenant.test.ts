@@ -296,6 +296,27 @@ function life(server: KnownServer, options: object): void {
     expect(await fingerprint(sqlAttacker)).toEqual(before);
   });
 
+  it('no formula changes or hears what the formulas of others compute', async () => {
+    const compute = async (name: string, engine: string, expression: string) => {
+      const body = { type: 'calculation', config: { engine, expression } };
+      return (await as(name, { path: '/api/flow_nodes:test', body })).body.data as { status: number; result: unknown };
+    };
+    const replace = 'Object.assign(NORM.S, { DIST: (...given) => (NORM.S.heard = given, 7) })';
+    expect((await compute(attacker, 'formula.js', replace)).result).toContain('TypeError');
+    expect(await compute(victim, 'formula.js', 'NORM.S.DIST(1, true)')).toEqual({ status: 1, result: 0.841344746 });
+    const unit = await compute(attacker, 'math.js', 'createUnit("km", "5 m", {override: true})');
+    expect(unit.result).toContain('a formula cannot define units');
+    expect((await compute(victim, 'math.js', 'number(1 km, m)')).result).toBe(1_000);
+  });
+
+  it('no library is loaded as a plugin', async () => {
+    for (const library of ['@nocobase/app', 'mathjs']) {
+      const answer = await as(attacker, { path: `/api/pm:enable?filterByTk=${library}`, body: {} });
+      expect([answer.status, answer.text]).toEqual([403, expect.stringContaining('APP_PLUGINS_MANAGED_BY_MAIN')]);
+    }
+    await othersAnswer();
+  });
+
   it('an application is isolated if the role of the main application may create roles', async () => {
     const isolated = await mayCreateRoles();
     expect((await view(sqlAttacker)).isolation).toMatchObject({

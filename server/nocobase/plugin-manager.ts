@@ -1,4 +1,5 @@
 import { PluginManager, type Application } from '@nocobase/server';
+import { isLibrary } from './plugin-packages';
 
 /** What an instance may do with plugins. Each function throws to refuse. */
 export interface PluginRules {
@@ -6,9 +7,14 @@ export interface PluginRules {
   assertPackages(): void;
   /** Called with each name of a plugin, or of its package, before its code is loaded or enabled. */
   assertPlugin(nameOrPackage: string): void;
+  /** Called with the name of a package that is no plugin, before its code would be loaded. */
+  refuseLibrary(name: string): never;
   /** Called with the words of a command before it runs. */
   assertCommand(words: readonly string[]): void;
 }
+
+/** Callers choose names. */
+const MAX_KNOWN = 1_000;
 
 type Method = (...args: unknown[]) => Promise<unknown>;
 type Members = Record<string, unknown>;
@@ -79,9 +85,20 @@ async function assertPlugins(names: unknown[], rules: PluginRules): Promise<void
   for (const name of names) {
     if (typeof name !== 'string') continue;
     rules.assertPlugin(name);
+    if (isLibraryOnce(name)) rules.refuseLibrary(name);
     const packageName = await packageOf(name);
     if (packageName) rules.assertPlugin(packageName);
   }
+}
+
+/** Names of plugins that were found. A boot asks for each of some eighty twice. */
+const plugins = new Set<string>();
+
+function isLibraryOnce(name: string): boolean {
+  if (plugins.has(name)) return false;
+  if (isLibrary(name)) return true;
+  if (plugins.size < MAX_KNOWN) plugins.add(name);
+  return false;
 }
 
 /** The package that NocoBase takes for a name; undefined for a name that NocoBase itself refuses. */

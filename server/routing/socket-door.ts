@@ -139,7 +139,8 @@ export class SocketDoor {
       return refuseUpgrade(socket, { code: 'APP_URL_TOO_LONG', params: { limit: urlBytes / 1_024 } });
     }
     const path = pathOf(url);
-    if (path === undefined || !this.router.isAllowed(req)) return refuseUpgrade(socket, { code: 'APP_REQUEST_INVALID' });
+    if (path === undefined || !this.router.isAllowed(req))
+      return refuseUpgrade(socket, { code: 'APP_REQUEST_INVALID' });
     if (path !== service.config.wsPath) return false;
     if (service.ending) return refuseUpgrade(socket, { code: 'APP_SHUTTING_DOWN' });
     if (!service.mainUp) await this.awaitMain();

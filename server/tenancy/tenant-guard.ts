@@ -78,6 +78,9 @@ function rulesFor(name: string, trust: Trust): PluginRules {
     assertPlugin: (plugin) => {
       if (managesApplications(plugin)) throw new AppError('APP_PLUGINS_MANAGED_BY_MAIN');
     },
+    refuseLibrary: () => {
+      throw new AppError('APP_PLUGINS_MANAGED_BY_MAIN');
+    },
     assertCommand: (words) => {
       const refusal = trust.tenantPlugins ? undefined : judgeTenantCommand(words);
       if (refusal) throw new AppError(refusal, { action: words.slice(0, 2).map(String).join(' '), name });

@@ -1,9 +1,11 @@
+import path from 'node:path';
 import type { Application } from '@nocobase/server';
 import { guardPluginManager } from '../../../server/nocobase/plugin-manager';
 import { guardTenant, refuseActions } from '../../../server/tenancy/tenant-guard';
 
 jest.mock('@nocobase/server', () => ({
   PluginManager: {
+    getPluginPkgPrefix: () => ['@nocobase/plugin-'],
     parseName: (name: string) => {
       if (name.includes('..')) return Promise.reject(new Error('Invalid plugin package name'));
       return Promise.resolve({ packageName: name.startsWith('@') ? name : `@nocobase/plugin-${name}` });
@@ -74,6 +76,29 @@ describe('plugin manager of an instance', () => {
     }
   });
 
+  it.each<[string, { name?: string; packageName?: string }]>([
+    ['mathjs', {}],
+    ['@nocobase/app', {}],
+    ['users', { name: 'users', packageName: 'mathjs' }],
+    ['users', { name: '@nocobase/cli' }],
+  ])('does not load the library in %p with %p, trusted or not', async (plugin, options) => {
+    const { NODE_MODULES_PATH } = process.env;
+    process.env.NODE_MODULES_PATH = path.resolve('host/node_modules');
+    try {
+      for (const tenantPlugins of [false, true]) {
+        const { app, calls } = instance();
+        guardTenant(app as unknown as Application, { tenantPlugins }, () => undefined);
+        const refusal = { code: 'APP_PLUGINS_MANAGED_BY_MAIN' };
+        await expect(managerOf(app).addOrThrow?.(plugin, options)).rejects.toMatchObject(refusal);
+        const library = options.packageName ?? options.name ?? plugin;
+        await expect(managerOf(app).enable?.(['users', library])).rejects.toMatchObject(refusal);
+        expect(calls).toEqual([]);
+      }
+    } finally {
+      process.env.NODE_MODULES_PATH = NODE_MODULES_PATH ?? '';
+    }
+  });
+
   it('adds and enables other plugins, and leaves names that NocoBase refuses to NocoBase', async () => {
     const { app, calls } = instance();
     guardTenant(app as unknown as Application, { tenantPlugins: false }, () => undefined);
@@ -114,7 +139,7 @@ describe('plugin manager of an instance', () => {
     const refuse = () => {
       throw new Error('refused');
     };
-    const rules = { assertPackages: refuse, assertPlugin: refuse, assertCommand: refuse };
+    const rules = { assertPackages: refuse, assertPlugin: refuse, refuseLibrary: refuse, assertCommand: refuse };
     expect(guardPluginManager(app as unknown as Application, rules)).toEqual(['init', 'pull']);
     await expect(managerOf(app).remove?.('x')).rejects.toThrow('refused');
   });
