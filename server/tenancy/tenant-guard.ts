@@ -19,6 +19,7 @@ import {
   confineMailNotifications,
   confineMcpServers,
 } from '../nocobase/outgoing-calls';
+import { isLibrary } from '../nocobase/plugin-packages';
 import { guardPluginManager, type PluginRules } from '../nocobase/plugin-manager';
 import { assertSendable, confineSentFiles, type OwnFolder } from './sent-files';
 
@@ -98,7 +99,8 @@ export function refuseActions(trust: Trust, postgres: boolean) {
     const call = { filterByTk: params?.filterByTk, postgres };
     const refusal = trust.tenantPlugins ? undefined : judgeTenantAction(resourceName, actionName, call);
     if (refusal) throw new AppError(refusal, { action: `${resourceName}:${actionName}` });
-    if (resourceName === 'pm' && namedPlugins(params?.filterByTk).some(managesApplications)) {
+    const named = resourceName === 'pm' ? namedPlugins(params?.filterByTk) : [];
+    if (named.some((plugin) => managesApplications(plugin) || isLibrary(plugin))) {
       throw new AppError('APP_PLUGINS_MANAGED_BY_MAIN');
     }
     await next();

@@ -41,6 +41,15 @@ type Calls = Record<string, (...args: unknown[]) => Promise<unknown>>;
 const managerOf = (app: { pm: unknown }) => app.pm as Calls;
 const PACKAGES = METHODS.slice(0, 10);
 
+const { NODE_MODULES_PATH } = process.env;
+beforeAll(() => {
+  process.env.NODE_MODULES_PATH = path.resolve('host/node_modules');
+});
+afterAll(() => {
+  if (NODE_MODULES_PATH === undefined) delete process.env.NODE_MODULES_PATH;
+  else process.env.NODE_MODULES_PATH = NODE_MODULES_PATH;
+});
+
 describe('plugin manager of an instance', () => {
   it.each(PACKAGES)('%s is refused, also after a reload', async (method) => {
     const { app, calls } = instance();
@@ -82,20 +91,14 @@ describe('plugin manager of an instance', () => {
     ['users', { name: 'users', packageName: 'mathjs' }],
     ['users', { name: '@nocobase/cli' }],
   ])('does not load the library in %p with %p, trusted or not', async (plugin, options) => {
-    const { NODE_MODULES_PATH } = process.env;
-    process.env.NODE_MODULES_PATH = path.resolve('host/node_modules');
-    try {
-      for (const tenantPlugins of [false, true]) {
-        const { app, calls } = instance();
-        guardTenant(app as unknown as Application, { tenantPlugins }, () => undefined);
-        const refusal = { code: 'APP_PLUGINS_MANAGED_BY_MAIN' };
-        await expect(managerOf(app).addOrThrow?.(plugin, options)).rejects.toMatchObject(refusal);
-        const library = options.packageName ?? options.name ?? plugin;
-        await expect(managerOf(app).enable?.(['users', library])).rejects.toMatchObject(refusal);
-        expect(calls).toEqual([]);
-      }
-    } finally {
-      process.env.NODE_MODULES_PATH = NODE_MODULES_PATH ?? '';
+    for (const tenantPlugins of [false, true]) {
+      const { app, calls } = instance();
+      guardTenant(app as unknown as Application, { tenantPlugins }, () => undefined);
+      const refusal = { code: 'APP_PLUGINS_MANAGED_BY_MAIN' };
+      await expect(managerOf(app).addOrThrow?.(plugin, options)).rejects.toMatchObject(refusal);
+      const library = options.packageName ?? options.name ?? plugin;
+      await expect(managerOf(app).enable?.(['users', library])).rejects.toMatchObject(refusal);
+      expect(calls).toEqual([]);
     }
   });
 
@@ -164,6 +167,8 @@ describe('actions of a sub-application', () => {
     ['pm', 'enable', 'multi-app-manager'],
     ['pm', 'enable', ['users', 'a,@nocobase/plugin-multi-app-manager']],
     ['pm', 'disable', 'nocobase-plugin-app-supervisor'],
+    ['pm', 'enable', '@nocobase/app'],
+    ['pm', 'enable', ['users,mathjs']],
     ['applicationPlugins', 'create', undefined],
   ])('%s:%s of %p answers 403 APP_PLUGINS_MANAGED_BY_MAIN', async (resource, action, filterByTk) => {
     await expect(call(resource, action, filterByTk)).rejects.toMatchObject({
