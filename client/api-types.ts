@@ -5,7 +5,7 @@ import type { AppState } from '../src/app-state';
 import type { DatabasePlace, DbConnType } from '../src/database-options';
 import type { AppEvent, Journey } from '../src/events';
 import type { LogLine } from '../src/log-lines';
-import type { LimitName } from '../src/policies/limits';
+import type { LimitName, Limits } from '../src/policies/limits';
 import type { AwakeReason } from '../src/policies/idle';
 import type { PreflightCheck } from '../src/preflight';
 
@@ -95,6 +95,8 @@ export interface SupervisorInfo {
   baseDomains?: string[];
   /** Whether applications are served below the main application's address. */
   pathAccess?: boolean;
+  /** The limits of every application that has no values of its own. */
+  limits?: Limits | null;
 }
 
 export interface NewAdministrator {

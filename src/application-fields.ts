@@ -50,9 +50,10 @@ export const UPDATABLE_FIELDS = fieldsOf('update') as UpdatableField[];
 
 /**
  * The body of a call as an object of known fields; an absent one is an empty object.
+ * @param writable those that a refusal names
  * @throws APP_VALUE_INVALID for what is no object, APP_FIELD_UNKNOWN, APP_SECRET_MISPLACED
  */
-export function assertKnownFields(body: unknown, known: readonly string[]): Record<string, unknown> {
+export function assertKnownFields(body: unknown, known: readonly string[], writable = known): Record<string, unknown> {
   if (body === undefined || body === null || body === '') return {};
   if (!isPlainObject(body)) {
     throw new AppError('APP_VALUE_INVALID', { field: 'values', reason: 'it must be an object of fields' });
@@ -61,7 +62,7 @@ export function assertKnownFields(body: unknown, known: readonly string[]): Reco
   if (unknown === undefined) return body;
   const field = quotable(unknown);
   if (isSecretName(unknown)) throw new AppError('APP_SECRET_MISPLACED', { field, hint: SECRET_PLACES });
-  throw new AppError('APP_FIELD_UNKNOWN', { field, known: known.join(', ') || 'none' });
+  throw new AppError('APP_FIELD_UNKNOWN', { field, known: writable.join(', ') || 'none' });
 }
 
 /**
@@ -71,7 +72,11 @@ export function assertKnownFields(body: unknown, known: readonly string[]): Reco
  */
 export function readFields(body: unknown, call: FieldCall, name?: string): Record<string, unknown> {
   const taken: readonly string[] = fieldsOf(call);
-  const { name: said, ...values } = assertKnownFields(body, [...new Set([...taken, 'name', ...READ_ONLY_FIELDS])]);
+  const { name: said, ...values } = assertKnownFields(
+    body,
+    [...new Set([...taken, 'name', ...READ_ONLY_FIELDS])],
+    taken,
+  );
   if (name !== undefined && said !== undefined && said !== name) throw new AppError('APP_NAME_IMMUTABLE');
   const given = name === undefined && said !== undefined ? { name: said, ...values } : values;
   return Object.fromEntries(Object.entries(given).filter(([field]) => taken.includes(field)));

@@ -30,6 +30,7 @@ describe('fields of an application: a write', () => {
     const error = refusal(() => readFields(body, call, call === 'update' ? 'crm' : undefined));
     expect(error).toMatchObject({ code: 'APP_FIELD_UNKNOWN', status: 400 });
     expect(error?.message).toContain(`"${field}"`);
+    expect(error?.message).toContain(`the fields are: ${fieldsOf(call).join(', ')}.`);
   });
 
   it.each([

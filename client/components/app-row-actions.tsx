@@ -38,7 +38,7 @@ export function AppRowActions({ row }: AppRowActionsProps) {
   const does = (command: Command) => () => void act(command, row);
 
   return (
-    <Space size={0}>
+    <Space size={0} wrap>
       <Button
         type="link"
         size="small"
@@ -74,7 +74,7 @@ export function AppRowActions({ row }: AppRowActionsProps) {
             { key: 'clone', label: t('Clone'), onClick: () => open({ kind: 'clone', row }) },
             { key: 'export', label: t('Export'), onClick: does('export') },
             { key: 'upgrade', label: t('Upgrade'), onClick: does('upgrade') },
-            { key: 'isolate', label: t('Isolate'), onClick: does('isolate') },
+            { key: 'isolate', label: t('Isolate'), onClick: () => open({ kind: 'isolate', row }) },
             ...(row.lastError?.code === 'APP_DATABASE_FOREIGN'
               ? [
                   {

@@ -6,7 +6,7 @@ import { titleOf } from '../app-title';
 import { useDialog, type DialogProps } from '../hooks/use-dialog';
 import { useT } from '../locale';
 import { useSupervisor } from '../supervisor-context';
-import { UPGRADE_TEXTS } from '../vocabulary';
+import { REASON_TEXTS, UPGRADE_TEXTS } from '../vocabulary';
 import { CloneDrawer } from './app-form/clone-drawer';
 import { CreateDrawer } from './app-form/create-drawer';
 import { EditDrawer } from './app-form/edit-drawer';
@@ -14,13 +14,14 @@ import { ImportDrawer } from './app-form/import-drawer';
 import { ErrorAlert } from './error-alert';
 import { AcceptDatabaseDialog } from './fleet/accept-database-dialog';
 import { DeleteDialog } from './fleet/delete-dialog';
+import { IsolateDialog } from './fleet/isolate-dialog';
 import { RemovedDrawer } from './fleet/removed-drawer';
 
-export type Command = 'start' | 'stop' | 'restart' | 'upgrade' | 'export' | 'isolate';
+export type Command = 'start' | 'stop' | 'restart' | 'upgrade' | 'export';
 
 export type Dialog =
   | { kind: 'create' | 'import' | 'removed' }
-  | { kind: 'edit' | 'clone' | 'delete' | 'accept-database'; row: ApplicationRow };
+  | { kind: 'edit' | 'clone' | 'delete' | 'isolate' | 'accept-database'; row: ApplicationRow };
 
 /** What can be done with applications, from wherever they are shown. */
 interface Commands {
@@ -66,8 +67,6 @@ export function CommandsProvider({ onChanged, onRemoved, onExporting, children }
         if (command === 'export') {
           await api.export(name);
           onExporting(name);
-        } else if (command === 'isolate') {
-          await api.isolate(name);
         } else if (command === 'upgrade') {
           const { outcome, to } = await api.upgrade(name);
           void notice.info(t(UPGRADE_TEXTS[outcome] ?? outcome, { name: titleOf(row), version: to }));
@@ -96,6 +95,9 @@ export function CommandsProvider({ onChanged, onRemoved, onExporting, children }
           dialog={shown.subject}
           onDone={() => void onChanged()}
           onRemoved={onRemoved}
+          onIsolated={({ isolation }) =>
+            void notice.success(t(REASON_TEXTS[isolation?.isolated ? 'repaired' : 'isolated'] ?? ''))
+          }
           onLateFailure={setError}
         />
       ) : null}
@@ -105,9 +107,10 @@ export function CommandsProvider({ onChanged, onRemoved, onExporting, children }
 
 interface CommandDialogProps extends DialogProps, Pick<CommandsProviderProps, 'onRemoved'> {
   dialog: Dialog;
+  onIsolated: (before: ApplicationRow) => void;
 }
 
-function CommandDialog({ dialog, onRemoved, ...shared }: CommandDialogProps) {
+function CommandDialog({ dialog, onRemoved, onIsolated, ...shared }: CommandDialogProps) {
   switch (dialog.kind) {
     case 'create':
       return <CreateDrawer {...shared} />;
@@ -119,6 +122,8 @@ function CommandDialog({ dialog, onRemoved, ...shared }: CommandDialogProps) {
       return <EditDrawer {...shared} row={dialog.row} />;
     case 'clone':
       return <CloneDrawer {...shared} row={dialog.row} />;
+    case 'isolate':
+      return <IsolateDialog {...shared} row={dialog.row} onIsolated={onIsolated} />;
     case 'accept-database':
       return <AcceptDatabaseDialog {...shared} row={dialog.row} />;
     case 'delete': {

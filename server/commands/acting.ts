@@ -4,7 +4,7 @@ import { namesMeant } from './fleet';
 import type { Call } from './line';
 import { answer, type ApplicationView, type Session, type Verb } from './session';
 import { table } from './table';
-import { applicationFacts, applicationTable, clock } from './views';
+import { applicationFacts, applicationTable, clock, isolationTable } from './views';
 import { fleetProgress, waitFor } from './waiting';
 
 /** The verbs that make, change and remove applications. */
@@ -114,7 +114,10 @@ const isolate: Verb = async (session) => {
     ? ((await call({ all: 'true' })) as { results: Result[] }).results
     : await each(await namesMeant(session, words), (names) => call({}, { names }));
   const done = results.flatMap((result) => (result.ok ? [result.application as unknown as ApplicationView] : []));
-  answer(session, { results }, () => applicationTable(session, done));
+  answer(session, { results }, () => isolationTable(session, done));
+  if (!session.json && results.length === 0) {
+    session.terminal.note(session.say('Every application that may have a database role of its own has one.'));
+  }
   return tellFailures(session, results);
 };
 

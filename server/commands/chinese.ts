@@ -83,6 +83,9 @@ export const CHINESE: Record<string, string> = {
     '显示一个应用：状态、地址、数据库和最近发生的事。',
   'everything about crm': '关于 crm 的一切',
   'Makes a new application.': '创建新应用。',
+  'A limit of 0 means no limit; "" returns it to the default of all applications.':
+    '限额为 0 表示不限；"" 表示恢复为所有应用的默认值。',
+  'limit its users, and let the default hold for its requests': '限制用户数，请求使用默认值',
   'Without an ID it is made from the display name.': '不给标识时，由显示名称生成。',
   'make it, and wait until it is ready': '创建它，并等到就绪',
   'with an administrator of its own; the password never stands in a list of processes':
@@ -115,6 +118,9 @@ export const CHINESE: Record<string, string> = {
   'no ({reason})': '否（{reason}）',
   'Isolated: yes, by a database role of its own': '隔离：是，拥有自己的数据库角色',
   'Isolated: no ({reason})': '隔离：否（{reason}）',
+  ISOLATED: '隔离',
+  'Own limits': '自己的限额',
+  'Every application that may have a database role of its own has one.': '所有可以拥有自己数据库角色的应用都已拥有。',
   'Every new role may connect to: {names}': '所有新角色都可以连接到：{names}',
   'Makes a new application with a copy of the data of another one.': '用另一个应用的数据副本创建新应用。',
   'a copy to try things in': '一份可供试验的副本',
@@ -223,12 +229,12 @@ export const CHINESE: Record<string, string> = {
   'The file exists, and nobody can be asked here. Say --yes to write over it.':
     '文件已存在，而此处无法询问。使用 --yes 可覆盖它。',
   // ---- limits
-  'Requests at work at the same time': '同时处理的请求数',
-  'Requests that wait for that': '等待处理的请求数',
-  'Longest wait of a request, in seconds': '请求的最长等待时间（秒）',
+  'Requests handled at the same time': '同时处理的请求数',
+  'Requests that wait in the queue': '排队等待的请求数',
+  'Longest wait in the queue, in seconds': '请求排队的最长时间（秒）',
   'Requests per second': '每秒请求数',
-  'Requests at once': '瞬时请求数',
-  'Size of a request body, in MB': '请求体大小（MB）',
+  'Requests in one burst': '单次突发的请求数',
+  'Largest request body, in MB': '请求体的最大大小（MB）',
   'WebSocket connections': 'WebSocket 连接数',
   'WebSocket messages per second and connection': '每个 WebSocket 连接每秒消息数',
   'Users of the application': '应用的用户数',

@@ -43,6 +43,7 @@ export interface ApplicationView {
   purgeAt: string | null;
   address: { path: string; hosts: string[]; url: string };
   databasePlace: { dialect: string; type: string; host?: string | null; database: string; schema?: string | null };
+  limits?: Record<string, number> | null;
   isolation?: { isolated: boolean; reason: string | null; sql: string | null };
   faults: { count: number } | null;
   events?: EventView[];

@@ -29,6 +29,7 @@ export interface VerbSpec {
 const SEVERAL = { words: '<id…>', least: 1, most: Infinity };
 const ONE = { words: '<id>', least: 1, most: 1 };
 const NONE = { words: '', least: 0, most: 0 };
+const LIMITS = 'A limit of 0 means no limit; "" returns it to the default of all applications.';
 const PATTERNS = 'An ID may hold * and ?, and then stands for all that match; put it into quotes.';
 
 export const VERBS: readonly VerbSpec[] = [
@@ -56,7 +57,7 @@ export const VERBS: readonly VerbSpec[] = [
   {
     ...{ verb: 'create', words: '[id]', least: 0, most: 1 },
     text: 'Makes a new application.',
-    more: ['Without an ID it is made from the display name.'],
+    more: ['Without an ID it is made from the display name.', LIMITS],
     options: [...DESCRIBED, LANGUAGE, ...ADMINISTRATOR, ...DATABASE, VALUES, ...WAIT, JSON_OPTION],
     examples: [
       ['create crm --display-name "Sales" --wait', 'make it, and wait until it is ready'],
@@ -71,10 +72,15 @@ export const VERBS: readonly VerbSpec[] = [
   {
     ...{ verb: 'update', ...ONE },
     text: 'Changes what is told of an application.',
+    more: [LIMITS],
     options: [...DESCRIBED, ...DATABASE.filter(({ name }) => name === 'password-file'), VALUES, JSON_OPTION],
     examples: [
       ['update crm --domain crm.example.com', 'give it a domain'],
       ['update crm --idle-timeout 600 --start-mode eager', 'change how it sleeps and starts'],
+      [
+        'update crm --limit-users 50 --limit-request-rate ""',
+        'limit its users, and let the default hold for its requests',
+      ],
     ],
   },
   {

@@ -60,6 +60,24 @@ function isolationText({ say }: Session, { isolation }: ApplicationView): string
   return sql ? `${text}: ${sql}` : text;
 }
 
+/** Whether applications have database roles of their own. */
+export function isolationTable(session: Session, applications: readonly ApplicationView[]): string[] {
+  const { say, terminal } = session;
+  const rows = applications.map((application) => [
+    application.name,
+    application.displayName ?? '',
+    stateCell(session, application.state),
+    isolationText(session, application) ?? '',
+  ]);
+  return table(['ID', say('NAME'), say('STATE'), say('ISOLATED')], rows, terminal.width);
+}
+
+/** The limits that are its own; those by default are not told. */
+function limitsText({ limits }: ApplicationView): string | undefined {
+  const own = Object.entries(limits ?? {}).map(([name, value]) => `${name} ${value}`);
+  return own.length > 0 ? own.join(', ') : undefined;
+}
+
 export function applicationFacts(session: Session, application: ApplicationView): string[] {
   const { say } = session;
   const { lastError, stateReason, faults, databasePlace } = application;
@@ -74,6 +92,7 @@ export function applicationFacts(session: Session, application: ApplicationView)
     [say('Addresses'), [application.address.url, ...application.address.hosts, application.address.path].join(', ')],
     [say('Database'), `${databaseText(application)} (${databasePlace.dialect}, ${databasePlace.type})`],
     [say('Isolated'), isolationText(session, application)],
+    [say('Own limits'), limitsText(application)],
     [say('Created'), clock(application.createdAt)],
     [say('Last visit'), clock(application.lastVisitedAt)],
     [say('Next work due'), clock(application.nextDueAt)],

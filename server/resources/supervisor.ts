@@ -47,6 +47,7 @@ export function defineSupervisor(app: Application, info: () => SupervisorInfo): 
           adapter: { discovery: supervisor.getDiscoveryAdapter().name, process: supervisor.getProcessAdapter().name },
           baseDomains: service?.config.baseDomains ?? [],
           pathAccess: service?.config.pathAccess ?? true,
+          limits: service?.config.limits ?? null,
           applications: service?.registry.size ?? 0,
           connections: (state === 'active' && service?.connections.snapshot(supervisor.getApps())) || null,
           logFiles: logFilesSummary(),

@@ -332,6 +332,14 @@ export const answers = {
         type: 'boolean',
         description: "Whether applications are served below the main application's address.",
       },
+      limits: {
+        type: 'object',
+        nullable: true,
+        description: 'The limits of every application that has no values of its own; 0 means no limit.',
+        properties: Object.fromEntries(
+          LIMIT_NAMES.map((name) => [name, { type: 'integer', description: `${LIMITS[name].label}.` }]),
+        ),
+      },
       baseDomains: {
         type: 'array',
         items: { type: 'string' },

@@ -7,12 +7,12 @@ import { isPlainObject } from '../plain-object';
  * `requestQueue` it means that no request waits.
  */
 export const LIMITS = {
-  requestSlots: { label: 'Requests at work at the same time', fallback: 4, min: 0, max: 10_000 },
-  requestQueue: { label: 'Requests that wait for that', fallback: 100, min: 0, max: 10_000 },
-  queueTimeout: { label: 'Longest wait of a request, in seconds', fallback: 10, min: 1, max: 300 },
+  requestSlots: { label: 'Requests handled at the same time', fallback: 4, min: 0, max: 10_000 },
+  requestQueue: { label: 'Requests that wait in the queue', fallback: 100, min: 0, max: 10_000 },
+  queueTimeout: { label: 'Longest wait in the queue, in seconds', fallback: 10, min: 1, max: 300 },
   requestRate: { label: 'Requests per second', fallback: 100, min: 0, max: 100_000 },
-  requestBurst: { label: 'Requests at once', fallback: 300, min: 1, max: 1_000_000 },
-  body: { label: 'Size of a request body, in MB', fallback: 1_024, min: 0, max: 100_000 },
+  requestBurst: { label: 'Requests in one burst', fallback: 300, min: 1, max: 1_000_000 },
+  body: { label: 'Largest request body, in MB', fallback: 1_024, min: 0, max: 100_000 },
   websocketConnections: { label: 'WebSocket connections', fallback: 1_000, min: 0, max: 100_000 },
   websocketMessages: { label: 'WebSocket messages per second and connection', fallback: 50, min: 0, max: 100_000 },
   users: { label: 'Users of the application', fallback: 0, min: 0, max: 2_000_000 },
@@ -40,6 +40,11 @@ export function isLimitValue(name: LimitName, value: unknown): value is number {
   return (
     typeof value === 'number' && Number.isSafeInteger(value) && value >= LIMITS[name].min && value <= LIMITS[name].max
   );
+}
+
+/** Whether a value means "no limit". */
+export function isUnlimited(name: LimitName, value: number): boolean {
+  return value === 0 && name !== 'requestQueue';
 }
 
 /** The limits in force: the application's own values over the defaults. */

@@ -5,6 +5,7 @@ import * as vocabulary from '../../../client/vocabulary';
 import { APP_STATES } from '../../../src/app-state';
 import { ERROR_TABLE } from '../../../src/errors';
 import { APP_EVENT_TYPES } from '../../../src/events';
+import { LIMITS } from '../../../src/policies/limits';
 import { GENERAL_ADVICE, PREFLIGHT_ADVICE, PREFLIGHT_CHECKS } from '../../../src/preflight';
 
 const root = path.resolve(__dirname, '../../..');
@@ -50,6 +51,7 @@ describe('the texts of the screens', () => {
       ...leaves(vocabulary),
       ...labels(APP_STATES),
       ...labels(APP_EVENT_TYPES),
+      ...labels(LIMITS),
     ];
     expect(shown.length).toBeGreaterThan(250);
     expect([...new Set(shown)].filter((text) => !(text in chinese))).toEqual([]);

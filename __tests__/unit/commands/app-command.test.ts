@@ -120,6 +120,39 @@ describe('the command', () => {
     expect(JSON.parse(server.asked[0]?.body ?? '')).toEqual({ admin: { password: 'secret' }, name: 'crm' });
   });
 
+  describe('about limits and isolation', () => {
+    const isolation = { isolated: true, reason: null, sql: null };
+    const crm = {
+      ...{ name: 'crm', displayName: 'Sales', state: 'running', startMode: 'lazy', isolation },
+      ...{ limits: { users: 50, requestRate: 0 }, address: { path: '/apps/crm/', hosts: [], url: '/apps/crm/' } },
+      databasePlace: { dialect: 'postgres', type: 'new_database', database: 'crm' },
+    };
+
+    it('shows the limits of an application that are its own', async () => {
+      server.on('applications:get', crm).on('applications:events', []);
+      expect((await run(['show', 'crm'])).out).toMatch(/^Own limits +users 50, requestRate 0$/m);
+      server.on('applications:get', { ...crm, limits: null });
+      expect((await run(['show', 'crm'])).out).not.toContain('limits');
+    });
+
+    it('says of those that were isolated whether they are, and that nothing was left to do', async () => {
+      server.on('applications:isolate', { results: [{ name: 'crm', ok: true, application: crm }] });
+      const one = await run(['isolate', '--all']);
+      expect([one.code, one.err]).toEqual([0, '']);
+      expect(one.out).toMatch(/^crm +Sales +running +yes, by a database role of its own$/m);
+      server.on('applications:isolate', { results: [] });
+      expect(await run(['isolate', '--all'])).toMatchObject({
+        ...{ code: 0, err: 'Every application that may have a database role of its own has one.\n' },
+      });
+    });
+
+    it('returns a limit to its default', async () => {
+      server.on('applications:update', crm);
+      expect((await run(['update', 'crm', '--limit-users', ''])).code).toBe(0);
+      expect(JSON.parse(server.asked[0]?.body ?? '')).toEqual({ limits: { users: null } });
+    });
+  });
+
   it('asks NocoBase for nothing when the time to wait is none', async () => {
     expect(await run(['restart', 'crm', '--timeout', 'abc'])).toMatchObject({ code: 2 });
     expect(await run(['restart', 'crm', '--timeout', '9999999'])).toMatchObject({ code: 2 });

@@ -3,6 +3,7 @@ import {
   checkLimits,
   decideSlot,
   effectiveLimits,
+  isUnlimited,
   LIMIT_NAMES,
   LIMITS,
   limitsFromRow,
@@ -27,6 +28,11 @@ describe('limits: the table', () => {
     expect(limitVariable('requestSlots')).toBe('APP_SUPERVISOR_LIMIT_REQUEST_SLOTS');
     expect(limitVariable('body')).toBe('APP_SUPERVISOR_LIMIT_BODY');
     expect(new Set(LIMIT_NAMES.map(limitVariable)).size).toBe(LIMIT_NAMES.length);
+  });
+
+  it('limits: 0 means no limit, but for the queue, in which it means no places', () => {
+    expect(LIMIT_NAMES.filter((name) => !isUnlimited(name, 0))).toEqual(['requestQueue']);
+    expect(LIMIT_NAMES.filter((name) => isUnlimited(name, 1))).toEqual([]);
   });
 
   it("limits: an application's own values go before the defaults", () => {

@@ -1,7 +1,8 @@
 import { Alert, Checkbox, Form, Input, InputNumber, Select, Typography } from 'antd';
 import { ON_SCHEDULE, START_MODES } from '../../../src/app-record';
-import { LIMIT_NAMES, LIMITS } from '../../../src/policies/limits';
-import { useT } from '../../locale';
+import { isUnlimited, LIMIT_NAMES, LIMITS, type LimitName } from '../../../src/policies/limits';
+import { useSupervisorInfo } from '../../hooks/use-supervisor-info';
+import { useLanguage, useT } from '../../locale';
 import { ON_SCHEDULE_TEXTS, START_MODE_TEXTS } from '../../vocabulary';
 import { IDLE_LIMITS, type IdleChoice, type SettingsValues } from './form-values';
 import { ExplainedChoice, RadioField } from './radio-field';
@@ -125,14 +126,29 @@ export function VisibilityFields() {
 
 export function LimitFields() {
   const t = useT();
+  const format = new Intl.NumberFormat(useLanguage(), { useGrouping: false });
+  const { value: info } = useSupervisorInfo();
+  const byDefault = (name: LimitName) => {
+    const value = info?.limits?.[name];
+    if (value === undefined) return undefined;
+    return isUnlimited(name, value) ? t('none') : format.format(value);
+  };
   return (
     <>
       <Typography.Paragraph type="secondary">
-        {t('0 means no limit; an empty field means the default of all applications.')}
+        {t(
+          'An empty field means the default of all applications, which it shows. 0 means no limit; in the queue, 0 means that no request waits.',
+        )}
       </Typography.Paragraph>
       {LIMIT_NAMES.map((name) => (
         <Form.Item key={name} name={['limits', name]} label={t(LIMITS[name].label)} style={{ marginBottom: 12 }}>
-          <InputNumber min={LIMITS[name].min} max={LIMITS[name].max} precision={0} style={{ width: 160 }} />
+          <InputNumber
+            min={LIMITS[name].min}
+            max={LIMITS[name].max}
+            precision={0}
+            placeholder={byDefault(name)}
+            style={{ width: 160 }}
+          />
         </Form.Item>
       ))}
     </>

@@ -42,7 +42,7 @@ export function AppOverview({ row, onRetry }: AppOverviewProps) {
       key: 'address',
       label: t('Address'),
       children: (
-        <Flex vertical>
+        <Flex vertical style={{ overflowWrap: 'anywhere' }}>
           {addressLinks(row, { routeUrl, port: window.location.port }).map(({ text, url }) => (
             <Typography.Link key={url} href={url} target="_blank" rel="noopener noreferrer">
               {text}

@@ -8,7 +8,7 @@ import { IsolationText } from '../isolation-text';
 /** Whether an application has a database role of its own, with the command that gives it one. */
 export function ApplicationIsolation({ row, isolation }: { row: ApplicationRow; isolation: Isolation }) {
   const t = useT();
-  const { act, running } = useCommands();
+  const { open, running } = useCommands();
   const fixed = isolation.reason === 'own-connection' || isolation.reason === 'other-plugin';
   return (
     <Flex vertical gap="small" align="flex-start">
@@ -17,12 +17,7 @@ export function ApplicationIsolation({ row, isolation }: { row: ApplicationRow; 
         texts={[t('Has a database role of its own'), t("Uses the main application's database role")]}
       />
       {isolation.isolated || fixed ? null : (
-        <Button
-          size="small"
-          loading={running[row.name] === 'isolate'}
-          disabled={running[row.name] !== undefined}
-          onClick={() => void act('isolate', row)}
-        >
+        <Button size="small" disabled={running[row.name] !== undefined} onClick={() => open({ kind: 'isolate', row })}>
           {t('Isolate')}
         </Button>
       )}

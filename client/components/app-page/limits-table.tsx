@@ -1,5 +1,5 @@
 import { Table, Typography } from 'antd';
-import { LIMIT_NAMES, LIMITS, type LimitName } from '../../../src/policies/limits';
+import { isUnlimited, LIMIT_NAMES, LIMITS, type LimitName } from '../../../src/policies/limits';
 import type { LimitUsage } from '../../api-types';
 import { useLanguage, useT } from '../../locale';
 
@@ -15,6 +15,7 @@ export function LimitsTable({ limits }: { limits: Record<LimitName, LimitUsage> 
         rowKey="name"
         size="small"
         pagination={false}
+        scroll={{ x: 'max-content' }}
         dataSource={rows}
         columns={[
           { key: 'name', title: t('Name'), render: (_, { name }) => t(LIMITS[name].label) },
@@ -28,12 +29,16 @@ export function LimitsTable({ limits }: { limits: Record<LimitName, LimitUsage> 
             title: t('Limit'),
             render: (_, { name, value, own }) => (
               <>
-                {value === 0 && name !== 'requestQueue' ? t('none') : format.format(value)}
+                {isUnlimited(name, value) ? t('none') : format.format(value)}
                 {own ? null : <Typography.Text type="secondary"> ({t('default')})</Typography.Text>}
               </>
             ),
           },
-          { key: 'refused', title: t('Refused since the start'), render: (_, { refused }) => format.format(refused) },
+          {
+            key: 'refused',
+            title: t('Refused since NocoBase was started'),
+            render: (_, { refused }) => format.format(refused),
+          },
         ]}
       />
     </section>

@@ -1,0 +1,51 @@
+import { Flex, Modal, Typography } from 'antd';
+import type { ApplicationRow } from '../../api-types';
+import { titleOf } from '../../app-title';
+import type { DialogProps } from '../../hooks/use-dialog';
+import { useSubmission } from '../../hooks/use-submission';
+import { useT } from '../../locale';
+import { useSupervisor } from '../../supervisor-context';
+import { ErrorAlert } from '../error-alert';
+
+interface IsolateDialogProps extends DialogProps {
+  row: ApplicationRow;
+  /** It was done, with the row as it was before. */
+  onIsolated: (before: ApplicationRow) => void;
+}
+
+/** Gives an application a database role of its own, or repairs it, after the interruption was confirmed. */
+export function IsolateDialog({ row, onIsolated, ...dialog }: IsolateDialogProps) {
+  const t = useT();
+  const { api } = useSupervisor();
+  const { saving, error, submit } = useSubmission(dialog);
+
+  const confirm = async () => {
+    if (!(await submit(() => api.isolate(row.name)))) return;
+    onIsolated(row);
+    dialog.onDone();
+    dialog.onClose();
+  };
+
+  return (
+    <Modal
+      title={t('Isolate "{{name}}"?', { name: titleOf(row) })}
+      open={dialog.open}
+      onCancel={dialog.onClose}
+      afterClose={dialog.onClosed}
+      onOk={() => void confirm()}
+      okText={t('Isolate')}
+      cancelText={t('Cancel')}
+      confirmLoading={saving}
+      styles={{ header: { overflowWrap: 'anywhere' } }}
+    >
+      <Flex vertical gap="middle">
+        <ErrorAlert error={error} />
+        <Typography.Text>
+          {t(
+            'It gets a database role of its own, or the role that it has is repaired. It is down meanwhile, and comes back by itself.',
+          )}
+        </Typography.Text>
+      </Flex>
+    </Modal>
+  );
+}
