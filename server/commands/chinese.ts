@@ -48,7 +48,7 @@ export const CHINESE: Record<string, string> = {
     '含密码的文件，- 表示标准输入；不指定管理员时，主应用的首位用户以其自己的密码登录',
   'new_database, new_schema or new_connection': 'new_database、new_schema 或 new_connection',
   'name of its database': '数据库名',
-  'name of its schema': 'schema 名',
+  'name of its schema': 'Schema 名称',
   'postgres, mysql or mariadb': 'postgres、mysql 或 mariadb',
   'of another database server': '另一台数据库服务器的地址',
   'of that server': '该服务器的端口',

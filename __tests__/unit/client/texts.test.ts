@@ -71,9 +71,15 @@ describe('the texts of the screens', () => {
     expect(unused.filter((text) => !server.some((code) => code.includes(`'${text}'`)))).toEqual([]);
   });
 
+  it('say different things of states, events and limits in Chinese, too', () => {
+    const said = [...new Set([...labels(APP_STATES), ...labels(APP_EVENT_TYPES), ...labels(LIMITS)])];
+    const texts = said.map((text) => chinese[text]);
+    expect(said.filter((_, index) => texts.indexOf(texts[index]) !== index)).toEqual([]);
+  });
+
   it('name every check of a database, and keep their parameters in Chinese', () => {
     expect(Object.keys(vocabulary.CHECK_TEXTS)).toEqual([...PREFLIGHT_CHECKS]);
-    const parameters = (text: string) => (text.match(/\{\{\w+\}\}/g) ?? []).sort();
+    const parameters = (text: string) => (text.match(/\{+\w+\}+/g) ?? []).sort();
     for (const [key, text] of Object.entries(chinese)) expect([key, parameters(text)]).toEqual([key, parameters(key)]);
   });
 });
