@@ -14,6 +14,7 @@ import { limitReloads } from './lifecycle/reload-limit';
 import type { ProcessConnections } from './lifecycle/process-connections';
 import { assumeSchema } from './nocobase/existing-schema';
 import { separateFormulas } from './nocobase/formulas';
+import { confineScripts } from './nocobase/workflow-scripts';
 import { nameLocks } from './nocobase/locks';
 import { sendEmptyPassword } from './nocobase/empty-password';
 import { assertOwnInstance, type OwnInstanceHost } from './own-instance';
@@ -49,6 +50,7 @@ export function prepareInstance(app: Application, host: InstanceHooksHost): void
     return current && ownUploads(current);
   });
   separateFormulas(app);
+  confineScripts(app, () => host.fence.current);
   keepOwnUploads(app, host);
   // At every load: the plugins are new objects after a reload.
   app.on('beforeLoad', () => {

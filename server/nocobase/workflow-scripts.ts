@@ -1,0 +1,118 @@
+import { createRequire } from 'node:module';
+import type { Application } from '@nocobase/server';
+import { AppError } from '../../src/errors';
+
+/**
+ * JavaScript nodes of workflows run in worker threads. NocoBase bounds neither their number nor, unless the node says
+ * so, their time, and a script goes on when its application has ended.
+ */
+
+/** How many scripts of one application run at a time; each keeps a processor busy at most. */
+const AT_ONCE = 4;
+/** Scripts of one application that wait for their turn. */
+const MAX_WAITING = 200;
+/** The longest time limit of a script in milliseconds, and that of a script whose node has none. */
+const MAX_MS = 15 * 60_000;
+
+interface RunOptions {
+  timeout?: number;
+  signal?: AbortSignal;
+}
+
+type Run = (source: string, args: object, options: RunOptions) => Promise<unknown>;
+
+/** The class of NocoBase that runs a script in a thread of its own. */
+export interface ScriptRunner {
+  run: Run;
+}
+
+/** The scripts of one application. */
+class Scripts {
+  private readonly ends = new Set<AbortController>();
+  private readonly waiting: (() => void)[] = [];
+  private active = 0;
+
+  constructor(private readonly name: string) {}
+
+  get isIdle(): boolean {
+    return this.ends.size === 0;
+  }
+
+  /** Runs a script when it is its turn. The signal is aborted at the end of the application. */
+  async run<T>(script: (signal: AbortSignal) => Promise<T>): Promise<T> {
+    if (this.waiting.length >= MAX_WAITING) throw new AppError('APP_BUSY', { name: this.name });
+    const end = new AbortController();
+    this.ends.add(end);
+    try {
+      if (this.active >= AT_ONCE) await new Promise<void>((resolve) => this.waiting.push(resolve));
+      else this.active += 1;
+      try {
+        end.signal.throwIfAborted();
+        return await script(end.signal);
+      } finally {
+        // The next one takes the place over.
+        const next = this.waiting.shift();
+        if (next) next();
+        else this.active -= 1;
+      }
+    } finally {
+      this.ends.delete(end);
+    }
+  }
+
+  endAll(): void {
+    for (const end of this.ends) end.abort(new AppError('APP_STOPPED', { name: this.name }));
+  }
+}
+
+const running = new Map<string, Scripts>();
+const confined = new WeakSet<ScriptRunner>();
+
+/**
+ * Bounds the scripts of applications in number and time, and lets `endScripts` end them. Scripts of the main application
+ * stay as they are. Does its work once for each class.
+ * @param current the application whose code runs; undefined for the main application
+ */
+export function confineRunner(runner: ScriptRunner, current: () => string | undefined): void {
+  if (confined.has(runner)) return;
+  confined.add(runner);
+  const original = runner.run.bind(runner);
+  runner.run = async (source, args, options) => {
+    const name = current();
+    if (name === undefined) return original(source, args, options);
+    const scripts = running.get(name) ?? new Scripts(name);
+    running.set(name, scripts);
+    const timeout = Math.min(options.timeout && options.timeout > 0 ? options.timeout : MAX_MS, MAX_MS);
+    try {
+      return await scripts.run((end) => {
+        const signal = options.signal ? AbortSignal.any([options.signal, end]) : end;
+        return original(source, args, { ...options, timeout, signal });
+      });
+    } finally {
+      if (scripts.isIdle) running.delete(name);
+    }
+  };
+}
+
+/** Ends the scripts of an application; those that wait do not begin any more. */
+export function endScripts(name: string): void {
+  running.get(name)?.endAll();
+}
+
+/** Confines the scripts of an instance. A version of NocoBase with another class is logged. */
+export function confineScripts(app: Application, current: () => string | undefined): void {
+  app.on('afterLoad', () => {
+    if (!app.pm.get('workflow-javascript')) return;
+    try {
+      const load = createRequire(require.resolve('@nocobase/server'));
+      const module = load('@nocobase/plugin-workflow-javascript/dist/server/ScriptWorkerRunner.js') as {
+        ScriptWorkerRunner: ScriptRunner;
+      };
+      confineRunner(module.ScriptWorkerRunner, current);
+    } catch (error) {
+      const notice = 'scripts of workflows are not bounded: this version of NocoBase runs them in another way';
+      app.log.warn(notice, { module: 'app-supervisor', error: String(error) });
+    }
+  });
+  app.on('beforeStop', () => endScripts(app.name));
+}
