@@ -108,3 +108,55 @@ describe('a WebSocket upgrade that is refused', () => {
     jest.useRealTimers();
   });
 });
+
+describe('WebSocket upgrades beyond the rate', () => {
+  const WAITS = 50;
+  // 20 at once, and 20 of those that come back after a start.
+  const AT_ONCE = 40;
+
+  async function crowd() {
+    const opened = world();
+    jest.useFakeTimers();
+    server.wss.handleUpgrade.mockClear();
+    const handled: Promise<boolean>[] = [];
+    const lines = Array.from({ length: WAITS }, () => {
+      const socket = new PassThrough();
+      const { asMessage } = new FakeRequest({ url: '/ws?__appName=crm' });
+      handled.push(opened.sockets.handle(asMessage, socket, Buffer.alloc(0)));
+      return socket;
+    });
+    await jest.advanceTimersByTimeAsync(1);
+    expect(server.wss.handleUpgrade).toHaveBeenCalledTimes(AT_ONCE);
+    return { ...opened, lines, handled: Promise.all(handled) };
+  }
+
+  afterEach(() => void jest.useRealTimers());
+
+  it('wait for their turn', async () => {
+    const { handled, lines } = await crowd();
+    await jest.advanceTimersByTimeAsync(60);
+    expect(server.wss.handleUpgrade).toHaveBeenCalledTimes(AT_ONCE + 6);
+    await jest.advanceTimersByTimeAsync(100);
+    expect(server.wss.handleUpgrade).toHaveBeenCalledTimes(WAITS);
+    expect(new Set(await handled)).toEqual(new Set([true]));
+    expect(lines.map((line) => line.read() as unknown)).toEqual(lines.map(() => null));
+  });
+
+  it('are not opened if the client has left meanwhile', async () => {
+    const { handled, lines } = await crowd();
+    for (const line of lines.slice(AT_ONCE)) line.destroy();
+    await jest.advanceTimersByTimeAsync(1_000);
+    expect(new Set(await handled)).toEqual(new Set([true]));
+    expect(server.wss.handleUpgrade).toHaveBeenCalledTimes(AT_ONCE);
+  });
+
+  it('are refused at once when the process ends', async () => {
+    const { handled, lines, sockets } = await crowd();
+    sockets.endWaits();
+    expect(new Set(await handled)).toEqual(new Set([true]));
+    expect(lines.slice(AT_ONCE).map((line) => answer(line).error.code)).toEqual(
+      lines.slice(AT_ONCE).map(() => 'APP_SHUTTING_DOWN'),
+    );
+    expect(server.wss.handleUpgrade).toHaveBeenCalledTimes(AT_ONCE);
+  });
+});

@@ -38,21 +38,52 @@ describe('WebSocket connections', () => {
     expect(sockets.open('crm')).toBeDefined();
   });
 
+  /** The waits of so many connections that come at once, and close again. */
+  function waits(sockets: WebSocketLimits, count: number, app = 'crm'): (number | undefined)[] {
+    const flows = Array.from({ length: count }, () => sockets.open(app));
+    for (const flow of flows) if (flow) sockets.close(flow);
+    return flows.map((flow) => flow?.wait);
+  }
+  const MANY = { websocketConnections: 1_000, websocketMessages: 10 };
+  const AFTER_RETURN_MS = 60_000;
+
   it('are bounded in the rate at which they open, whether or not they close again', () => {
-    const { sockets, later } = world({}, { websocketConnections: 1_000, websocketMessages: 10 });
-    const opened = () => {
-      let count = 0;
-      for (let index = 0; index < 500; index += 1) {
-        const flow = sockets.open('crm');
-        if (flow) count += 1;
-        if (flow) sockets.close(flow);
-      }
-      return count;
-    };
-    expect(opened()).toBe(20);
+    const { sockets, later } = world({}, MANY);
+    later(AFTER_RETURN_MS);
+    const found = waits(sockets, 500);
+    expect(found.slice(0, 22)).toEqual([...Array<number>(20).fill(0), 50, 100]);
+    expect(found.filter((wait) => wait !== undefined)).toHaveLength(220);
+    expect(found[219]).toBe(10_000);
     later(1_000);
-    expect(opened()).toBe(20);
-    expect(sockets.open('erp')).toBeDefined();
+    expect(waits(sockets, 500).filter((wait) => wait !== undefined)).toEqual(
+      Array.from({ length: 20 }, (_, index) => 9_050 + index * 50),
+    );
+    expect(waits(sockets, 1, 'erp')).toEqual([0]);
+  });
+
+  it('come back soon after the start of the process', () => {
+    const { sockets } = world({}, MANY);
+    const [crm, erp] = [waits(sockets, 500), waits(sockets, 100, 'erp')];
+    expect(crm.filter((wait) => wait === 0)).toHaveLength(40);
+    expect(Math.max(...crm.map((wait) => wait ?? Infinity))).toBe(4_600);
+    expect(erp.filter((wait) => wait === 0)).toHaveLength(20);
+    expect(Math.max(...erp.map((wait) => wait ?? Infinity))).toBe(5_400);
+  });
+
+  it('of the main application open faster', () => {
+    const { sockets, later } = world({}, MANY);
+    later(AFTER_RETURN_MS);
+    const found = waits(sockets, 500, 'main');
+    expect(found.filter((wait) => wait === 0)).toHaveLength(100);
+    expect(found.at(-1)).toBe(4_000);
+  });
+
+  it('count among those of their application while they wait', () => {
+    const { sockets, later } = world({}, { websocketConnections: 30, websocketMessages: 10 });
+    later(AFTER_RETURN_MS);
+    const flows = Array.from({ length: 40 }, () => sockets.open('crm'));
+    expect(flows.filter(Boolean)).toHaveLength(30);
+    expect(sockets.connectionsOf('crm')).toBe(30);
   });
 
   it('are not bounded by 0', () => {

@@ -1,6 +1,6 @@
 import { measureJson } from '../../src/body-meter';
 import { exceededBound } from '../../src/policies/body-size';
-import { fullBucket, takeAmount, type FlowLimit } from '../../src/policies/flow';
+import { fullBucket, takeAhead, takeAmount, type FlowLimit } from '../../src/policies/flow';
 import type { Limits, TokenBucket } from '../../src/policies/limits';
 import type { WebSocketSizes } from '../size-config';
 import { LoopTurns } from '../lifecycle/loop-turns';
@@ -17,20 +17,33 @@ interface AppFlow extends Flow {
   turns: LoopTurns;
 }
 
-/** One open connection. */
+/** One connection: open, or waiting to be opened. */
 export interface ConnectionFlow extends Flow {
   readonly app: string;
+  /** Milliseconds after which it may be opened. */
+  readonly wait: number;
 }
 
 /** An introduction (`auth:token`) costs queries and a log line. */
 const INTRODUCTION_COST = 5;
 /** How many messages one connection may send at once, as a multiple of those in a second. */
 const BURST = 2;
-/**
- * New connections of one application. Each costs the core about a millisecond. After a restart all open pages come
- * back; those that are refused try again by themselves.
- */
+/** New connections of one application. Each costs the core about a millisecond. */
 const OPENINGS: FlowLimit = { perSecond: 20, burst: 20 };
+/** Those of the main application: requests to it are not limited either. */
+const MAIN_OPENINGS: FlowLimit = { perSecond: 100, burst: 100 };
+/**
+ * Further new connections of all applications together while the pages come back that were open before the process
+ * started: a tenth of the thread.
+ */
+const RETURNS: FlowLimit = { perSecond: 100, burst: 20 };
+/** For how long that is. */
+const RETURNS_MS = 60_000;
+/**
+ * Beyond the rate a connection waits for its turn this long at most; browsers give an attempt 20 seconds or more.
+ * NocoBase's pages try 30 times, one second apart, and then never again: a refusal is not for free.
+ */
+const MAX_WAIT_MS = 10_000;
 
 /**
  * Limits what arrives over WebSockets, before anything is parsed: the connections of each application, and the
@@ -38,25 +51,42 @@ const OPENINGS: FlowLimit = { perSecond: 20, burst: 20 };
  */
 export class WebSocketLimits {
   private readonly apps = new Map<string, AppFlow>();
+  private readonly startedAt: number;
+  private readonly returns: TokenBucket;
 
   /** @param limitsOf the limits in force for an application */
   constructor(
     private readonly sizes: WebSocketSizes,
     private readonly limitsOf: (app: string) => Pick<Limits, 'websocketConnections' | 'websocketMessages'>,
     private readonly now: () => number = () => performance.now(),
-  ) {}
+  ) {
+    this.startedAt = now();
+    this.returns = fullBucket(RETURNS, this.startedAt);
+  }
 
   /**
-   * Counts a new connection; `close` gives it back. Undefined if the application has as many as it may have, or if too
-   * many are opened in a short time.
+   * Counts a new connection; `close` gives it back. It may be opened after its `wait`. Undefined if the application has
+   * as many as it may have, or if too many wait already.
    */
   open(app: string): ConnectionFlow | undefined {
     const { websocketConnections: max } = this.limitsOf(app);
     const flow = this.flowOf(app);
     const now = this.now();
-    if (max > 0 && (flow.connections >= max || !takeAmount(flow.openings, 1, OPENINGS, now))) return undefined;
+    if (max > 0 && flow.connections >= max) return undefined;
+    const wait = max > 0 ? this.takeOpening(app, flow.openings, now) : 0;
+    if (wait === undefined) return undefined;
     flow.connections += 1;
-    return { app, messages: fullBucket(this.messageLimit(app), now), bytes: fullBucket(this.sizes.bytes, now) };
+    const [messages, bytes] = [fullBucket(this.messageLimit(app), now), fullBucket(this.sizes.bytes, now)];
+    return { app, wait, messages, bytes };
+  }
+
+  /** Returns the milliseconds until the connection may be opened; undefined if that is too long. */
+  private takeOpening(app: string, openings: TokenBucket, now: number): number | undefined {
+    const limit = app === 'main' ? MAIN_OPENINGS : OPENINGS;
+    if (takeAmount(openings, 1, limit, now)) return 0;
+    const returning = now - this.startedAt < RETURNS_MS;
+    const wait = returning ? takeAhead(this.returns, RETURNS, MAX_WAIT_MS, now) : undefined;
+    return wait ?? takeAhead(openings, limit, MAX_WAIT_MS, now);
   }
 
   close({ app }: ConnectionFlow): void {
@@ -114,7 +144,7 @@ export class WebSocketLimits {
     const flow = {
       messages: fullBucket(appMessages, now),
       bytes: fullBucket(appBytes, now),
-      openings: fullBucket(OPENINGS, now),
+      openings: fullBucket(app === 'main' ? MAIN_OPENINGS : OPENINGS, now),
       connections: 0,
       turns: new LoopTurns(),
     };

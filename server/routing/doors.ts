@@ -38,7 +38,7 @@ export function openDoors(service: AppService): void {
     const router = new Router(service);
     const front = new FrontDoor(service, router);
     const sockets = new SocketDoor(service, router);
-    const end = new ProcessEnd(service, front.traffic);
+    const end = new ProcessEnd(service, front.traffic, sockets);
     const settings = new ServerSettings(service.config.sizes);
     doors = {
       service,

@@ -3,6 +3,7 @@ import { AppError } from '../../src/errors';
 import type { AppService } from '../app-service';
 import { coreTermination, socketServer, type CoreTermination } from '../core';
 import { withDeadline } from '../lifecycle/deadline';
+import type { SocketDoor } from './socket-door';
 import type { Traffic } from './traffic';
 
 /** Of the time for the whole, what is kept for the closing after the requests; a quarter where the whole is short. */
@@ -43,6 +44,7 @@ export class ProcessEnd {
   constructor(
     private readonly service: AppService,
     private readonly traffic: Traffic,
+    private readonly sockets: Pick<SocketDoor, 'endWaits'>,
   ) {}
 
   /** Takes the signals over from the core. */
@@ -87,6 +89,7 @@ export class ProcessEnd {
 
     service.beginEnd();
     service.limits.close();
+    this.sockets.endWaits();
     // Only the listening: idle connections stay, so that who comes on one of them is answered.
     if (core?.server) NetServer.prototype.close.call(core.server);
     traffic.lastCall();

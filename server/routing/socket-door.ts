@@ -82,6 +82,8 @@ export class SocketDoor {
   private readonly tabs = new Map<string, Tab>();
   private unsubscribe?: () => void;
   private readonly limits: WebSocketLimits;
+  /** Ends the wait of each connection that waits for its turn to be opened, before that turn. */
+  private readonly waits = new Set<() => void>();
   /** How the core's server took messages before. */
   private former?: { server: CoreSocketServer; maxPayload?: number; allowSynchronousEvents?: boolean };
 
@@ -101,6 +103,7 @@ export class SocketDoor {
   close(): void {
     this.unsubscribe?.();
     this.unsubscribe = undefined;
+    this.endWaits();
     this.tabs.clear();
     const { server, maxPayload, allowSynchronousEvents } = this.former ?? {};
     if (server?.wss.options) Object.assign(server.wss.options, { maxPayload, allowSynchronousEvents });
@@ -116,6 +119,11 @@ export class SocketDoor {
       if (this.tabs.has(client.id) || this.router.route(client).kind === 'main') continue;
       client.ws.close(SERVICE_RESTART);
     }
+  }
+
+  /** The process ends: connections that wait for their turn are refused. */
+  endWaits(): void {
+    for (const end of [...this.waits]) end();
   }
 
   /** `false` lets the core go on; anything else means that the upgrade was dealt with. Never rejects. */
@@ -162,6 +170,11 @@ export class SocketDoor {
     const flow = this.limits.open(app);
     if (!flow) return this.refuseConnection(socket, app);
     socket.once('close', () => this.limits.close(flow));
+    if (flow.wait > 0 && !(await this.awaitTurn(socket, flow.wait))) {
+      // The page comes again by itself.
+      return refuseUpgrade(socket, { code: 'APP_SHUTTING_DOWN' });
+    }
+    if (socket.destroyed) return true;
     this.boundMessages(server);
     openedBySocket(() => server.wss.handleUpgrade(req, socket, head, (ws) => this.connect(server, ws, req, flow)));
     return true;
@@ -174,6 +187,23 @@ export class SocketDoor {
     const extra = rateHeaders(max, RETRY_SECONDS);
     const refusal = { code: 'APP_TOO_MANY_CONNECTIONS', params: { name: app }, extra } as const;
     return refuseUpgradeSlowly(socket, refusal, { limits, app });
+  }
+
+  /** Resolves to whether the turn has come, or the connection has closed before. */
+  private awaitTurn(socket: Duplex, ms: number): Promise<boolean> {
+    return new Promise((resolve) => {
+      const settle = (mayOpen: boolean) => {
+        clearTimeout(timer);
+        this.waits.delete(end);
+        socket.off('close', onTurn);
+        resolve(mayOpen);
+      };
+      const end = () => settle(false);
+      const onTurn = () => settle(true);
+      const timer = setTimeout(onTurn, ms).unref();
+      this.waits.add(end);
+      socket.once('close', onTurn);
+    });
   }
 
   private async awaitMain(): Promise<void> {

@@ -25,3 +25,15 @@ export function takeAmount(bucket: TokenBucket, amount: number, { perSecond, bur
   bucket.tokens -= amount;
   return true;
 }
+
+/**
+ * Takes one from a bucket before it is there, in place; the bucket is below zero then.
+ * @returns the milliseconds until it is there; undefined, with nothing taken, if they are more than `maxMs`
+ */
+export function takeAhead(bucket: TokenBucket, limit: FlowLimit, maxMs: number, now: number): number | undefined {
+  if (takeAmount(bucket, 1, limit, now)) return 0;
+  const wait = Math.ceil(((1 - bucket.tokens) * 1_000) / limit.perSecond);
+  if (wait > maxMs) return undefined;
+  bucket.tokens -= 1;
+  return wait;
+}

@@ -1,5 +1,5 @@
 import fc from 'fast-check';
-import { fullBucket, takeAmount } from '../../../src/policies/flow';
+import { fullBucket, takeAhead, takeAmount } from '../../../src/policies/flow';
 
 const limit = { perSecond: 10, burst: 20 };
 
@@ -23,9 +23,19 @@ describe('a flow', () => {
     expect([takeAmount(bucket, 30, limit, 0), takeAmount(bucket, 20, limit, 0)]).toEqual([false, true]);
   });
 
+  it('can be taken from ahead, up to a time', () => {
+    const bucket = fullBucket(limit, 0);
+    const waits = Array.from({ length: 26 }, () => takeAhead(bucket, limit, 450, 0));
+    expect(waits).toEqual([...Array<number>(20).fill(0), 100, 200, 300, 400, undefined, undefined]);
+    expect(takeAhead(bucket, limit, 450, 150)).toBe(350);
+    // What was taken ahead is paid back first.
+    expect([takeAmount(bucket, 1, limit, 500), takeAmount(bucket, 1, limit, 600)]).toEqual([false, true]);
+  });
+
   it('has no limit at an infinite rate', () => {
     const none = { perSecond: Infinity, burst: Infinity };
     expect(takeAmount(fullBucket(none, 0), 1e12, none, 0)).toBe(true);
+    expect(takeAhead(fullBucket(none, 0), none, 0, 0)).toBe(0);
   });
 
   it('never lets more pass than burst and rate allow, whatever comes when', () => {
