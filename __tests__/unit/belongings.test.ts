@@ -1,3 +1,4 @@
+import { EventEmitter } from 'node:events';
 import type { Application } from '@nocobase/server';
 import { LINGER_MS, releaseBelongings, trackBelongings } from '../../server/lifecycle/belongings';
 
@@ -12,7 +13,7 @@ class FakeLogger {
 }
 
 /** As much of an instance as a reload makes anew. */
-class FakeInstance {
+class FakeInstance extends EventEmitter {
   readonly name = 'crm';
   readonly all: FakeLogger[] = [];
   log = this.make();

@@ -1,4 +1,5 @@
 import type { Application } from '@nocobase/server';
+import { endReplacedParts } from './replaced-parts';
 
 /**
  * What an instance opens, or leaves behind in the process, and NocoBase 2.2 does not take back when the instance is
@@ -74,6 +75,7 @@ export function trackBelongings(app: Application): void {
     made.replace();
     init();
   };
+  endReplacedParts(app);
 }
 
 interface CoreLeftovers {
