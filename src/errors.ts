@@ -160,17 +160,16 @@ export const ERROR_TABLE = {
   APP_TOO_MANY_REQUESTS: {
     status: 429,
     message:
-      'The application "{name}" receives more requests per second than its limit allows; try again after the time in Retry-After.',
+      'The application "{name}" receives more requests per second than its limit allows; try again in a few seconds.',
   },
   APP_BUSY: {
     status: 429,
-    message:
-      'The application "{name}" is busy with as many requests as its limit allows; try again after the time in Retry-After.',
+    message: 'The application "{name}" is busy with as many requests as its limit allows; try again in a few seconds.',
   },
   APP_TOO_MANY_CONNECTIONS: {
     status: 429,
     message:
-      'The application "{name}" has, or opens, as many WebSocket connections as its limits allow; try again after the time in Retry-After.',
+      'The application "{name}" has, or opens, as many WebSocket connections as its limits allow; try again in a few seconds.',
   },
   APP_STORAGE_LIMIT: {
     status: 413,

@@ -132,7 +132,13 @@ export function AppOverview({ row, onRetry }: AppOverviewProps) {
         />
       ) : null}
       <ErrorAlert error={details.error} />
-      <Descriptions bordered size="small" column={{ xs: 1, sm: 1, md: 1, lg: 2, xl: 2, xxl: 3 }} items={items} />
+      <Descriptions
+        bordered
+        size="small"
+        column={{ xs: 1, sm: 1, md: 1, lg: 2, xl: 2, xxl: 3 }}
+        style={{ overflowX: 'auto' }}
+        items={items}
+      />
       {details.value ? <LimitsTable limits={details.value.limits} /> : null}
       {row.journey ? <JourneyChart journey={row.journey} /> : null}
     </Flex>

@@ -29,6 +29,7 @@ export function ConfigurationPanel({ row }: { row: ApplicationRow }) {
         bordered
         size="small"
         column={{ xs: 1, sm: 1, md: 1, lg: 2, xl: 2, xxl: 3 }}
+        style={{ overflowX: 'auto' }}
         items={[
           { key: 'startMode', label: t('Start mode'), children: t(START_MODE_TEXTS[row.startMode].label) },
           { key: 'cname', label: t('Custom domain'), children: row.cname ?? '–' },
