@@ -17,10 +17,12 @@ import { separateFormulas } from './nocobase/formulas';
 import { confineScripts } from './nocobase/workflow-scripts';
 import { nameLocks } from './nocobase/locks';
 import { sendEmptyPassword } from './nocobase/empty-password';
+import { writeListsEvenly } from './nocobase/record-lists';
 import { assertOwnInstance, type OwnInstanceHost } from './own-instance';
 import { statePrefix } from './outside-state';
 import { guardTenant } from './tenancy/tenant-guard';
 import type { AppLimits } from './limits/app-limits';
+import { limitRecords } from './limits/record-limit';
 import { limitUploads } from './limits/upload-limit';
 import { limitUsers } from './limits/user-limit';
 
@@ -42,6 +44,7 @@ export interface InstanceHooksHost extends EntriesHost, OwnUploadsHost, OwnInsta
 export function prepareInstance(app: Application, host: InstanceHooksHost): void {
   assertOwnInstance(app, host);
   onEachDatabase(app, sendEmptyPassword);
+  onEachDatabase(app, writeListsEvenly);
   host.connections.attach(app);
   const record = host.registry.find(app.name);
   if (record) nameLocks(app, statePrefix(record));
@@ -63,6 +66,7 @@ export function prepareInstance(app: Application, host: InstanceHooksHost): void
     if (record) nameLocks(app, statePrefix(record));
     serveGuestClient(app, host);
     limitReloads(app, host.config.reloads);
+    limitRecords(app, host.config.sizes, host.limits);
     limitUploads(app, host.limits);
     limitUsers(app, host.limits);
   });

@@ -29,6 +29,8 @@ export interface SizeConfig {
   /** A body that NocoBase parses as a whole, with a validly signed token and without one. */
   body: BodyBounds;
   anonymousBody: BodyBounds;
+  /** The records that one request may create or change in an application. */
+  records: number;
   webSocket: WebSocketSizes;
 }
 
@@ -94,6 +96,7 @@ export function readSizes(read: ReadNumber, requestBodyLimit: string | undefined
     headerBytes: read('APP_SUPERVISOR_HEADER_SIZE', 64, 1) * 1_024,
     urlBytes: orInfinity(read('APP_SUPERVISOR_URL_SIZE', 16, 0)) * 1_024,
     ...readBodies(read, requestBodyLimit),
+    records: orInfinity(read('APP_SUPERVISOR_BODY_RECORDS', 1_000, 0)),
     webSocket: readWebSocket(read),
   };
 }

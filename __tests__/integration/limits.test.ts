@@ -15,6 +15,8 @@ const XLSX = createRequire(path.resolve(__dirname, '../../host/package.json'))('
 const NAME = 'bounded';
 const APP = { 'X-App': NAME, 'X-Authenticator': 'basic' };
 const MB = 2 ** 20;
+/** Of one request; many times more in the field. */
+const MAX_RECORDS = 20;
 const NONE = {
   ...{ requestSlots: 0, requestRate: 0, body: 0, websocketConnections: 0, websocketMessages: 0 },
   ...{ users: 0, storage: 0 },
@@ -29,7 +31,9 @@ describe('the limits of an application', () => {
   let bearer: Record<string, string>;
 
   beforeAll(async () => {
-    host = await TestHost.start({ env: { APP_SUPERVISOR_IDLE_TIMEOUT: '0' } });
+    host = await TestHost.start({
+      env: { APP_SUPERVISOR_IDLE_TIMEOUT: '0', APP_SUPERVISOR_BODY_RECORDS: String(MAX_RECORDS) },
+    });
     expect((await host.create({ name: NAME })).status).toBe(200);
     bearer = { ...(await host.bearer(NAME)), ...APP };
   });
@@ -284,6 +288,24 @@ describe('the limits of an application', () => {
     await limit({ users: before + 2 * count });
     expect((await add()).status).toBe(200);
     await expectTold('users');
+  });
+
+  it.each<[string, string, (count: number) => unknown]>([
+    ['a list', 'users:create', (count) => Array(count).fill({})],
+    ['a list of nothing', 'users:create', (count) => Array(count).fill(null)],
+    ['a list in an association', 'roles/member/users:create', (count) => Array(count).fill({})],
+    ['records in a record', 'roles:create', (count) => ({ name: `r${count}`, users: Array(count - 1).fill({}) })],
+    ['changes', 'users:update?filterByTk=1', (count) => Array(count).fill({ id: 1, nickname: 'x' })],
+  ])('records: one more than a request may write is refused, and nothing is written: %s', async (_, url, valuesOf) => {
+    const before = await usersNow();
+    const refused = await host.post(`/api/${url}`, valuesOf(MAX_RECORDS + 1) as object, bearer);
+    expect([refused.status, codes([refused])]).toEqual([413, ['APP_BODY_TOO_LARGE']]);
+    expect(refused.text).toContain(`${MAX_RECORDS} records`);
+    expect(await usersNow()).toBe(before);
+    expect((await host.post(`/api/${url}`, valuesOf(MAX_RECORDS) as object, bearer)).status).toBe(200);
+    // The main application is never limited.
+    const inMain = await host.post('/api/users:create', Array(MAX_RECORDS + 1).fill({}), await host.bearer('main'));
+    expect(inMain.status).toBe(200);
   });
 
   it('storage: a new upload is refused, and everything else goes on', async () => {

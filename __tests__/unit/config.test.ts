@@ -71,6 +71,7 @@ describe('without an environment', () => {
         urlBytes: 16_384,
         body: { bytes: 10 * 2 ** 20, values: 60_000, depth: 500 },
         anonymousBody: { bytes: 2 ** 20, values: 5_000, depth: 50 },
+        records: 1_000,
         webSocket: {
           message: { bytes: 2 ** 20, values: 5_000, depth: 50 },
           bytes: { perSecond: 2 ** 19, burst: 2 ** 21 },
