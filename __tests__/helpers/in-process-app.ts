@@ -362,7 +362,7 @@ export class InProcessApp {
       await this.releases?.run();
     }
     const more = () => Object.entries(openHandles()).filter(([kind, count]) => count > (this.handlesBefore[kind] ?? 0));
-    await this.until('nothing is open', () => Promise.resolve(more().length === 0), 3_000).catch(() =>
+    await this.until('nothing is open', () => Promise.resolve(more().length === 0), 15_000).catch(() =>
       left.push(`open handles: ${JSON.stringify(more())}`),
     );
     expect(left).toEqual([]);
