@@ -26,8 +26,9 @@ class Queue {
   underWay: Promise<void> = Promise.resolve();
 
   constructor(app: EventEmitter) {
-    app.on('afterStart', this.connect.bind(this) as Listener);
-    app.on('afterStop', this.close.bind(this) as Listener);
+    // The instance awaits its listeners; each asks for the method when it is called.
+    app.on('afterStart', (() => this.connect()) as Listener);
+    app.on('afterStop', (() => this.close()) as Listener);
   }
 
   connect(): Promise<void> {
