@@ -1,18 +1,17 @@
 import { setImmediate as turn } from 'node:timers/promises';
 import { ImporterReader, type Collection, type CollectionOptions } from '@nocobase/database';
 import type { Application } from '@nocobase/server';
-import { LoopTurns } from './loop-turns';
 
 /** After so many milliseconds a boot pauses where it can: requests of other applications wait about as long. */
 const STRETCH_MS = 10;
 
 /** One boot goes on in a turn of the event loop: the stretches of several boots do not add up. */
-const turns = new LoopTurns();
+let last: Promise<unknown> = Promise.resolve();
 
 /** Resolves in a later turn of the event loop: requests of other applications that have arrived are served before. */
 export async function yieldToOthers(): Promise<void> {
-  await turn();
-  await new Promise<void>((resolve) => turns.run(resolve));
+  last = last.then(() => turn());
+  await last;
 }
 
 /** A definition of a collection, or of what a plugin adds to the collection of another one. */
