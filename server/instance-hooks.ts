@@ -10,6 +10,7 @@ import type { DatabaseWatch } from './lifecycle/database-watch';
 import type { FaultFence } from './lifecycle/fault-fence';
 import type { FastStart } from './lifecycle/fast-start/fast-start';
 import { ownUploads } from './lifecycle/upload-folders';
+import { pauseBetweenCollections } from './lifecycle/boot-turns';
 import { limitReloads } from './lifecycle/reload-limit';
 import type { ProcessConnections } from './lifecycle/process-connections';
 import { assumeSchema } from './nocobase/existing-schema';
@@ -45,6 +46,7 @@ export function prepareInstance(app: Application, host: InstanceHooksHost): void
   assertOwnInstance(app, host);
   onEachDatabase(app, sendEmptyPassword);
   onEachDatabase(app, writeListsEvenly);
+  onEachDatabase(app, pauseBetweenCollections);
   host.connections.attach(app);
   const record = host.registry.find(app.name);
   if (record) nameLocks(app, statePrefix(record));

@@ -2,7 +2,7 @@ import { mkdtempSync, rmSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import path from 'node:path';
 import type { Application } from '@nocobase/server';
-import { pauseDuringLoad, yieldToOthers } from '../../server/lifecycle/boot-turns';
+import { pauseBetweenCollections, pauseBetweenPlugins, yieldToOthers } from '../../server/lifecycle/boot-turns';
 
 describe('boot turns', () => {
   it('boot turns: work that is due runs before the boot goes on', async () => {
@@ -15,8 +15,8 @@ describe('boot turns', () => {
 
   it('boot turns: the load of each plugin is announced by an event whose listener is awaited', async () => {
     const listeners = new Map<string, () => Promise<void>>();
-    const app = { db: {}, on: (event: string, listener: () => Promise<void>) => listeners.set(event, listener) };
-    pauseDuringLoad(app as unknown as Application);
+    const app = { on: (event: string, listener: () => Promise<void>) => listeners.set(event, listener) };
+    pauseBetweenPlugins(app as unknown as Application);
     let served = false;
     setImmediate(() => (served = true));
     await listeners.get('beforeLoadPlugin')?.();
@@ -64,7 +64,7 @@ describe('boot turns', () => {
       },
       extendCollection: (...args: unknown[]) => done.push(args),
     } as unknown as Application['db'];
-    pauseDuringLoad({ db, on: () => undefined } as unknown as Application);
+    pauseBetweenCollections(db);
     const collections = await db.import({ directory: folder, from: 'plugin' });
     rmSync(folder, { recursive: true });
     expect([...collections.keys()]).toEqual(['a', 'b', 'c']);

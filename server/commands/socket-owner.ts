@@ -23,8 +23,8 @@ const storageFolder = (env: NodeJS.ProcessEnv) => path.resolve(env.STORAGE_PATH 
 
 /**
  * Checks that the socket belongs to the caller, or to the owner of NocoBase's storage folder: in a folder that several
- * users may write in, another user may listen under the same name. A link must belong to one of the two as well, and
- * nobody else may be able to replace the socket before the connection is made. Call it before anything is sent.
+ * users may write in, another user may listen under the same name. A link to the socket must belong to one of the two
+ * as well. A folder in which every user can replace the socket is refused. Call it before anything is sent.
  * @param caller the caller's user ID; undefined on systems without such
  * @throws CommandFailure SOCKET_OWNER
  */

@@ -1,5 +1,5 @@
 import { setImmediate as turn } from 'node:timers/promises';
-import { ImporterReader, type Collection, type CollectionOptions } from '@nocobase/database';
+import { ImporterReader, type Collection, type CollectionOptions, type Database } from '@nocobase/database';
 import type { Application } from '@nocobase/server';
 
 /** After so many milliseconds a boot pauses where it can: requests of other applications wait about as long. */
@@ -18,18 +18,21 @@ export async function yieldToOthers(): Promise<void> {
 type Definition = CollectionOptions & {
   extend?: boolean;
   collectionOptions: CollectionOptions;
-  mergeOptions?: Parameters<Application['db']['extendCollection']>[1];
+  mergeOptions?: Parameters<Database['extendCollection']>[1];
 };
 
 /**
- * Makes the load of an instance pause before each plugin and between the collections of a plugin. NocoBase loads all of
- * them in one stretch of promises, in which no request of another application is served.
+ * Makes the load of an instance pause before each plugin. NocoBase loads all of them in one stretch of promises, in
+ * which no request of another application is served.
  */
-export function pauseDuringLoad(app: Application): void {
+export function pauseBetweenPlugins(app: Application): void {
   // NocoBase awaits the listeners of this event, though its type does not say so.
   // eslint-disable-next-line @typescript-eslint/no-misused-promises
   app.on('beforeLoadPlugin', yieldToOthers);
-  const { db } = app;
+}
+
+/** The same between the collections of a plugin: does the work of `Database.import`, with pauses. */
+export function pauseBetweenCollections(db: Database): void {
   db.import = async ({ directory, extensions, from }) => {
     const definitions = (await new ImporterReader(directory, extensions).read()) as Definition[];
     const collections = new Map<string, Collection>();

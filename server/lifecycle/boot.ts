@@ -11,7 +11,7 @@ import { setAdministrator } from './administrator';
 import { renewTimes, setLanguage } from './first-contents';
 import { assertBegunHere, checkDatabase, markContents } from './own-database';
 import { separateFiles } from './own-files';
-import { pauseDuringLoad, yieldToOthers } from './boot-turns';
+import { pauseBetweenPlugins, yieldToOthers } from './boot-turns';
 import { withDeadline } from './deadline';
 import { discard } from './instance-end';
 import { instanceOptionsOf } from './row-options';
@@ -81,7 +81,7 @@ export async function construct(context: BootContext): Promise<Application> {
   });
   // As many as the core allows the main application: every plugin listens to a few events.
   app.setMaxListeners(50);
-  pauseDuringLoad(app);
+  pauseBetweenPlugins(app);
   try {
     prepare(app);
   } catch (error) {

@@ -32,16 +32,17 @@ const BURST = 2;
 const OPENINGS: FlowLimit = { perSecond: 20, burst: 20 };
 /** Those of the main application: requests to it are not limited either. */
 const MAIN_OPENINGS: FlowLimit = { perSecond: 100, burst: 100 };
+const openingsOf = (app: string) => (app === 'main' ? MAIN_OPENINGS : OPENINGS);
 /**
  * Further new connections of all applications together while the pages come back that were open before the process
  * started: a tenth of the thread.
  */
 const RETURNS: FlowLimit = { perSecond: 100, burst: 20 };
-/** For how long that is. */
+/** The time after the start in which `RETURNS` holds. */
 const RETURNS_MS = 60_000;
 /**
  * Beyond the rate a connection waits for its turn this long at most; browsers give an attempt 20 seconds or more.
- * NocoBase's pages try 30 times, one second apart, and then never again: a refusal is not for free.
+ * NocoBase's pages try 30 times, one second apart, and then never again: each refusal takes one of these attempts.
  */
 const MAX_WAIT_MS = 10_000;
 
@@ -82,7 +83,7 @@ export class WebSocketLimits {
 
   /** Returns the milliseconds until the connection may be opened; undefined if that is too long. */
   private takeOpening(app: string, openings: TokenBucket, now: number): number | undefined {
-    const limit = app === 'main' ? MAIN_OPENINGS : OPENINGS;
+    const limit = openingsOf(app);
     if (takeAmount(openings, 1, limit, now)) return 0;
     const returning = now - this.startedAt < RETURNS_MS;
     const wait = returning ? takeAhead(this.returns, RETURNS, MAX_WAIT_MS, now) : undefined;
@@ -144,7 +145,7 @@ export class WebSocketLimits {
     const flow = {
       messages: fullBucket(appMessages, now),
       bytes: fullBucket(appBytes, now),
-      openings: fullBucket(app === 'main' ? MAIN_OPENINGS : OPENINGS, now),
+      openings: fullBucket(openingsOf(app), now),
       connections: 0,
       turns: new LoopTurns(),
     };

@@ -7,11 +7,11 @@ import { AppError } from '../../src/errors';
  * so, their time, and a script goes on when its application has ended.
  */
 
-/** How many scripts of one application run at a time; each keeps a processor busy at most. */
+/** How many scripts of one application run at a time. Each can keep one processor busy. */
 const AT_ONCE = 4;
 /** Scripts of one application that wait for their turn. */
 const MAX_WAITING = 200;
-/** The longest time limit of a script in milliseconds, and that of a script whose node has none. */
+/** The longest time limit of a script in milliseconds. A script without a time limit in its node gets this one. */
 const MAX_MS = 15 * 60_000;
 
 interface RunOptions {
@@ -71,7 +71,7 @@ const confined = new WeakSet<ScriptRunner>();
 /**
  * Bounds the scripts of applications in number and time, and lets `endScripts` end them. Scripts of the main application
  * stay as they are. Does its work once for each class.
- * @param current the application whose code runs; undefined for the main application
+ * @param current returns the ID of the application that runs code now; undefined for the main application
  */
 export function confineRunner(runner: ScriptRunner, current: () => string | undefined): void {
   if (confined.has(runner)) return;

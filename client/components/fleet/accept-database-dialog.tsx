@@ -1,11 +1,11 @@
-import { Flex, Modal, Typography } from 'antd';
+import { Typography } from 'antd';
 import type { ApplicationRow } from '../../api-types';
 import { titleOf } from '../../app-title';
 import type { DialogProps } from '../../hooks/use-dialog';
 import { useSubmission } from '../../hooks/use-submission';
 import { useT } from '../../locale';
 import { useSupervisor } from '../../supervisor-context';
-import { ErrorAlert } from '../error-alert';
+import { ConfirmDialog } from './confirm-dialog';
 
 interface AcceptDatabaseDialogProps extends DialogProps {
   row: ApplicationRow;
@@ -24,23 +24,17 @@ export function AcceptDatabaseDialog({ row, ...dialog }: AcceptDatabaseDialogPro
   };
 
   return (
-    <Modal
+    <ConfirmDialog
+      {...dialog}
       title={t('Accept the database of "{{name}}"?', { name: titleOf(row) })}
-      open={dialog.open}
-      onCancel={dialog.onClose}
-      afterClose={dialog.onClosed}
-      onOk={() => void confirm()}
       okText={t('Accept database')}
-      cancelText={t('Cancel')}
-      confirmLoading={saving}
-      styles={{ header: { overflowWrap: 'anywhere' } }}
+      saving={saving}
+      error={error}
+      onConfirm={confirm}
     >
-      <Flex vertical gap="middle">
-        <ErrorAlert error={error} />
-        <Typography.Text>
-          {t('Nothing shows that the data in this database is the data of this application. Its users will see it.')}
-        </Typography.Text>
-      </Flex>
-    </Modal>
+      <Typography.Text>
+        {t('Nothing shows that the data in this database is the data of this application. Its users will see it.')}
+      </Typography.Text>
+    </ConfirmDialog>
   );
 }

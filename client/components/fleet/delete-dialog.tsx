@@ -1,4 +1,4 @@
-import { Checkbox, Flex, Form, Input, Modal, Typography } from 'antd';
+import { Checkbox, Flex, Form, Input, Typography } from 'antd';
 import { useState } from 'react';
 import type { ApplicationRow } from '../../api-types';
 import { titleOf } from '../../app-title';
@@ -6,7 +6,7 @@ import type { DialogProps } from '../../hooks/use-dialog';
 import { useSubmission } from '../../hooks/use-submission';
 import { useT } from '../../locale';
 import { useSupervisor } from '../../supervisor-context';
-import { ErrorAlert } from '../error-alert';
+import { ConfirmDialog } from './confirm-dialog';
 
 interface DeleteDialogProps extends DialogProps {
   row: ApplicationRow;
@@ -35,53 +35,48 @@ export function DeleteDialog({ row, ...dialog }: DeleteDialogProps) {
   };
 
   return (
-    <Modal
+    <ConfirmDialog
+      {...dialog}
       title={t(removed ? 'Delete "{{name}}" for good?' : 'Delete the application "{{name}}"?', { name: titleOf(row) })}
-      open={dialog.open}
-      onCancel={dialog.onClose}
-      afterClose={dialog.onClosed}
-      onOk={() => void confirm()}
       okText={t(purge || removed ? 'Delete for good' : 'Delete')}
-      okButtonProps={{ danger: true, disabled: !ready }}
-      cancelText={t('Cancel')}
-      confirmLoading={saving}
-      styles={{ header: { overflowWrap: 'anywhere' } }}
+      saving={saving}
+      error={error}
+      onConfirm={confirm}
+      danger
+      ready={ready}
     >
-      <Flex vertical gap="middle">
-        <ErrorAlert error={error} />
-        <Typography.Text>
-          {removed
-            ? t('It can no longer be restored afterwards.')
-            : t('It can no longer be visited. It can be restored for some days, with its data.')}
-        </Typography.Text>
-        {removed ? null : (
-          <Flex vertical gap="small">
-            <Checkbox checked={dropDatabase} onChange={({ target }) => setDropDatabase(target.checked)}>
-              {t('Delete its database, too, when it is deleted for good')}
-            </Checkbox>
-            <Checkbox checked={purge} onChange={({ target }) => setPurge(target.checked)}>
-              {t('Delete it for good at once: it cannot be restored')}
-            </Checkbox>
-          </Flex>
-        )}
-        {losesData ? (
-          <Form layout="vertical" onFinish={() => void (ready && confirm())}>
-            <Form.Item
-              label={t('Type the ID "{{id}}" to confirm', { id: row.name })}
-              htmlFor="app-supervisor-delete-id"
-              style={{ marginBottom: 0 }}
-            >
-              <Input
-                id="app-supervisor-delete-id"
-                autoComplete="off"
-                spellCheck={false}
-                value={typed}
-                onChange={({ target }) => setTyped(target.value)}
-              />
-            </Form.Item>
-          </Form>
-        ) : null}
-      </Flex>
-    </Modal>
+      <Typography.Text>
+        {removed
+          ? t('It can no longer be restored afterwards.')
+          : t('It can no longer be visited. It can be restored for some days, with its data.')}
+      </Typography.Text>
+      {removed ? null : (
+        <Flex vertical gap="small">
+          <Checkbox checked={dropDatabase} onChange={({ target }) => setDropDatabase(target.checked)}>
+            {t('Delete its database, too, when it is deleted for good')}
+          </Checkbox>
+          <Checkbox checked={purge} onChange={({ target }) => setPurge(target.checked)}>
+            {t('Delete it for good at once: it cannot be restored')}
+          </Checkbox>
+        </Flex>
+      )}
+      {losesData ? (
+        <Form layout="vertical" onFinish={() => void (ready && confirm())}>
+          <Form.Item
+            label={t('Type the ID "{{id}}" to confirm', { id: row.name })}
+            htmlFor="app-supervisor-delete-id"
+            style={{ marginBottom: 0 }}
+          >
+            <Input
+              id="app-supervisor-delete-id"
+              autoComplete="off"
+              spellCheck={false}
+              value={typed}
+              onChange={({ target }) => setTyped(target.value)}
+            />
+          </Form.Item>
+        </Form>
+      ) : null}
+    </ConfirmDialog>
   );
 }

@@ -1,11 +1,11 @@
-import { Flex, Modal, Typography } from 'antd';
+import { Typography } from 'antd';
 import type { ApplicationRow } from '../../api-types';
 import { titleOf } from '../../app-title';
 import type { DialogProps } from '../../hooks/use-dialog';
 import { useSubmission } from '../../hooks/use-submission';
 import { useT } from '../../locale';
 import { useSupervisor } from '../../supervisor-context';
-import { ErrorAlert } from '../error-alert';
+import { ConfirmDialog } from './confirm-dialog';
 
 interface IsolateDialogProps extends DialogProps {
   row: ApplicationRow;
@@ -27,25 +27,19 @@ export function IsolateDialog({ row, onIsolated, ...dialog }: IsolateDialogProps
   };
 
   return (
-    <Modal
+    <ConfirmDialog
+      {...dialog}
       title={t('Isolate "{{name}}"?', { name: titleOf(row) })}
-      open={dialog.open}
-      onCancel={dialog.onClose}
-      afterClose={dialog.onClosed}
-      onOk={() => void confirm()}
       okText={t('Isolate')}
-      cancelText={t('Cancel')}
-      confirmLoading={saving}
-      styles={{ header: { overflowWrap: 'anywhere' } }}
+      saving={saving}
+      error={error}
+      onConfirm={confirm}
     >
-      <Flex vertical gap="middle">
-        <ErrorAlert error={error} />
-        <Typography.Text>
-          {t(
-            'It gets a database role of its own, or the role that it has is repaired. It is down meanwhile, and comes back by itself.',
-          )}
-        </Typography.Text>
-      </Flex>
-    </Modal>
+      <Typography.Text>
+        {t(
+          'It gets a database role of its own, or the role that it has is repaired. It is down meanwhile, and comes back by itself.',
+        )}
+      </Typography.Text>
+    </ConfirmDialog>
   );
 }
