@@ -40,7 +40,7 @@ function losing(app: () => InProcessApp, server: KnownServer): void {
           ctx.body = await instance.db.getRepository('applicationPlugins').count();
           await next();
         },
-        slow: run(isPostgres ? 'SELECT pg_sleep(2)' : 'SELECT SLEEP(2)'),
+        slow: run(isPostgres ? 'SELECT pg_sleep(10)' : 'SELECT SLEEP(10)'),
         broken: run('SELECT FROM WHERE'),
         strange: run('SELECT * FROM never_made'),
         late: run(isPostgres ? 'SET LOCAL statement_timeout = 0; SELECT 1/0' : 'SELECT pow(9, 999999)'),
@@ -50,6 +50,17 @@ function losing(app: () => InProcessApp, server: KnownServer): void {
       },
     });
   };
+
+  /** Resolves as soon as the server runs the statement of the action `slow`. */
+  const slowStatement = () =>
+    app().until('the statement runs', async () => {
+      const rows = await sql(
+        isPostgres
+          ? `SELECT 1 FROM pg_stat_activity WHERE datname = '${name}_data' AND query LIKE '%pg_sleep(10)%'`
+          : `SELECT 1 FROM information_schema.PROCESSLIST WHERE DB = '${name}_data' AND INFO LIKE '%SLEEP(10)%'`,
+      );
+      return rows.length > 0;
+    });
 
   /** What a visitor reads names nothing. */
   const expectPlain = (answer: Answer) => {
@@ -113,7 +124,7 @@ function losing(app: () => InProcessApp, server: KnownServer): void {
 
   it('a connection that is cut in a statement answers with a code, and the application goes on', async () => {
     const asked = ask('slow');
-    await new Promise((resolve) => setTimeout(resolve, 500));
+    await slowStatement();
     line.breakLines();
     const answer = await asked;
     expect([answer.status, codeOf(answer)]).toEqual([503, 'APP_DATABASE_UNREACHABLE']);
@@ -125,7 +136,7 @@ function losing(app: () => InProcessApp, server: KnownServer): void {
 
   it('a statement that the server ends answers with a code, and the application goes on', async () => {
     const asked = ask('slow');
-    await new Promise((resolve) => setTimeout(resolve, 500));
+    await slowStatement();
     if (isPostgres) {
       await sql(`SELECT pg_terminate_backend(pid) FROM pg_stat_activity WHERE datname = '${name}_data'`);
     } else {

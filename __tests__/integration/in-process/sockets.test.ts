@@ -33,8 +33,10 @@ describeWithPostgres('the WebSocket of an application', () => {
       line.uncork();
     }
     await Promise.all(closed);
-    await new Promise((resolve) => setTimeout(resolve, 200));
-    const perNumber = numbers.map((number) => heard.filter((one) => one === number).length);
-    expect(perNumber).toEqual(numbers.map(() => sockets.length));
+    const perNumber = () => numbers.map((number) => heard.filter((one) => one === number).length);
+    const all = numbers.length * sockets.length;
+    // The last ones take their turns after the connections have closed.
+    await app.until('all messages arrived', () => Promise.resolve(heard.length >= all));
+    expect(perNumber()).toEqual(numbers.map(() => sockets.length));
   });
 });
