@@ -125,12 +125,15 @@ export const JOURNEY_TEXTS = { wake: 'Start', making: 'Creation', upgrade: 'Upgr
 
 /** What to do about an error of an application, where the server's sentence does not say it all. */
 export const ADVICE_TEXTS: Readonly<Record<string, string>> = {
-  APP_BOOT_FAILED: 'Look into its log for the cause, mend it, and retry.',
+  APP_BOOT_FAILED: 'Look into its log for the cause, fix it, and retry.',
   APP_BOOT_TIMEOUT: 'See in its journey which step took long. Retry, or raise APP_SUPERVISOR_BOOT_TIMEOUT.',
-  APP_QUARANTINED: 'Look into its log for the cause, mend it, and retry. No visit starts it until then.',
+  APP_QUARANTINED: 'Look into its log for the cause, fix it, and retry. No visit starts it until then.',
   APP_DATABASE_EMPTY: 'Restore the database from a backup, then retry. No visit starts or installs it until then.',
   APP_DATABASE_FOREIGN: 'Restore the right database, then retry. If this one is right, choose "Accept database".',
+  APP_DATABASE_ROLE: 'Choose "Isolate": it repairs the database role. Then retry.',
   APP_FAULTS: 'Look into its log for the errors. Disable the plugin or workflow that throws them.',
+  APP_MEMORY_EXHAUSTED:
+    'Find the request or workflow that needs much memory, or give the process a larger heap (--max-old-space-size).',
 };
 
 export function adviceText(code: string | undefined): string | undefined {

@@ -85,7 +85,7 @@ export class AppService implements RunnerHost {
   readonly connections: ProcessConnections;
   readonly limits = new AppLimits(this);
   readonly runners = new Map<string, AppRunner>();
-  readonly heap = new HeapWatch(this.runners, (...pressed) => this.sleeper.memoryPressed(...pressed));
+  readonly heap: HeapWatch;
   readonly sleeper: Sleeper;
   private readonly waker: Waker;
   readonly databaseWatch = new DatabaseWatch(this);
@@ -114,6 +114,7 @@ export class AppService implements RunnerHost {
     this.queue = new BootQueue(() => this.config.bootConcurrency);
     this.connections = new ProcessConnections(this.config, () => this.mainApp());
     this.sleeper = new Sleeper(this);
+    this.heap = new HeapWatch(this.runners, this.sleeper);
     this.waker = new Waker(this);
     this.faults = new FaultDesk(this);
     this.instanceOptions = new InstanceOptions(this);

@@ -127,12 +127,17 @@ export const ERROR_TABLE = {
   APP_QUARANTINED: {
     status: 503,
     message:
-      'The application "{name}" failed {failures} times in a row (last: {code} in step "{step}") and is in quarantine; mend the cause, then start it again.',
+      'The application "{name}" failed {failures} times in a row (last: {code} in step "{step}") and is in quarantine; fix the cause, then start it again.',
   },
   APP_FAULTS: {
     status: 503,
     message:
       'The application "{name}" threw {count} uncaught errors within a minute and was taken down; the next visit after its backoff tries again.',
+  },
+  APP_MEMORY_EXHAUSTED: {
+    status: 503,
+    message:
+      'The application "{name}" was taken down because the memory of the process was nearly exhausted while it was at work; the next visit after its backoff tries again.',
   },
   APP_RELOADS_TOO_MANY: {
     status: 429,

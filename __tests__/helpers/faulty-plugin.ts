@@ -15,6 +15,7 @@ const LINK = path.resolve(__dirname, '../../host/node_modules', FAULTY);
  * - `faulty:microtask?count=` throws from microtasks
  * - `faulty:listener` throws from listeners of the process, of the supervisor and of the request
  * - `faulty:planted` emits what the listeners of the process and of the supervisor wait for
+ * - `faulty:hog?mb=` takes so many megabytes of the heap in a second, as long as its database answers
  * - `faulty:late?ms=` writes a file `faulty-late` after a while, when its database has answered
  *
  * With a file `faulty-load` in the storage folder it also throws and rejects while it is loaded.
@@ -69,6 +70,16 @@ class Faulty extends Plugin {
           process.once('planted', fault);
           AppSupervisor.getInstance().once('planted', fault);
           ctx.res.once('close', fault);
+          ctx.body = {};
+          await next();
+        },
+        async hog(ctx, next) {
+          const held = [];
+          while (held.length < 4000) {
+            for (let step = 0; step < number(ctx, 'mb', 20) / 10; step += 1) held.push(new Array(2 ** 17).fill(step + 0.5));
+            await ctx.db.getRepository('users').count();
+            await new Promise((resolve) => setTimeout(resolve, 100));
+          }
           ctx.body = {};
           await next();
         },

@@ -8,6 +8,8 @@ const collect = runInNewContext('gc') as () => void;
 const MB = 2 ** 20;
 
 let [running, heapUsed, looks] = [0, 0, 0];
+/** An application that does work of its own. */
+let busy: string | undefined;
 
 /** Applications of which the first one is at work; counts how often it is looked at them. */
 class Looked extends Map<string, WatchedApp> {
@@ -23,7 +25,11 @@ class Looked extends Map<string, WatchedApp> {
 
 describe('the watch over the heap', () => {
   const pressed = jest.fn();
-  const watch = new HeapWatch(new Looked(), pressed, () => 400 * MB);
+  const watch = new HeapWatch(
+    new Looked(),
+    { isBusy: (name) => name === busy, memoryPressed: pressed },
+    () => 400 * MB,
+  );
 
   beforeAll(() => {
     // What else is in this heap is nobody's business here.
@@ -64,6 +70,15 @@ describe('the watch over the heap', () => {
     const { length } = pressed.mock.calls;
     await collectWith(4, 200 * MB);
     expect(pressed).toHaveBeenCalledTimes(length);
+  });
+
+  it('attributes growth to an application that does work of its own, too', async () => {
+    await collectWith(4, 1 * MB);
+    busy = 'idle2';
+    await collectWith(4, 321 * MB);
+    const [, growth] = pressed.mock.lastCall as [string, ReadonlyMap<string, number>];
+    expect(Math.round((growth.get('idle2') ?? 0) / MB)).toBe(160);
+    busy = undefined;
   });
 
   it('looks no longer when it is over', async () => {

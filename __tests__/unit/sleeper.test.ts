@@ -6,6 +6,7 @@ import { Sleeper } from '../../server/lifecycle/sleeper';
 import { Waker } from '../../server/lifecycle/waker';
 import type { AppRecord } from '../../src/app-record';
 import type { AppState } from '../../src/app-state';
+import type { AppError } from '../../src/errors';
 
 /** An instance as far as its workload is read: everything there, and nothing to do. */
 function instance() {
@@ -27,6 +28,7 @@ class World {
   readonly records = new Map<string, AppRecord>();
   readonly apps: Record<string, Application> = {};
   readonly slept: string[] = [];
+  readonly takenDown: string[] = [];
   readonly noted: [string, number | undefined][] = [];
   readonly said: string[] = [];
   /** Applications whose databases were lost while they ran. */
@@ -68,6 +70,12 @@ class World {
       since: 0,
       describe: () => ({ state: runner.state, since: runner.since }),
       mayTryAgain: true,
+      takeDown: ({ code }: AppError) => {
+        this.takenDown.push(`${name} ${code}`);
+        runner.state = 'failed';
+        delete this.apps[name];
+        return Promise.resolve();
+      },
       sleep: (reason: SleepReason, stillIdle: () => boolean) => {
         if (!stillIdle()) return Promise.resolve(false);
         this.slept.push(`${name} ${reason}`);
@@ -274,10 +282,83 @@ describe('a heap near its limit', () => {
     world.sleeper.stop();
   });
 
+  describe('if it is critical while an application with the largest growth is in use', () => {
+    const GROWTH = new Map([['hog', 1_000]]);
+
+    /** A world with an application that fills the heap during a request. */
+    function hogWorld(): World {
+      const world = new World();
+      world.add('hog').runner.requestsInFlight = 1;
+      world.add('used').runner.requestsInFlight = 1;
+      world.sleeper.start();
+      return world;
+    }
+
+    it('takes that one down at once if no other may sleep', async () => {
+      const world = hogWorld();
+      world.sleeper.memoryPressed('critical', GROWTH);
+      await jest.advanceTimersByTimeAsync(10);
+      expect([world.takenDown, world.slept]).toEqual([['hog APP_MEMORY_EXHAUSTED'], []]);
+      world.sleeper.stop();
+    });
+
+    it('lets the others sleep first, and takes it down if that was not enough', async () => {
+      const world = hogWorld();
+      world.add('idle');
+      world.sleeper.memoryPressed('critical', GROWTH);
+      await jest.advanceTimersByTimeAsync(10);
+      expect([world.takenDown, world.slept]).toEqual([[], ['idle memory']]);
+      world.sleeper.memoryPressed('critical', GROWTH);
+      expect(world.takenDown).toEqual([]);
+      await jest.advanceTimersByTimeAsync(2_000);
+      // Others that come up again and again do not keep it.
+      world.add('next');
+      world.sleeper.memoryPressed('critical', GROWTH);
+      await jest.advanceTimersByTimeAsync(10);
+      expect(world.takenDown).toEqual(['hog APP_MEMORY_EXHAUSTED']);
+      world.sleeper.stop();
+    });
+
+    it('takes it down while a round waits for the database of another application', async () => {
+      const world = hogWorld();
+      world.add('slow').runner.sleep = () => new Promise(() => undefined);
+      void world.sleeper.round();
+      await jest.advanceTimersByTimeAsync(10);
+      world.sleeper.memoryPressed('critical', GROWTH);
+      await jest.advanceTimersByTimeAsync(2_000);
+      world.sleeper.memoryPressed('critical', GROWTH);
+      expect(world.takenDown).toEqual(['hog APP_MEMORY_EXHAUSTED']);
+      world.sleeper.stop();
+    });
+
+    it('takes none down if the growth is that of none, or of one that is not running', async () => {
+      const world = hogWorld();
+      world.add('gone', {}, 'asleep');
+      for (const growth of [new Map(), new Map([['gone', 1_000]])]) {
+        world.sleeper.memoryPressed('critical', growth);
+        await jest.advanceTimersByTimeAsync(2_000);
+      }
+      expect(world.takenDown).toEqual([]);
+      world.sleeper.stop();
+    });
+
+    it('takes none down if the pressure is high only', async () => {
+      const world = hogWorld();
+      for (let round = 0; round < 3; round += 1) {
+        world.sleeper.memoryPressed('high', GROWTH);
+        await jest.advanceTimersByTimeAsync(5_000);
+      }
+      expect(world.takenDown).toEqual([]);
+      world.sleeper.stop();
+    });
+  });
+
   it('does nothing once the sleeper has stopped', async () => {
     const world = new World();
-    world.add('crm');
-    world.sleeper.memoryPressed('critical', new Map());
+    world.add('crm').runner.requestsInFlight = 1;
+    world.add('idle');
+    world.sleeper.memoryPressed('critical', new Map([['crm', 1_000]]));
+    expect(world.takenDown).toEqual([]);
     await jest.advanceTimersByTimeAsync(10);
     expect(world.slept).toEqual([]);
   });

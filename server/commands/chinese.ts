@@ -255,7 +255,7 @@ export const CHINESE: Record<string, string> = {
   BY: '由谁',
   REASON: '原因',
   MESSAGE: '说明',
-  WELL: '正常',
+  OK: '正常',
   CHECK: '检查项',
   FROM: '当前版本',
   TO: '目标版本',

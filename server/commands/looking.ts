@@ -142,7 +142,7 @@ const checkDatabase: Verb = async (session) => {
       message ?? '',
     ]);
     // A sentence is read to its end, however narrow the terminal.
-    const lines = table([say('WELL'), say('CHECK'), say('MESSAGE')], rows);
+    const lines = table([say('OK'), say('CHECK'), say('MESSAGE')], rows);
     const advices = checks.flatMap(({ advice }) => (advice ? ['', plain(advice)] : []));
     return [...lines, ...advices, ...isolationLines(session, data.isolation as ForeseenIsolation | null)];
   });

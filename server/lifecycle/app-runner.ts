@@ -201,13 +201,13 @@ export class AppRunner {
     await this.comeUpForOperator(by, stopsSaid);
   }
 
-  /** Ends an instance that cannot go on (too many faults, its database is lost). That counts as a failure. */
-  takeDown(error: AppError): Promise<void> {
+  /** Ends an instance that cannot go on: too many faults, a lost database, exhausted memory. That counts as a failure. */
+  takeDown(error: AppError, drainMs = this.host.config.drainTimeoutMs): Promise<void> {
     return this.enqueue(async () => {
       if (!this.instance()) return;
       this.announced = true;
       this.enter('draining', { reason: error.code });
-      await this.drain(error);
+      await this.drain(error, drainMs);
       await discard(this.host.supervisor, this.instance());
       this.attempts.step = 'run';
       await this.failed(error);

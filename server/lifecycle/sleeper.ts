@@ -1,7 +1,14 @@
 import type { Application } from '@nocobase/server';
 import type { AppRecord } from '../../src/app-record';
 import { appsToEvict, NO_RELIEF, type Eviction, type EvictionConfig } from '../../src/policies/eviction';
-import { heldUnder, urgentSleepers, type HeapGrowth, type HeapPressure } from '../../src/policies/memory-pressure';
+import { AppError } from '../../src/errors';
+import {
+  heldUnder,
+  memoryHog,
+  urgentSleepers,
+  type HeapGrowth,
+  type HeapPressure,
+} from '../../src/policies/memory-pressure';
 import {
   awakeBecause,
   heldBecause,
@@ -31,8 +38,12 @@ const MIN_UPTIME_MS = 60_000;
 const MIN_NAP_MS = 5 * 60_000;
 const MEMORY_QUIET_MS = 60_000;
 const MEMORY_PAUSE_MS = 30_000;
-/** Between two rounds for the pressure of the heap. */
-const URGENT_PAUSE_MS = 5_000;
+/** Between two rounds for the pressure of the heap, in milliseconds. */
+const URGENT_PAUSE_MS = { none: 0, high: 5_000, critical: 2_000 } as const;
+/** Pressure that is critical again within this time was not relieved by the applications that were put to sleep. */
+const STILL_CRITICAL_MS = 30_000;
+/** How long the requests of an application may still take that is taken down for its memory. */
+const HOG_DRAIN_MS = 1_000;
 /** Who was looked at more closely and must stay awake is asked no further questions for this long. */
 const LOOK_AGAIN_MS = 2 * 60_000;
 
@@ -70,6 +81,7 @@ export class Sleeper {
   private reportedAbove = 0;
   private pressed?: { pressure: HeapPressure; growth: HeapGrowth };
   private urgentAt = 0;
+  private criticalAt = 0;
   private readonly looks = new Map<string, Look>();
   private readonly policy: EvictionConfig;
 
@@ -103,10 +115,27 @@ export class Sleeper {
 
   /** The heap is near its limit: applications sleep at once, not at the next regular look. */
   memoryPressed(pressure: HeapPressure, growth: HeapGrowth): void {
-    if (!this.timer || Date.now() - this.urgentAt < URGENT_PAUSE_MS) return;
-    this.urgentAt = Date.now();
+    const now = Date.now();
+    if (!this.timer || now - this.urgentAt < URGENT_PAUSE_MS[pressure]) return;
+    this.urgentAt = now;
     this.pressed = { pressure, growth };
     void this.enqueue(() => this.relieveHeap());
+    if (pressure !== 'critical') return;
+    const again = now - this.criticalAt < STILL_CRITICAL_MS;
+    this.criticalAt = now;
+    const apps = this.snapshots();
+    // Not in the queue: its looks at applications may take longer than the memory lasts.
+    if (again || urgentSleepers(apps, pressure, growth, this.policy, now).length === 0) this.takeHogDown(apps, growth);
+  }
+
+  private takeHogDown(apps: readonly AppSnapshot[], growth: HeapGrowth): void {
+    const name = memoryHog(apps, growth);
+    if (name === undefined) return;
+    const { logger } = this.host.supervisor;
+    const error = new AppError('APP_MEMORY_EXHAUSTED', { name });
+    logger.warn(error.message);
+    const failed = (failure: unknown) => logger.warn(`application "${name}" was not taken down: ${String(failure)}`);
+    this.host.runners.get(name)?.takeDown(error, HOG_DRAIN_MS).catch(failed);
   }
 
   private async relieveHeap(): Promise<void> {
@@ -133,6 +162,12 @@ export class Sleeper {
   awakeBecause(name: string): AwakeReason[] | undefined {
     const app = this.snapshot(name);
     return app?.state === 'running' ? awakeBecause(app, this.policy, Date.now()) : undefined;
+  }
+
+  /** Whether a running application does work of its own at this moment. */
+  isBusy(name: string): boolean {
+    const instance = this.host.runners.get(name)?.state === 'running' ? this.host.supervisor.apps[name] : undefined;
+    return instance !== undefined && glanceAtWorkload(instance).busy.length > 0;
   }
 
   private enqueue(work: () => Promise<void>): Promise<void> {
@@ -172,11 +207,7 @@ export class Sleeper {
 
   /** Chooses, looks at the chosen more closely, chooses again, until all the chosen are known well; then they sleep. */
   private async act(choose: Choice, held: (app: AppSnapshot, now: number) => AwakeReason[]): Promise<void> {
-    const apps = new Map<string, AppSnapshot>();
-    for (const name of this.host.runners.keys()) {
-      const app = this.snapshot(name);
-      if (app) apps.set(name, this.withHope(app));
-    }
+    const apps = new Map(this.snapshots().map((app) => [app.name, app]));
     const known = new Set<string>();
     let chosen = choose([...apps.values()]);
     for (;;) {
@@ -238,6 +269,13 @@ export class Sleeper {
     const noted = this.host.record(name)?.nextDueAt;
     if (scheduled.length === 0) return this.host.noteDue(name, undefined);
     if (noted === undefined || Date.parse(noted) > nextDueAt) await this.host.noteDue(name, nextDueAt);
+  }
+
+  private snapshots(): AppSnapshot[] {
+    return [...this.host.runners.keys()].flatMap((name) => {
+      const app = this.snapshot(name);
+      return app ? [this.withHope(app)] : [];
+    });
   }
 
   private snapshot(name: string): AppSnapshot | undefined {

@@ -12,6 +12,14 @@ export interface WatchedApp {
   readonly lastActiveAt: number;
 }
 
+/** As much of the sleeper as is asked here. */
+export interface MemoryRelief {
+  /** Whether an application does work of its own, such as a workflow. */
+  isBusy(name: string): boolean;
+  /** Called after a full collection that left the heap near its limit. */
+  memoryPressed(pressure: HeapPressure, growth: HeapGrowth): void;
+}
+
 /**
  * Looks at the heap after each full garbage collection, when it holds little but what is in use: how many applications run,
  * which were at work while it grew, and how near it is to its limit. It never asks for a collection.
@@ -24,11 +32,10 @@ export class HeapWatch {
 
   /**
    * @param apps the applications of the process
-   * @param pressed called after a full collection that left the heap near its limit
    */
   constructor(
     private readonly apps: ReadonlyMap<string, WatchedApp>,
-    private readonly pressed: (pressure: HeapPressure, growth: HeapGrowth) => void,
+    private readonly relief: MemoryRelief,
     private readonly heapLimit: () => number = () => getHeapStatistics().heap_size_limit,
   ) {}
 
@@ -57,15 +64,15 @@ export class HeapWatch {
     const { former } = this;
     const bytes = process.memoryUsage().heapUsed;
     this.memory = rememberHeap(this.memory, { running: apps.filter(({ state }) => state === 'running').length, bytes });
-    if (former) this.growth = attributeGrowth(this.growth, former.bytes, bytes, activeSince(former.at, apps));
+    if (former) this.growth = attributeGrowth(this.growth, former.bytes, bytes, this.activeSince(former.at, apps));
     this.former = { bytes, at: Date.now() };
     const pressure = pressureOf(bytes, this.heapLimit());
-    if (pressure !== 'none') this.pressed(pressure, this.growth);
+    if (pressure !== 'none') this.relief.memoryPressed(pressure, this.growth);
   }
-}
 
-function activeSince(time: number, apps: readonly WatchedApp[]): string[] {
-  return apps
-    .filter(({ requestsInFlight, lastActiveAt }) => requestsInFlight > 0 || lastActiveAt >= time)
-    .map(({ name }) => name);
+  private activeSince(time: number, apps: readonly WatchedApp[]): string[] {
+    return apps
+      .filter((app) => app.requestsInFlight > 0 || app.lastActiveAt >= time || this.relief.isBusy(app.name))
+      .map(({ name }) => name);
+  }
 }

@@ -3,7 +3,8 @@ import { byLeastUse, heldBecause, type AppSnapshot, type AwakeReason, type IdleC
 /**
  * How near V8's heap is to its limit, beyond which the process ends with all applications in it:
  * - `high`: some sleep now, between the regular looks;
- * - `critical`: everything sleeps that no request, work or decision keeps awake.
+ * - `critical`: everything sleeps that no request, work or decision keeps awake; if that is not enough, the application
+ *   with the largest growth is taken down although it is in use.
  */
 export type HeapPressure = 'none' | 'high' | 'critical';
 
@@ -31,7 +32,7 @@ export type HeapGrowth = ReadonlyMap<string, number>;
  * all live in one heap. Where the heap shrinks, all shares shrink with it.
  * @param before bytes in use after the former collection
  * @param after bytes in use after this one
- * @param active applications with requests since the former collection
+ * @param active applications that were at work since the former collection
  */
 export function attributeGrowth(
   growth: HeapGrowth,
@@ -58,6 +59,25 @@ export function heldUnder(pressure: HeapPressure, app: AppSnapshot, config: Idle
   return pressure === 'critical' ? reasons.filter((reason) => reason !== 'just-started') : reasons;
 }
 
+/** The bytes by which the heap grew while the application was at work; 0 if that is no notable part of all growth. */
+function notableGrowth(growth: HeapGrowth, name: string): number {
+  const total = [...growth.values()].reduce((sum, bytes) => sum + bytes, 0);
+  const bytes = growth.get(name) ?? 0;
+  return total > 0 && bytes >= total * NOTABLE_SHARE ? bytes : 0;
+}
+
+/**
+ * The running application that is taken down although it is in use, as nothing else can free memory: the one with the
+ * largest notable growth. One at a time, because growth is only attributed, not measured. Undefined if there is none.
+ */
+export function memoryHog(apps: readonly AppSnapshot[], growth: HeapGrowth): string | undefined {
+  const growthOf = ({ name }: AppSnapshot) => notableGrowth(growth, name);
+  const [largest] = apps
+    .filter((app) => app.state === 'running' && growthOf(app) > 0)
+    .sort((a, b) => growthOf(b) - growthOf(a) || byLeastUse(a, b));
+  return largest?.name;
+}
+
 /** The applications that sleep now, first those whose growth is notable, the largest first; then the least used. */
 export function urgentSleepers(
   apps: readonly AppSnapshot[],
@@ -68,15 +88,11 @@ export function urgentSleepers(
 ): string[] {
   if (pressure === 'none') return [];
   const running = apps.filter(({ state }) => state === 'running');
-  const total = [...growth.values()].reduce((sum, bytes) => sum + bytes, 0);
-  const notable = ({ name }: AppSnapshot) => {
-    const bytes = growth.get(name) ?? 0;
-    return total > 0 && bytes >= total * NOTABLE_SHARE ? bytes : 0;
-  };
+  const growthOf = ({ name }: AppSnapshot) => notableGrowth(growth, name);
   const candidates = running
     .filter((app) => heldUnder(pressure, app, config, now).length === 0)
     .filter((app) => pressure === 'critical' || now - app.lastActiveAt >= HIGH_QUIET_MS)
-    .sort((a, b) => notable(b) - notable(a) || byLeastUse(a, b));
+    .sort((a, b) => growthOf(b) - growthOf(a) || byLeastUse(a, b));
   const most = pressure === 'critical' ? candidates.length : Math.max(1, Math.floor(running.length * HIGH_SHARE));
   return candidates.slice(0, most).map(({ name }) => name);
 }

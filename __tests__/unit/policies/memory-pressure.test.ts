@@ -1,5 +1,11 @@
 import fc from 'fast-check';
-import { attributeGrowth, heldUnder, pressureOf, urgentSleepers } from '../../../src/policies/memory-pressure';
+import {
+  attributeGrowth,
+  heldUnder,
+  memoryHog,
+  pressureOf,
+  urgentSleepers,
+} from '../../../src/policies/memory-pressure';
 import type { AppSnapshot } from '../../../src/policies/idle';
 import { appSnapshot, NOW } from '../helpers/app-snapshots';
 
@@ -60,6 +66,49 @@ describe('the growth of the heap', () => {
           const sum = [...growth.values()].reduce((total, part) => total + part, 0);
           expect(sum).toBeLessThanOrEqual(bytes + 1e-6);
         }
+      }),
+    );
+  });
+});
+
+describe('the application that is taken down when nothing else frees memory', () => {
+  const growth = new Map([
+    ['app1', 30],
+    ['app2', 50],
+    ['app3', 20],
+  ]);
+
+  it('is the running one with the largest growth, whatever keeps it awake', () => {
+    const apps = fleet(4, { requestsInFlight: 1, keepAwake: true, startMode: 'eager', busy: ['workflow'] });
+    expect(memoryHog(apps, growth)).toBe('app2');
+    const resting = apps.map((app) => (app.name === 'app2' ? { ...app, state: 'asleep' as const } : app));
+    expect(memoryHog(resting, growth)).toBe('app1');
+  });
+
+  it('is the one whose last use began first, if several have the same growth', () => {
+    const same = new Map([
+      ['app1', 50],
+      ['app0', 50],
+    ]);
+    expect(memoryHog(fleet(4), same)).toBe('app0');
+  });
+
+  it('is none if each has a small part of the growth', () => {
+    const small = new Map(Array.from({ length: 8 }, (_, index): [string, number] => [`app${index}`, 10]));
+    expect(memoryHog(fleet(8), small)).toBeUndefined();
+    expect(memoryHog(fleet(8), NONE)).toBeUndefined();
+    expect(memoryHog([], growth)).toBeUndefined();
+  });
+
+  it('has a notable part of the growth, in any fleet', () => {
+    const sizes = fc.array(fc.nat(1_000), { maxLength: 12 });
+    fc.assert(
+      fc.property(sizes, (given) => {
+        const grown = new Map(given.map((bytes, index): [string, number] => [`app${index}`, bytes]));
+        const name = memoryHog(fleet(given.length), grown);
+        const total = given.reduce((sum, bytes) => sum + bytes, 0);
+        const largest = Math.max(0, ...given);
+        expect(name === undefined ? 0 : grown.get(name)).toBe(total > 0 && largest >= total / 4 ? largest : 0);
       }),
     );
   });
