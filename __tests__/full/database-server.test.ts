@@ -3,6 +3,7 @@ import { chownSync, readFileSync, rmSync, statSync, writeFileSync } from 'node:f
 import { mkdtemp, rm } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import path from 'node:path';
+import { ApiDocument, type OpenApi } from '../helpers/api-document';
 import { TestHost } from '../helpers/test-host';
 
 /** The database server of a host of the tests: its own, so that it may be ended, and its disk may be filled. */
@@ -103,6 +104,41 @@ const isLinux = process.platform === 'linux';
     expect(failed.map(({ reason }) => reason)).toEqual(failed.map(() => expect.stringMatching(/^APP_/)));
     expect((await host.databases()).filter((name) => /draft|refused/.test(name))).toEqual([]);
     expect((await host.show('refused')).status).toBe(404);
+  });
+
+  /** The driver's words, and where the server is. */
+  const LEAK = /Sequelize|terminat|127\.0\.0\.1|connection refused/i;
+
+  it('makes every action of the plugin answer with a code and nothing of the driver, and changes nothing', async () => {
+    const bearer = await host.bearer('main');
+    const urls = (await host.get('/api/swagger:getUrls', bearer)).body.data as { name: string; url: string }[];
+    const url = urls.find(({ name }) => name.includes('App Supervisor'))?.url ?? '';
+    const { actions } = new ApiDocument((await host.get(url, bearer)).body as OpenApi);
+    expect(actions.length).toBeGreaterThan(25);
+    const row = async () => {
+      const { data } = (await host.show('bystander')).body as { data: Record<string, unknown> };
+      return Object.fromEntries(
+        ['name', 'displayName', 'startMode', 'cname', 'options', 'state'].map((key) => [key, data[key]]),
+      );
+    };
+    const before = await row();
+    expect(before.state).toBe('running');
+    const start = server.crash();
+    await host.until('the server is away', async () => (await host.show('bystander')).status >= 500);
+    const uncoded: unknown[] = [];
+    for (const { action, method } of actions) {
+      const target = `/api/${action}?filterByTk=bystander&name=bystander`;
+      const answer = method === 'get' ? await host.get(target, bearer) : await host.post(target, {}, bearer);
+      const { status, text = '', body } = answer;
+      const codes = ((body?.errors ?? []) as { code?: unknown }[]).map(({ code }) => String(code));
+      const coded = codes.length > 0 && codes.every((code) => /^[A-Z][A-Z_]+$/.test(code));
+      if ((status >= 500 && !coded) || (status >= 300 && LEAK.test(text)))
+        uncoded.push([action, status, text.slice(0, 300)]);
+    }
+    expect(uncoded).toEqual([]);
+    start();
+    await host.until('the bystander answers', async () => (await visit('bystander')).status === 200);
+    expect(await row()).toEqual(before);
   });
 });
 
