@@ -1,6 +1,7 @@
 import { Checkbox, Flex, Form, Input, InputNumber, Select } from 'antd';
 import { DATABASE_KINDS, databaseKind } from '../../../src/database-dialects';
 import { DB_CONN_TYPES, type DbConnType } from '../../../src/database-options';
+import { useWholeNumber } from '../../hooks/use-whole-number';
 import { useT } from '../../locale';
 import { CONNECTION_TEXTS } from '../../vocabulary';
 import { dialectName } from '../database-place-text';
@@ -50,6 +51,7 @@ export function DatabaseFields() {
 
 function ServerFields() {
   const t = useT();
+  const wholeNumber = useWholeNumber();
   const dialect = Form.useWatch<string>(['db', 'dialect']);
   const required = (message: string) => [{ required: true, whitespace: true, message: t(message) }];
   return (
@@ -66,8 +68,8 @@ function ServerFields() {
         >
           <Input autoComplete="off" spellCheck={false} />
         </Form.Item>
-        <Form.Item name={['db', 'port']} label={t('Port')}>
-          <InputNumber min={1} max={65_535} precision={0} placeholder={String(databaseKind(dialect)?.port ?? '')} />
+        <Form.Item name={['db', 'port']} label={t('Port')} rules={[wholeNumber({ min: 1, max: 65_535 })]}>
+          <InputNumber placeholder={String(databaseKind(dialect)?.port ?? '')} />
         </Form.Item>
       </Flex>
       <Form.Item

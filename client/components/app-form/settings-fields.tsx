@@ -2,6 +2,7 @@ import { Alert, Checkbox, Form, Input, InputNumber, Select, Typography } from 'a
 import { ON_SCHEDULE, START_MODES } from '../../../src/app-record';
 import { isUnlimited, LIMIT_NAMES, LIMITS, type LimitName } from '../../../src/policies/limits';
 import { useSupervisorInfo } from '../../hooks/use-supervisor-info';
+import { useWholeNumber } from '../../hooks/use-whole-number';
 import { useLanguage, useT } from '../../locale';
 import { ON_SCHEDULE_TEXTS, START_MODE_TEXTS } from '../../vocabulary';
 import { IDLE_LIMITS, type IdleChoice, type SettingsValues } from './form-values';
@@ -80,6 +81,7 @@ const IDLE_TEXTS: Record<IdleChoice, string> = {
 
 export function SleepFields() {
   const t = useT();
+  const wholeNumber = useWholeNumber();
   const idle = Form.useWatch<IdleChoice>('idle');
   return (
     <>
@@ -93,9 +95,9 @@ export function SleepFields() {
         <Form.Item
           name="idleSeconds"
           label={t('Seconds without use')}
-          rules={[{ required: true, message: t('Give a number of seconds.') }]}
+          rules={[{ required: true, message: t('Give a number of seconds.') }, wholeNumber(IDLE_LIMITS)]}
         >
-          <InputNumber {...IDLE_LIMITS} precision={0} style={{ width: 160 }} />
+          <InputNumber style={{ width: 160 }} />
         </Form.Item>
       ) : null}
       <Form.Item name="keepAwake" valuePropName="checked">
@@ -126,6 +128,7 @@ export function VisibilityFields() {
 
 export function LimitFields() {
   const t = useT();
+  const wholeNumber = useWholeNumber();
   const format = new Intl.NumberFormat(useLanguage(), { useGrouping: false });
   const { value: info } = useSupervisorInfo();
   const byDefault = (name: LimitName) => {
@@ -141,14 +144,14 @@ export function LimitFields() {
         )}
       </Typography.Paragraph>
       {LIMIT_NAMES.map((name) => (
-        <Form.Item key={name} name={['limits', name]} label={t(LIMITS[name].label)} style={{ marginBottom: 12 }}>
-          <InputNumber
-            min={LIMITS[name].min}
-            max={LIMITS[name].max}
-            precision={0}
-            placeholder={byDefault(name)}
-            style={{ width: 160 }}
-          />
+        <Form.Item
+          key={name}
+          name={['limits', name]}
+          label={t(LIMITS[name].label)}
+          rules={[wholeNumber(LIMITS[name])]}
+          style={{ marginBottom: 12 }}
+        >
+          <InputNumber placeholder={byDefault(name)} style={{ width: 160 }} />
         </Form.Item>
       ))}
     </>
