@@ -74,7 +74,6 @@ async function buildServerFile(entry, target) {
     platform: 'node',
     target: 'node20',
     packages: 'external',
-    keepNames: true,
   });
   const allowed = (id) => isBuiltin(id) || id.startsWith('@nocobase/') || serverExternals.includes(packageOf(id));
   assertKnown(externals, allowed, entry);

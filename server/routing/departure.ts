@@ -29,5 +29,6 @@ export function whenOver({ socket }: IncomingMessage, res: ServerResponse, done:
     if (ends.delete(end)) done();
   };
   ends.add(end);
-  res.once('close', end);
+  // Emitted once; `once` would allocate more.
+  res.on('close', end);
 }
