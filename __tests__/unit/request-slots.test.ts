@@ -10,7 +10,15 @@ function slotsWith(limits: Partial<SlotLimits> = {}) {
     queueTimeout: 10,
     ...limits,
   };
-  return { slots: new RequestSlots(() => inForce), inForce };
+  const world = { othersInUse: false };
+  return {
+    slots: new RequestSlots(
+      () => inForce,
+      () => world.othersInUse,
+    ),
+    inForce,
+    world,
+  };
 }
 
 async function settledNow(outcome: ReturnType<RequestSlots['take']>): Promise<SlotOutcome | 'pending'> {
@@ -72,6 +80,82 @@ describe('request slots', () => {
     expect([slots.inFlight, slots.waiting, began]).toEqual([3, 0, [1, 2]]);
   });
 
+  describe('request slots: while other applications are in use', () => {
+    function sharedSlots(limits: Partial<SlotLimits> = {}) {
+      const given = slotsWith({ requestSlots: 4, ...limits });
+      given.world.othersInUse = true;
+      const began: number[] = [];
+      const come = (number: number) => {
+        const outcome = given.slots.take(stays);
+        void Promise.resolve(outcome).then((how) => how === 'admitted' && began.push(number));
+        return outcome;
+      };
+      return { ...given, began, come };
+    }
+
+    it('the next request begins when the one before has ended', async () => {
+      const { slots, began, come } = sharedSlots();
+      for (const number of [1, 2, 3]) void come(number);
+      await jest.advanceTimersByTimeAsync(20);
+      expect(began).toEqual([1]);
+      slots.leave();
+      await jest.advanceTimersByTimeAsync(1);
+      expect(began).toEqual([1, 2]);
+      slots.leave();
+      await jest.advanceTimersByTimeAsync(1);
+      expect(began).toEqual([1, 2, 3]);
+      slots.leave();
+      await jest.runAllTimersAsync();
+    });
+
+    it('the next request does not wait for a slow one', async () => {
+      const { began, come } = sharedSlots();
+      for (const number of [1, 2, 3]) void come(number);
+      await jest.advanceTimersByTimeAsync(24);
+      expect(began).toEqual([1]);
+      await jest.advanceTimersByTimeAsync(3);
+      expect(began).toEqual([1, 2]);
+      await jest.advanceTimersByTimeAsync(30);
+      expect(began).toEqual([1, 2, 3]);
+    });
+
+    it('a request that comes while the one before is at work waits, and takes no place of the queue', async () => {
+      const { began, come } = sharedSlots({ requestQueue: 0 });
+      void come(1);
+      await jest.advanceTimersByTimeAsync(10);
+      for (const number of [2, 3, 4]) expect(typeof come(number)).toBe('object');
+      expect(come(5)).toBe('refused');
+      await jest.advanceTimersByTimeAsync(200);
+      expect(began).toEqual([1, 2, 3, 4]);
+    });
+
+    it('all slots are used as soon as the others are not in use any more', async () => {
+      const { began, come, world } = sharedSlots();
+      for (const number of [1, 2, 3, 4]) void come(number);
+      await jest.advanceTimersByTimeAsync(10);
+      world.othersInUse = false;
+      await jest.advanceTimersByTimeAsync(20);
+      expect(began).toEqual([1, 2, 3, 4]);
+    });
+
+    it('requests without a limit begin at once', async () => {
+      const { slots } = sharedSlots({ requestSlots: 0 });
+      expect([slots.take(stays), slots.take(stays)]).toEqual(['admitted', 'admitted']);
+      await jest.runAllTimersAsync();
+    });
+
+    it('a visitor that leaves while its request waits leaves no timer behind', async () => {
+      const { slots, come } = sharedSlots();
+      void come(1);
+      await jest.advanceTimersByTimeAsync(1);
+      const leavers: (() => void)[] = [];
+      const outcome = slots.take((listener) => leavers.push(listener));
+      await jest.advanceTimersByTimeAsync(1);
+      for (const leave of leavers) leave();
+      expect([await outcome, jest.getTimerCount()]).toEqual(['left', 0]);
+    });
+  });
+
   it('request slots: a request that waits too long is refused', async () => {
     const { slots } = slotsWith({ requestSlots: 1, queueTimeout: 3 });
     expect(slots.take(stays)).toBe('admitted');
@@ -122,13 +206,19 @@ describe('request slots', () => {
   });
 
   it('request slots: never more in flight than slots, and every slot comes back, whatever happens', async () => {
-    const step = fc.constantFrom<'come' | 'end' | 'leave' | 'time'>('come', 'end', 'leave', 'time');
+    const step = fc.constantFrom<'come' | 'end' | 'leave' | 'time' | 'others'>(
+      'come',
+      'end',
+      'leave',
+      'time',
+      'others',
+    );
     await fc.assert(
       fc.asyncProperty(
         fc.array(step, { maxLength: 60 }),
         fc.integer({ min: 1, max: 3 }),
         async (steps, requestSlots) => {
-          const { slots } = slotsWith({ requestSlots, requestQueue: 3, queueTimeout: 5 });
+          const { slots, world } = slotsWith({ requestSlots, requestQueue: 3, queueTimeout: 5 });
           let inside = 0;
           const leavers: (() => void)[] = [];
           for (const what of steps) {
@@ -139,7 +229,8 @@ describe('request slots', () => {
             } else if (what === 'end' && inside > 0) {
               inside -= 1;
               slots.leave();
-            } else if (what === 'leave') leavers.shift()?.();
+            } else if (what === 'others') world.othersInUse = !world.othersInUse;
+            else if (what === 'leave') leavers.shift()?.();
             else if (what === 'time') await jest.advanceTimersByTimeAsync(2_000);
             await jest.advanceTimersByTimeAsync(1);
             expect(slots.inFlight).toBe(inside);

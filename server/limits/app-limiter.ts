@@ -7,15 +7,18 @@ const IMMEDIATE_RATE = 1;
 
 /** The limits of one application in this process, and what it uses of them. */
 export class AppLimiter {
-  readonly slots = new RequestSlots(() => this.limits);
+  readonly slots: RequestSlots;
   private limits: Limits;
   private readonly tokens: TokenBucket;
   private readonly immediate: TokenBucket = { tokens: IMMEDIATE_BURST, at: 0 };
 
+  /** @param othersInUse whether other applications had requests just now */
   constructor(
     private readonly defaults: Limits,
     private own: OwnLimits | undefined,
+    othersInUse: () => boolean = () => false,
   ) {
+    this.slots = new RequestSlots(() => this.limits, othersInUse);
     this.limits = effectiveLimits(defaults, own);
     this.tokens = { tokens: this.limits.requestBurst, at: 0 };
   }

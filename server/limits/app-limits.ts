@@ -2,6 +2,7 @@ import { SYSTEM, type AppEvent } from '../../src/events';
 import type { LimitName, Limits } from '../../src/policies/limits';
 import { AppLimiter } from './app-limiter';
 import { DelayedResponses } from './delayed-responses';
+import { RecentUse } from './recent-use';
 import { StorageMeter, type StorageHost } from './storage-meter';
 
 /** At most one event for each limit of an application in this time. */
@@ -22,6 +23,7 @@ interface Reached {
 /** The limits of all applications in this process. */
 export class AppLimits {
   readonly delayed = new DelayedResponses();
+  readonly use = new RecentUse();
   readonly storage: StorageMeter;
   private readonly limiters = new Map<string, AppLimiter>();
   private readonly reached = new Map<string, Partial<Record<LimitName, Reached>>>();
@@ -42,7 +44,7 @@ export class AppLimits {
     let limiter = this.limiters.get(name);
     if (limiter) limiter.update(record.limits);
     else {
-      limiter = new AppLimiter(this.host.config.limits, record.limits);
+      limiter = new AppLimiter(this.host.config.limits, record.limits, () => this.use.byOthers(name));
       this.limiters.set(name, limiter);
     }
     return limiter;

@@ -5,6 +5,9 @@ export type SlotLimits = Pick<Limits, 'requestSlots' | 'requestQueue' | 'queueTi
 /** How the wait for a slot ended. `left`: the visitor has gone. */
 export type SlotOutcome = 'admitted' | 'left' | 'refused';
 
+/** A request that is at work for so many milliseconds is slow. */
+const SLOW_MS = 25;
+
 /** Ends a wait; false if it has ended already. */
 type Waiter = (outcome: SlotOutcome) => boolean;
 
@@ -17,6 +20,10 @@ export type OnGone = (listener: () => void) => void;
  *
  * One request begins in a turn of the event loop. The requests of other applications, and connections that wait to be
  * accepted (one in each turn), are served between two of them.
+ *
+ * While other applications are in use, a request begins when the one that began before has ended, or when that one is
+ * slow and thus waits for its database: otherwise the stretches of all requests with a slot would delay the neighbours
+ * in each turn. While no other application is in use, the slots alone bound the requests.
  */
 export class RequestSlots {
   private used = 0;
@@ -24,8 +31,15 @@ export class RequestSlots {
   private scheduled = false;
   /** A request began in this turn. */
   private turnTaken = false;
+  /** No request has ended since the last one began. */
+  private working = false;
+  private begunAt = 0;
+  private pause?: NodeJS.Timeout;
 
-  constructor(private readonly limits: () => SlotLimits) {}
+  constructor(
+    private readonly limits: () => SlotLimits,
+    private readonly othersInUse: () => boolean,
+  ) {}
 
   get inFlight(): number {
     return this.used;
@@ -42,20 +56,22 @@ export class RequestSlots {
    */
   take(onGone: OnGone, bounded = true): 'admitted' | 'refused' | Promise<SlotOutcome> {
     const limits = this.limits();
-    const decision = decideSlot(limits, this.used, this.queue.size, this.turnTaken);
+    const mayBegin = !this.turnTaken && this.pauseMs() <= 0;
+    const decision = decideSlot(limits, this.used, this.queue.size, mayBegin);
     if (decision === 'admit') {
-      this.used += 1;
-      this.turnTaken = true;
-      this.schedule();
+      this.begin();
       return 'admitted';
     }
     if (decision === 'refuse' && bounded) return 'refused';
-    return this.wait(limits.queueTimeout * 1_000, onGone);
+    const outcome = this.wait(limits.queueTimeout * 1_000, onGone);
+    this.schedule();
+    return outcome;
   }
 
   /** Returns a slot. The next request begins in a later turn of the event loop. */
   leave(): void {
     this.used -= 1;
+    this.working = false;
     this.schedule();
   }
 
@@ -70,6 +86,7 @@ export class RequestSlots {
         // The first outcome counts.
         if (!this.queue.delete(settle)) return false;
         clearTimeout(timer);
+        if (this.queue.size === 0) clearTimeout(this.pause);
         resolve(outcome);
         return true;
       };
@@ -77,6 +94,20 @@ export class RequestSlots {
       this.queue.add(settle);
       onGone(() => settle('left'));
     });
+  }
+
+  private begin(): void {
+    this.used += 1;
+    this.turnTaken = true;
+    this.working = true;
+    this.begunAt = performance.now();
+    this.schedule();
+  }
+
+  /** Milliseconds until the next request may begin although the last one is at work. */
+  private pauseMs(): number {
+    if (!this.working || !this.othersInUse()) return 0;
+    return this.begunAt + SLOW_MS - performance.now();
   }
 
   private schedule(): void {
@@ -92,10 +123,13 @@ export class RequestSlots {
   private admitOne(): void {
     const { requestSlots } = this.limits();
     if (requestSlots > 0 && this.used >= requestSlots) return;
+    const pauseMs = requestSlots > 0 ? this.pauseMs() : 0;
+    if (this.queue.size > 0 && pauseMs > 0) {
+      clearTimeout(this.pause);
+      this.pause = setTimeout(() => this.schedule(), pauseMs);
+      return;
+    }
     const [waiter] = this.queue;
-    if (!waiter?.('admitted')) return;
-    this.used += 1;
-    this.turnTaken = true;
-    this.schedule();
+    if (waiter?.('admitted')) this.begin();
   }
 }

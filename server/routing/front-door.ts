@@ -115,7 +115,10 @@ export class FrontDoor {
     const isMains = this.service.routes && this.service.mainUp && this.router.isForMain(req);
     if (ready && !isMains && this.gate.refuses(req, res)) return ANSWERED;
     this.traffic.enter(req, res);
-    if (isMains && this.router.storagePath(req) === undefined && this.router.askedHost(req) === undefined) return false;
+    if (isMains && this.router.storagePath(req) === undefined && this.router.askedHost(req) === undefined) {
+      this.service.limits.use.note('main');
+      return false;
+    }
     const visit: Visit = { req, res, needsApp: true };
     return this.walk(visit, ready ? this.steps : this.earlySteps).catch((error: unknown) => {
       if (!isAppError(error)) this.service.supervisor.logger.error('front door', { error: String(error) });
@@ -239,6 +242,7 @@ export class FrontDoor {
       return false;
     }
     this.service.visits.note(runner.name);
+    this.service.limits.use.note(runner.name);
     leaseFor(runner, req, res, true);
     return next();
   }

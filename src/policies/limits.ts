@@ -126,18 +126,18 @@ export type SlotDecision = 'admit' | 'wait' | 'refuse';
 /**
  * @param inFlight the requests with a slot
  * @param waiting the requests in the queue
- * @param turnTaken whether a request of the application began in this turn of the event loop already. The next one
- * begins in a later turn, so that many that arrive together do not delay the neighbours by the sum of their work.
+ * @param mayBegin whether a request of the application may begin now; otherwise it waits for a later turn of the event
+ * loop, so that many that arrive together do not delay the neighbours by the sum of their work
  */
 export function decideSlot(
   { requestSlots, requestQueue }: Pick<Limits, 'requestSlots' | 'requestQueue'>,
   inFlight: number,
   waiting: number,
-  turnTaken: boolean,
+  mayBegin: boolean,
 ): SlotDecision {
   if (requestSlots === 0) return 'admit';
   // Requests that wait already come first.
-  if (inFlight < requestSlots && waiting === 0 && !turnTaken) return 'admit';
+  if (inFlight < requestSlots && waiting === 0 && mayBegin) return 'admit';
   // A request that waits for its turn only has a slot already; it takes no place of the queue.
   return inFlight + waiting < requestSlots + requestQueue ? 'wait' : 'refuse';
 }

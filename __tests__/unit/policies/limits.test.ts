@@ -171,23 +171,23 @@ describe('limits: token bucket', () => {
 describe('limits: request slots', () => {
   const limits = { requestSlots: 2, requestQueue: 3 };
   it.each([
-    [limits, 0, 0, false, 'admit'],
-    [limits, 1, 0, false, 'admit'],
-    [limits, 2, 0, false, 'wait'],
-    [limits, 2, 2, false, 'wait'],
-    [limits, 2, 3, false, 'refuse'],
+    [limits, 0, 0, true, 'admit'],
+    [limits, 1, 0, true, 'admit'],
+    [limits, 2, 0, true, 'wait'],
+    [limits, 2, 2, true, 'wait'],
+    [limits, 2, 3, true, 'refuse'],
     // Requests that wait already come first.
-    [limits, 1, 1, false, 'wait'],
-    // One request begins in a turn.
-    [limits, 0, 0, true, 'wait'],
-    [{ requestSlots: 2, requestQueue: 0 }, 1, 0, true, 'wait'],
-    [{ requestSlots: 2, requestQueue: 0 }, 1, 1, true, 'refuse'],
-    [{ requestSlots: 0, requestQueue: 0 }, 9_999, 0, true, 'admit'],
-    [{ requestSlots: 1, requestQueue: 0 }, 1, 0, false, 'refuse'],
+    [limits, 1, 1, true, 'wait'],
+    // Another one began just now.
+    [limits, 0, 0, false, 'wait'],
+    [{ requestSlots: 2, requestQueue: 0 }, 1, 0, false, 'wait'],
+    [{ requestSlots: 2, requestQueue: 0 }, 1, 1, false, 'refuse'],
+    [{ requestSlots: 0, requestQueue: 0 }, 9_999, 0, false, 'admit'],
+    [{ requestSlots: 1, requestQueue: 0 }, 1, 0, true, 'refuse'],
   ] as const)(
-    'limits: with %j, %d in flight, %d waiting and the turn taken %s the decision is %s',
-    (given, inFlight, waiting, turnTaken, decision) => {
-      expect(decideSlot(given, inFlight, waiting, turnTaken)).toBe(decision);
+    'limits: with %j, %d in flight, %d waiting, a begin allowed: %s, the decision is %s',
+    (given, inFlight, waiting, mayBegin, decision) => {
+      expect(decideSlot(given, inFlight, waiting, mayBegin)).toBe(decision);
     },
   );
 });
