@@ -8,6 +8,8 @@ const collect = runInNewContext('gc') as () => void;
 const MB = 2 ** 20;
 
 let [running, heapUsed, looks] = [0, 0, 0];
+/** How many instances of the hog have ended. */
+let endings = 0;
 /** An application that does work of its own. */
 let busy: string | undefined;
 
@@ -15,11 +17,12 @@ let busy: string | undefined;
 class Looked extends Map<string, WatchedApp> {
   override values(): ReturnType<Map<string, WatchedApp>['values']> {
     looks += 1;
-    const apps = Array.from({ length: running }, (_, index): [string, WatchedApp] => {
-      const name = index === 0 ? 'hog' : `idle${index}`;
-      return [name, { name, state: 'running', requestsInFlight: index === 0 ? 1 : 0, lastActiveAt: 0 }];
-    });
-    return new Map(apps).values();
+    return Array.from({ length: running }, (_, index) => this.get(index === 0 ? 'hog' : `idle${index}`)).values();
+  }
+
+  override get(name: string): WatchedApp {
+    const workMs = name === 'hog' ? performance.now() : 0;
+    return { name, state: 'running', flight: { workMs, endings: name === 'hog' ? endings : 0 } };
   }
 }
 
@@ -76,9 +79,17 @@ describe('the watch over the heap', () => {
     await collectWith(4, 1 * MB);
     busy = 'idle2';
     await collectWith(4, 321 * MB);
-    const [, growth] = pressed.mock.lastCall as [string, ReadonlyMap<string, number>];
-    expect(Math.round((growth.get('idle2') ?? 0) / MB)).toBe(160);
     busy = undefined;
+    const [, growth] = pressed.mock.lastCall as [string, ReadonlyMap<string, number>];
+    expect(Math.round((growth.get('idle2') ?? 0) / MB)).toBeGreaterThan(150);
+    expect(Math.round((growth.get('hog') ?? 0) / MB)).toBeGreaterThan(150);
+  });
+
+  it('forgets the growth of an instance that has ended', async () => {
+    endings += 1;
+    await collectWith(4, 310 * MB);
+    const [, growth] = pressed.mock.lastCall as [string, ReadonlyMap<string, number>];
+    expect([growth.has('hog'), growth.has('idle2')]).toEqual([false, true]);
   });
 
   it('looks no longer when it is over', async () => {

@@ -319,6 +319,29 @@ describe('a heap near its limit', () => {
       world.sleeper.stop();
     });
 
+    it('takes one down at a time, however long that takes', async () => {
+      const world = hogWorld();
+      let ended = () => undefined as void;
+      (world.runners.get('hog') as unknown as { takeDown: () => Promise<void> }).takeDown = () => {
+        world.takenDown.push('hog begins');
+        return new Promise<void>((resolve) => {
+          ended = resolve;
+        });
+      };
+      const growth = new Map([...GROWTH, ['used', 10]] as [string, number][]);
+      for (let look = 0; look < 3; look += 1) {
+        world.sleeper.memoryPressed('critical', growth);
+        await jest.advanceTimersByTimeAsync(2_000);
+      }
+      expect(world.takenDown).toEqual(['hog begins']);
+      (world.runners.get('hog') as unknown as { state: string }).state = 'failed';
+      ended();
+      await jest.advanceTimersByTimeAsync(1);
+      world.sleeper.memoryPressed('critical', growth);
+      expect(world.takenDown).toEqual(['hog begins', 'used APP_MEMORY_EXHAUSTED']);
+      world.sleeper.stop();
+    });
+
     it('takes it down while a round waits for the database of another application', async () => {
       const world = hogWorld();
       world.add('slow').runner.sleep = () => new Promise(() => undefined);

@@ -33,7 +33,7 @@ export class AppRunner {
   private underWay?: JourneyLog;
   private promote?: (priority: BootPriority) => void;
   private readonly failures: Failures;
-  private readonly flight = new Flight();
+  readonly flight = new Flight();
   private readonly attempts: BootAttempts;
   private stops = 0;
   private starts = 0;

@@ -19,6 +19,11 @@ const newGeneration = (): Generation => ({ requests: 0, cuts: new Set() });
 export class Flight {
   private generation = newGeneration();
   private lastUse = 0;
+  /** Requests that hold a place, of the present instance or of one that ended. */
+  private held = 0;
+  private heldMs = 0;
+  private heldAt = 0;
+  private ended = 0;
 
   /** How many requests are in the present instance, or held for it. */
   get requests(): number {
@@ -28,6 +33,22 @@ export class Flight {
   /** Epoch milliseconds of the last sign of use: a request's begin or end, or `touch()`; 0 for none so far. */
   get lastActiveAt(): number {
     return this.lastUse;
+  }
+
+  /** The milliseconds of all requests together since the process started. A request counts as long as it holds its place. */
+  get workMs(): number {
+    return this.heldMs + this.held * (performance.now() - this.heldAt);
+  }
+
+  /** How many instances have ended. */
+  get endings(): number {
+    return this.ended;
+  }
+
+  private hold(change: 1 | -1): void {
+    this.heldMs = this.workMs;
+    this.heldAt = performance.now();
+    this.held += change;
   }
 
   /** Something that counts as use of the application happened. */
@@ -45,6 +66,7 @@ export class Flight {
     // One of its own for each request, whatever the caller gives.
     const own: Cut = (error) => cut?.(error);
     generation.requests += 1;
+    this.hold(1);
     generation.cuts.add(own);
     if (counts) this.touch();
     let held = true;
@@ -53,6 +75,7 @@ export class Flight {
       held = false;
       if (counts) this.touch();
       generation.requests -= 1;
+      this.hold(-1);
       generation.cuts.delete(own);
       if (generation.requests === 0) generation.landed?.();
     };
@@ -65,6 +88,7 @@ export class Flight {
   async drain(ms: number, error: AppError): Promise<void> {
     const ending = this.generation;
     this.generation = newGeneration();
+    this.ended += 1;
     if (ending.requests === 0) return;
     const empty = new Promise<void>((resolve) => {
       ending.landed = resolve;

@@ -82,6 +82,7 @@ export class Sleeper {
   private pressed?: { pressure: HeapPressure; growth: HeapGrowth };
   private urgentAt = 0;
   private criticalAt = 0;
+  private takingDown = false;
   private readonly looks = new Map<string, Look>();
   private readonly policy: EvictionConfig;
 
@@ -128,14 +129,20 @@ export class Sleeper {
     if (again || urgentSleepers(apps, pressure, growth, this.policy, now).length === 0) this.takeHogDown(apps, growth);
   }
 
+  /** One at a time: the next one only after a collection has shown that this one was not enough. */
   private takeHogDown(apps: readonly AppSnapshot[], growth: HeapGrowth): void {
-    const name = memoryHog(apps, growth);
-    if (name === undefined) return;
+    const name = this.takingDown ? undefined : memoryHog(apps, growth);
+    const runner = name === undefined ? undefined : this.host.runners.get(name);
+    if (name === undefined || !runner) return;
+    this.takingDown = true;
     const { logger } = this.host.supervisor;
     const error = new AppError('APP_MEMORY_EXHAUSTED', { name });
     logger.warn(error.message);
     const failed = (failure: unknown) => logger.warn(`application "${name}" was not taken down: ${String(failure)}`);
-    this.host.runners.get(name)?.takeDown(error, HOG_DRAIN_MS).catch(failed);
+    const end = () => {
+      this.takingDown = false;
+    };
+    runner.takeDown(error, HOG_DRAIN_MS).catch(failed).finally(end);
   }
 
   private async relieveHeap(): Promise<void> {

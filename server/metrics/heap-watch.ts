@@ -7,9 +7,18 @@ import { heapShare, rememberHeap, type HeapMemory } from '../../src/policies/mem
 export interface WatchedApp {
   readonly name: string;
   readonly state: string;
-  readonly requestsInFlight: number;
-  /** Epoch milliseconds. */
-  readonly lastActiveAt: number;
+  readonly flight: {
+    /** Milliseconds of all its requests together, since the process started. */
+    readonly workMs: number;
+    /** How many of its instances have ended. */
+    readonly endings: number;
+  };
+}
+
+/** An application as it was at a collection. */
+interface Former {
+  workMs: number;
+  endings: number;
 }
 
 /** As much of the sleeper as is asked here. */
@@ -27,7 +36,7 @@ export interface MemoryRelief {
 export class HeapWatch {
   private memory: HeapMemory = {};
   private growth: HeapGrowth = new Map();
-  private former?: { bytes: number; at: number };
+  private former?: { bytes: number; at: number; apps: ReadonlyMap<string, Former> };
   private observer?: PerformanceObserver;
 
   /**
@@ -64,15 +73,28 @@ export class HeapWatch {
     const { former } = this;
     const bytes = process.memoryUsage().heapUsed;
     this.memory = rememberHeap(this.memory, { running: apps.filter(({ state }) => state === 'running').length, bytes });
-    if (former) this.growth = attributeGrowth(this.growth, former.bytes, bytes, this.activeSince(former.at, apps));
-    this.former = { bytes, at: Date.now() };
+    if (former) {
+      const known = new Map([...this.growth].filter(([name]) => !this.hasEnded(name, former.apps)));
+      this.growth = attributeGrowth(known, former.bytes, bytes, this.workSince(former.at, former.apps));
+    }
+    const seen = apps.map(({ name, flight: { workMs, endings } }) => [name, { workMs, endings }] as const);
+    this.former = { bytes, at: performance.now(), apps: new Map(seen) };
     const pressure = pressureOf(bytes, this.heapLimit());
     if (pressure !== 'none') this.relief.memoryPressed(pressure, this.growth);
   }
 
-  private activeSince(time: number, apps: readonly WatchedApp[]): string[] {
-    return apps
-      .filter((app) => app.requestsInFlight > 0 || app.lastActiveAt >= time || this.relief.isBusy(app.name))
-      .map(({ name }) => name);
+  /** What an instance held is free once it has ended. */
+  private hasEnded(name: string, former: ReadonlyMap<string, Former>): boolean {
+    return this.apps.get(name)?.flight.endings !== former.get(name)?.endings;
+  }
+
+  /** The milliseconds that each application was at work. Work of its own counts as one request. */
+  private workSince(time: number, former: ReadonlyMap<string, Former>): Map<string, number> {
+    const passed = performance.now() - time;
+    const work = [...this.apps.values()].map(({ name, flight }) => {
+      const requests = flight.workMs - (former.get(name)?.workMs ?? 0);
+      return [name, requests + (this.relief.isBusy(name) ? passed : 0)] as const;
+    });
+    return new Map(work);
   }
 }

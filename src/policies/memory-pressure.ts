@@ -28,17 +28,18 @@ export function pressureOf(heapUsed: number, heapLimit: number): HeapPressure {
 export type HeapGrowth = ReadonlyMap<string, number>;
 
 /**
- * Adds the growth of the heap between two full collections to the applications that were at work meanwhile, in even shares:
- * all live in one heap. Where the heap shrinks, all shares shrink with it.
+ * Adds the growth of the heap between two full collections to the applications that were at work meanwhile, in proportion
+ * to their work: all live in one heap, so the growth of each cannot be measured. Where the heap shrinks, all shares shrink
+ * with it.
  * @param before bytes in use after the former collection
  * @param after bytes in use after this one
- * @param active applications that were at work since the former collection
+ * @param work milliseconds that each application was at work since the former collection
  */
 export function attributeGrowth(
   growth: HeapGrowth,
   before: number,
   after: number,
-  active: readonly string[],
+  work: ReadonlyMap<string, number>,
 ): Map<string, number> {
   const next = new Map(growth);
   if (after <= before) {
@@ -49,7 +50,10 @@ export function attributeGrowth(
     }
     return next;
   }
-  for (const name of active) next.set(name, (next.get(name) ?? 0) + (after - before) / active.length);
+  const total = [...work.values()].reduce((sum, ms) => sum + ms, 0);
+  for (const [name, ms] of work) {
+    if (ms > 0) next.set(name, (next.get(name) ?? 0) + ((after - before) * ms) / total);
+  }
   return next;
 }
 
@@ -68,10 +72,10 @@ function notableGrowth(growth: HeapGrowth, name: string): number {
 
 /**
  * The running application that is taken down although it is in use, as nothing else can free memory: the one with the
- * largest notable growth. One at a time, because growth is only attributed, not measured. Undefined if there is none.
+ * largest growth, however small its part is, as the process would end otherwise. Undefined if none has grown.
  */
 export function memoryHog(apps: readonly AppSnapshot[], growth: HeapGrowth): string | undefined {
-  const growthOf = ({ name }: AppSnapshot) => notableGrowth(growth, name);
+  const growthOf = ({ name }: AppSnapshot) => growth.get(name) ?? 0;
   const [largest] = apps
     .filter((app) => app.state === 'running' && growthOf(app) > 0)
     .sort((a, b) => growthOf(b) - growthOf(a) || byLeastUse(a, b));

@@ -31,6 +31,8 @@ const OF_THE_SURROUNDINGS: ReadonlySet<ErrorCode> = new Set<ErrorCode>([
   'APP_DATABASE_CREDENTIALS',
   'APP_DATABASE_FULL',
   'APP_MAIN_NOT_RUNNING',
+  // Which application filled the memory is attributed, not known.
+  'APP_MEMORY_EXHAUSTED',
 ]);
 
 /** What follows from one more failure. @param random a number in [0, 1) */
