@@ -128,7 +128,8 @@ export class DatabaseProvisioner {
 
   /**
    * Whether the database, as it is, may be declared to be the application's.
-   * @throws APP_DATABASE_MISSING, APP_DATABASE_EMPTY, APP_DATABASE_IN_USE when it carries another application's marker
+   * @throws APP_DATABASE_MISSING, APP_DATABASE_EMPTY, APP_DATABASE_IN_USE when it, or its contents, carry another
+   * application's marker
    */
   async assertAcceptable(record: AppRecord, others: Iterable<AppRecord>): Promise<void> {
     const place = this.host.place(record);
@@ -137,10 +138,13 @@ export class DatabaseProvisioner {
     this.host.owners.assertFreeByAddress(record, place);
     const outside = await dialect.ownership.readOutside(place);
     if (outside === undefined) throw new AppError('APP_DATABASE_MISSING', { database });
+    await this.host.owners.assertFreeByIdentity(record, place, await dialect.identify(place.owner));
+    const contentToken = await this.contentTokenOf(place);
     for (const { name, provisioning } of others) {
-      const token = provisioning?.ownershipToken;
-      if (name === record.name || token === undefined || outside !== marker(token)) continue;
-      throw new AppError('APP_DATABASE_IN_USE', { database, owner: name });
+      if (name === record.name || !provisioning) continue;
+      const isOutside = provisioning.ownershipToken !== undefined && outside === marker(provisioning.ownershipToken);
+      const isInside = contentToken !== undefined && contentToken === provisioning.contentToken;
+      if (isOutside || isInside) throw new AppError('APP_DATABASE_IN_USE', { database, owner: name });
     }
     const stored = await dialect.readVersions(inside, layout);
     if (!stored?.core) throw new AppError('APP_DATABASE_EMPTY', { database });

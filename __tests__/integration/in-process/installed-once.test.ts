@@ -277,6 +277,17 @@ function declareTests({ options, server, title }: Kind): void {
     await app.supervisor.removeApp(name);
   });
 
+  it('contents with the marker of another registered application are not accepted', async () => {
+    const [name, other] = [await asleep(), await asleep()];
+    await comment(name, (await inside(other)) ?? '');
+    expect([await visit(name), codeOf(await act('acceptDatabase', name))]).toEqual([
+      'APP_DATABASE_FOREIGN',
+      'APP_DATABASE_IN_USE',
+    ]);
+    expect(await visit(other)).toBe(200);
+    await app.supervisor.removeApp(other);
+  });
+
   it('a database with the marker of another registered application is not accepted', async () => {
     const [name, other] = [await asleep(), await asleep()];
     const mark = await outside(other);
