@@ -18,12 +18,28 @@ export class DomainCheck {
   /** Hosts by which operators have reached the main application in this process. */
   private readonly operatorHosts = new Set<string>();
 
+  /** Domains whose rows are being written. */
+  private readonly held = new Set<{ owner: string; domains: readonly string[] }>();
+
   constructor(private readonly host: DomainCheckHost) {}
 
   /** Remembers a host by which an operator called the main application. */
   noteOperatorHost(given: string | undefined): void {
     const host = normalizeHost(given);
     if (host !== undefined && this.operatorHosts.size < MAX_KNOWN_HOSTS) this.operatorHosts.add(host);
+  }
+
+  /**
+   * Keeps domains for an application until its row is written. Of two that ask for the same one at once, the second finds
+   * it taken.
+   * @returns gives them back; may be called again
+   * @throws APP_DOMAIN_TAKEN, APP_DOMAIN_MAIN
+   */
+  hold(domains: readonly string[], owner: string): () => void {
+    this.assertFree(domains, owner);
+    const held = { owner, domains };
+    if (domains.length > 0) this.held.add(held);
+    return () => void this.held.delete(held);
   }
 
   /**
@@ -34,11 +50,17 @@ export class DomainCheck {
     for (const domain of domains) {
       this.assertNoBaseDomain(domain);
       this.assertNotMains(domain);
-      for (const record of this.host.records()) {
-        if (record.name === self || !domainsOf(record).includes(domain)) continue;
-        throw new AppError('APP_DOMAIN_TAKEN', { domain, owner: record.name });
-      }
+      const owner = this.ownerOf(domain, self);
+      if (owner !== undefined) throw new AppError('APP_DOMAIN_TAKEN', { domain, owner });
     }
+  }
+
+  private ownerOf(domain: string, self: string | undefined): string | undefined {
+    for (const record of this.host.records()) {
+      if (record.name !== self && domainsOf(record).includes(domain)) return record.name;
+    }
+    for (const { owner, domains } of this.held) if (owner !== self && domains.includes(domain)) return owner;
+    return undefined;
   }
 
   /** A base domain is the main application's address; a label below it is the address of the application of that name. */

@@ -78,7 +78,7 @@ export class Registrar {
 
   /**
    * Checks a row about to be created and completes it: options without secrets, the secrets sealed.
-   * @returns gives back the name and the place; for when the row is registered, or was not written
+   * @returns gives back the name, the domains and the place; for when the row is registered, or was not written
    */
   async prepareCreate(row: RowModel, context: WriteContext): Promise<() => void> {
     const values = row.get() as Record<string, unknown>;
@@ -89,6 +89,27 @@ export class Registrar {
       { ...values, name: row.get('name'), admin: row.get('admin'), adopt: row.get('adopt') },
       { importToken, inherited: cloneOf !== undefined },
     );
+    const releaseDomains = this.domains.hold(domainsOf(input), input.name);
+    try {
+      const releaseClaim = await this.prepareRow(row, { input, options, secrets }, importToken, context);
+      return () => {
+        releaseDomains();
+        releaseClaim();
+      };
+    } catch (error) {
+      releaseDomains();
+      throw error;
+    }
+  }
+
+  /** @returns gives back the name and the place */
+  private async prepareRow(
+    row: RowModel,
+    { input, options, secrets }: Awaited<ReturnType<Registrar['examine']>>,
+    importToken: string | undefined,
+    context: WriteContext,
+  ): Promise<() => void> {
+    const { cloneOf, imported } = context;
     secrets.jwtSecret ??= generateSecret();
     // A clone keeps the users of its original.
     if (imported) secrets.role = this.service.secrets(imported).role;
@@ -239,6 +260,17 @@ export class Registrar {
       isPlainObject(value) ? value.plugins : undefined,
     );
     if (!isDeepStrictEqual(given, before)) await assertPlugins(given);
+  }
+
+  /**
+   * Keeps the domains that an update asks for until it is written.
+   * @returns gives them back
+   * @throws APP_DOMAIN_TAKEN, APP_DOMAIN_MAIN, and what `checkUpdate` throws
+   */
+  holdDomains(name: string, values: Record<string, unknown>): () => void {
+    const before = this.service.registry.find(name);
+    if (!before || !('cname' in values || 'domains' in values)) return () => undefined;
+    return this.domains.hold(domainsOf(checkUpdate(values, before)), name);
   }
 
   /** Checks a row about to be updated and puts the cleaned values into it. */

@@ -55,6 +55,7 @@ export class Registry implements AppLookup {
     return [...this.records.values(), ...this.bin.values()];
   }
 
+  /** The application that owns a custom domain; one in the recycle bin keeps it. */
   byDomain(host: string): string | undefined {
     return this.domains.get(host);
   }
@@ -63,21 +64,18 @@ export class Registry implements AppLookup {
     this.delete(record.name);
     this.changes += 1;
     this.onChange();
-    if (record.removedAt !== undefined) {
-      this.bin.set(record.name, record);
-      return;
-    }
-    this.records.set(record.name, record);
+    if (record.removedAt === undefined) this.records.set(record.name, record);
+    else this.bin.set(record.name, record);
     for (const domain of domainsOf(record)) this.domains.set(domain, record.name);
   }
 
   delete(name: string): void {
-    this.bin.delete(name);
-    const record = this.records.get(name);
+    const record = this.find(name);
     this.onChange();
     if (!record) return;
     this.changes += 1;
     this.records.delete(name);
+    this.bin.delete(name);
     for (const domain of domainsOf(record)) if (this.domains.get(domain) === name) this.domains.delete(domain);
   }
 

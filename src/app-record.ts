@@ -206,8 +206,8 @@ function domainsFromRow(value: unknown): string[] | undefined {
 }
 
 /** All custom domains of an application, in lower case, the first one first. */
-export function domainsOf({ cname, domains = [] }: Pick<AppRecord, 'cname' | 'domains'>): string[] {
-  return [...(cname ? [cname] : []), ...domains].map((domain) => domain.toLowerCase());
+export function domainsOf({ cname, domains }: { cname?: string | null; domains?: readonly string[] | null }): string[] {
+  return [...(cname ? [cname] : []), ...(domains ?? [])].map((domain) => domain.toLowerCase());
 }
 
 /** Throws `APP_ADMIN_INVALID`. */

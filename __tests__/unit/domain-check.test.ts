@@ -45,6 +45,20 @@ describe('custom domains: what an application may ask for', () => {
     expect(check([], [], ['localhost'])(domain)).toBe(result);
   });
 
+  it('a domain is taken while the row of another application is being written', () => {
+    const config = { baseDomains: [], mainHosts: new Set<string>() };
+    const domains = new DomainCheck({ config, records: () => [] });
+    const release = domains.hold(['shop.example', 'store.example'], 'shop');
+    expect(() => domains.hold(['store.example'], 'other')).toThrow(/belongs to the application "shop"/);
+    expect(() => domains.assertFree(['shop.example'], 'other')).toThrow();
+    domains.hold(['store.example'], 'shop')();
+    expect(() => domains.assertFree(['store.example'], 'other')).toThrow();
+    release();
+    release();
+    domains.hold(['store.example'], 'other');
+    expect(() => domains.assertFree(['store.example'], 'shop')).toThrow(/belongs to the application "other"/);
+  });
+
   it('an application may keep its own domains', () => {
     expect(check()('shop.example', 'shop')).toBe('free');
     expect(check()('store.example', 'shop')).toBe('free');

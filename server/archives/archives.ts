@@ -143,7 +143,7 @@ export class Archives {
    */
   async import(file: string, archiveName: string, wish: ImportWish): Promise<ArchiveJob> {
     const { host } = this;
-    const { name } = wish.input;
+    const { name, cname, domains } = wish.input;
     this.assertIdle(name);
     const archive = await openArchive(file, host.config.archiveMaxBytes).catch((error: unknown) => {
       throw explain(error);
@@ -151,6 +151,8 @@ export class Archives {
     const token = randomUUID();
     const plain: AppRecord = {
       name,
+      cname,
+      domains,
       startMode: 'lazy',
       options: wish.options,
       provisioning: { ownershipToken: token },

@@ -38,8 +38,6 @@ import {
 const REMOVALS = 8;
 /** The same: each is down meanwhile, and locks its tables. */
 const ISOLATIONS = 4;
-/** No application can have this ID. */
-const DOMAIN_TURN = ' domains';
 /** What the bodies of actions may hold that write no fields of an application. */
 const BODIES: Readonly<Record<string, readonly string[]>> = {
   ...{
@@ -174,11 +172,16 @@ export function defineApplications(app: Application, service: AppService, regist
       await caller(ctx);
       const values = readFields(given(ctx), 'update', name);
       // A patch of options is made from what the update before has left.
-      const write = () => repository().update({ filterByTk: name, values, context: ctx });
-      // Two applications that ask for one domain at once: the second one finds it taken.
-      const inTurn = 'domains' in values ? () => updates.take(DOMAIN_TURN, write) : write;
+      const write = async () => {
+        const release = registrar.holdDomains(name, values);
+        try {
+          await repository().update({ filterByTk: name, values, context: ctx });
+        } finally {
+          release();
+        }
+      };
       try {
-        if (Object.keys(values).length) await updates.take(name, inTurn);
+        if (Object.keys(values).length) await updates.take(name, write);
       } catch (error) {
         throw explainWriteError(error, values);
       }

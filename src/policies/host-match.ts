@@ -5,7 +5,7 @@ import { normalizeDomain, normalizeHost } from '../host-name';
 export interface AppLookup {
   /** Exact, case-sensitive. */
   has(name: string): boolean;
-  /** The application that owns a custom domain, given in normalized form. */
+  /** The application that owns a custom domain, given in normalized form; also one that was removed. */
   byDomain(host: string): string | undefined;
 }
 
@@ -66,7 +66,12 @@ function isBelowCustomDomain(host: string, apps: AppLookup): boolean {
 export function matchHost(host: string, config: HostConfig, apps: AppLookup): Route | undefined {
   const { baseDomains } = config;
   const owner = apps.byDomain(host);
-  if (owner !== undefined) return { kind: 'app', name: owner, via: 'domain' };
+  if (owner !== undefined) {
+    // The domain of a removed application shows nothing, least of all the main application.
+    return apps.has(owner)
+      ? { kind: 'app', name: owner, via: 'domain' }
+      : { kind: 'unknown', name: host, via: 'domain' };
+  }
   for (const base of baseDomains) {
     if (!host.endsWith(base) || host.charCodeAt(host.length - base.length - 1) !== 46) continue;
     const label = host.slice(0, host.length - base.length - 1);

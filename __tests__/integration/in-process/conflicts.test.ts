@@ -71,6 +71,34 @@ describeWithPostgres('calls that meet others', () => {
     expect((await act('destroy', third, '&dropDatabase=true&purge=true')).status).toBe(200);
   });
 
+  it('give a domain that two ask for at once to one of them', async () => {
+    const domain = `${fresh()}.example.test`.replaceAll('_', '-');
+    const create = (field: object) =>
+      app.post('/api/applications:create', { name: fresh(), options: { plugins }, ...field });
+    const both = await Promise.all([create({ domains: [domain] }), create({ cname: domain })]);
+    expect(both.map(({ status }) => status).sort()).toEqual([200, 409]);
+    expect(both.map(told).find(([status]) => status === 409)?.[1]).toBe('APP_DOMAIN_TAKEN');
+
+    const wanted = `x-${domain}`;
+    const [one, other] = [await made(), await made()];
+    const updates = await Promise.all([
+      act('update', one, '', { cname: wanted }),
+      act('update', other, '', { domains: [wanted] }),
+      create({ domains: [wanted] }),
+    ]);
+    expect(updates.map(({ status }) => status).sort()).toEqual([200, 409, 409]);
+    const owners = [...app.service.registry.all()].filter(({ cname, domains = [] }) =>
+      [cname, ...domains].includes(wanted),
+    );
+    expect(owners.length).toBe(1);
+
+    // What was refused keeps nothing.
+    const { name } = owners[0] as { name: string };
+    expect((await act('update', name, '', { cname: null, domains: [] })).status).toBe(200);
+    const free = name === one ? other : one;
+    expect((await act('update', free, '', { cname: wanted })).status).toBe(200);
+  });
+
   it('find nobody yet under a name that is being imported', async () => {
     const name = fresh();
     const by = { kind: 'user' as const, id: 7, name: 'Alice', address: '203.0.113.7' };

@@ -58,7 +58,12 @@ describeWithPostgres('a removed application', () => {
     expect([await visit(name), (await act('get', name)).status, (await act('start', name)).status]).toEqual([
       404, 404, 404,
     ]);
-    expect((await app.get('/api/?x=/__health_check', { Host: 'removed.example.test' })).status).not.toBe(404);
+    // Its domain shows nothing, least of all the sign-in page of the main application.
+    for (const Host of ['removed.example.test', 'www.removed.example.test']) {
+      const refused = await app.get('/api/app:getInfo', { Host });
+      expect([Host, ...codeOf(refused)]).toEqual([Host, 404, 'APP_NOT_FOUND']);
+      expect(refused.text).not.toContain(name);
+    }
     expect([await listed(), await listed('removed=true')]).toEqual([expect.not.arrayContaining([name]), [name]]);
     expect(app.supervisor.apps[name]).toBeUndefined();
 

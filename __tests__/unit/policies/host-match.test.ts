@@ -12,7 +12,12 @@ import {
 } from '../../../src/policies/host-match';
 
 const NAMES = ['crm', 'erp', 'shop-2', 'CRM2', 'old.app', 'Старый'];
-const DOMAINS: Record<string, string> = { 'crm.example.com': 'crm', 'shop.example': 'shop-2' };
+const DOMAINS: Record<string, string> = {
+  'crm.example.com': 'crm',
+  'shop.example': 'shop-2',
+  // Of an application in the recycle bin.
+  'gone.example': 'gone',
+};
 const BASES = ['localhost', 'apps.example.com'];
 const HOSTS: HostConfig = { baseDomains: BASES, mainHosts: new Set(['nocobase.shop.example']) };
 const NO_HOSTS: HostConfig = { baseDomains: [], mainHosts: new Set() };
@@ -47,6 +52,8 @@ describe('routeRequest', () => {
     ['a subdomain with a trailing dot', { host: 'crm.localhost.:80' }, app('crm', 'subdomain')],
     ['a subdomain of another base domain', { host: 'erp.apps.example.com' }, app('erp', 'subdomain')],
     ['a custom domain', { host: 'crm.example.com' }, app('crm', 'domain')],
+    ['the domain of a removed application', { host: 'gone.example', ...OTHERS }, unknown('gone.example', 'domain')],
+    ['a host below it', { host: 'www.gone.example' }, unknown('www.gone.example', 'domain')],
     ['a custom domain, case, dot and port', { host: 'Shop.Example.:443' }, app('shop-2', 'domain')],
     ['a subdomain before header, query, paths', { host: 'crm.localhost', ...OTHERS }, app('crm', 'subdomain')],
     ['a custom domain before them', { host: 'crm.example.com', ...OTHERS }, app('crm', 'domain')],
