@@ -6,6 +6,7 @@ import type { HostConfig } from '../src/policies/host-match';
 
 /** Operators use few addresses; the bound keeps a caller with many from filling the memory. */
 const MAX_KNOWN_HOSTS = 100;
+const WWW = 'www.';
 
 interface DomainCheckHost {
   readonly config: HostConfig;
@@ -55,11 +56,14 @@ export class DomainCheck {
     }
   }
 
+  /** Another application with this domain, or with the one that visitors take for the same: with or without `www.`. */
   private ownerOf(domain: string, self: string | undefined): string | undefined {
+    const twin = domain.startsWith(WWW) ? domain.slice(WWW.length) : `${WWW}${domain}`;
+    const hasOne = (domains: readonly string[]) => domains.includes(domain) || domains.includes(twin);
     for (const record of this.host.records()) {
-      if (record.name !== self && domainsOf(record).includes(domain)) return record.name;
+      if (record.name !== self && hasOne(domainsOf(record))) return record.name;
     }
-    for (const { owner, domains } of this.held) if (owner !== self && domains.includes(domain)) return owner;
+    for (const { owner, domains } of this.held) if (owner !== self && hasOne(domains)) return owner;
     return undefined;
   }
 

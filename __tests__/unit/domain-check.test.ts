@@ -5,6 +5,7 @@ import type { AppError } from '../../src/errors';
 describe('custom domains: what an application may ask for', () => {
   const records = [
     recordFromRow({ name: 'shop', cname: 'Shop.example', domains: ['store.example'] }),
+    recordFromRow({ name: 'www', cname: 'www.customer.example' }),
     recordFromRow({ name: 'old', cname: 'old.example', removedAt: new Date() }),
   ];
 
@@ -31,7 +32,11 @@ describe('custom domains: what an application may ask for', () => {
     ['localhost', 'APP_DOMAIN_MAIN'],
     ['x.localhost', 'APP_DOMAIN_MAIN'],
     ['new.example', 'free'],
-    ['www.shop.example', 'free'],
+    ['customer.example', 'APP_DOMAIN_TAKEN'],
+    ['www.shop.example', 'APP_DOMAIN_TAKEN'],
+    ['www.store.example', 'APP_DOMAIN_TAKEN'],
+    ['blog.shop.example', 'free'],
+    ['www.blog.shop.example', 'free'],
   ])('"%s": %s', (domain, result) => {
     expect(check()(domain)).toBe(result);
   });
@@ -62,6 +67,7 @@ describe('custom domains: what an application may ask for', () => {
   it('an application may keep its own domains', () => {
     expect(check()('shop.example', 'shop')).toBe('free');
     expect(check()('store.example', 'shop')).toBe('free');
+    expect(check()('www.shop.example', 'shop')).toBe('free');
   });
 
   it.each([

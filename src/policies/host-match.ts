@@ -76,6 +76,9 @@ export function matchHost(host: string, config: HostConfig, apps: AppLookup): Ro
     if (!host.endsWith(base) || host.charCodeAt(host.length - base.length - 1) !== 46) continue;
     const label = host.slice(0, host.length - base.length - 1);
     if (apps.has(label)) return { kind: 'app', name: label, via: 'subdomain' };
+    // Below the address of an application, its visitors must not see the main application's sign-in page either.
+    const isBelowApp = label.includes('.') && apps.has(label.slice(label.lastIndexOf('.') + 1));
+    if (isBelowApp && !isMainHost(host, config)) return { kind: 'unknown', name: host, via: 'subdomain' };
     if (label.includes('.') || RESERVED_APP_NAMES.has(label)) continue;
     return { kind: 'unknown', name: label, via: 'subdomain' };
   }

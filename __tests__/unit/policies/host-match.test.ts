@@ -70,7 +70,7 @@ describe('routeRequest', () => {
     ['main', { host: 'main.localhost' }, main()],
     ['a reserved label', { host: 'admin.localhost' }, main()],
     ['two labels', { host: 'a.b.localhost' }, main()],
-    ['two labels, the last an application', { host: 'x.crm.localhost' }, main()],
+    ['two labels, the last an application', { host: 'x.crm.localhost' }, unknown('x.crm.localhost', 'subdomain')],
     ['a host that only ends alike', { host: 'notlocalhost' }, main()],
     ['a hyphen where the dot should be', { host: 'crm-localhost' }, main()],
     ['a foreign host', { host: 'crm.elsewhere.net' }, main()],
