@@ -10,6 +10,7 @@ import {
   type RestoreCommand,
 } from '../src/policies/main-restore';
 import { wasEnabled } from './enabled-mark';
+import { guardBackups } from './nocobase/backups';
 import { onCommand } from './nocobase/commands';
 import { foreignSchemas } from './nocobase/main-schemas';
 
@@ -42,6 +43,7 @@ export function limitRestores(app: Application, named: () => string[]): void {
     (async (ctx: RestoreContext, next: () => Promise<void>) => {
       const { resourceName, actionName, params = {} } = ctx.action ?? {};
       if (!isRestore(resourceName, actionName)) return next();
+      guardBackups(app);
       const given = params[CONFIRM_PARAMETER] ?? params.values?.[CONFIRM_PARAMETER];
       if (isConfirmed(given)) return confirmed.run(true, next);
       const known = named();
@@ -55,6 +57,7 @@ export function limitRestores(app: Application, named: () => string[]): void {
 /** The same for the command `restore`, in the process of NocoBase and in that of the command. Called once a process. */
 export function limitRestoreCommand(): void {
   onCommand(COMMAND, async (app: Application, command: RestoreCommand) => {
+    guardBackups(app);
     if (app.name !== 'main' || confirmed.getStore() || !wasEnabled()) return;
     if (!replacesMain(command, String(app.db.options.database))) return;
     try {

@@ -17,7 +17,11 @@ function database(schemas: string[], options: object = {}, postgres = true) {
 
 async function restore(params: object, known: string[], db = database([]), actionName = 'restore'): Promise<boolean> {
   let middleware: Middleware | undefined;
-  const app = { db, resourceManager: { use: (given: Middleware) => (middleware = given) } };
+  const app = {
+    db,
+    pm: { get: () => undefined },
+    resourceManager: { use: (given: Middleware) => (middleware = given) },
+  };
   limitRestores(app as unknown as Application, () => known);
   let restored = false;
   await middleware?.({ action: { resourceName: 'backups', actionName, params } }, () => {

@@ -51,16 +51,17 @@ export function keepOwnUploads(app: Application, host: OwnUploadsHost): void {
 }
 
 async function settle(app: Application, host: OwnUploadsHost): Promise<void> {
+  const warn = (what: string) =>
+    app.log.warn(`${what} of this version cannot be kept to the uploads of one application`, { module: MODULE });
+  // Also without a file manager: a table that another plugin declares as one of files is backed up with its files.
+  if (!scopeBackups(app, { backupFolder, restoreFolder, onRestore: beginRestore })) warn('the Backup Manager');
   const own = await ensureFolder(app.name, host);
   if (own === undefined) return;
   folders.set(app.name, own);
   await bringHome(app, own, host);
-  const warn = (what: string) =>
-    app.log.warn(`${what} of this version cannot be kept to the uploads of one application`, { module: MODULE });
   if (!app.pm.get('file-manager')) return;
   if (!replaceStorageClass(app, LOCAL_STORAGE, (base) => guardedStorage(base, own))) warn('the file manager');
   keepStorageRows(app, own);
-  if (!scopeBackups(app, { backupFolder, restoreFolder, onRestore: beginRestore })) warn('the Backup Manager');
 }
 
 async function ensureFolder(name: string, host: OwnUploadsHost): Promise<string | undefined> {

@@ -1,5 +1,6 @@
 import { createRequire } from 'node:module';
 import type { Application } from '@nocobase/server';
+import { guardBackupPrograms, type GetAdapter } from './backup-programs';
 
 /** The Backup Manager's classes. Both copy whole folders of `storage/uploads`, by a setting of the process. */
 interface BackupManager {
@@ -61,18 +62,40 @@ function wrap<T extends { uploadDir: string }>(
   return true;
 }
 
+/** Loads a module of the Backup Manager by its path in there. */
+type Load = (module: string) => Record<string, unknown>;
+
+/** Undefined if the Backup Manager is not installed in this application. */
+function loaderOf(app: Application): Load | undefined {
+  const plugin = app.pm.get('backups') as { options?: { packageName?: unknown } } | undefined;
+  const packageName = plugin?.options?.packageName;
+  if (typeof packageName !== 'string') return undefined;
+  const load = createRequire(require.resolve('@nocobase/server'));
+  return (module) => load(`${packageName}/dist/server/${module}`) as Record<string, unknown>;
+}
+
+const guardWith = (load: Load) => guardBackupPrograms(load('adapters/database').getDBAdapter as GetAdapter);
+
 /**
- * Gives backups and restores of an application folders of its own in the place of `storage/uploads`. Idempotent.
+ * Guards the programs that the Backup Manager runs, in all applications of the process. Idempotent.
+ * @returns false if this version of it cannot be guarded; true if it is not installed
+ */
+export function guardBackups(app: Application): boolean {
+  const load = loaderOf(app);
+  return !load || guardWith(load);
+}
+
+/**
+ * Gives backups and restores of an application folders of its own in the place of `storage/uploads`, and guards the
+ * programs that they run. Idempotent.
  * @returns false if this version of the Backup Manager cannot be scoped; true if it is not installed
  */
 export function scopeBackups(app: Application, scope: BackupScope): boolean {
-  const plugin = app.pm.get('backups') as { options?: { packageName?: unknown } } | undefined;
-  const packageName = plugin?.options?.packageName;
-  if (typeof packageName !== 'string') return true;
-  const load = createRequire(require.resolve('@nocobase/server'));
-  const managers = `${packageName}/dist/server/managers`;
-  const { BackupManager: backup } = load(`${managers}/backup`) as { BackupManager?: { prototype: Methods } };
-  const { RestoreManager: restore } = load(`${managers}/restore`) as { RestoreManager?: { prototype: Methods } };
+  const load = loaderOf(app);
+  if (!load) return true;
+  if (!guardWith(load)) return false;
+  const { BackupManager: backup } = load('managers/backup') as { BackupManager?: { prototype: Methods } };
+  const { RestoreManager: restore } = load('managers/restore') as { RestoreManager?: { prototype: Methods } };
   if (!backup || !restore) return false;
   if (scoped.has(backup)) return true;
   scoped.add(backup);
