@@ -27,6 +27,18 @@ export const DATABASE_NAME_PATTERN = /^[A-Za-z_][A-Za-z0-9_-]{0,62}$/;
 /** Narrower: NocoBase writes the name of a schema without quotes in places. */
 export const SCHEMA_NAME_PATTERN = /^[a-z_][a-z0-9_]{0,62}$/;
 
+/** NocoBase's plugins write names of MySQL and MariaDB into commands of a shell. */
+const SHELL_WORD_PATTERN = /^(?!-)[\w.@:-]{1,255}$/;
+const MYSQL_USER_PATTERN = /^(?!-)[\w.@-]{1,63}$/;
+
+export const SHELL_WORD_RULE =
+  'of MySQL and MariaDB may hold letters (a to z), digits and the characters _ . @ -, and must not begin with -';
+
+/** Whether a shell takes the value for one word, and a program for no option. */
+export function isShellWord(value: unknown): value is string {
+  return typeof value === 'string' && SHELL_WORD_PATTERN.test(value);
+}
+
 const SYSTEM_DATABASES = new Set([
   ...['postgres', 'template0', 'template1', 'mysql', 'information_schema', 'performance_schema', 'sys'],
 ]);
@@ -111,6 +123,7 @@ function checkConnection(values: Record<string, unknown>): void {
   if (typeof username !== 'string' || !/^[^\p{Cc}]{1,63}$/u.test(username)) {
     throw invalid('database.username must be text of 1 to 63 characters');
   }
+  if (!kind.schemas && !MYSQL_USER_PATTERN.test(username)) throw invalid(`database.username ${SHELL_WORD_RULE}`);
   if (given(password) && (typeof password !== 'string' || password.length > MAX_PASSWORD || password.includes('\0'))) {
     throw invalid('database.password must be text');
   }

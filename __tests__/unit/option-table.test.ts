@@ -220,6 +220,19 @@ describe('option table: a row', () => {
     expect(rowOptions({ options }).misplaced).toBeUndefined();
   });
 
+  it.each([
+    ['mysql', 'username', 'x$(id)'],
+    ['mariadb', 'username', '-e'],
+    ['mariadb', 'database', 'x`id`'],
+  ])('has no name on %s that a shell takes for a command or an option: %s %s', (dialect, key, value) => {
+    const database = { dialect, host: 'db.example', username: 'nb', database: 'crm', [key]: value };
+    const options = { dbConnType: 'new_connection', database };
+    expect(rowOptions({ options })).toMatchObject({ misplaced: `database.${key}`, ignored: [`database.${key}`] });
+    expect(rowOptions({ options }).options.database).not.toHaveProperty(key);
+    const postgres = { ...options, database: { ...database, dialect: 'postgres' } };
+    expect(rowOptions({ options: postgres }).misplaced).toBeUndefined();
+  });
+
   it('may give plugins their options, which only another plugin writes, and which lead to no other package', () => {
     const plugins = ['error-handler', ['users', { enabled: true }], ['acl']];
     expect(rowOptions({ options: { plugins } })).toMatchObject({ options: { plugins }, ignored: [] });

@@ -1,6 +1,7 @@
 import type { AppOptions } from '../../src/app-options';
 import type { AppRecord } from '../../src/app-record';
-import { isRefusedFor } from '../../src/database-options';
+import { databaseKind } from '../../src/database-dialects';
+import { isRefusedFor, isShellWord } from '../../src/database-options';
 import { AppError } from '../../src/errors';
 import { allowedOptions, pluginNameOf, type AllowedOptions } from '../../src/option-table';
 import type { AppSecrets } from '../databases/secrets';
@@ -18,6 +19,7 @@ export function rowOptions({ options: given, provisioning }: Pick<AppRecord, 'op
   const { options, ignored, misplaced } = allowedOptions(given);
   const row: RowOptions = { options, ignored, misplaced };
   keepPlugins(row);
+  keepShellWords(row);
   // Of rows that we wrote, the way of connecting says which keys there are.
   if (!provisioning) return row;
   for (const key of Object.keys(row.options.database ?? {})) {
@@ -27,6 +29,18 @@ export function rowOptions({ options: given, provisioning }: Pick<AppRecord, 'op
     delete row.options.database?.[key];
   }
   return row;
+}
+
+/** Names on MySQL and MariaDB that no shell takes for a command. */
+function keepShellWords(row: RowOptions): void {
+  const { database } = row.options;
+  if (!database || databaseKind(database.dialect)?.schemas !== false) return;
+  for (const key of ['username', 'database']) {
+    if (database[key] === undefined || isShellWord(database[key])) continue;
+    row.ignored.push(`database.${key}`);
+    row.misplaced ??= `database.${key}`;
+    delete database[key];
+  }
 }
 
 function keepPlugins({ options, ignored }: RowOptions): void {

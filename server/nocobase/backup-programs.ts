@@ -1,4 +1,5 @@
 import { lstat, open } from 'node:fs/promises';
+import { isShellWord, portNumber, SHELL_WORD_RULE } from '../../src/database-options';
 import { AppError } from '../../src/errors';
 
 /**
@@ -10,14 +11,20 @@ interface RestoreOptions {
   filePath: string;
 }
 
+interface BackupOptions {
+  skipFdw?: boolean;
+  includeTables?: readonly unknown[];
+}
+
 interface Adapter {
   readonly dbOpts: Record<string, unknown>;
+  backup(options: BackupOptions): Promise<unknown>;
   restore(options: RestoreOptions): Promise<unknown>;
 }
 
-export type GetAdapter = (options: { dialect: string }) => object;
+type Prototype = Partial<Adapter>;
 
-type Check = (adapter: Adapter, options: RestoreOptions) => Promise<void>;
+export type GetAdapter = (options: { dialect: string }) => object;
 
 /** A dump of `pg_dump` in the custom format, the only one that the Backup Manager writes. */
 const CUSTOM_FORMAT = 'PGDMP';
@@ -49,14 +56,50 @@ async function beginningOf(filePath: string, length: number): Promise<string> {
   }
 }
 
-function checkRestores(prototype: Partial<Adapter>, check: Check): boolean {
-  const original = prototype.restore;
-  if (typeof original !== 'function' || !Object.hasOwn(prototype, 'restore')) return false;
-  prototype.restore = async function (this: Adapter, options: RestoreOptions) {
+/** Calls `check` before the method. Returns false if the prototype has no such method of its own. */
+function checkBefore<M extends 'backup' | 'restore'>(
+  prototype: Prototype,
+  method: M,
+  check: (adapter: Adapter, options: Parameters<Adapter[M]>[0]) => Promise<void> | void,
+): boolean {
+  const original = prototype[method] as ((options: Parameters<Adapter[M]>[0]) => Promise<unknown>) | undefined;
+  if (typeof original !== 'function' || !Object.hasOwn(prototype, method)) return false;
+  prototype[method] = async function (this: Adapter, options: Parameters<Adapter[M]>[0]) {
     await check(this, options);
     return original.call(this, options);
   };
   return true;
+}
+
+const refused = (option: string, reason: string) =>
+  new AppError('APP_OPTIONS_INVALID', { reason: `${option} ${reason}` });
+
+/**
+ * The adapter reads the servers of FEDERATED tables by commands of a shell, in which the names of tables stand: left out.
+ * Names of tables are arguments of `mysqldump`, and one that begins with "-" is an option to it.
+ * @throws APP_OPTIONS_INVALID
+ */
+function withoutShell({ dbOpts }: Adapter, options: BackupOptions): void {
+  options.skipFdw = true;
+  for (const name of [dbOpts.database, ...(options.includeTables ?? [])]) {
+    if (String(name).startsWith('-')) throw refused('a name of a database or table', 'must not begin with "-"');
+  }
+}
+
+/** A path that a shell takes for one word. */
+const SHELL_PATH = /^[^\s"'`$;&|<>(){}[\]*?!#]+$/;
+
+/**
+ * The adapter restores by commands of a shell, in which all of these stand.
+ * @throws APP_OPTIONS_INVALID
+ */
+function assertShellWords({ dbOpts }: Adapter, { filePath }: RestoreOptions): void {
+  for (const option of ['username', 'host', 'database']) {
+    if (!isShellWord(dbOpts[option])) throw refused(`database.${option}`, SHELL_WORD_RULE);
+  }
+  const { port } = dbOpts;
+  if (port && portNumber(port) === undefined) throw refused('database.port', 'must be a number');
+  if (!SHELL_PATH.test(filePath)) throw refused('the path of the backup', 'must not hold characters of the shell');
 }
 
 /**
@@ -64,9 +107,15 @@ function checkRestores(prototype: Partial<Adapter>, check: Check): boolean {
  * @returns false if the adapters of this version cannot be guarded
  */
 export function guardBackupPrograms(getAdapter: GetAdapter): boolean {
-  const prototypeOf = (dialect: string) => Object.getPrototypeOf(getAdapter({ dialect })) as Partial<Adapter>;
-  const postgres = prototypeOf('postgres');
+  const prototypeOf = (dialect: string) => Object.getPrototypeOf(getAdapter({ dialect })) as Prototype;
+  // Kingbase's adapter inherits from that of PostgreSQL, MariaDB's from that of MySQL.
+  const [postgres, mysql] = [prototypeOf('postgres'), prototypeOf('mysql')];
   if (guarded.has(postgres)) return true;
   guarded.add(postgres);
-  return checkRestores(postgres, assertDump);
+  const checked = [
+    checkBefore(postgres, 'restore', assertDump),
+    checkBefore(mysql, 'backup', withoutShell),
+    checkBefore(mysql, 'restore', assertShellWords),
+  ];
+  return !checked.includes(false);
 }

@@ -33,7 +33,9 @@ export const options = {
         host: text('new_connection: host name, address, or folder of a socket.'),
         dialect: { type: 'string', enum: Object.keys(DATABASE_KINDS), default: 'postgres' },
         port: { type: 'integer', description: 'By default 5432 or 3306.', minimum: 1, maximum: 65535 },
-        username: text('new_connection: the database role.'),
+        username: text(
+          'new_connection: the database role. On MySQL and MariaDB only letters (a to z), digits and the characters _ . @ -, and no - at the beginning.',
+        ),
         password: { type: 'string', format: 'password', writeOnly: true },
         ssl: {
           description: 'new_connection: true, false, or how the certificate is checked.',

@@ -75,3 +75,49 @@ describe('backup programs: a restore on PostgreSQL', () => {
     await kingbase.restore({ filePath: place('script'), toolchain: 'postgres' });
   });
 });
+
+describe.each(['mysql', 'mariadb'])('backup programs: on %s', (dialect) => {
+  const proof = path.join(work, 'proof');
+  const dump = path.join(work, 'dump.sql');
+  const words = path.join(work, 'words');
+  beforeAll(() => {
+    // It answers each question with the name of a table, or of a server.
+    program('mysql', `echo mysql >> ${called}; echo 'x$(touch ${proof})'`);
+    program('mysqldump', `[ "$1" = --version ] && echo 'mysqldump  Ver 8.0.36' || echo "$@" > ${words}`);
+    writeFileSync(dump, 'SELECT 1;');
+  });
+  beforeEach(() => [proof, words].forEach((file) => rmSync(file, { force: true })));
+
+  it('a backup runs no command in which the name of a table stands', async () => {
+    await adapter({ dialect }).backup({ dir: work, skipFdw: false });
+    expect([existsSync(proof), existsSync(called), existsSync(words)]).toEqual([false, false, true]);
+  });
+
+  it('a backup takes no table, and no database, for an option of mysqldump', async () => {
+    const refusal = { code: 'APP_OPTIONS_INVALID', status: 400 };
+    const includeTables = ['users', `--result-file=${proof}`];
+    await expect(adapter({ dialect }).backup({ dir: work, includeTables })).rejects.toMatchObject(refusal);
+    await expect(adapter({ dialect, database: '--tab=/' }).backup({ dir: work })).rejects.toMatchObject(refusal);
+    expect(existsSync(words)).toBe(false);
+    await adapter({ dialect }).backup({ dir: work, includeTables: ['users'] });
+    expect(existsSync(words)).toBe(true);
+  });
+
+  it.each([
+    [{ username: `x$(touch ${proof})` }],
+    [{ host: '127.0.0.1;id' }],
+    [{ database: '`id`' }],
+    [{ username: '-e' }],
+    [{ port: '3306;id' }],
+    [{}, path.join(work, '$(id)')],
+  ])('a restore runs no command with %p', async (options, filePath = dump) => {
+    const restoring = adapter({ dialect, ...options }).restore({ filePath });
+    await expect(restoring).rejects.toMatchObject({ code: 'APP_OPTIONS_INVALID' });
+    expect([existsSync(proof), existsSync(called)]).toEqual([false, false]);
+  });
+
+  it('a restore runs with plain names', async () => {
+    await adapter({ dialect, username: 'nb.of@crm', host: '::1', port: 3306 }).restore({ filePath: dump });
+    expect([existsSync(proof), existsSync(called)]).toEqual([false, true]);
+  });
+});
