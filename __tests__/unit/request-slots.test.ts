@@ -10,11 +10,11 @@ function slotsWith(limits: Partial<SlotLimits> = {}) {
     queueTimeout: 10,
     ...limits,
   };
-  const world = { othersInUse: false };
+  const world = { msSinceOthers: Infinity };
   return {
     slots: new RequestSlots(
       () => inForce,
-      () => world.othersInUse,
+      () => world.msSinceOthers,
     ),
     inForce,
     world,
@@ -83,7 +83,7 @@ describe('request slots', () => {
   describe('request slots: while other applications are in use', () => {
     function sharedSlots(limits: Partial<SlotLimits> = {}) {
       const given = slotsWith({ requestSlots: 4, ...limits });
-      given.world.othersInUse = true;
+      given.world.msSinceOthers = 500;
       const began: number[] = [];
       const come = (number: number) => {
         const outcome = given.slots.take(stays);
@@ -129,11 +129,47 @@ describe('request slots', () => {
       expect(began).toEqual([1, 2, 3, 4]);
     });
 
+    it('many waiting requests leave a request of another application as much time as each takes', async () => {
+      const { slots, began, come, world } = sharedSlots({ requestQueue: 100 });
+      for (let number = 1; number <= 30; number += 1) void come(number);
+      await jest.advanceTimersByTimeAsync(6);
+      world.msSinceOthers = 5;
+      slots.leave();
+      await jest.advanceTimersByTimeAsync(4);
+      expect(began).toEqual([1]);
+      await jest.advanceTimersByTimeAsync(4);
+      expect(began).toEqual([1, 2]);
+      // Of a long request, a bounded part only.
+      await jest.advanceTimersByTimeAsync(20);
+      slots.leave();
+      await jest.advanceTimersByTimeAsync(8);
+      expect(began).toEqual([1, 2]);
+      await jest.advanceTimersByTimeAsync(4);
+      expect(began).toEqual([1, 2, 3]);
+      // The other request is over.
+      world.msSinceOthers = 30;
+      slots.leave();
+      await jest.advanceTimersByTimeAsync(1);
+      expect(began).toEqual([1, 2, 3, 4]);
+      await jest.runAllTimersAsync();
+    });
+
+    it('few waiting requests leave no such time: they are those of one page', async () => {
+      const { slots, began, come, world } = sharedSlots({ requestQueue: 100 });
+      for (let number = 1; number <= 10; number += 1) void come(number);
+      await jest.advanceTimersByTimeAsync(6);
+      world.msSinceOthers = 5;
+      slots.leave();
+      await jest.advanceTimersByTimeAsync(1);
+      expect(began).toEqual([1, 2]);
+      await jest.runAllTimersAsync();
+    });
+
     it('all slots are used as soon as the others are not in use any more', async () => {
       const { began, come, world } = sharedSlots();
       for (const number of [1, 2, 3, 4]) void come(number);
       await jest.advanceTimersByTimeAsync(10);
-      world.othersInUse = false;
+      world.msSinceOthers = 1_000;
       await jest.advanceTimersByTimeAsync(20);
       expect(began).toEqual([1, 2, 3, 4]);
     });
@@ -229,7 +265,7 @@ describe('request slots', () => {
             } else if (what === 'end' && inside > 0) {
               inside -= 1;
               slots.leave();
-            } else if (what === 'others') world.othersInUse = !world.othersInUse;
+            } else if (what === 'others') world.msSinceOthers = world.msSinceOthers > 0 ? 0 : Infinity;
             else if (what === 'leave') leavers.shift()?.();
             else if (what === 'time') await jest.advanceTimersByTimeAsync(2_000);
             await jest.advanceTimersByTimeAsync(1);

@@ -12,13 +12,13 @@ export class AppLimiter {
   private readonly tokens: TokenBucket;
   private readonly immediate: TokenBucket = { tokens: IMMEDIATE_BURST, at: 0 };
 
-  /** @param othersInUse whether other applications had requests just now */
+  /** @param msSinceOthers milliseconds since a request to another application began */
   constructor(
     private readonly defaults: Limits,
     private own: OwnLimits | undefined,
-    othersInUse: () => boolean = () => false,
+    msSinceOthers: () => number = () => Infinity,
   ) {
-    this.slots = new RequestSlots(() => this.limits, othersInUse);
+    this.slots = new RequestSlots(() => this.limits, msSinceOthers);
     this.limits = effectiveLimits(defaults, own);
     this.tokens = { tokens: this.limits.requestBurst, at: 0 };
   }

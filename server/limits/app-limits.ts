@@ -44,7 +44,7 @@ export class AppLimits {
     let limiter = this.limiters.get(name);
     if (limiter) limiter.update(record.limits);
     else {
-      limiter = new AppLimiter(this.host.config.limits, record.limits, () => this.use.byOthers(name));
+      limiter = new AppLimiter(this.host.config.limits, record.limits, () => this.use.msSinceOthers(name));
       this.limiters.set(name, limiter);
     }
     return limiter;

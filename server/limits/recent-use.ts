@@ -1,9 +1,6 @@
-/** An application counts as in use for this long after the begin of a request. */
-const RECENT_MS = 1_000;
-
 /**
- * Knows of each application whether others had requests just now. It remembers the last two applications only: one of
- * them is another one.
+ * Knows of each application when the last request to another one began. It remembers the last two applications only: one
+ * of them is another one.
  */
 export class RecentUse {
   private last = '';
@@ -19,8 +16,8 @@ export class RecentUse {
     this.lastAt = now;
   }
 
-  /** Whether another application than this one had a request within the last second. */
-  byOthers(name: string, now = performance.now()): boolean {
-    return now - (name === this.last ? this.formerAt : this.lastAt) < RECENT_MS;
+  /** Milliseconds since a request to another application than this one began; Infinity for none so far. */
+  msSinceOthers(name: string, now = performance.now()): number {
+    return now - (name === this.last ? this.formerAt : this.lastAt);
   }
 }

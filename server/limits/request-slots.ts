@@ -7,6 +7,14 @@ export type SlotOutcome = 'admitted' | 'left' | 'refused';
 
 /** A request that is at work for so many milliseconds is slow. */
 const SLOW_MS = 25;
+/** An application is in use for so many milliseconds after the begin of a request. */
+const IN_USE_MS = 1_000;
+/** A request of another application is taken to be at work for so many milliseconds. */
+const AT_WORK_MS = 30;
+/** More requests than one page asks for at once. */
+const MANY_WAITING = 16;
+/** The most milliseconds that are left to other applications between two requests. */
+const MAX_PAUSE_MS = 10;
 
 /** Ends a wait; false if it has ended already. */
 type Waiter = (outcome: SlotOutcome) => boolean;
@@ -23,7 +31,8 @@ export type OnGone = (listener: () => void) => void;
  *
  * While other applications are in use, a request begins when the one that began before has ended, or when that one is
  * slow and thus waits for its database: otherwise the stretches of all requests with a slot would delay the neighbours
- * in each turn. While no other application is in use, the slots alone bound the requests.
+ * in each turn. If many requests wait while a request of another application is at work, the next one leaves it as much
+ * time as the last one took. While no other application is in use, the slots alone bound the requests.
  */
 export class RequestSlots {
   private used = 0;
@@ -34,11 +43,12 @@ export class RequestSlots {
   /** No request has ended since the last one began. */
   private working = false;
   private begunAt = 0;
+  private endedAt = 0;
   private pause?: NodeJS.Timeout;
 
   constructor(
     private readonly limits: () => SlotLimits,
-    private readonly othersInUse: () => boolean,
+    private readonly msSinceOthers: () => number,
   ) {}
 
   get inFlight(): number {
@@ -71,6 +81,7 @@ export class RequestSlots {
   /** Returns a slot. The next request begins in a later turn of the event loop. */
   leave(): void {
     this.used -= 1;
+    if (this.working) this.endedAt = performance.now();
     this.working = false;
     this.schedule();
   }
@@ -104,10 +115,13 @@ export class RequestSlots {
     this.schedule();
   }
 
-  /** Milliseconds until the next request may begin although the last one is at work. */
+  /** Milliseconds until the next request may begin, for the sake of other applications. */
   private pauseMs(): number {
-    if (!this.working || !this.othersInUse()) return 0;
-    return this.begunAt + SLOW_MS - performance.now();
+    const since = this.msSinceOthers();
+    if (since >= IN_USE_MS) return 0;
+    if (this.working) return this.begunAt + SLOW_MS - performance.now();
+    if (this.queue.size < MANY_WAITING || since >= AT_WORK_MS) return 0;
+    return this.endedAt + Math.min(this.endedAt - this.begunAt, MAX_PAUSE_MS) - performance.now();
   }
 
   private schedule(): void {
