@@ -19,11 +19,14 @@ type PortalsHost = Pick<EntriesHost, 'registry' | 'descriptions' | 'active'>;
  * application shows those that it offers in its block or its switcher, as `appSupervisor:entries` does.
  */
 export function limitPortals(app: Application, host: PortalsHost): void {
+  const complete = async (ctx: PortalsContext, next: () => Promise<void>) => {
+    await next();
+    if (host.active) ctx.body = offered(ctx.body, host);
+  };
   app.resourceManager.use(
-    (async (ctx: PortalsContext, next: () => Promise<void>) => {
-      await next();
+    ((ctx: PortalsContext, next: () => Promise<void>) => {
       const { resourceName, actionName } = ctx.action ?? {};
-      if (resourceName === 'app' && actionName === 'getPortals' && host.active) ctx.body = offered(ctx.body, host);
+      return resourceName === 'app' && actionName === 'getPortals' ? complete(ctx, next) : next();
     }) as never,
     { tag: 'appSupervisorPortals' },
   );

@@ -28,13 +28,16 @@ export function serveGuestClient(app: Application, host: EntriesHost): void {
 
 /** Completes the answers by which a client begins. */
 function addOurs(application: string, host: EntriesHost) {
-  return async (ctx: AnswerContext, next: Next): Promise<void> => {
+  const complete = async (ctx: AnswerContext, next: Next, lane?: 'client' | 'client-v2'): Promise<void> => {
     await next();
     if (!host.active) return;
+    ctx.body = lane ? await withOurBundle(ctx.body, lane, application) : await withOurTexts(ctx);
+  };
+  return (ctx: AnswerContext, next: Next): Promise<void> => {
     const { resourceName, actionName = '' } = ctx.action ?? {};
     const lane = resourceName === 'pm' ? PLUGIN_LISTS[actionName] : undefined;
-    if (lane) ctx.body = await withOurBundle(ctx.body, lane, application);
-    else if (resourceName === 'app' && actionName === 'getLang') ctx.body = await withOurTexts(ctx);
+    const isText = resourceName === 'app' && actionName === 'getLang';
+    return lane || isText ? complete(ctx, next, lane) : next();
   };
 }
 

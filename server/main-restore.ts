@@ -39,17 +39,18 @@ function refuse(names: readonly string[]): void {
  * @param named the applications that the process knows there; others are found by their tables
  */
 export function limitRestores(app: Application, named: () => string[]): void {
+  const restore = async ({ action }: RestoreContext, next: () => Promise<void>) => {
+    const { params = {} } = action ?? {};
+    guardBackups(app);
+    const given = params[CONFIRM_PARAMETER] ?? params.values?.[CONFIRM_PARAMETER];
+    if (isConfirmed(given)) return confirmed.run(true, next);
+    const known = named();
+    refuse(known.length > 0 ? known : await foreignSchemas(app.db));
+    return next();
+  };
   app.resourceManager.use(
-    (async (ctx: RestoreContext, next: () => Promise<void>) => {
-      const { resourceName, actionName, params = {} } = ctx.action ?? {};
-      if (!isRestore(resourceName, actionName)) return next();
-      guardBackups(app);
-      const given = params[CONFIRM_PARAMETER] ?? params.values?.[CONFIRM_PARAMETER];
-      if (isConfirmed(given)) return confirmed.run(true, next);
-      const known = named();
-      refuse(known.length > 0 ? known : await foreignSchemas(app.db));
-      return next();
-    }) as never,
+    ((ctx: RestoreContext, next: () => Promise<void>) =>
+      isRestore(ctx.action?.resourceName, ctx.action?.actionName) ? restore(ctx, next) : next()) as never,
     { tag: 'appSupervisorRestore', after: 'acl', before: 'upload' },
   );
 }

@@ -23,10 +23,10 @@ const asked = new WeakMap<Application, number[]>();
  */
 export function limitReloads(app: Application, limit: ReloadLimit): void {
   app.resourceManager.use(
-    async (ctx: ReloadContext, next: () => Promise<void>) => {
+    (ctx: ReloadContext, next: () => Promise<void>) => {
       const { resourceName = '', actionName = '' } = ctx.action ?? {};
       if (RELOADING[resourceName]?.has(actionName)) admit(app, ctx, limit);
-      await next();
+      return next();
     },
     { tag: 'limitReloads', after: 'acl' },
   );

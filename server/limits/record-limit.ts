@@ -43,12 +43,12 @@ function recordsOf({ action, db }: ActionContext): number {
  * with that work. Imports of a table are no such requests.
  */
 export function limitRecords(app: Application, { records }: SizeConfig, limits: AppLimits): void {
-  const refuseMany = async (ctx: ActionContext, next: () => Promise<void>) => {
+  const refuseMany = (ctx: ActionContext, next: () => Promise<void>) => {
     if (recordsOf(ctx) > records) {
       limits.note(app.name, 'body');
       throw new AppError('APP_BODY_TOO_LARGE', { limit: records, unit: 'records' });
     }
-    await next();
+    return next();
   };
   app.resourceManager.use(refuseMany as never, { before: 'acl', tag: 'app-supervisor:records' });
 }

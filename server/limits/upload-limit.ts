@@ -21,8 +21,9 @@ function isUpload({ action, db, request }: UploadContext): boolean {
 /** Refuses new uploads of an application that uses all of its storage, before a byte of the file is read. */
 export function limitUploads(app: Application, limits: AppLimits): void {
   const { name } = app;
-  const refuseFull = async (ctx: UploadContext, next: () => Promise<void>) => {
-    if (limits.of(name).inForce.storage === 0 || !isUpload(ctx)) return next();
+  const refuseFull = (ctx: UploadContext, next: () => Promise<void>) =>
+    limits.of(name).inForce.storage > 0 && isUpload(ctx) ? upload(ctx, next) : next();
+  const upload = async (ctx: UploadContext, next: () => Promise<void>) => {
     const bytes = ctx.request.length ?? 0;
     if (await limits.storage.exceeds(name, bytes)) {
       limits.note(name, 'storage');

@@ -68,9 +68,13 @@ function confinedDatabase(db: RequestDatabase): RequestDatabase {
  * The middleware around the action that sends a custom request. Of the row and of the call, it leaves the keys that are
  * on the lists. It depends on no hook of a table: an administrator can define the table anew.
  */
-export async function confineCustomRequests(ctx: RequestContext, next: () => Promise<void>): Promise<void> {
-  const { resourceName, actionName, params } = ctx.action ?? {};
-  if (resourceName !== 'customRequests' || actionName !== 'send') return next();
+export function confineCustomRequests(ctx: RequestContext, next: () => Promise<void>): Promise<void> {
+  const { resourceName, actionName } = ctx.action ?? {};
+  return resourceName === 'customRequests' && actionName === 'send' ? sendConfined(ctx, next) : next();
+}
+
+async function sendConfined(ctx: RequestContext, next: () => Promise<void>): Promise<void> {
+  const { params } = ctx.action ?? {};
   const values = params?.values;
   if (isRow(values) && values.options !== undefined) {
     const options = isRow(values.options) ? pick(values.options, CALL_KEYS) : undefined;

@@ -57,7 +57,7 @@ export function given(ctx: Context): unknown {
 }
 
 /** Before anything else may refuse and log the call: NocoBase writes the values of every action into its request log. */
-export async function concealSecrets(ctx: Context, next: () => Promise<void>): Promise<void> {
+export function concealSecrets(ctx: Context, next: () => Promise<void>): Promise<void> {
   const { action } = ctx;
   if (action?.resourceName === COLLECTION && action.params?.values !== undefined) {
     (ctx.state as Record<symbol, unknown>)[GIVEN] = action.params.values as unknown;
@@ -65,11 +65,11 @@ export async function concealSecrets(ctx: Context, next: () => Promise<void>): P
     // Nobody needs to read a picture in a log.
     action.params.values = isPlainObject(clean) && clean.iconImage ? { ...clean, iconImage: '…' } : clean;
   }
-  await next();
+  return next();
 }
 
 /** NocoBase lets nobody destroy without a filter; what the body names is one. */
-export async function nameTargets(ctx: Context, next: () => Promise<void>): Promise<void> {
+export function nameTargets(ctx: Context, next: () => Promise<void>): Promise<void> {
   const { action } = ctx;
   if (action?.resourceName === COLLECTION && action.actionName === 'destroy') {
     const { filterByTk, values } = action.params as { filterByTk?: unknown; values?: unknown };
@@ -77,7 +77,7 @@ export async function nameTargets(ctx: Context, next: () => Promise<void>): Prom
       action.params.filterByTk = Array.isArray(values.names) ? values.names : [values.names];
     }
   }
-  await next();
+  return next();
 }
 
 /** The one application that an action is for. @throws APP_NOT_FOUND */

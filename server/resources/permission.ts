@@ -29,13 +29,13 @@ const READING = ['list', 'get'];
 export function closeGeneralActions(app: Application): void {
   const handlers = app.resourceManager.getRegisteredHandlers() as Map<string, unknown>;
   app.resourceManager.use(
-    (async (ctx: Context, next: () => Promise<void>) => {
+    ((ctx: Context, next: () => Promise<void>) => {
       const { resourceName, actionName = '' } = ctx.action ?? {};
       const closed =
         (resourceName === COLLECTION && !handlers.has(`${COLLECTION}:${actionName}`)) ||
         (resourceName === EVENTS_COLLECTION && !READING.includes(actionName));
       if (closed) ctx.throw(404);
-      await next();
+      return next();
     }) as never,
     { after: 'acl' },
   );
@@ -50,14 +50,14 @@ export function requirePermission(app: Application): void {
   const isOperator = (name: string) =>
     name === 'root' || app.acl.getRole(name)?.snippetAllowed(`${SUPERVISOR}:info`) === true;
   app.acl.use(
-    async (ctx: Context, next: () => Promise<void>) => {
+    (ctx: Context, next: () => Promise<void>) => {
       const [resource = ''] = String(ctx.action?.resourceName ?? '').split('.');
       const { skip } = ctx.permission as { skip?: boolean };
       if (!skip && RESOURCES.includes(resource)) {
         const { currentRole, currentRoles = currentRole ? [currentRole] : [] } = ctx.state as RoleState;
         if (!currentRoles.some(isOperator)) throw new AppError('APP_FORBIDDEN');
       }
-      await next();
+      return next();
     },
     { after: 'allow-manager', before: 'core' },
   );

@@ -94,9 +94,11 @@ export class CommandDoor {
 
 /** Carries out what an operator asks for, before anybody asks for a token. */
 export function admitOperators(app: Application): void {
-  const admit = async (ctx: Context, next: () => Promise<void>) => {
+  const admit = (ctx: Context, next: () => Promise<void>) => {
     const name = operators.get(ctx.req);
-    if (name === undefined) return next();
+    return name === undefined ? next() : carryOut(ctx, name);
+  };
+  const carryOut = async (ctx: Context, name: string) => {
     const { action } = ctx;
     const { resourceName, actionName } = action as { resourceName: string; actionName: string };
     // NocoBase's general actions of a collection are not ours to offer.

@@ -110,7 +110,14 @@ const FOUND = ['APP_DATABASE_EMPTY', 'APP_DATABASE_FOREIGN', 'APP_INSTALLED_ONCE
 
 /** With `wait=true`: the work was accepted, and failed. */
 export const FAILED: ErrorCode[] = [
-  ...(['APP_BOOT_FAILED', 'APP_BOOT_TIMEOUT', 'APP_QUARANTINED', 'APP_FAULTS', 'APP_MEMORY_EXHAUSTED', 'APP_STOPPED'] as const),
+  ...([
+    'APP_BOOT_FAILED',
+    'APP_BOOT_TIMEOUT',
+    'APP_QUARANTINED',
+    'APP_FAULTS',
+    'APP_MEMORY_EXHAUSTED',
+    'APP_STOPPED',
+  ] as const),
   ...([
     'APP_VERSION_NEWER',
     'APP_SHUTTING_DOWN',

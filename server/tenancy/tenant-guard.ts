@@ -94,7 +94,8 @@ function rulesFor(name: string, trust: Trust): PluginRules {
  * @param postgres whether the application's database is a PostgreSQL
  */
 export function refuseActions(trust: Trust, postgres: boolean) {
-  return async (ctx: ActionContext, next: () => Promise<void>): Promise<void> => {
+  // No async function, as in all middlewares that most requests only pass: each would cost them a promise.
+  return (ctx: ActionContext, next: () => Promise<void>): Promise<void> => {
     const { resourceName = '', actionName = '', params } = ctx.action ?? {};
     const call = { filterByTk: params?.filterByTk, postgres };
     const refusal = trust.tenantPlugins ? undefined : judgeTenantAction(resourceName, actionName, call);
@@ -103,6 +104,6 @@ export function refuseActions(trust: Trust, postgres: boolean) {
     if (named.some((plugin) => managesApplications(plugin) || isLibrary(plugin))) {
       throw new AppError('APP_PLUGINS_MANAGED_BY_MAIN');
     }
-    await next();
+    return next();
   };
 }
