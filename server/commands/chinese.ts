@@ -238,7 +238,7 @@ export const CHINESE: Record<string, string> = {
   'WebSocket connections': 'WebSocket 连接数',
   'WebSocket messages per second and connection': '每个 WebSocket 连接每秒消息数',
   'Users of the application': '应用的用户数',
-  'Database and uploaded files, in MB': '数据库与上传文件（MB）',
+  'Database, uploaded files and backups, in MB': '数据库、上传文件与备份（MB）',
   // ---- tables
   'No applications.': '没有应用。',
   'NocoBase writes no log files (LOGGER_TRANSPORT).': 'NocoBase 不写日志文件（LOGGER_TRANSPORT）。',

@@ -6,6 +6,7 @@ import type { AppRecord, Provisioning } from '../../src/app-record';
 import { isPlainPath } from '../../src/archive-manifest';
 import { FORMERLY_SHARED, segmentsOf, uploadOwner } from '../../src/policies/upload-owner';
 import { LOCAL_STORAGE, type LocalStorage } from '../databases/stored-files';
+import { beginBackupWork, hasBackupWork } from '../lifecycle/backup-work';
 import { areStoragesIn, namedFiles, nameHomes, type NamedFiles } from '../lifecycle/own-files';
 import {
   newUploadsId,
@@ -18,7 +19,7 @@ import {
 } from '../lifecycle/upload-folders';
 import { beginRestore } from '../lifecycle/restored-contents';
 import { isSettled, markSettled } from '../lifecycle/upload-marker';
-import { scopeBackups } from '../nocobase/backups';
+import { scopeBackups, type BackupScope } from '../nocobase/backups';
 import { replaceStorageClass } from '../nocobase/file-manager';
 import { guardedStorage } from './guarded-storage';
 import { namedByApplication, namedByMain, type NamedFilesHost } from './named-files';
@@ -26,6 +27,7 @@ import { keepStorageRows } from './storage-rows';
 
 export interface OwnUploadsHost {
   readonly namedFiles: NamedFilesHost;
+  readonly limits: { assertBackupFits(name: string, bytes: number, archiveBytes: number): void };
   record(name: string): AppRecord | undefined;
   noteProgress(name: string, progress: Partial<Provisioning>): Promise<void>;
 }
@@ -54,7 +56,9 @@ async function settle(app: Application, host: OwnUploadsHost): Promise<void> {
   const warn = (what: string) =>
     app.log.warn(`${what} of this version cannot be kept to the uploads of one application`, { module: MODULE });
   // Also without a file manager: a table that another plugin declares as one of files is backed up with its files.
-  if (!scopeBackups(app, { backupFolder, restoreFolder, onRestore: beginRestore })) warn('the Backup Manager');
+  if (!scopeBackups(app, backupScope(host))) warn('the Backup Manager');
+  // A process that ended in a backup, or in a restore, has left its files.
+  if (!hasBackupWork(app.name)) await rm(storagePathJoin('tmp', 'backups', app.name), { recursive: true, force: true });
   const own = await ensureFolder(app.name, host);
   if (own === undefined) return;
   folders.set(app.name, own);
@@ -150,6 +154,16 @@ async function formerlyOwn(own: string, { storages, files }: NamedFiles, host: N
     for (const name of names) if (!named.has(name)) found.add(path.join(uploadsFolder(), name));
   }
   return found;
+}
+
+function backupScope({ limits }: OwnUploadsHost): BackupScope {
+  return {
+    backupFolder,
+    restoreFolder,
+    onRestore: beginRestore,
+    begin: (app, kind) => (folders.has(app.name) ? beginBackupWork(app, kind) : undefined),
+    assertFits: (name, bytes, archiveBytes) => limits.assertBackupFits(name, bytes, archiveBytes),
+  };
 }
 
 /** A folder in which a backup finds the application's own uploads, at their paths below `storage/uploads`, and no others. */

@@ -1,5 +1,6 @@
 import type { Application } from '@nocobase/server';
 import type { BusyKind, ScheduledKind, Workload } from '../../src/policies/idle';
+import { isBackingUp } from './backup-work';
 import { withDeadline } from './deadline';
 import { nextByCron, readDueTimes, type DueSources } from './due-times';
 
@@ -164,6 +165,7 @@ function readLocks(app: Application, reading: Reading): void {
 function readMemory(app: Application): Reading {
   const reading = new Reading();
   if (app.activatedCommand) reading.busy.add('command');
+  if (isBackingUp(app)) reading.busy.add('backup');
   reading.part(() => readQueue(app, reading));
   reading.part(() => readCron(app, reading));
   reading.part(() => readWorkflows(app, reading));

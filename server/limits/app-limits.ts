@@ -1,5 +1,6 @@
+import { AppError } from '../../src/errors';
 import { SYSTEM, type AppEvent } from '../../src/events';
-import type { LimitName, Limits } from '../../src/policies/limits';
+import { maxExtractedBytes, type LimitName, type Limits } from '../../src/policies/limits';
 import { AppLimiter } from './app-limiter';
 import { DelayedResponses } from './delayed-responses';
 import { RecentUse } from './recent-use';
@@ -68,6 +69,20 @@ export class AppLimits {
     const message = reached.since > 0 ? String(reached.since) : undefined;
     known[limit] = { at: now, since: 0, total: reached.total };
     this.host.tell({ application: name, type: 'limited', at: now, by: SYSTEM, reason: limit, message });
+  }
+
+  /**
+   * Refuses a backup whose files would take more than `maxExtractedBytes`.
+   * @throws APP_STORAGE_LIMIT, APP_BODY_TOO_LARGE
+   */
+  assertBackupFits(name: string, bytes: number, archiveBytes: number): void {
+    const { inForce } = this.of(name);
+    const max = maxExtractedBytes(inForce, archiveBytes);
+    if (bytes <= max) return;
+    const { storage } = inForce;
+    this.note(name, storage > 0 ? 'storage' : 'body');
+    if (storage > 0) throw new AppError('APP_STORAGE_LIMIT', { name, limit: storage });
+    throw new AppError('APP_BODY_TOO_LARGE', { limit: Math.floor(max / 2 ** 20), unit: 'MB' });
   }
 
   /** Refusals since the process started. */

@@ -1,5 +1,6 @@
 import { lstat, readdir } from 'node:fs/promises';
 import path from 'node:path';
+import { storagePathJoin } from '@nocobase/utils';
 import type { AppRecord } from '../../src/app-record';
 import type { AppState } from '../../src/app-state';
 import { maxStorageBytes, type Limits } from '../../src/policies/limits';
@@ -16,16 +17,16 @@ export interface StorageHost {
 
 interface Measured {
   databaseBytes: number;
-  uploadBytes: number;
+  fileBytes: number;
   /** Uploads since then. */
   addedBytes: number;
   at: number;
 }
 
 /**
- * The storage of the applications that have a limit for it: their database and the files in their own upload folder.
- * It is measured in the background, one application at a time, once a minute while the application runs. Between two
- * measurements, uploads count by the size that their requests name.
+ * The storage of the applications that have a limit for it: their database, the files in their own upload folder and
+ * their backups. It is measured in the background, one application at a time, once a minute while the application runs.
+ * Between two measurements, uploads count by the size that their requests name.
  */
 export class StorageMeter {
   private readonly measured = new Map<string, Measured>();
@@ -50,7 +51,7 @@ export class StorageMeter {
   /** Bytes in use, as far as they are known. */
   usage(name: string): number | undefined {
     const known = this.measured.get(name);
-    return known && known.databaseBytes + known.uploadBytes + known.addedBytes;
+    return known && known.databaseBytes + known.fileBytes + known.addedBytes;
   }
 
   /**
@@ -91,10 +92,10 @@ export class StorageMeter {
     const record = this.host.registry.get(name);
     if (!record) return;
     const before = this.measured.get(name)?.addedBytes ?? 0;
-    const [databaseBytes, uploadBytes] = await Promise.all([this.host.places.size(record), sizeOfUploads(record)]);
+    const [databaseBytes, fileBytes] = await Promise.all([this.host.places.size(record), sizeOfFiles(record)]);
     if (databaseBytes === null) return;
     const since = (this.measured.get(name)?.addedBytes ?? 0) - before;
-    this.measured.set(name, { databaseBytes, uploadBytes, addedBytes: Math.max(0, since), at: Date.now() });
+    this.measured.set(name, { databaseBytes, fileBytes, addedBytes: Math.max(0, since), at: Date.now() });
   }
 
   private async measureAll(): Promise<void> {
@@ -106,10 +107,13 @@ export class StorageMeter {
   }
 }
 
-/** Bytes of the files in an application's own upload folder; 0 if there is none. Links are not followed. */
-export async function sizeOfUploads(record: AppRecord): Promise<number> {
+/** Bytes of an application's uploads and backups, also of those under way. Links are not followed. */
+export async function sizeOfFiles(record: AppRecord): Promise<number> {
   const own = ownUploads(record);
-  return own === undefined ? 0 : sizeOf(path.join(uploadsFolder(), own));
+  const folders = [storagePathJoin('backups', record.name), storagePathJoin('tmp', 'backups', record.name)];
+  if (own !== undefined) folders.push(path.join(uploadsFolder(), own));
+  const sizes = await Promise.all(folders.map(sizeOf));
+  return sizes.reduce((sum, bytes) => sum + bytes, 0);
 }
 
 async function sizeOf(folder: string): Promise<number> {

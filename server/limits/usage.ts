@@ -4,7 +4,7 @@ import type { AppRecord } from '../../src/app-record';
 import { socketServer } from '../core';
 import { withDeadline } from '../lifecycle/deadline';
 import type { AppLimits } from './app-limits';
-import { sizeOfUploads } from './storage-meter';
+import { sizeOfFiles } from './storage-meter';
 
 /** One limit of an application. `used` is null if it is not known, or means nothing for this limit. */
 export interface LimitUsage {
@@ -51,14 +51,14 @@ async function readUse({
   databaseBytes,
 }: Parts): Promise<Partial<Record<LimitName, number | null>>> {
   const { slots, inForce, requestsLeft } = limits.of(record.name);
-  const [users, uploadBytes] = await Promise.all([countUsers(instance), sizeOfUploads(record).catch(() => null)]);
+  const [users, fileBytes] = await Promise.all([countUsers(instance), sizeOfFiles(record).catch(() => null)]);
   return {
     requestSlots: inForce.requestSlots === 0 ? null : slots.inFlight,
     requestQueue: slots.waiting,
     requestBurst: requestsLeft === null ? null : inForce.requestBurst - requestsLeft,
     websocketConnections: countSockets(record.name),
     users,
-    storage: databaseBytes === null || uploadBytes === null ? null : Math.ceil((databaseBytes + uploadBytes) / MB),
+    storage: databaseBytes === null || fileBytes === null ? null : Math.ceil((databaseBytes + fileBytes) / MB),
   };
 }
 

@@ -1,16 +1,26 @@
+import { randomUUID } from 'node:crypto';
+import { rm } from 'node:fs/promises';
 import { createRequire } from 'node:module';
 import type { Application } from '@nocobase/server';
+import { storagePathJoin } from '@nocobase/utils';
+import { extractWithin, guardExtraction, type ZipReader } from './backup-extraction';
 import { guardBackupPrograms, type GetAdapter } from './backup-programs';
 
 /** The Backup Manager's classes. Both copy whole folders of `storage/uploads`, by a setting of the process. */
 interface BackupManager {
-  readonly app: { name: string };
+  readonly app: Application;
   set uploadDir(folder: string);
 }
 
+interface RestoreContext {
+  app: Application;
+  logger: { error(message: unknown, ...rest: unknown[]): unknown };
+}
+
 interface RestoreManager {
-  readonly ctx: { app: Application };
+  ctx: RestoreContext;
   set uploadDir(folder: string);
+  set tempDir(folder: string);
 }
 
 /** Returns the folder to use for an application, or undefined for the one that the plugin chose. */
@@ -26,55 +36,130 @@ export interface BackupScope {
   backupFolder: FolderOf;
   restoreFolder: FolderOf;
   onRestore: OnRestore;
+  /**
+   * Called when a backup or a restore begins, and may refuse it; the returned function is called when it has ended.
+   * Undefined for an application that is not scoped.
+   */
+  begin(app: Application, kind: 'backup' | 'restore'): (() => void) | undefined;
+  /** Throws if the files of a backup may not take so many bytes in this application. */
+  assertFits(appName: string, bytes: number, archiveBytes: number): void;
 }
 
-type Methods = Record<string, unknown>;
-
-interface Before<T> {
-  folderOf: (manager: T) => Promise<string | undefined>;
-  begin?: (manager: T) => () => void;
-}
+type Method<T> = (this: T, ...given: unknown[]) => Promise<unknown>;
+type Methods<T> = Record<string, Method<T> | undefined>;
 
 const scoped = new WeakSet();
+/** That of the last call: the classes outlive the service of the supervisor. */
+let scope: BackupScope;
 
-/** Before each of these methods, the folder is set. Each method is wrapped once in a process. */
-function wrap<T extends { uploadDir: string }>(
-  prototype: Methods,
-  methods: readonly string[],
-  { folderOf, begin }: Before<T>,
-): boolean {
-  if (!Object.getOwnPropertyDescriptor(prototype, 'uploadDir')?.set) return false;
-  for (const method of methods) {
-    const original = prototype[method] as ((...given: unknown[]) => unknown) | undefined;
-    if (typeof original !== 'function') return false;
-    prototype[method] = async function (this: T, ...given: unknown[]) {
-      const folder = await folderOf(this);
-      if (folder !== undefined) this.uploadDir = folder;
-      const refused = begin?.(this);
-      try {
-        return await original.apply(this, given);
-      } catch (error) {
-        refused?.();
-        throw error;
-      }
-    };
-  }
+const hasSetter = (prototype: object, name: string) =>
+  Object.getOwnPropertyDescriptor(prototype, name)?.set !== undefined;
+
+/** Each method is wrapped once in a process. Returns false if there is no such method. */
+function wrap<T>(prototype: Methods<T>, method: string, around: (manager: T, run: () => Promise<unknown>) => unknown) {
+  const original = prototype[method];
+  if (typeof original !== 'function') return false;
+  prototype[method] = async function (this: T, ...given: unknown[]) {
+    return around(this, () => original.apply(this, given));
+  };
   return true;
 }
 
-/** Loads a module of the Backup Manager by its path in there. */
-type Load = (module: string) => Record<string, unknown>;
+async function named(manager: BackupManager, run: () => Promise<unknown>): Promise<unknown> {
+  const folder = await scope.backupFolder(manager.app.name);
+  if (folder !== undefined) manager.uploadDir = folder;
+  return run();
+}
+
+async function backUp(manager: BackupManager, run: () => Promise<unknown>): Promise<unknown> {
+  const end = scope.begin(manager.app, 'backup');
+  try {
+    return await named(manager, run);
+  } finally {
+    end?.();
+  }
+}
+
+/** The target with methods of our own. Its other methods are called on the target itself. */
+function withMethods<T extends object>(target: T, own: Partial<T>): T {
+  return new Proxy(target, {
+    get(_target, key) {
+      if (Object.hasOwn(own, key)) return own[key as keyof T];
+      const value: unknown = Reflect.get(target, key);
+      return typeof value === 'function' ? (value.bind(target) as unknown) : value;
+    },
+  });
+}
+
+/**
+ * The restore of an action goes on when its method has returned. It ends with the command `upgrade`, also after a failure; or
+ * with an entry of the log, if the failure cannot be handled.
+ */
+function untilUpgraded(ctx: RestoreContext, end: () => Promise<void>): RestoreContext {
+  const { app, logger } = ctx;
+  return withMethods(ctx, {
+    app: withMethods(app, {
+      runCommand: (command, ...rest) => app.runCommand(command, ...rest).finally(end),
+    }),
+    logger: withMethods(logger, {
+      error: (message, ...rest) => {
+        if (String(message).startsWith('Error handling restore failure')) void end();
+        return logger.error(message, ...rest);
+      },
+    }),
+  });
+}
+
+/**
+ * Restores in a temporary folder of its own, which is removed when the restore has ended, whatever its result.
+ * @param goesOn whether the restore goes on when its method has returned
+ */
+async function restore(manager: RestoreManager, run: () => Promise<unknown>, goesOn: boolean): Promise<unknown> {
+  const { app } = manager.ctx;
+  const release = scope.begin(app, 'restore');
+  if (!release) return run();
+  const tempDir = storagePathJoin('tmp', 'backups', app.name, `restore-${randomUUID()}`);
+  const end = async () => {
+    await rm(tempDir, { recursive: true, force: true }).catch(() => undefined);
+    release();
+  };
+  let refused: (() => void) | undefined;
+  try {
+    const uploadDir = await scope.restoreFolder(app.name);
+    if (uploadDir !== undefined) manager.uploadDir = uploadDir;
+    manager.tempDir = tempDir;
+    refused = scope.onRestore(app);
+    if (goesOn) manager.ctx = untilUpgraded(manager.ctx, end);
+    const { name } = app;
+    const result = await extractWithin((bytes, archiveBytes) => scope.assertFits(name, bytes, archiveBytes), run);
+    if (!goesOn) await end();
+    return result;
+  } catch (error) {
+    refused?.();
+    await end();
+    throw error;
+  }
+}
+
+/** Loads modules of the Backup Manager, by their paths in there, and the library for zip files that it uses. */
+interface Loader {
+  (module: string): Record<string, unknown>;
+  zipReader(): ZipReader;
+}
 
 /** Undefined if the Backup Manager is not installed in this application. */
-function loaderOf(app: Application): Load | undefined {
+function loaderOf(app: Application): Loader | undefined {
   const plugin = app.pm.get('backups') as { options?: { packageName?: unknown } } | undefined;
   const packageName = plugin?.options?.packageName;
   if (typeof packageName !== 'string') return undefined;
-  const load = createRequire(require.resolve('@nocobase/server'));
-  return (module) => load(`${packageName}/dist/server/${module}`) as Record<string, unknown>;
+  const hostRequire = createRequire(require.resolve('@nocobase/server'));
+  const pathOf = (module: string) => `${packageName}/dist/server/${module}`;
+  return Object.assign((module: string) => hostRequire(pathOf(module)) as Record<string, unknown>, {
+    zipReader: () => createRequire(hostRequire.resolve(pathOf('utils')))('yauzl') as ZipReader,
+  });
 }
 
-const guardWith = (load: Load) => guardBackupPrograms(load('adapters/database').getDBAdapter as GetAdapter);
+const guardWith = (load: Loader) => guardBackupPrograms(load('adapters/database').getDBAdapter as GetAdapter);
 
 /**
  * Guards the programs that the Backup Manager runs, in all applications of the process. Idempotent.
@@ -86,26 +171,30 @@ export function guardBackups(app: Application): boolean {
 }
 
 /**
- * Gives backups and restores of an application folders of its own in the place of `storage/uploads`, and guards the
- * programs that they run. Idempotent.
+ * Gives backups and restores of an application folders of its own in the place of `storage/uploads`, bounds what they
+ * extract, and guards the programs that they run. Idempotent.
  * @returns false if this version of the Backup Manager cannot be scoped; true if it is not installed
  */
-export function scopeBackups(app: Application, scope: BackupScope): boolean {
+export function scopeBackups(app: Application, given: BackupScope): boolean {
   const load = loaderOf(app);
   if (!load) return true;
   if (!guardWith(load)) return false;
-  const { BackupManager: backup } = load('managers/backup') as { BackupManager?: { prototype: Methods } };
-  const { RestoreManager: restore } = load('managers/restore') as { RestoreManager?: { prototype: Methods } };
-  if (!backup || !restore) return false;
-  if (scoped.has(backup)) return true;
-  scoped.add(backup);
-  const ofBackup: Before<BackupManager> = { folderOf: (manager) => scope.backupFolder(manager.app.name) };
-  const ofRestore: Before<RestoreManager> = {
-    folderOf: (manager) => scope.restoreFolder(manager.ctx.app.name),
-    begin: (manager) => scope.onRestore(manager.ctx.app),
-  };
-  return (
-    wrap(backup.prototype, ['createBackupName', 'backup'], ofBackup as never) &&
-    wrap(restore.prototype, ['restore', 'restoreCLI'], ofRestore as never)
-  );
+  const { BackupManager: backups } = load('managers/backup') as { BackupManager?: { prototype: object } };
+  const { RestoreManager: restores } = load('managers/restore') as { RestoreManager?: { prototype: object } };
+  const { Extractor: extractor } = load('utils') as { Extractor?: { prototype: object } };
+  if (!backups || !restores || !extractor) return false;
+  scope = given;
+  if (scoped.has(backups)) return true;
+  scoped.add(backups);
+  const [backup, restoring] = [backups.prototype, restores.prototype];
+  if (!hasSetter(backup, 'uploadDir')) return false;
+  if (!hasSetter(restoring, 'uploadDir') || !hasSetter(restoring, 'tempDir')) return false;
+  const wrapped = [
+    guardExtraction(extractor.prototype, load.zipReader()),
+    wrap(backup as Methods<BackupManager>, 'createBackupName', named),
+    wrap(backup as Methods<BackupManager>, 'backup', backUp),
+    wrap(restoring as Methods<RestoreManager>, 'restore', (manager, run) => restore(manager, run, true)),
+    wrap(restoring as Methods<RestoreManager>, 'restoreCLI', (manager, run) => restore(manager, run, false)),
+  ];
+  return !wrapped.includes(false);
 }

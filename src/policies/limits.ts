@@ -16,7 +16,7 @@ export const LIMITS = {
   websocketConnections: { label: 'WebSocket connections', fallback: 1_000, min: 0, max: 100_000 },
   websocketMessages: { label: 'WebSocket messages per second and connection', fallback: 50, min: 0, max: 100_000 },
   users: { label: 'Users of the application', fallback: 0, min: 0, max: 2_000_000 },
-  storage: { label: 'Database and uploaded files, in MB', fallback: 0, min: 0, max: 2_000_000 },
+  storage: { label: 'Database, uploaded files and backups, in MB', fallback: 0, min: 0, max: 2_000_000 },
 } as const satisfies Record<string, { label: string; fallback: number; min: number; max: number }>;
 
 export type LimitName = keyof typeof LIMITS;
@@ -60,6 +60,18 @@ export function maxBodyBytes({ body }: Pick<Limits, 'body'>): number {
 /** The most storage in bytes; Infinity without a limit. */
 export function maxStorageBytes({ storage }: Pick<Limits, 'storage'>): number {
   return storage === 0 ? Infinity : storage * 2 ** 20;
+}
+
+/** Real files rarely shrink to less than this part of their size. */
+const MAX_COMPRESSION = 20;
+
+/**
+ * The most bytes that a backup may have when it is extracted: the storage of the application. Without that limit, the size of
+ * the largest body, or what a backup of this size can hold if its files are real.
+ */
+export function maxExtractedBytes(limits: Pick<Limits, 'body' | 'storage'>, archiveBytes: number): number {
+  if (limits.storage > 0) return maxStorageBytes(limits);
+  return Math.max(maxBodyBytes(limits), MAX_COMPRESSION * archiveBytes);
 }
 
 /**

@@ -9,6 +9,7 @@ import {
   limitsFromRow,
   limitVariable,
   maxBodyBytes,
+  maxExtractedBytes,
   maxStorageBytes,
   takeToken,
   type Limits,
@@ -47,6 +48,15 @@ describe('limits: the table', () => {
   ])('limits: %d MB are %d bytes', (mb, bytes) => {
     expect(maxBodyBytes({ body: mb })).toBe(bytes);
     expect(maxStorageBytes({ storage: mb })).toBe(bytes);
+  });
+
+  it.each([
+    ['the storage, if it has a limit', { body: 1, storage: 2 }, 2 ** 30, 2 * 2 ** 20],
+    ['the largest body', { body: 1, storage: 0 }, 1, 2 ** 20],
+    ['twenty times the size of a large backup', { body: 1, storage: 0 }, 2 ** 20, 20 * 2 ** 20],
+    ['no number, if there is no limit', { body: 0, storage: 0 }, 1, Infinity],
+  ])('limits: a backup may be extracted to %s', (_bound, limits, archiveBytes, expected) => {
+    expect(maxExtractedBytes(limits, archiveBytes)).toBe(expected);
   });
 });
 

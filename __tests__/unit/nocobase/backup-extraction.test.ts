@@ -1,0 +1,106 @@
+import { mkdtempSync, readdirSync, rmSync, writeFileSync } from 'node:fs';
+import { createRequire } from 'node:module';
+import { tmpdir } from 'node:os';
+import path from 'node:path';
+import { createReadStream } from 'node:fs';
+import { pipeline } from 'node:stream/promises';
+import { extractWithin, guardExtraction, type ZipReader } from '../../../server/nocobase/backup-extraction';
+import { AppError } from '../../../src/errors';
+import { zipFile } from '../../helpers/zip-file';
+
+/** The Backup Manager's own extractor. */
+const load = createRequire(path.resolve('host/node_modules/x.js'));
+const utils = '@nocobase/plugin-backups/dist/server/utils';
+const { Extractor } = load(utils) as {
+  Extractor: { new (options: { path: string }): NodeJS.WritableStream; prototype: object };
+};
+const reader = createRequire(load.resolve(utils))('yauzl') as ZipReader;
+
+type Entries = Parameters<typeof zipFile>[0];
+
+describe('extraction of a backup', () => {
+  const work = mkdtempSync(path.join(tmpdir(), 'backup-extraction-'));
+  let sequence = 0;
+  beforeAll(() => expect(guardExtraction(Extractor.prototype, reader)).toBe(true));
+  afterAll(() => rmSync(work, { recursive: true }));
+
+  /** Answers every failure as the Backup Manager does. Resolves to the names of the files. */
+  async function extract(
+    backup: Buffer | Entries,
+    assertFits: (bytes: number, archive: number) => void = () => undefined,
+  ) {
+    const folder = path.join(work, String((sequence += 1)));
+    const file = `${folder}.zip`;
+    writeFileSync(file, Buffer.isBuffer(backup) ? backup : zipFile(backup));
+    await extractWithin(assertFits, async () => {
+      try {
+        await pipeline(createReadStream(file), new Extractor({ path: folder }));
+      } catch (error) {
+        throw new Error(`cannot be decrypted: ${(error as Error).message}`, { cause: error });
+      }
+    });
+    return (readdirSync(folder, { recursive: true }) as string[]).sort();
+  }
+
+  const REAL: Entries = [
+    ['data', 'PGDMP'],
+    ['_metadata.json', '{}'],
+    ['aes_key.dat', 'k'.repeat(32)],
+    ['uploads/apps/1/data/a.txt', 'a'],
+  ];
+
+  it('gives the files of a real backup', async () => {
+    expect(await extract(REAL)).toEqual([
+      ...['_metadata.json', 'aes_key.dat', 'data', 'uploads', 'uploads/apps', 'uploads/apps/1', 'uploads/apps/1/data'],
+      'uploads/apps/1/data/a.txt',
+    ]);
+  });
+
+  it.each(['data/toc.dat', 'data/', './data/x', 'data//x', 'DATA/x', '_metadata.json/x', 'aes_key.dat/x'])(
+    'is refused with the entry %s, which makes a folder of a file',
+    async (name) => {
+      const refusal = { code: 'APP_ARCHIVE_INVALID', status: 422 };
+      await expect(extract([...REAL, [name, '']])).rejects.toMatchObject(refusal);
+    },
+  );
+
+  it.each(['_metadata.json', 'aes_key.dat'])('is refused with a large %s, which is read as a whole', async (name) => {
+    await expect(extract([[name, 'x'.repeat(128 * 1_024 + 1)]])).rejects.toMatchObject({ code: 'APP_ARCHIVE_INVALID' });
+  });
+
+  it('is refused before a file is written, if the sum of the sizes does not fit', async () => {
+    const assertFits = jest.fn((bytes: number, _archiveBytes: number) => {
+      if (bytes > 100_000) throw new AppError('APP_STORAGE_LIMIT', { name: 'crm', limit: 1 });
+    });
+    const zeros = Buffer.alloc(60_000);
+    await expect(
+      extract(
+        [
+          ['a', zeros],
+          ['b', zeros],
+        ],
+        assertFits,
+      ),
+    ).rejects.toMatchObject({ code: 'APP_STORAGE_LIMIT' });
+    expect(readdirSync(path.join(work, String(sequence))).filter((name) => !name.startsWith('temp_'))).toEqual([]);
+    expect(assertFits.mock.calls.every(([, archive]) => archive < 1_000)).toBe(true);
+    // Files without a byte count, too.
+    const empty = Array.from({ length: 100 }, (_, index): [string, string] => [`uploads/${index}`, '']);
+    await expect(extract(empty, assertFits)).rejects.toMatchObject({ code: 'APP_STORAGE_LIMIT' });
+  });
+
+  it('fails as ever if it is no zip file, or another file than its directory says', async () => {
+    await expect(extract(Buffer.from('no backup'))).rejects.toThrow('cannot be decrypted');
+    const lying = zipFile([['a', Buffer.alloc(60_000)]]);
+    // The size in the directory, which was compared with the limit.
+    lying.writeUInt32LE(10, lying.lastIndexOf('PK\x01\x02') + 24);
+    await expect(extract(lying)).rejects.toThrow('cannot be decrypted');
+  });
+
+  it('of another caller is left alone', async () => {
+    const folder = path.join(work, 'other');
+    writeFileSync(`${folder}.zip`, zipFile([['data/x', '']]));
+    await pipeline(createReadStream(`${folder}.zip`), new Extractor({ path: folder }));
+    expect(readdirSync(folder)).toEqual(['data']);
+  });
+});
