@@ -1,6 +1,6 @@
 import { existsSync, mkdtempSync, renameSync, rmSync, statSync, writeFileSync } from 'node:fs';
 import { type IncomingMessage, request, type ServerResponse } from 'node:http';
-import { createServer } from 'node:net';
+import { createServer, Server } from 'node:net';
 import { tmpdir } from 'node:os';
 import path from 'node:path';
 import { CommandDoor } from '../../server/routing/command-door';
@@ -79,6 +79,20 @@ describe('the door for commands', () => {
     expect(await ask(socket, '/applications:list')).toBe('ENOENT');
     await one.open();
     expect(await ask(socket, '/applications:list')).toBe(200);
+  });
+
+  it('opens one socket when it is opened many times at once, and none when it is closed meanwhile', async () => {
+    const listen = jest.spyOn(Server.prototype, 'listen');
+    const listening = () => listen.mock.contexts.filter((server) => (server as Server).listening).length;
+    const one = door();
+    await Promise.all([one.open(), one.open(), one.open()]);
+    expect([app.warnings, listening()]).toEqual([[], 1]);
+    one.close();
+    const opening = one.open();
+    one.close();
+    await opening;
+    expect([app.warnings, listening(), existsSync(socket)]).toEqual([[], 0, false]);
+    listen.mockRestore();
   });
 
   it('takes the place of what a killed process has left, and of nothing else', async () => {

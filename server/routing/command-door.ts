@@ -23,6 +23,8 @@ const operators = new WeakMap<IncomingMessage, string>();
  */
 export class CommandDoor {
   private server?: Server;
+  private wanted = false;
+  private opening?: Promise<void>;
 
   /** @param apiBasePath where the main application has its actions, e.g. `/api` */
   constructor(
@@ -31,8 +33,23 @@ export class CommandDoor {
     private readonly socket = commandSocket(process.env),
   ) {}
 
-  /** Never rejects: without it NocoBase works all the same. May be repeated. */
-  async open(): Promise<void> {
+  /** Never rejects: without it NocoBase works all the same. May be repeated, also while it is under way. */
+  open(): Promise<void> {
+    this.wanted = true;
+    this.opening ??= this.tryOpen().finally(() => {
+      this.opening = undefined;
+    });
+    return this.opening;
+  }
+
+  /** Lets nobody in any more and removes the socket; who is in gets his answer. */
+  close(): void {
+    this.wanted = false;
+    this.server?.close();
+    this.server = undefined;
+  }
+
+  private async tryOpen(): Promise<void> {
     if (this.server) return;
     try {
       if (Buffer.byteLength(this.socket) > SOCKET_PATH_BYTES) {
@@ -40,17 +57,14 @@ export class CommandDoor {
       }
       if (await answers(this.socket)) throw new Error('another process listens there');
       await removeStale(this.socket);
-      this.server = await this.listen();
+      const server = await this.listen();
+      // It may have been closed meanwhile.
+      if (this.wanted) this.server = server;
+      else server.close();
     } catch (error) {
       const reason = error instanceof Error ? error.message : String(error);
       this.app.log.warn(`No commands are taken at ${this.socket}: ${reason}`, { module: 'app-supervisor' });
     }
-  }
-
-  /** Lets nobody in any more and removes the socket; who is in gets his answer. */
-  close(): void {
-    this.server?.close();
-    this.server = undefined;
   }
 
   private listen(): Promise<Server> {
