@@ -12,7 +12,7 @@ import { placeOf, type Place } from './databases/place';
 import { postgresDialect } from './databases/postgres';
 import { Preflight, type CheckResult, type Clearance } from './databases/preflight';
 import { DatabaseProvisioner } from './databases/provisioner';
-import type { AppSecrets } from './databases/secrets';
+import type { AppSecrets, SecretBox } from './databases/secrets';
 import { withDeadline } from './lifecycle/deadline';
 import type { InstanceOptions } from './instance-options';
 import type { ProcessConnections } from './lifecycle/process-connections';
@@ -32,7 +32,7 @@ interface PlacesHost {
   mainApp(): Application;
   records(): Iterable<AppRecord>;
   options: InstanceOptions;
-  secrets(record: AppRecord): AppSecrets;
+  secretBox: Pick<SecretBox, 'open' | 'deriveName'>;
 }
 
 /** Where applications keep their data, as their instances will find it, and what may be done there. */
@@ -56,7 +56,7 @@ export class AppPlaces {
     });
     this.provisioner = new DatabaseProvisioner({
       place: (record) => this.place(record),
-      role: (record) => host.secrets(record).role,
+      role: (record) => host.secretBox.open(record.name, record.secrets).role,
       target: (record) => recordTarget(record, this.server()),
       owners: this.owners,
     });
@@ -165,6 +165,7 @@ export class AppPlaces {
       // Without a password the driver looks for one, as it does for NocoBase itself.
       ...this.counted({ ...address, password: address.password || undefined }, dialect),
       realm: realmOf(layoutOf(options)),
+      lockName: (database) => this.host.secretBox.deriveName(`database lock ${database}`),
       dialect,
       schema: typeof schema === 'string' && schema !== '' ? schema : undefined,
       appsInSchemas: process.env.USE_DB_SCHEMA_IN_SUBAPP === 'true',

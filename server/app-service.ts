@@ -123,7 +123,7 @@ export class AppService implements RunnerHost {
       connections: this.connections,
       versions: this.versions,
       options: this.instanceOptions,
-      secrets: (record) => this.secrets(record),
+      secretBox: this.secretBox,
       mainApp: () => this.mainApp(),
       records: () => [...this.registry.everyone(), ...this.claims.all()],
     });
@@ -189,8 +189,8 @@ export class AppService implements RunnerHost {
   /** The main application has started, for the first time or after a reload: learn the applications, start the eager ones. */
   async activate(): Promise<void> {
     const mainApp = this.mainApp();
-    await this.registry.load(mainApp);
-    await this.connections.measure();
+    await Promise.all([this.registry.load(mainApp), this.connections.measure()]);
+    if (this.leadership.state !== 'leading') return; // The plugin or the process has ended meanwhile.
     this.obstacle = undefined;
     this.currentPhase = 'active';
     this.fence.install();
@@ -203,7 +203,7 @@ export class AppService implements RunnerHost {
       if (this.registry.has(name) || this.bin.isBusy(name)) continue;
       await (this.registry.find(name) ? this.release(name) : this.forget(name));
     }
-    if (!isTransient()) {
+    if (this.active && !isTransient()) {
       this.resume();
       void tightenPrivateFiles();
       this.timeline
@@ -222,10 +222,10 @@ export class AppService implements RunnerHost {
     await new Promise<void>((done) => setImmediate(done));
   }
 
-  /** Another process manages the applications: everything of them ends here, and nothing of them begins. */
+  /** Another process manages the applications, or may soon: they end here, without waiting for their requests. */
   async standBy(): Promise<void> {
     this.currentPhase = 'standby';
-    await Promise.all([this.upgrades.end(), this.endAll()]);
+    await Promise.all([this.upgrades.end(), this.endAll(0)]);
     this.suspend();
     await this.registry.load(this.mainApp());
     if ((await this.supervisor.getAppStatus('main')) === 'running') this.mainStarted();

@@ -18,7 +18,14 @@ export interface KnownServer {
 }
 
 const POSTGRES = { host: '127.0.0.1', port: 5432, username: 'postgres', password: '', database: 'postgres' };
-const MYSQL = { host: '127.0.0.1', port: 3306, username: 'root', password: '', database: 'information_schema' };
+const MYSQL = {
+  host: '127.0.0.1',
+  port: 3306,
+  username: 'root',
+  password: '',
+  database: 'information_schema',
+  lockName: (database: string) => `lock of a test: ${database}`.slice(0, 60),
+};
 
 /** Asked in a process of its own, so that the tests can be declared without waiting. */
 function ask(script: string): string {

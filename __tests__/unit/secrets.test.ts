@@ -69,6 +69,16 @@ describe('seal and open', () => {
   });
 });
 
+describe('names of locks', () => {
+  it('are the same for the same text and key, and others for other ones', () => {
+    const name = box().deriveName('crm');
+    expect(name).toMatch(/^[0-9a-f]{60}$/);
+    expect(box().deriveName('crm')).toBe(name);
+    expect(box().deriveName('erp')).not.toBe(name);
+    expect(box('b'.repeat(64)).deriveName('crm')).not.toBe(name);
+  });
+});
+
 describe('what cannot be opened', () => {
   it("is another application's", () => {
     const sealed = box().seal('crm', secrets);

@@ -15,6 +15,11 @@ export interface ServerAddress {
   realm?: string;
   /** For a statement, in milliseconds, where the usual minute is too long. */
   queryTimeoutMs?: number;
+  /**
+   * MySQL and MariaDB: the name of the lock for work on a database. Every account of a server may take any lock by its
+   * name, therefore applications must not be able to compute it.
+   */
+  lockName?: (database: string) => string;
   /** Counts one connection for as long as the work takes; see `ProcessConnections.lend`. */
   lend?: <T>(work: () => Promise<T>) => Promise<T>;
 }

@@ -1,4 +1,3 @@
-import { createHash } from 'node:crypto';
 import { AppError } from '../../src/errors';
 import type { StoredPlugin } from '../../src/policies/upgrade-plan';
 import type { DatabaseDialect, ServerAddress, TableLayout } from './dialect';
@@ -30,14 +29,25 @@ const CREATION_RIGHT = 'CREATE, ALTER or DROP';
 /** How long a table that somebody uses is waited for, and another process that makes or drops the same database. */
 const LOCK_TIMEOUT_S = 10;
 
-/** One at a time makes or drops a database of this name; a lock goes with its connection. */
-async function exclusively<T>(session: MysqlSession, database: string, work: () => Promise<T>): Promise<T> {
-  const name = `app_supervisor:${createHash('sha1').update(database.toLowerCase()).digest('hex')}`;
+/** Only one process at a time makes or drops a database of this name. The lock ends with the connection. */
+async function exclusively<T>(
+  server: ServerAddress,
+  database: string,
+  work: (session: MysqlSession) => Promise<T>,
+): Promise<T> {
+  const name = server.lockName?.(database.toLowerCase());
+  if (name === undefined) throw new AppError('APP_DATABASE_FAILED', { reason: 'the lock has no name' });
+  return withSession(server, MAINTENANCE, async (session) => {
+    await lock(session, name);
+    return work(session);
+  });
+}
+
+async function lock(session: MysqlSession, name: string): Promise<void> {
   const row = await session.row<{ locked: number | null }>('SELECT GET_LOCK(?, ?) AS locked', [name, LOCK_TIMEOUT_S]);
   if (Number(row?.locked) !== 1) {
     throw new AppError('APP_DATABASE_FAILED', { reason: 'another process makes or drops this database' });
   }
-  return work();
 }
 
 /** Null where it carries none. */
@@ -169,27 +179,23 @@ function dialectNamed(name: 'mysql' | 'mariadb'): DatabaseDialect {
     },
 
     async create(server, database, token) {
-      return withSession(server, MAINTENANCE, (session) =>
-        exclusively(session, database, async () => {
-          let there = await findDatabase(session, database);
-          if (there && (await markOf(session, there)) === marker(token)) {
-            // An attempt may have been cut off between its last two statements.
-            if (there.collation === DRAFT_COLLATION) {
-              await session.run(`ALTER DATABASE ${quoted(there.name)} CHARACTER SET ${ENCODING}`);
-            }
-            return false;
+      return exclusively(server, database, async (session) => {
+        let there = await findDatabase(session, database);
+        if (there && (await markOf(session, there)) === marker(token)) {
+          // An attempt may have been cut off between its last two statements.
+          if (there.collation === DRAFT_COLLATION) {
+            await session.run(`ALTER DATABASE ${quoted(there.name)} CHARACTER SET ${ENCODING}`);
           }
-          if (there && !(await isDraft(session, there))) throw new AppError('APP_DATABASE_EXISTS', { database });
-          if (!there) {
-            await session.run(
-              `CREATE DATABASE ${quoted(database)} CHARACTER SET ${ENCODING} COLLATE ${DRAFT_COLLATION}`,
-            );
-            there = { name: database, charset: ENCODING, collation: DRAFT_COLLATION };
-          }
-          await makeMark(session, there.name, token);
-          return true;
-        }),
-      );
+          return false;
+        }
+        if (there && !(await isDraft(session, there))) throw new AppError('APP_DATABASE_EXISTS', { database });
+        if (!there) {
+          await session.run(`CREATE DATABASE ${quoted(database)} CHARACTER SET ${ENCODING} COLLATE ${DRAFT_COLLATION}`);
+          there = { name: database, charset: ENCODING, collation: DRAFT_COLLATION };
+        }
+        await makeMark(session, there.name, token);
+        return true;
+      });
     },
 
     async isOwned(server, database, token) {
@@ -200,27 +206,23 @@ function dialectNamed(name: 'mysql' | 'mariadb'): DatabaseDialect {
     },
 
     async clear(server, database, token) {
-      await withSession(server, MAINTENANCE, (session) =>
-        exclusively(session, database, async () => {
-          const there = await findDatabase(session, database);
-          if (!there || (await markOf(session, there)) !== marker(token)) {
-            throw new AppError('APP_DATABASE_NOT_OWNED', { database });
-          }
-          await dropContents(session, there);
-        }),
-      );
+      await exclusively(server, database, async (session) => {
+        const there = await findDatabase(session, database);
+        if (!there || (await markOf(session, there)) !== marker(token)) {
+          throw new AppError('APP_DATABASE_NOT_OWNED', { database });
+        }
+        await dropContents(session, there);
+      });
     },
 
     async drop(server, database, token) {
-      await withSession(server, MAINTENANCE, (session) =>
-        exclusively(session, database, async () => {
-          const there = await findDatabase(session, database);
-          if (!there) return;
-          // Looked at once more: what carries no mark may have come since it was asked for.
-          const ours = (await markOf(session, there)) === marker(token) || (await isDraft(session, there));
-          if (ours) await dropMarked(session, there);
-        }),
-      );
+      await exclusively(server, database, async (session) => {
+        const there = await findDatabase(session, database);
+        if (!there) return;
+        // Looked at once more: what carries no mark may have come since it was asked for.
+        const ours = (await markOf(session, there)) === marker(token) || (await isDraft(session, there));
+        if (ours) await dropMarked(session, there);
+      });
     },
   };
 }

@@ -36,9 +36,9 @@ export function placeOf(record: AppRecord, options: DatabaseOptions, main: MainP
   const target = recordTarget(record, main);
   if (record.options.dbConnType === 'new_schema' && !dialect.schemas) throw noSchemas();
   const elsewhere = record.options.dbConnType === 'new_connection';
-  const { host, port, username, password, ssl, realm, lend } = main;
-  const here: ServerAddress = { host, port, username, password, ssl, realm, lend, database: main.database };
-  const server: ServerAddress = elsewhere ? { ...own, database: dialect.maintenanceDatabase } : here;
+  const { host, port, username, password, ssl, realm, lockName, lend } = main;
+  const here: ServerAddress = { host, port, username, password, ssl, realm, lockName, lend, database: main.database };
+  const server: ServerAddress = elsewhere ? { ...own, lockName, database: dialect.maintenanceDatabase } : here;
   const { database, schema } = target;
   const owner = { ...server, database };
   const inside = { ...owner, username: own.username, password: own.password };

@@ -10,6 +10,7 @@ import {
 import type { ServerAddress } from './dialect';
 import { commentOf, draftName, dropDraft, dropIfThere } from './postgres';
 import { marker } from './mark';
+import { advisoryKey, takeAdvisoryLock, type AdvisoryLock } from './postgres-advisory-lock';
 import { withClient } from './postgres-connection';
 import { admitOnly, transferDatabase } from './postgres-roles';
 
@@ -21,8 +22,12 @@ import { admitOnly, transferDatabase } from './postgres-roles';
 /** object_in_use: somebody is connected to what is to be copied, for longer than the five seconds that PostgreSQL waits. */
 const OBJECT_IN_USE = '55006';
 
-/** Of advisory locks in the main application's database. */
-const TEMPLATE_LOCK = 'nocobase-plugin-app-supervisor:templates';
+/** One for all main applications in a database: a half built template may be of any of them. */
+const TEMPLATE_LOCK: AdvisoryLock = {
+  key: advisoryKey('templates'),
+  // A role that cannot create databases builds no template.
+  strangers: 'NOT (role.rolcreatedb OR role.rolsuper)',
+};
 
 /** How much longer than the server's own deadline we wait for its word. */
 const CLIENT_PATIENCE_MS = 5_000;
@@ -148,9 +153,7 @@ export function withPostgresTemplates<T>(
   return withClient({ ...server, queryTimeoutMs: deadlineMs + CLIENT_PATIENCE_MS }, server.database, async (client) => {
     await limitStatements(client, deadlineMs);
     // It ends with the connection.
-    const sql = 'SELECT pg_try_advisory_lock(hashtextextended($1, 0)) AS taken';
-    const lock = await client.query<{ taken: boolean }>(sql, [TEMPLATE_LOCK]);
-    if (!lock.rows[0]?.taken) return undefined;
+    if (!(await takeAdvisoryLock(client, TEMPLATE_LOCK))) return undefined;
     return work({
       list: () => listTemplates(client),
       drop: (name) => dropIfThere(client, name),

@@ -1,11 +1,9 @@
-import { createHash } from 'node:crypto';
 import { Client } from 'pg';
 import type { ServerAddress } from './dialect';
+import { advisoryKey, takeAdvisoryLock } from './postgres-advisory-lock';
 import { clientConfig, hangUp } from './postgres-connection';
 import type { LockScope, OnBroken, SessionLock } from './session-lock';
 
-/** The first half of the advisory key: one for all locks of this plugin. */
-const LOCK_CLASS = 0x41505056;
 const STATEMENT_TIMEOUT_MS = 3_000;
 const KEEP_ALIVE_AFTER_MS = 5_000;
 
@@ -27,23 +25,6 @@ const HELD_BY_US = `
   WHERE locktype = 'advisory' AND classid = $1::bigint::oid AND objid = $2::bigint::oid AND objsubid = 2
     AND granted AND pid = pg_backend_pid()`;
 
-/**
- * A session that holds the lock although its role cannot read the main application's records. No supervisor can do
- * its work like that: the session belongs to an application that keeps its schema in this database.
- */
-const END_STRANGERS = `
-  SELECT pg_terminate_backend(activity.pid)
-  FROM pg_locks JOIN pg_stat_activity AS activity USING (pid)
-  WHERE locktype = 'advisory' AND classid = $1::bigint::oid AND objid = $2::bigint::oid AND objsubid = 2
-    AND granted AND pg_locks.database = (SELECT oid FROM pg_database WHERE datname = current_database())
-    AND activity.usename <> current_user
-    AND NOT has_table_privilege(activity.usename, to_regclass($3), 'SELECT')`;
-
-/** The second half of the advisory key, as a positive number of 31 bits. */
-function keyOf({ schema, tablePrefix }: LockScope): number {
-  return createHash('sha256').update(`${schema}\0${tablePrefix}`).digest().readUInt32BE(0) & 0x7fffffff;
-}
-
 /** An advisory lock in the main application's own database, on a connection of its own. */
 class PostgresSessionLock implements SessionLock {
   private client?: Client;
@@ -54,15 +35,17 @@ class PostgresSessionLock implements SessionLock {
     private readonly scope: LockScope,
     private readonly onBroken: OnBroken,
   ) {
-    this.key = [LOCK_CLASS, keyOf(scope)];
+    // Processes with older versions of this plugin take the same key.
+    this.key = advisoryKey(`${scope.schema}\0${scope.tablePrefix}`);
   }
 
   async acquire(): Promise<boolean> {
     const client = this.client ?? (await this.connect());
-    if (await this.tryLock(client)) return true;
     const { schema, tablePrefix } = this.scope;
-    const ended = await client.query(END_STRANGERS, [...this.key, `"${schema}"."${tablePrefix}applications"`]);
-    return (ended.rowCount ?? 0) > 0 && (await this.tryLock(client));
+    const records = [schema, `${tablePrefix}applications`].map((name) => client.escapeIdentifier(name)).join('.');
+    // No supervisor can do its work without the main application's records.
+    const strangers = `NOT has_table_privilege(role.oid, to_regclass(${client.escapeLiteral(records)}), 'SELECT')`;
+    return takeAdvisoryLock(client, { key: this.key, strangers });
   }
 
   async isHeld(): Promise<boolean> {
@@ -75,11 +58,6 @@ class PostgresSessionLock implements SessionLock {
     const { client } = this;
     this.client = undefined;
     if (client) await hangUp(client);
-  }
-
-  private async tryLock(client: Client): Promise<boolean> {
-    const { rows } = await client.query<{ held: boolean }>('SELECT pg_try_advisory_lock($1, $2) AS held', this.key);
-    return rows[0]?.held === true;
   }
 
   private async connect(): Promise<Client> {

@@ -1,4 +1,4 @@
-import { createCipheriv, createDecipheriv, randomBytes } from 'node:crypto';
+import { createCipheriv, createDecipheriv, createHmac, randomBytes } from 'node:crypto';
 import { existsSync, linkSync, mkdirSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
 import path from 'node:path';
 import { AppError } from '../../src/errors';
@@ -79,6 +79,14 @@ export class SecretBox {
     } catch (error) {
       throw new AppError('APP_SECRETS_UNREADABLE', { name: appName }, error);
     }
+  }
+
+  /**
+   * A name that the main application alone can compute, always the same for the same text: 60 hexadecimal digits.
+   * @throws APP_SECRETS_KEY_INVALID
+   */
+  deriveName(text: string): string {
+    return createHmac('sha256', this.getKey()).update(`name\0${text}`).digest('hex').slice(0, 60);
   }
 
   private getKey(): Buffer {

@@ -1,4 +1,6 @@
 import '../../helpers/in-process-environment';
+import { createHash } from 'node:crypto';
+import mysql from 'mysql2/promise';
 import { mustHaveRole, sqlAsUser, startAsUser } from '../../helpers/app-roles';
 import { USERS } from '../../helpers/archive-world';
 import { knownServers, runSql, type KnownServer } from '../../helpers/database-servers';
@@ -230,6 +232,23 @@ function userPerApplication(server: KnownServer): void {
     await app.service.bin.remove(name('gone'), { dropDatabase: true, purge: true });
     expect(await app.roles()).toEqual(before);
     expect(await app.databases()).not.toContain(name('gone'));
+  });
+
+  it('a user that takes the locks whose names it can compute blocks no creation and no purge', async () => {
+    const { host, port } = server.address;
+    const { name: user, password } = role('a');
+    const session = await mysql.createConnection({ host, port, user, password, database: name('a') });
+    try {
+      const digest = createHash('sha1').update(name('wanted')).digest('hex');
+      const [rows] = await session.query('SELECT GET_LOCK(?, 0) AS got', [`app_supervisor:${digest}`]);
+      expect(rows).toEqual([{ got: 1 }]);
+      await app.create({ name: name('wanted'), options });
+      await app.service.bin.remove(name('wanted'), { dropDatabase: true, purge: true });
+      expect(await app.databases()).not.toContain(name('wanted'));
+      expect(app.service.places.server().lockName?.(name('wanted'))).toMatch(/^[0-9a-f]{60}$/);
+    } finally {
+      await session.end();
+    }
   });
 
   it('checkDatabase: says the SQL where a right is missing, and it works', async () => {

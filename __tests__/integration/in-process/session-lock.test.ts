@@ -1,7 +1,9 @@
 import { randomBytes } from 'node:crypto';
+import { connect as connectTcp, createServer, type AddressInfo, type Socket } from 'node:net';
 import mysql from 'mysql2/promise';
 import { Client } from 'pg';
 import { mysqlSessionLock } from '../../../server/databases/mysql-session-lock';
+import { withPostgresTemplates } from '../../../server/databases/postgres-copy';
 import { postgresSessionLock } from '../../../server/databases/postgres-session-lock';
 import type { SessionLock } from '../../../server/databases/session-lock';
 import { knownServers, type KnownServer } from '../../helpers/database-servers';
@@ -31,6 +33,30 @@ async function connect({ dialect, address }: KnownServer, name: string, user = a
   return {
     query: async (sql, values) => (await connection.query(sql, values))[0] as Record<string, unknown>[],
     end: () => connection.end(),
+  };
+}
+
+/** Passes connections on to the server, and holds back what the server says while it is paused. */
+async function pausingForwarder({ host, port }: KnownServer['address']) {
+  const sockets: Socket[] = [];
+  const upstream: Socket[] = [];
+  const server = createServer((socket) => {
+    const there = connectTcp(port, host);
+    sockets.push(socket, there);
+    upstream.push(there);
+    for (const end of [socket, there]) end.on('error', () => undefined);
+    socket.pipe(there);
+    there.on('data', (data) => socket.write(data)).on('end', () => socket.end());
+  });
+  await new Promise<void>((resolve) => server.listen(0, '127.0.0.1', resolve));
+  return {
+    port: (server.address() as AddressInfo).port,
+    pause: () => upstream.forEach((socket) => socket.pause()),
+    resume: () => upstream.forEach((socket) => socket.resume()),
+    end: () => {
+      for (const socket of sockets) socket.destroy();
+      server.close();
+    },
   };
 }
 
@@ -122,6 +148,23 @@ describe.each(servers.map((server) => [server.dialect.name, server] as const))('
     expect(await lock().acquire()).toBe(true);
   });
 
+  it('keeps its connection, and the lock, when an answer does not come in time', async () => {
+    const way = await pausingForwarder(known.address);
+    const held = create({ ...known.address, port: way.port, database }, SCOPE, () => undefined);
+    try {
+      expect(await held.acquire()).toBe(true);
+      way.pause();
+      await expect(held.isHeld()).rejects.toThrow();
+      expect(await lock().acquire()).toBe(false);
+      way.resume();
+      expect(await held.isHeld()).toBe(true);
+      expect(await lock().acquire()).toBe(false);
+    } finally {
+      await held.close();
+      way.end();
+    }
+  });
+
   it('rejects within seconds if the server cannot be reached', async () => {
     const unreachable = create({ ...known.address, port: 9, database }, SCOPE, () => undefined);
     await expect(unreachable.acquire()).rejects.toThrow();
@@ -135,32 +178,82 @@ describe.each(servers.map((server) => [server.dialect.name, server] as const))('
       expect(await lock({ schema: 'public', tablePrefix: 'nb_' }).acquire()).toBe(true);
     });
 
-    it('a role that cannot read the applications does not keep it', async () => {
+    describe('and a role that cannot read the applications', () => {
+      const main = `lock_main_${run}`;
       const role = `lock_tenant_${run}`;
-      await admin.query(`CREATE ROLE ${role} LOGIN`);
-      const held = lock();
-      expect(await held.acquire()).toBe(true);
-      const sql =
-        "SELECT classid::bigint AS c, objid::bigint AS o FROM pg_locks WHERE locktype = 'advisory' AND granted";
-      const [key] = await admin.query(`${sql} AND database = (SELECT oid FROM pg_database WHERE datname = $1)`, [
-        database,
-      ]);
-      await held.close();
-      const tenant = await connect(known, database, role);
-      try {
-        await eventually(async () => {
-          const rows = await tenant.query('SELECT pg_try_advisory_lock($1, $2) AS ok', [
-            Number(key?.c),
-            Number(key?.o),
-          ]);
-          return rows[0]?.ok === true;
-        });
-        const next = lock();
+      const sessions: Admin[] = [];
+      const mainLock = () => {
+        const made = create({ ...known.address, username: main, database }, SCOPE, () => undefined);
+        open.push(made);
+        return made;
+      };
+      const asTenant = async () => {
+        const session = await connect(known, database, role);
+        sessions.push(session);
+        return session;
+      };
+      /** Half of the sessions hold the lock or wait for it, the others try again and again. */
+      const besiege = async ([c, o]: number[]) => {
+        const key = `${c}, ${o}`;
+        for (let count = 0; count < 8; count += 1) {
+          const session = await asTenant();
+          const sql =
+            count % 2 === 0
+              ? `SELECT pg_advisory_lock(${key})`
+              : `DO $$ BEGIN LOOP EXIT WHEN pg_try_advisory_lock(${key}); PERFORM pg_sleep(0.001); END LOOP; END $$`;
+          session.query(sql).catch(() => undefined);
+        }
+        await new Promise((resolve) => setTimeout(resolve, 200));
+      };
+      /** The key of the only lock that is held. */
+      const keyInUse = async () => {
+        const [row] = await admin.query(
+          `SELECT classid::bigint::int AS c, objid::bigint::int AS o FROM pg_locks WHERE locktype = 'advisory'
+              AND granted AND database = (SELECT oid FROM pg_database WHERE datname = current_database())`,
+        );
+        return [Number(row?.c), Number(row?.o)];
+      };
+
+      beforeAll(async () => {
+        // No superuser: it may end sessions of roles that it is a member of, as of those of applications.
+        await admin.query(`CREATE ROLE ${main} LOGIN CREATEDB; GRANT SELECT ON applications TO ${main}`);
+        await admin.query(`CREATE ROLE ${role} LOGIN; GRANT ${role} TO ${main}`);
+      });
+
+      afterEach(() => Promise.all(sessions.splice(0).map((session) => session.end().catch(() => undefined))));
+
+      afterAll(() => admin.query(`DROP OWNED BY ${main}, ${role}; DROP ROLE ${main}, ${role}`));
+
+      it('its sessions that hold the lock or wait for it do not keep it', async () => {
+        const held = mainLock();
+        expect(await held.acquire()).toBe(true);
+        const key = await keyInUse();
+        await held.close();
+        await besiege(key);
+        expect(await mainLock().acquire()).toBe(true);
+      });
+
+      it('a supervisor that holds the lock keeps it, and gives it to the next one', async () => {
+        const [held, next] = [mainLock(), mainLock()];
+        expect(await held.acquire()).toBe(true);
+        await besiege(await keyInUse());
+        expect(await next.acquire()).toBe(false);
+        expect(await held.isHeld()).toBe(true);
+        await besiege(await keyInUse());
+        await held.close();
         await eventually(() => next.acquire());
-      } finally {
-        await tenant.end().catch(() => undefined);
-        await admin.query(`DROP ROLE ${role}`);
-      }
+      });
+
+      it('its sessions do not keep the lock of the templates', async () => {
+        const server = { ...known.address, username: main, database };
+        const key = await withPostgresTemplates(server, 5_000, async () => {
+          // Only one at a time, of the supervisors as well.
+          expect(await withPostgresTemplates(server, 5_000, () => Promise.resolve(true))).toBeUndefined();
+          return keyInUse();
+        });
+        await besiege(key as number[]);
+        expect(await withPostgresTemplates(server, 5_000, () => Promise.resolve(true))).toBe(true);
+      });
     });
   } else {
     it('its name is derived from a secret that is kept in the main database, and is the same for all processes', async () => {
