@@ -46,8 +46,9 @@ export class Flight {
   }
 
   private hold(change: 1 | -1): void {
-    this.heldMs = this.workMs;
-    this.heldAt = performance.now();
+    const now = performance.now();
+    this.heldMs += this.held * (now - this.heldAt);
+    this.heldAt = now;
     this.held += change;
   }
 

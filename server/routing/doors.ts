@@ -82,9 +82,9 @@ interface HandledRequest {
  * Runs the handler of a request. Its faults count as the application's, and it keeps the application's instance until it
  * ends, also after its visitor has left.
  */
-async function encloseRequest({ appName, res }: HandledRequest, next: () => Promise<void>): Promise<void> {
-  if (appName === 'main' || !doors?.service.active) await next();
-  else await doors.service.fence.within(appName, () => handleLeased(res, next));
+function encloseRequest({ appName, res }: HandledRequest, next: () => Promise<void>): Promise<void> {
+  if (appName === 'main' || !doors?.service.active) return next();
+  return doors.service.fence.within(appName, () => handleLeased(res, next));
 }
 
 /** The applications have become known: sockets that were let in before are asked to come again. */

@@ -30,6 +30,7 @@ type Step = (visit: Visit, next: Next) => Promise<boolean>;
 
 /** The core stops at anything but `false`. */
 const ANSWERED = Promise.resolve(true);
+const PASSED = Promise.resolve(false);
 
 /** NocoBase would reject on a URL that cannot be parsed, and never answer; a path always can be. */
 function isReadable(url: string | undefined): boolean {
@@ -130,10 +131,11 @@ export class FrontDoor {
     });
   }
 
-  private walk(visit: Visit, steps: readonly Step[]): Promise<boolean> {
+  /** A step that only passes is no async function: it would cost each request a promise. What it throws, rejects. */
+  private async walk(visit: Visit, steps: readonly Step[]): Promise<boolean> {
     const dispatch = (index: number): Promise<boolean> => {
       const step = steps[index];
-      return step ? step(visit, () => dispatch(index + 1)) : Promise.resolve(false);
+      return step ? step(visit, () => dispatch(index + 1)) : PASSED;
     };
     return dispatch(0);
   }
@@ -157,7 +159,7 @@ export class FrontDoor {
    * A proxy that ends TLS asks whether it may have a certificate made for a host (`appSupervisor:ask?domain=<host>`).
    * Who asks shows no token, and learns no more than a request with this host would tell him: yes or no.
    */
-  private async answerProxy({ req, res }: Visit, next: Next): Promise<boolean> {
+  private answerProxy({ req, res }: Visit, next: Next): Promise<boolean> {
     const host = this.router.askedHost(req);
     if (host === undefined) return next();
     req.resume();
@@ -165,7 +167,7 @@ export class FrontDoor {
     res.setHeader('Cache-Control', 'no-store');
     res.setHeader('Content-Length', '0');
     res.end();
-    return true;
+    return ANSWERED;
   }
 
   /**
@@ -182,7 +184,7 @@ export class FrontDoor {
   }
 
   /** Who is asked for: an unknown or unreadable name is answered here, and leaves no trace. */
-  private async resolve(visit: Visit, next: Next): Promise<boolean> {
+  private resolve(visit: Visit, next: Next): Promise<boolean> {
     const { req } = visit;
     const place = this.router.place(req);
     const route = this.router.route(req);
@@ -192,16 +194,19 @@ export class FrontDoor {
     const byPath = route.kind === 'main' && place.pageApp !== undefined;
     if (byPath && !this.service.config.pathAccess) throw new AppError('APP_PATH_ACCESS_OFF');
     if (route.kind === 'malformed') return this.unreadable();
-    if (name === undefined || name === 'main') return this.router.storagePath(req) === undefined ? false : next();
+    if (name === undefined || name === 'main') return this.router.storagePath(req) === undefined ? PASSED : next();
     visit.runner = route.kind === 'unknown' ? undefined : this.service.runner(name);
     if (!visit.runner) throw new AppError('APP_NOT_FOUND', { name: quotable(name) });
     return next();
   }
 
   /** Below `/storage/`, a request gets uploads of its own application only. */
-  private async guardStorage({ req, res, runner }: Visit, next: Next): Promise<boolean> {
-    const rest = this.router.storagePath(req);
-    if (rest === undefined) return next();
+  private guardStorage(visit: Visit, next: Next): Promise<boolean> {
+    const rest = this.router.storagePath(visit.req);
+    return rest === undefined ? next() : this.serveOwn(visit, rest, next);
+  }
+
+  private async serveOwn({ req, res, runner }: Visit, rest: string, next: Next): Promise<boolean> {
     this.storage.assertOwn(rest, runner?.name);
     if (await next()) return true;
     return runner ? this.storage.settle(rest, runner.name, req, res) : false;
@@ -212,7 +217,7 @@ export class FrontDoor {
   }
 
   /** A monitor wakes nobody, and is no use of the application: one that sleeps is well, and so is one that wakes up. */
-  private async answerMonitor({ req, res, runner, needsApp }: Visit, next: Next): Promise<boolean> {
+  private answerMonitor({ req, res, runner, needsApp }: Visit, next: Next): Promise<boolean> {
     if (!runner || !needsApp || !this.router.place(req).path.endsWith(HEALTH_CHECK)) return next();
     // Not up for the first time yet.
     if (runner.state === 'creating') throw new AppError('APP_WAIT_TIMEOUT', { name: runner.name });
@@ -221,25 +226,25 @@ export class FrontDoor {
     if (runner.state === 'running' && this.service.supervisor.appStatus[runner.name] !== 'running') {
       // At a command, e.g. an upgrade: the core says which.
       leaseFor(runner, req, res, false);
-      return false;
+      return PASSED;
     }
     res.setHeader('Content-Type', 'text/plain; charset=utf-8');
     res.setHeader('Cache-Control', 'no-store');
     res.end('ok');
-    return true;
+    return ANSWERED;
   }
 
   /**
    * Pages, scripts and styles are the same for all applications; only what needs the instance takes a place in it. The
    * opening of a page already starts the boot, so that the page's first call finds the application up, or nearly so.
    */
-  private async admit({ req, res, runner, needsApp }: Visit, next: Next): Promise<boolean> {
-    if (!runner) return false;
+  private admit({ req, res, runner, needsApp }: Visit, next: Next): Promise<boolean> {
+    if (!runner) return PASSED;
     if (!needsApp) {
-      if (!wantsPage(req)) return false;
+      if (!wantsPage(req)) return PASSED;
       this.service.visits.note(runner.name, 0);
       runner.wake('prewarm', { kind: 'visitor', via: 'page' }).catch(() => undefined);
-      return false;
+      return PASSED;
     }
     this.service.visits.note(runner.name);
     this.service.limits.use.note(runner.name);
