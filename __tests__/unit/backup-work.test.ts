@@ -1,5 +1,5 @@
 import type { Application } from '@nocobase/server';
-import { beginBackupWork, hasBackupWork, isBackingUp } from '../../server/lifecycle/backup-work';
+import { assertNoBackupWork, beginBackupWork, hasBackupWork, isBackingUp } from '../../server/lifecycle/backup-work';
 import { glanceAtWorkload } from '../../server/lifecycle/workload';
 
 const instance = (name: string) =>
@@ -35,13 +35,17 @@ describe('backups and restores under way', () => {
     expect(hasBackupWork('crm')).toBe(false);
   });
 
-  it('are one restore at a time, beside any backups', () => {
+  it.each(['backup', 'restore'] as const)('are one %s at a time in each application', (kind) => {
     const app = instance('crm');
     const ends = [beginBackupWork(app, 'restore'), beginBackupWork(app, 'backup')];
-    const again = () => beginBackupWork(instance('crm'), 'restore');
-    expect(again).toThrow(expect.objectContaining({ code: 'APP_ARCHIVE_BUSY', status: 409 }));
-    ends.push(beginBackupWork(instance('shop'), 'restore'));
+    const again = () => beginBackupWork(instance('crm'), kind);
+    const busy = expect.objectContaining({ code: 'APP_ARCHIVE_BUSY', status: 409 }) as Error;
+    expect(again).toThrow(busy);
+    expect(() => assertNoBackupWork('crm', kind)).toThrow(busy);
+    assertNoBackupWork('shop', kind);
+    ends.push(beginBackupWork(instance('shop'), kind));
     for (const end of ends) end();
+    assertNoBackupWork('crm', kind);
     again()();
   });
 });

@@ -8,6 +8,8 @@ const collect = runInNewContext('gc') as () => void;
 const MB = 2 ** 20;
 
 let [running, heapUsed, looks] = [0, 0, 0];
+/** Whether the hog was removed and made anew just now. */
+let isAnew = false;
 /** How many instances of the hog have ended. */
 let endings = 0;
 /** An application that does work of its own. */
@@ -21,7 +23,7 @@ class Looked extends Map<string, WatchedApp> {
   }
 
   override get(name: string): WatchedApp {
-    const workMs = name === 'hog' ? performance.now() : 0;
+    const workMs = name !== 'hog' ? 0 : isAnew ? 5 : performance.now();
     return { name, state: 'running', flight: { workMs, endings: name === 'hog' ? endings : 0 } };
   }
 }
@@ -90,6 +92,16 @@ describe('the watch over the heap', () => {
     await collectWith(4, 310 * MB);
     const [, growth] = pressed.mock.lastCall as [string, ReadonlyMap<string, number>];
     expect([growth.has('hog'), growth.has('idle2')]).toEqual([false, true]);
+  });
+
+  it('counts the work of an application that was made anew from 0', async () => {
+    await collectWith(4, 1 * MB);
+    isAnew = true;
+    await collectWith(4, 321 * MB);
+    isAnew = false;
+    const [, growth] = pressed.mock.lastCall as [string, ReadonlyMap<string, number>];
+    expect([...growth.values()].every((bytes) => bytes >= 0)).toBe(true);
+    expect(Math.round((growth.get('hog') ?? 0) / MB)).toBe(320);
   });
 
   it('looks no longer when it is over', async () => {

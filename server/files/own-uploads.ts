@@ -6,7 +6,7 @@ import type { AppRecord, Provisioning } from '../../src/app-record';
 import { isPlainPath } from '../../src/archive-manifest';
 import { FORMERLY_SHARED, segmentsOf, uploadOwner } from '../../src/policies/upload-owner';
 import { LOCAL_STORAGE, type LocalStorage } from '../databases/stored-files';
-import { beginBackupWork, hasBackupWork } from '../lifecycle/backup-work';
+import { assertNoBackupWork, beginBackupWork, hasBackupWork } from '../lifecycle/backup-work';
 import { areStoragesIn, namedFiles, nameHomes, type NamedFiles } from '../lifecycle/own-files';
 import {
   newUploadsId,
@@ -161,6 +161,9 @@ function backupScope({ limits }: OwnUploadsHost): BackupScope {
     backupFolder,
     restoreFolder,
     onRestore: beginRestore,
+    assertNoBackup: (name) => {
+      if (folders.has(name)) assertNoBackupWork(name, 'backup');
+    },
     begin: (app, kind) => (folders.has(app.name) ? beginBackupWork(app, kind) : undefined),
     assertFits: (name, bytes, archiveBytes) => limits.assertBackupFits(name, bytes, archiveBytes),
   };

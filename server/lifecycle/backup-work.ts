@@ -13,14 +13,21 @@ interface Work {
 const underWay = new Set<Work>();
 
 /**
- * Notes that a backup or a restore begins. An application has one restore at a time: each one takes space for what it
- * extracts, and replaces the same database.
+ * An application has one backup and one restore at a time: each takes space, and threads that all applications share.
+ * @throws APP_ARCHIVE_BUSY
+ */
+export function assertNoBackupWork(name: string, kind: BackupWorkKind): void {
+  const count = [...underWay].filter((work) => work.app.name === name && work.kind === kind).length;
+  if (count > 0) throw new AppError('APP_ARCHIVE_BUSY', { count });
+}
+
+/**
+ * Notes that a backup or a restore begins.
  * @returns a function to call when the work has ended; it may be repeated
- * @throws APP_ARCHIVE_BUSY if the application has a restore under way
+ * @throws APP_ARCHIVE_BUSY if the application has one of this kind under way
  */
 export function beginBackupWork(app: Application, kind: BackupWorkKind): () => void {
-  const restores = [...underWay].filter((work) => work.app.name === app.name && work.kind === 'restore');
-  if (kind === 'restore' && restores.length > 0) throw new AppError('APP_ARCHIVE_BUSY', { count: restores.length });
+  assertNoBackupWork(app.name, kind);
   const work = { app, kind };
   underWay.add(work);
   return () => void underWay.delete(work);

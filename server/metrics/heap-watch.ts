@@ -92,7 +92,9 @@ export class HeapWatch {
   private workSince(time: number, former: ReadonlyMap<string, Former>): Map<string, number> {
     const passed = performance.now() - time;
     const work = [...this.apps.values()].map(({ name, flight }) => {
-      const requests = flight.workMs - (former.get(name)?.workMs ?? 0);
+      const before = former.get(name)?.workMs ?? 0;
+      // An application that was made anew under its name counts from 0 again.
+      const requests = flight.workMs - (before <= flight.workMs ? before : 0);
       return [name, requests + (this.relief.isBusy(name) ? passed : 0)] as const;
     });
     return new Map(work);

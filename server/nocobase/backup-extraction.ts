@@ -1,11 +1,14 @@
 import { AsyncLocalStorage } from 'node:async_hooks';
-import { stat } from 'node:fs/promises';
+import { createWriteStream } from 'node:fs';
+import { mkdir, stat } from 'node:fs/promises';
 import path from 'node:path';
+import type { Readable, Writable } from 'node:stream';
+import { pipeline } from 'node:stream/promises';
 import { AppError } from '../../src/errors';
 
 /**
- * Looks through the zip file of a backup before the Backup Manager extracts it: at the sizes, which the library for zip
- * files enforces when it extracts, and at the places of the files that are read.
+ * Extracts the zip file of a backup in the place of the Backup Manager, which checks no sizes and leaves files open when it
+ * fails. All entries are checked before the first one is extracted; the library for zip files enforces their sizes.
  */
 
 interface Entry {
@@ -18,6 +21,7 @@ interface ZipFile {
   on(event: 'error', listener: (error: Error) => void): void;
   on(event: 'end', listener: () => void): void;
   readEntry(): void;
+  openReadStream(entry: Entry, opened: (error: Error | null, stream?: Readable) => void): void;
   close(): void;
 }
 
@@ -30,8 +34,12 @@ export interface ZipReader {
 }
 
 interface Extractor {
+  /** The zip file, in the folder that it is extracted into. */
   readonly tempFile: string;
+  readonly extractPath: string;
+  tempWriteStream: Writable | null;
   extract(callback: (error?: Error | null) => void): void;
+  _destroy(error: Error | null, callback: (error?: Error | null) => void): void;
 }
 
 /** Throws if the files of a backup may not take so many bytes. */
@@ -68,44 +76,75 @@ export async function extractWithin<T>(assertFits: AssertFits, restore: () => Pr
   }
 }
 
-/** @throws APP_ARCHIVE_INVALID */
-function assertPlace({ fileName, uncompressedSize }: Entry): void {
+/** The place of an entry in the folder. @throws APP_ARCHIVE_INVALID */
+function placeOf({ fileName, uncompressedSize }: Entry, { extractPath, tempFile }: Extractor): string {
   const [first = '', ...below] = path.posix.normalize(fileName).toLowerCase().split('/');
-  if (!PLAIN_FILES.includes(first)) return;
-  if (below.length > 0) throw unusable(`"${first}" in it is not one plain file`);
-  if (SMALL_FILES.includes(first) && uncompressedSize > SMALL_BYTES) {
-    throw unusable(`"${first}" in it is larger than ${SMALL_BYTES / 1_024} KB`);
+  if (first === path.basename(tempFile).toLowerCase()) throw unusable('it would replace itself');
+  if (PLAIN_FILES.includes(first)) {
+    if (below.length > 0) throw unusable(`"${first}" in it is not one plain file`);
+    if (SMALL_FILES.includes(first) && uncompressedSize > SMALL_BYTES) {
+      throw unusable(`"${first}" in it is larger than ${SMALL_BYTES / 1_024} KB`);
+    }
   }
+  const folder = path.resolve(extractPath);
+  const place = path.resolve(folder, fileName);
+  if (place !== folder && !place.startsWith(folder + path.sep)) throw unusable('it leaves its folder');
+  return place;
 }
 
-async function lookThrough(reader: ZipReader, file: string, { assertFits }: Extraction): Promise<void> {
-  const { size } = await stat(file);
+/** Visits the entries of a zip file one after another, and closes it. */
+async function eachEntry(
+  reader: ZipReader,
+  file: string,
+  visit: (entry: Entry, zip: ZipFile) => Promise<void> | void,
+): Promise<void> {
   const zip = await new Promise<ZipFile>((resolve, reject) =>
     reader.open(file, { lazyEntries: true, autoClose: false }, (error, opened) =>
       opened ? resolve(opened) : reject(error ?? unusable('it is no zip file')),
     ),
   );
-  let bytes = 0;
+  const visitAndGoOn = async (entry: Entry) => {
+    await visit(entry, zip);
+    zip.readEntry();
+  };
   const done = new Promise<void>((resolve, reject) => {
     zip.on('error', reject);
     zip.on('end', resolve);
-    zip.on('entry', (entry) => {
-      try {
-        assertPlace(entry);
-        bytes += entry.uncompressedSize + FILE_BYTES;
-        assertFits(bytes, size);
-        zip.readEntry();
-      } catch (error) {
-        reject(error instanceof Error ? error : new Error(String(error)));
-      }
-    });
+    zip.on('entry', (entry) => void visitAndGoOn(entry).catch(reject));
     zip.readEntry();
   });
   await done.finally(() => zip.close());
 }
 
+async function extractEntry(zip: ZipFile, entry: Entry, place: string): Promise<void> {
+  if (entry.fileName.endsWith('/')) {
+    await mkdir(place, { recursive: true });
+    return;
+  }
+  await mkdir(path.dirname(place), { recursive: true });
+  const stream = await new Promise<Readable>((resolve, reject) =>
+    zip.openReadStream(entry, (error, opened) => (opened ? resolve(opened) : reject(error ?? unusable('no stream')))),
+  );
+  // Closes both, also after a failure.
+  await pipeline(stream, createWriteStream(place));
+}
+
+async function extractAll(reader: ZipReader, extractor: Extractor, { assertFits }: Extraction): Promise<void> {
+  const { tempFile } = extractor;
+  const { size } = await stat(tempFile);
+  let bytes = 0;
+  await eachEntry(reader, tempFile, (entry) => {
+    placeOf(entry, extractor);
+    bytes += entry.uncompressedSize + FILE_BYTES;
+    assertFits(bytes, size);
+  });
+  // No entry can have replaced the file meanwhile.
+  await eachEntry(reader, tempFile, (entry, zip) => extractEntry(zip, entry, placeOf(entry, extractor)));
+}
+
 /**
- * Makes the Backup Manager's extractor look through each backup first. Called once a process.
+ * Makes the Backup Manager's extractor extract backups of applications by `extractAll`, and close its file when it fails.
+ * Called once a process.
  * @returns false if the extractor of this version has no such method
  */
 export function guardExtraction(prototype: Partial<Extractor>, reader: ZipReader): boolean {
@@ -114,13 +153,17 @@ export function guardExtraction(prototype: Partial<Extractor>, reader: ZipReader
   prototype.extract = function (this: Extractor, callback) {
     const extraction = current.getStore();
     if (!extraction) return original.call(this, callback);
-    lookThrough(reader, this.tempFile, extraction).then(
-      () => original.call(this, callback),
+    extractAll(reader, this, extraction).then(
+      () => callback(),
       (error: Error) => {
         if (error instanceof AppError) extraction.refusal = error;
         callback(error);
       },
     );
+  };
+  prototype._destroy = function (this: Extractor, error, callback) {
+    this.tempWriteStream?.destroy();
+    callback(error);
   };
   return true;
 }

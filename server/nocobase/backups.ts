@@ -9,6 +9,8 @@ import { guardBackupPrograms, type GetAdapter } from './backup-programs';
 /** The Backup Manager's classes. Both copy whole folders of `storage/uploads`, by a setting of the process. */
 interface BackupManager {
   readonly app: Application;
+  /** That of an action; a schedule has none. */
+  readonly ctx?: unknown;
   set uploadDir(folder: string);
 }
 
@@ -41,6 +43,8 @@ export interface BackupScope {
    * Undefined for an application that is not scoped.
    */
   begin(app: Application, kind: 'backup' | 'restore'): (() => void) | undefined;
+  /** Throws if the application has a backup under way. */
+  assertNoBackup(appName: string): void;
   /** Throws if the files of a backup may not take so many bytes in this application. */
   assertFits(appName: string, bytes: number, archiveBytes: number): void;
 }
@@ -69,6 +73,12 @@ async function named(manager: BackupManager, run: () => Promise<unknown>): Promi
   const folder = await scope.backupFolder(manager.app.name);
   if (folder !== undefined) manager.uploadDir = folder;
   return run();
+}
+
+/** The name of a backup is made by a program that holds up the thread. */
+async function nameBackup(manager: BackupManager, run: () => Promise<unknown>): Promise<unknown> {
+  if (manager.ctx !== undefined) scope.assertNoBackup(manager.app.name);
+  return named(manager, run);
 }
 
 async function backUp(manager: BackupManager, run: () => Promise<unknown>): Promise<unknown> {
@@ -147,10 +157,13 @@ interface Loader {
   zipReader(): ZipReader;
 }
 
-/** Undefined if the Backup Manager is not installed in this application. */
-function loaderOf(app: Application): Loader | undefined {
-  const plugin = app.pm.get('backups') as { options?: { packageName?: unknown } } | undefined;
-  const packageName = plugin?.options?.packageName;
+const PACKAGE = '@nocobase/plugin-backups';
+
+/** @param packageName that of the Backup Manager; undefined if it is not installed in this application */
+function loaderOf(
+  app: Application,
+  packageName = (app.pm.get('backups') as { options?: { packageName?: unknown } } | undefined)?.options?.packageName,
+): Loader | undefined {
   if (typeof packageName !== 'string') return undefined;
   const hostRequire = createRequire(require.resolve('@nocobase/server'));
   const pathOf = (module: string) => `${packageName}/dist/server/${module}`;
@@ -161,12 +174,22 @@ function loaderOf(app: Application): Loader | undefined {
 
 const guardWith = (load: Loader) => guardBackupPrograms(load('adapters/database').getDBAdapter as GetAdapter);
 
+function isPackagePresent(): boolean {
+  try {
+    createRequire(require.resolve('@nocobase/server')).resolve(`${PACKAGE}/package.json`);
+    return true;
+  } catch {
+    return false;
+  }
+}
+
 /**
- * Guards the programs that the Backup Manager runs, in all applications of the process. Idempotent.
+ * Guards the programs that the Backup Manager runs, in all applications of the process. Idempotent. In the process of a
+ * command, plugins may not be loaded yet.
  * @returns false if this version of it cannot be guarded; true if it is not installed
  */
 export function guardBackups(app: Application): boolean {
-  const load = loaderOf(app);
+  const load = loaderOf(app) ?? (isPackagePresent() ? loaderOf(app, PACKAGE) : undefined);
   return !load || guardWith(load);
 }
 
@@ -191,7 +214,7 @@ export function scopeBackups(app: Application, given: BackupScope): boolean {
   if (!hasSetter(restoring, 'uploadDir') || !hasSetter(restoring, 'tempDir')) return false;
   const wrapped = [
     guardExtraction(extractor.prototype, load.zipReader()),
-    wrap(backup as Methods<BackupManager>, 'createBackupName', named),
+    wrap(backup as Methods<BackupManager>, 'createBackupName', nameBackup),
     wrap(backup as Methods<BackupManager>, 'backup', backUp),
     wrap(restoring as Methods<RestoreManager>, 'restore', (manager, run) => restore(manager, run, true)),
     wrap(restoring as Methods<RestoreManager>, 'restoreCLI', (manager, run) => restore(manager, run, false)),

@@ -64,14 +64,17 @@ export function maxStorageBytes({ storage }: Pick<Limits, 'storage'>): number {
 
 /** Real files rarely shrink to less than this part of their size. */
 const MAX_COMPRESSION = 20;
+/** Where a body may have any size: small backups may hold files that shrink to little. */
+const MIN_EXTRACTED_BYTES = 2 ** 30;
 
 /**
  * The most bytes that a backup may have when it is extracted: the storage of the application. Without that limit, the size of
- * the largest body, or what a backup of this size can hold if its files are real.
+ * the largest body, or what a backup of this size can hold if its files are real. Never without a bound.
  */
 export function maxExtractedBytes(limits: Pick<Limits, 'body' | 'storage'>, archiveBytes: number): number {
   if (limits.storage > 0) return maxStorageBytes(limits);
-  return Math.max(maxBodyBytes(limits), MAX_COMPRESSION * archiveBytes);
+  const bodyBytes = limits.body > 0 ? maxBodyBytes(limits) : MIN_EXTRACTED_BYTES;
+  return Math.max(bodyBytes, MAX_COMPRESSION * archiveBytes);
 }
 
 /**

@@ -1,4 +1,4 @@
-import { mkdtempSync, readdirSync, rmSync, writeFileSync } from 'node:fs';
+import { existsSync, mkdtempSync, readdirSync, readlinkSync, rmSync, writeFileSync } from 'node:fs';
 import { createRequire } from 'node:module';
 import { tmpdir } from 'node:os';
 import path from 'node:path';
@@ -95,6 +95,75 @@ describe('extraction of a backup', () => {
     // The size in the directory, which was compared with the limit.
     lying.writeUInt32LE(10, lying.lastIndexOf('PK\x01\x02') + 24);
     await expect(extract(lying)).rejects.toThrow('cannot be decrypted');
+  });
+
+  /** The files of the test that the process has open. */
+  const openFiles = () =>
+    readdirSync('/proc/self/fd').flatMap((fd) => {
+      try {
+        return [readlinkSync(`/proc/self/fd/${fd}`)].filter((file) => file.startsWith(work));
+      } catch {
+        return [];
+      }
+    });
+
+  it.each<[string, () => Buffer | Entries]>([
+    ['refused', () => [...REAL, ['data/x', '']]],
+    ['no zip file', () => Buffer.from('no backup')],
+    [
+      'one with a file that is shorter than its directory says',
+      () => {
+        const lying = zipFile([['a', Buffer.alloc(60_000)]]);
+        lying.writeUInt32LE(60_001, lying.lastIndexOf('PK\x01\x02') + 24);
+        return lying;
+      },
+    ],
+    [
+      'one with data that cannot be inflated',
+      () => {
+        const broken = zipFile([['a', Array.from({ length: 20_000 }, (_, index) => index).join()]]);
+        broken.fill(0xff, 100, 200);
+        return broken;
+      },
+    ],
+  ])('leaves no file open if the backup is %s', async (_case, backup) => {
+    await expect(extract(backup())).rejects.toThrow();
+    await new Promise((resolve) => setTimeout(resolve, 50));
+    expect(openFiles()).toEqual([]);
+  });
+
+  it('leaves no file open if the backup breaks off before its end, as with a wrong password', async () => {
+    const folder = path.join(work, String((sequence += 1)));
+    const breaks = async function* () {
+      yield zipFile(REAL);
+      await new Promise((resolve) => setTimeout(resolve, 20));
+      throw new Error('wrong password');
+    };
+    await expect(
+      extractWithin(
+        () => undefined,
+        () => pipeline(breaks, new Extractor({ path: folder })),
+      ),
+    ).rejects.toThrow('wrong password');
+    await new Promise((resolve) => setTimeout(resolve, 50));
+    expect(openFiles()).toEqual([]);
+  });
+
+  it.each(['temp_1796000000000.zip', 'TEMP_1796000000000.ZIP', './temp_1796000000000.zip', 'temp_1796000000000.zip/x'])(
+    'is refused with the entry %s, which would replace the backup while it is read',
+    async (name) => {
+      jest.spyOn(Date, 'now').mockReturnValue(1_796_000_000_000);
+      try {
+        await expect(extract([...REAL, [name, 'x']])).rejects.toMatchObject({ code: 'APP_ARCHIVE_INVALID' });
+      } finally {
+        jest.restoreAllMocks();
+      }
+    },
+  );
+
+  it.each(['../x', 'a/../../x', '/etc/x'])('is refused with the entry %s, which leaves the folder', async (name) => {
+    await expect(extract([[name, 'x']])).rejects.toThrow();
+    expect(existsSync(path.join(work, 'x'))).toBe(false);
   });
 
   it('of another caller is left alone', async () => {

@@ -54,7 +54,8 @@ describe('limits: the table', () => {
     ['the storage, if it has a limit', { body: 1, storage: 2 }, 2 ** 30, 2 * 2 ** 20],
     ['the largest body', { body: 1, storage: 0 }, 1, 2 ** 20],
     ['twenty times the size of a large backup', { body: 1, storage: 0 }, 2 ** 20, 20 * 2 ** 20],
-    ['no number, if there is no limit', { body: 0, storage: 0 }, 1, Infinity],
+    ['1 GB, if there is no limit', { body: 0, storage: 0 }, 1, 2 ** 30],
+    ['twenty times the size of a larger backup', { body: 0, storage: 0 }, 2 ** 30, 20 * 2 ** 30],
   ])('limits: a backup may be extracted to %s', (_bound, limits, archiveBytes, expected) => {
     expect(maxExtractedBytes(limits, archiveBytes)).toBe(expected);
   });
