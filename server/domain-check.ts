@@ -19,7 +19,7 @@ export class DomainCheck {
   /** Hosts by which operators have reached the main application in this process. */
   private readonly operatorHosts = new Set<string>();
 
-  /** Domains whose rows are being written. */
+  /** Domains that a creation or an update is writing into the row of an application. */
   private readonly held = new Set<{ owner: string; domains: readonly string[] }>();
 
   constructor(private readonly host: DomainCheckHost) {}

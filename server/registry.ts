@@ -66,7 +66,11 @@ export class Registry implements AppLookup {
     this.onChange();
     if (record.removedAt === undefined) this.records.set(record.name, record);
     else this.bin.set(record.name, record);
-    for (const domain of domainsOf(record)) this.domains.set(domain, record.name);
+    for (const domain of domainsOf(record)) {
+      // A row that was written past the checks may name the domain of another one: a removed application takes none away.
+      const owner = this.domains.get(domain);
+      if (record.removedAt === undefined || owner === undefined) this.domains.set(domain, record.name);
+    }
   }
 
   delete(name: string): void {

@@ -37,3 +37,17 @@ describe('rows that are updated', () => {
     expect(registry.byDomain('old.example.com')).toBeUndefined();
   });
 });
+
+describe('the domains of rows that were written past the checks', () => {
+  const live = recordFromRow({ name: 'live', cname: 'shop.example' });
+  const removed = recordFromRow({ name: 'removed', cname: 'shop.example', removedAt: new Date() });
+
+  it.each([
+    ['before', [live, removed]],
+    ['after', [removed, live]],
+  ])('a removed application takes no domain from one that is registered %s it', (_order, records) => {
+    const registry = new Registry();
+    for (const record of records) registry.put(record);
+    expect(registry.byDomain('shop.example')).toBe('live');
+  });
+});

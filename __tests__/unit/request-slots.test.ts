@@ -93,6 +93,16 @@ describe('request slots', () => {
       return { ...given, began, come };
     }
 
+    /** So many requests, of which the first ended after 6 ms, while a request of another application is at work. */
+    async function withFirstEnded(count: number) {
+      const given = sharedSlots({ requestQueue: 100 });
+      for (let number = 1; number <= count; number += 1) void given.come(number);
+      await jest.advanceTimersByTimeAsync(6);
+      given.world.msSinceOthers = 5;
+      given.slots.leave();
+      return given;
+    }
+
     it('the next request begins when the one before has ended', async () => {
       const { slots, began, come } = sharedSlots();
       for (const number of [1, 2, 3]) void come(number);
@@ -130,11 +140,7 @@ describe('request slots', () => {
     });
 
     it('many waiting requests leave a request of another application as much time as each takes', async () => {
-      const { slots, began, come, world } = sharedSlots({ requestQueue: 100 });
-      for (let number = 1; number <= 30; number += 1) void come(number);
-      await jest.advanceTimersByTimeAsync(6);
-      world.msSinceOthers = 5;
-      slots.leave();
+      const { slots, began, world } = await withFirstEnded(30);
       await jest.advanceTimersByTimeAsync(4);
       expect(began).toEqual([1]);
       await jest.advanceTimersByTimeAsync(4);
@@ -155,11 +161,7 @@ describe('request slots', () => {
     });
 
     it('few waiting requests leave no such time: they are those of one page', async () => {
-      const { slots, began, come, world } = sharedSlots({ requestQueue: 100 });
-      for (let number = 1; number <= 10; number += 1) void come(number);
-      await jest.advanceTimersByTimeAsync(6);
-      world.msSinceOthers = 5;
-      slots.leave();
+      const { began } = await withFirstEnded(10);
       await jest.advanceTimersByTimeAsync(1);
       expect(began).toEqual([1, 2]);
       await jest.runAllTimersAsync();

@@ -50,8 +50,8 @@ export interface LeadershipHost {
  * answered after that; a lock that arrives so late is released at once, and nothing else follows.
  *
  * Invariants: `activate` and `standBy` never run at the same time. `activate` is called only while the lock is held. The
- * lock is released only after `standBy`, or by `end`, whose caller has ended the applications before. Only a broken
- * connection lets another process lead while this one still ends its applications.
+ * lock is released only after `standBy`, or by `end`; the caller of `end` has ended the applications before. Another
+ * process can lead while this one still ends its applications only if the connection of the lock broke.
  */
 export class Leadership {
   /** Called whenever this process begins or ceases to lead; must not throw. */

@@ -131,9 +131,10 @@ export class Sleeper {
 
   /** One at a time: the next one only after a collection has shown that this one was not enough. */
   private takeHogDown(apps: readonly AppSnapshot[], growth: HeapGrowth): void {
-    const name = this.takingDown ? undefined : memoryHog(apps, growth);
-    const runner = name === undefined ? undefined : this.host.runners.get(name);
-    if (name === undefined || !runner) return;
+    const name = memoryHog(apps, growth);
+    if (this.takingDown || name === undefined) return;
+    const runner = this.host.runners.get(name);
+    if (!runner) return;
     this.takingDown = true;
     const { logger } = this.host.supervisor;
     const error = new AppError('APP_MEMORY_EXHAUSTED', { name });

@@ -72,7 +72,7 @@ export class AppLimits {
   }
 
   /**
-   * Refuses a backup whose files would take more than `maxExtractedBytes`.
+   * Refuses to extract a backup if its files would take more than `maxExtractedBytes`.
    * @throws APP_STORAGE_LIMIT, APP_BODY_TOO_LARGE
    */
   assertBackupFits(name: string, bytes: number, archiveBytes: number): void {

@@ -39,9 +39,7 @@ export class HeapWatch {
   private former?: { bytes: number; at: number; apps: ReadonlyMap<string, Former> };
   private observer?: PerformanceObserver;
 
-  /**
-   * @param apps the applications of the process
-   */
+  /** @param apps the applications of the process */
   constructor(
     private readonly apps: ReadonlyMap<string, WatchedApp>,
     private readonly relief: MemoryRelief,

@@ -63,8 +63,8 @@ const current = new AsyncLocalStorage<Extraction>();
 const unusable = (reason: string) => new AppError('APP_ARCHIVE_INVALID', { reason });
 
 /**
- * Runs a restore whose backup is looked through. The Backup Manager answers every failure of the extraction with an error of
- * its own.
+ * Runs a restore, in which the backup is checked before it is extracted. The Backup Manager replaces each error of an
+ * extraction by one of its own; this function throws the original one.
  * @throws APP_ARCHIVE_INVALID, and what `assertFits` throws
  */
 export async function extractWithin<T>(assertFits: AssertFits, restore: () => Promise<T>): Promise<T> {

@@ -42,7 +42,7 @@ export class CommandDoor {
     return this.opening;
   }
 
-  /** Lets nobody in any more and removes the socket; who is in gets his answer. */
+  /** Accepts no further connections and removes the socket. Requests that have arrived are answered. */
   close(): void {
     this.wanted = false;
     this.server?.close();

@@ -120,12 +120,18 @@ describe('leadership of several processes on one main database', () => {
     };
   }
 
-  const pass = (ms: number) => jest.advanceTimersByTimeAsync(ms);
-
-  it('the first process leads, the second one stands by and activates nothing', async () => {
+  /** Two processes with one main database: the first leads, the second stands by. */
+  async function leaderAndStandby(): Promise<[FakeProcess, FakeProcess]> {
     const [first, second] = [startProcess(), startProcess()];
     await first.leadership.begin();
     await second.leadership.begin();
+    return [first, second];
+  }
+
+  const pass = (ms: number) => jest.advanceTimersByTimeAsync(ms);
+
+  it('the first process leads, the second one stands by and activates nothing', async () => {
+    const [first, second] = await leaderAndStandby();
     await pass(5_000);
     expect(first.steps).toEqual(['activate', 'leads']);
     expect(second.steps).toEqual(['follows', 'standBy']);
@@ -140,9 +146,7 @@ describe('leadership of several processes on one main database', () => {
   });
 
   it('the standby takes over within two seconds after the leader ended', async () => {
-    const [first, second] = [startProcess(), startProcess()];
-    await first.leadership.begin();
-    await second.leadership.begin();
+    const [first, second] = await leaderAndStandby();
     await first.leadership.end();
     await pass(2_000);
     expect(second.leadership.state).toBe('leading');
@@ -150,9 +154,7 @@ describe('leadership of several processes on one main database', () => {
   });
 
   it('a reload of the main application activates the leader again, and the standby not', async () => {
-    const [first, second] = [startProcess(), startProcess()];
-    await first.leadership.begin();
-    await second.leadership.begin();
+    const [first, second] = await leaderAndStandby();
     await first.leadership.begin();
     await second.leadership.begin();
     expect(first.steps.filter((step) => step === 'activate')).toHaveLength(2);
@@ -170,9 +172,7 @@ describe('leadership of several processes on one main database', () => {
   });
 
   it('a leader that finds its lock taken by another process stands down', async () => {
-    const [first, second] = [startProcess(), startProcess()];
-    await first.leadership.begin();
-    await second.leadership.begin();
+    const [first, second] = await leaderAndStandby();
     server.holder = undefined;
     await pass(1_000);
     expect(second.leadership.state).toBe('leading');
@@ -208,9 +208,7 @@ describe('leadership of several processes on one main database', () => {
   });
 
   it('a takeover whose activation fails gives the lock back and is tried again', async () => {
-    const [first, second] = [startProcess(), startProcess()];
-    await first.leadership.begin();
-    await second.leadership.begin();
+    const [first, second] = await leaderAndStandby();
     second.failActivation(1);
     await first.leadership.end();
     await pass(1_000);
@@ -221,9 +219,7 @@ describe('leadership of several processes on one main database', () => {
   });
 
   it('a takeover whose activation fails ends the applications before it gives the lock back', async () => {
-    const [first, second] = [startProcess(), startProcess()];
-    await first.leadership.begin();
-    await second.leadership.begin();
+    const [first, second] = await leaderAndStandby();
     second.failActivation(1);
     await first.leadership.end();
     await pass(1_000);
@@ -240,9 +236,7 @@ describe('leadership of several processes on one main database', () => {
   });
 
   it('a leader that gets no answer keeps the lock, and goes on after the next answer', async () => {
-    const [first, second] = [startProcess(), startProcess()];
-    await first.leadership.begin();
-    await second.leadership.begin();
+    const [first, second] = await leaderAndStandby();
     first.link.answers = 'after 3 s: none';
     await pass(6_000);
     first.link.answers = 'at once';
@@ -314,9 +308,7 @@ describe('leadership of several processes on one main database', () => {
   });
 
   it('an end during a takeover: the lock that arrives late is closed, and nothing is activated', async () => {
-    const [first, second] = [startProcess(), startProcess()];
-    await first.leadership.begin();
-    await second.leadership.begin();
+    const [first, second] = await leaderAndStandby();
     await first.leadership.end();
     second.link.answers = 'never';
     await pass(1_500);
@@ -341,9 +333,7 @@ describe('leadership of several processes on one main database', () => {
   });
 
   it('a reload of a standby that becomes the leader meanwhile: the activation follows the standby', async () => {
-    const [first, second] = [startProcess(), startProcess()];
-    await first.leadership.begin();
-    await second.leadership.begin();
+    const [first, second] = await leaderAndStandby();
     second.standByTakes(5_000);
     const reloaded = second.leadership.begin();
     await first.leadership.end();
@@ -359,9 +349,7 @@ describe('leadership of several processes on one main database', () => {
   });
 
   it('a process that ended its part takes no lock any more', async () => {
-    const [first, second] = [startProcess(), startProcess()];
-    await first.leadership.begin();
-    await second.leadership.begin();
+    const [first, second] = await leaderAndStandby();
     await second.leadership.end();
     await first.leadership.end();
     await pass(10_000);
@@ -370,17 +358,13 @@ describe('leadership of several processes on one main database', () => {
   });
 
   it('a standby reads the applications again every ten seconds', async () => {
-    const [first, second] = [startProcess(), startProcess()];
-    await first.leadership.begin();
-    await second.leadership.begin();
+    const [, second] = await leaderAndStandby();
     await pass(21_000);
     expect(second.steps.filter((step) => step === 'refresh')).toHaveLength(2);
   });
 
   it('a request held by a standby goes on when the process leads', async () => {
-    const [first, second] = [startProcess(), startProcess()];
-    await first.leadership.begin();
-    await second.leadership.begin();
+    const [first, second] = await leaderAndStandby();
     const held = second.leadership.whenLeading();
     await first.leadership.end();
     await pass(2_000);
@@ -388,9 +372,7 @@ describe('leadership of several processes on one main database', () => {
   });
 
   it('a request held by a standby is refused after 30 seconds, and later ones at once', async () => {
-    const [first, second] = [startProcess(), startProcess()];
-    await first.leadership.begin();
-    await second.leadership.begin();
+    const [, second] = await leaderAndStandby();
     const held = second.leadership.whenLeading().catch((error: unknown) => error);
     await pass(30_000);
     expect(await held).toMatchObject({ code: 'APP_SUPERVISOR_STANDBY' });
@@ -398,9 +380,7 @@ describe('leadership of several processes on one main database', () => {
   });
 
   it('requests that a standby holds are refused when the process ends', async () => {
-    const [first, second] = [startProcess(), startProcess()];
-    await first.leadership.begin();
-    await second.leadership.begin();
+    const [, second] = await leaderAndStandby();
     const held = second.leadership.whenLeading().catch((error: unknown) => error);
     await second.leadership.end();
     expect(await held).toMatchObject({ code: 'APP_SUPERVISOR_STANDBY' });
