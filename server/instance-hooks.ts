@@ -1,5 +1,6 @@
 import type { Application } from '@nocobase/server';
 import type { EntriesHost } from './app-entries';
+import type { SupervisorConfig } from './config';
 import { forgetGatewayLogger, onEachDatabase } from './core';
 import { answerErrors, answerMissingTables } from './error-answers';
 import { tightenPrivateFiles } from './files/private-files';
@@ -29,6 +30,7 @@ import { limitUsers } from './limits/user-limit';
 
 /** The parts of the service that an instance is connected to. */
 export interface InstanceHooksHost extends EntriesHost, OwnUploadsHost, OwnInstanceHost {
+  readonly config: SupervisorConfig;
   readonly connections: ProcessConnections;
   readonly fastStart: FastStart;
   readonly databaseWatch: DatabaseWatch;

@@ -17,6 +17,13 @@ const WAIT_MS = 500;
 /** lock_not_available: `lock_timeout` is over. */
 const LOCK_TIMEOUT = '55P03';
 
+/**
+ * Whether the current role may end the sessions of `role`. One session that it may not end would fail the statement.
+ * https://www.postgresql.org/docs/current/functions-admin.html#FUNCTIONS-ADMIN-SIGNAL
+ */
+const MAY_BE_ENDED = `((SELECT rolsuper FROM pg_roles WHERE rolname = current_user)
+  OR NOT role.rolsuper AND (pg_has_role(role.oid, 'USAGE') OR pg_has_role('pg_signal_backend', 'USAGE')))`;
+
 export interface AdvisoryLock {
   key: [number, number];
   /**
@@ -33,7 +40,7 @@ export function advisoryKey(name: string): [number, number] {
 
 /**
  * Tries to get the lock for the session of this client; it is released with the connection. Sessions of strangers that
- * hold it or wait for it are ended.
+ * hold it or wait for it are ended, if the client's role may do so.
  * @returns false if a session holds it that is no stranger's
  */
 export async function takeAdvisoryLock(client: Client, lock: AdvisoryLock): Promise<boolean> {
@@ -46,6 +53,7 @@ export async function takeAdvisoryLock(client: Client, lock: AdvisoryLock): Prom
   return false;
 }
 
+/** @returns how many were told to end */
 async function endStrangers(client: Client, { key, strangers }: AdvisoryLock): Promise<number> {
   const { rowCount } = await client.query(
     `SELECT pg_terminate_backend(pid)
@@ -54,7 +62,7 @@ async function endStrangers(client: Client, { key, strangers }: AdvisoryLock): P
                 AND database = (SELECT oid FROM pg_database WHERE datname = current_database())) AS locks
        JOIN pg_stat_activity AS activity USING (pid)
        JOIN pg_roles AS role ON role.oid = activity.usesysid
-      WHERE role.rolname <> current_user AND (${strangers})`,
+      WHERE role.rolname <> current_user AND (${strangers}) AND ${MAY_BE_ENDED}`,
     key,
   );
   return rowCount ?? 0;

@@ -26,6 +26,7 @@ import { namedByApplication, namedByMain, type NamedFilesHost } from './named-fi
 import { keepStorageRows } from './storage-rows';
 
 export interface OwnUploadsHost {
+  readonly config: { archiveTimeoutMs: number };
   readonly namedFiles: NamedFilesHost;
   readonly limits: { assertBackupFits(name: string, bytes: number, archiveBytes: number): void };
   record(name: string): AppRecord | undefined;
@@ -156,11 +157,12 @@ async function formerlyOwn(own: string, { storages, files }: NamedFiles, host: N
   return found;
 }
 
-function backupScope({ limits }: OwnUploadsHost): BackupScope {
+function backupScope({ config, limits }: OwnUploadsHost): BackupScope {
   return {
     backupFolder,
     restoreFolder,
     onRestore: beginRestore,
+    programTimeoutMs: () => config.archiveTimeoutMs,
     assertNoBackup: (name) => {
       if (folders.has(name)) assertNoBackupWork(name, 'backup');
     },

@@ -5,6 +5,7 @@ import type { Application } from '@nocobase/server';
 import { storagePathJoin } from '@nocobase/utils';
 import { extractWithin, guardExtraction, type ZipReader } from './backup-extraction';
 import { guardBackupPrograms, type GetAdapter } from './backup-programs';
+import { ProgramDeadline } from './program-deadline';
 
 /** The Backup Manager's classes. Both copy whole folders of `storage/uploads`, by a setting of the process. */
 interface BackupManager {
@@ -43,6 +44,8 @@ export interface BackupScope {
    * Undefined for an application that is not scoped.
    */
   begin(app: Application, kind: 'backup' | 'restore'): (() => void) | undefined;
+  /** How long a program of a backup or a restore may run. */
+  programTimeoutMs(): number;
   /** Throws if the application has a backup under way. */
   assertNoBackup(appName: string): void;
   /** Throws if the files of a backup may not take so many bytes in this application. */
@@ -83,10 +86,13 @@ async function nameBackup(manager: BackupManager, run: () => Promise<unknown>): 
 
 async function backUp(manager: BackupManager, run: () => Promise<unknown>): Promise<unknown> {
   const end = scope.begin(manager.app, 'backup');
+  if (!end) return named(manager, run);
+  const deadline = new ProgramDeadline(scope.programTimeoutMs());
   try {
-    return await named(manager, run);
+    return await deadline.run(() => named(manager, run));
   } finally {
-    end?.();
+    deadline.close();
+    end();
   }
 }
 
@@ -129,7 +135,9 @@ async function restore(manager: RestoreManager, run: () => Promise<unknown>, goe
   const release = scope.begin(app, 'restore');
   if (!release) return run();
   const tempDir = storagePathJoin('tmp', 'backups', app.name, `restore-${randomUUID()}`);
+  const deadline = new ProgramDeadline(scope.programTimeoutMs());
   const end = async () => {
+    deadline.close();
     await rm(tempDir, { recursive: true, force: true }).catch(() => undefined);
     release();
   };
@@ -141,7 +149,8 @@ async function restore(manager: RestoreManager, run: () => Promise<unknown>, goe
     refused = scope.onRestore(app);
     if (goesOn) manager.ctx = untilUpgraded(manager.ctx, end);
     const { name } = app;
-    const result = await extractWithin((bytes, archiveBytes) => scope.assertFits(name, bytes, archiveBytes), run);
+    const assertFits = (bytes: number, archiveBytes: number) => scope.assertFits(name, bytes, archiveBytes);
+    const result = await deadline.run(() => extractWithin(assertFits, run));
     if (!goesOn) await end();
     return result;
   } catch (error) {

@@ -139,6 +139,38 @@ describeWithPostgres('a backup that is restored by its application', () => {
     });
   });
 
+  it('whose dump sleeps is given up after the time for archives, and the next one is accepted', async () => {
+    const name = await create();
+    const [users] = await app.sql<{ owner: string }>(
+      `SELECT tableowner AS owner FROM pg_tables WHERE tablename = 'users'`,
+      [],
+      name,
+    );
+    // The function of an index runs again when a dump is restored.
+    await app.sql(
+      `SET LOCAL ROLE "${users?.owner}";
+       CREATE TABLE slow AS SELECT 1 AS n;
+       CREATE FUNCTION nap(n int) RETURNS int IMMUTABLE LANGUAGE sql AS
+         $$ SELECT CASE WHEN current_setting('application_name') = 'pg_restore' THEN length(pg_sleep(3600)::text) ELSE n END $$;
+       CREATE INDEX slow_nap ON slow (nap(n))`,
+      [],
+      name,
+    );
+    const backup = await backUp(name);
+    const { config } = app.service;
+    const { archiveTimeoutMs } = config;
+    config.archiveTimeoutMs = 3_000;
+    try {
+      expect((await send(name, backup)).status).toBe(200);
+      await app.until('the restore has ended', () => Promise.resolve(!hasBackupWork(name)));
+    } finally {
+      config.archiveTimeoutMs = archiveTimeoutMs;
+    }
+    expect(leftOf(name)).toEqual([]);
+    await app.until('it answers again', async () => (await health(name)).status < 500);
+    expect(coded(await send(name, zipFile([['data/x', '']])))).toEqual([422, 'APP_ARCHIVE_INVALID']);
+  });
+
   it('counts for the storage of the application, and what a process left of it is removed at the next start', async () => {
     const name = await create();
     const record = mustFind(app, name);

@@ -244,6 +244,29 @@ describe.each(servers.map((server) => [server.dialect.name, server] as const))('
         await eventually(() => next.acquire());
       });
 
+      it('a session that the supervisor may not end is waited for, and spares no other session', async () => {
+        const stranger = `lock_stranger_${run}`;
+        await admin.query(`CREATE ROLE ${stranger} LOGIN`);
+        try {
+          const held = mainLock();
+          expect(await held.acquire()).toBe(true);
+          const key = await keyInUse();
+          await held.close();
+          const session = await connect(known, database, stranger);
+          sessions.push(session);
+          await session.query(`SELECT pg_advisory_lock(${key.join(', ')})`);
+          await besiege(key);
+          const next = mainLock();
+          expect(await next.acquire()).toBe(false);
+          await session.end();
+          await besiege(key);
+          await eventually(() => next.acquire());
+        } finally {
+          await Promise.all(sessions.splice(0).map((session) => session.end().catch(() => undefined)));
+          await admin.query(`DROP ROLE ${stranger}`);
+        }
+      });
+
       it('its sessions do not keep the lock of the templates', async () => {
         const server = { ...known.address, username: main, database };
         const key = await withPostgresTemplates(server, 5_000, async () => {
