@@ -192,6 +192,8 @@ export class DatabaseCopies {
       environment: installedEnvironment(process.env),
       // Of those that have a role of their own, what is in the template belongs to one that all of these may use.
       role: role && this.templateRole(owner),
+      // Those of earlier versions were open to every role while they were built.
+      built: 'closed',
     };
     return templateName(owner, createHash('sha256').update(canonical(key)).digest('hex'));
   }

@@ -1,6 +1,7 @@
 import { createHash } from 'node:crypto';
 import type { Client } from 'pg';
 import { codeOf } from './postgres-connection';
+import { MAY_BE_ENDED } from './postgres-sessions';
 
 /**
  * Advisory locks in the main application's database. Every role that may connect to this database may take any of them,
@@ -16,13 +17,6 @@ const ROUNDS = 5;
 const WAIT_MS = 500;
 /** lock_not_available: `lock_timeout` is over. */
 const LOCK_TIMEOUT = '55P03';
-
-/**
- * Whether the current role may end the sessions of `role`. One session that it may not end would fail the statement.
- * https://www.postgresql.org/docs/current/functions-admin.html#FUNCTIONS-ADMIN-SIGNAL
- */
-const MAY_BE_ENDED = `((SELECT rolsuper FROM pg_roles WHERE rolname = current_user)
-  OR NOT role.rolsuper AND (pg_has_role(role.oid, 'USAGE') OR pg_has_role('pg_signal_backend', 'USAGE')))`;
 
 export interface AdvisoryLock {
   key: [number, number];

@@ -8,7 +8,7 @@ import {
   type TemplateOwner,
 } from '../../src/policies/template-plan';
 import type { ServerAddress } from './dialect';
-import { commentOf, draftName, dropDraft, dropIfThere } from './postgres';
+import { commentOf, createClosed, draftName, dropDraft, dropIfThere } from './postgres';
 import { marker } from './mark';
 import { advisoryKey, takeAdvisoryLock, type AdvisoryLock } from './postgres-advisory-lock';
 import { withClient } from './postgres-connection';
@@ -100,8 +100,7 @@ export function copyPostgresDatabase(server: ServerAddress, order: CopyOrder): P
 
 async function createFrom(client: Client, source: string, database: string): Promise<void> {
   try {
-    const [copy, original] = [database, source].map((name) => client.escapeIdentifier(name));
-    await client.query(`CREATE DATABASE ${copy} TEMPLATE ${original}`);
+    await createClosed(client, database, source);
   } catch (error) {
     if ((error as { code?: unknown }).code !== OBJECT_IN_USE) throw error;
     throw new AppError('APP_DATABASE_SOURCE_BUSY', { database: source }, error);

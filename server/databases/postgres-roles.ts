@@ -5,6 +5,7 @@ import type { RoleObstacle } from '../../src/isolation';
 import type { DatabaseRole, RoleKeeper, RoleScope, ServerAddress } from './dialect';
 import { marker } from './mark';
 import { codeOf, withCatalog, withClient } from './postgres-connection';
+import { endUninvited } from './postgres-sessions';
 import { inTransaction, transferObjects } from './postgres-transfer';
 
 /** The comment of every role of ours. */
@@ -126,6 +127,7 @@ async function giveDatabase(server: ServerAddress, database: string, role: strin
     if (!found) return;
     if (!found.ours) throw new AppError('APP_DATABASE_DENIED', { reason: `another role owns "${database}"` });
     await admitOnly(client, database, role);
+    await endUninvited(client, database);
     await transferDatabase(server, database, role);
   });
 }

@@ -46,6 +46,23 @@ export async function endUnfinished(client: Client, token: string): Promise<void
   }
 }
 
+/**
+ * Creates a database to which only its owner may connect. PostgreSQL opens a new database to every role, and roles of
+ * applications look for such a moment. Therefore the database accepts connections only after that right was revoked.
+ * @param template the database that is copied
+ */
+export async function createClosed(client: Client, database: string, template?: string): Promise<void> {
+  const source = template === undefined ? '' : ` TEMPLATE ${client.escapeIdentifier(template)}`;
+  await client.query(`CREATE DATABASE ${client.escapeIdentifier(database)}${source} ALLOW_CONNECTIONS false`);
+  await openToOwner(client, database);
+}
+
+/** Idempotent: an attempt that was cut off may have left the database open to all, or closed to all. */
+async function openToOwner(client: Client, database: string): Promise<void> {
+  const name = client.escapeIdentifier(database);
+  await client.query(`REVOKE ALL ON DATABASE ${name} FROM PUBLIC; ALTER DATABASE ${name} ALLOW_CONNECTIONS true`);
+}
+
 /** What an attempt has left of a database that never got its name. */
 export async function dropDraft(client: Client, token: string): Promise<void> {
   await endUnfinished(client, token);
@@ -117,7 +134,8 @@ export const postgresDialect: DatabaseDialect = {
       const name = client.escapeIdentifier(draft);
       await endUnfinished(client, token);
       // PostgreSQL makes no database within a transaction: an attempt that was cut off may have got this far.
-      if ((await commentOf(client, draft)) === undefined) await client.query(`CREATE DATABASE ${name}`);
+      if ((await commentOf(client, draft)) === undefined) await createClosed(client, draft);
+      else await openToOwner(client, draft);
       if (role !== undefined) {
         await admitOnly(client, draft, role);
         await transferDatabase(server, draft, role);
