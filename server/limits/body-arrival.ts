@@ -23,6 +23,8 @@ export interface ArrivalRules {
   tooLarge(exceeded: ExceededBound): AppError;
   /** Answers the request with an error. */
   refuse(error: AppError): void;
+  /** Whether a part may be kept in memory beyond the buffer of the stream. It may refuse the body instead. */
+  keep(bytes: number): boolean;
   /** The body has arrived, was refused, or its connection has closed. */
   onEnd(): void;
 }
@@ -34,6 +36,21 @@ function decoderFor(encoding: string | undefined): Unzip | BrotliDecompress | un
 }
 
 type Push = (chunk: Buffer | null) => boolean;
+
+/** A body of a known length up to this one is kept until it is complete, of whatever kind it is. */
+const MAX_KEPT_LENGTH = 2 ** 20;
+/** A body that brings less than this in a second, over the time of `SLOW_MS`, is slow. */
+const SLOW_BYTES_PER_SECOND = 4_096;
+
+const arrivals = new WeakMap<IncomingMessage, BodyArrival>();
+
+/**
+ * Resolves when the body of a request is complete, when it will not arrive any more, or when the buffer of its stream is
+ * full and must be read. Undefined if there is nothing to wait for.
+ */
+export function bodyArrival(req: IncomingMessage): Promise<void> | undefined {
+  return arrivals.get(req)?.settled();
+}
 
 /**
  * The body of one request on its way in. Node's parser pushes it into the request piece by piece; this stands before
@@ -51,6 +68,16 @@ export class BodyArrival {
   private decoder?: Unzip | BrotliDecompress;
   private refused = false;
   private ended = false;
+  /** The stream takes no more until it is read. */
+  private full = false;
+  /** Whether the body is kept until it is complete: those that NocoBase parses as a whole, and small ones. */
+  private kept = false;
+  private receivedBytes = 0;
+  /** Since when the speed is measured, and what had arrived then. */
+  private measuredSince = this.startedAt;
+  private measuredBytes = 0;
+  private whenSettled?: () => void;
+  private settling?: Promise<void>;
   private bodyEnded: () => void = () => undefined;
 
   constructor(
@@ -69,8 +96,39 @@ export class BodyArrival {
     req.once('close', () => this.end());
     const announced = Number(req.headers['content-length'] ?? 0);
     if (this.refuseIfLarger(announced)) return;
-    if (this.kind === 'json' || this.kind === 'form') this.decode();
+    const isParsed = this.kind === 'json' || this.kind === 'form';
+    this.kept = isParsed || (announced > 0 && announced <= MAX_KEPT_LENGTH);
+    arrivals.set(req, this);
+    if (isParsed) this.decode();
     req.push = (chunk: Buffer | null) => this.receive(chunk);
+  }
+
+  /** See `bodyArrival`. */
+  settled(): Promise<void> | undefined {
+    if (this.ended || this.full) return undefined;
+    return (this.settling ??= new Promise((resolve) => {
+      this.whenSettled = resolve;
+    }));
+  }
+
+  /** Whether a request may be at work already whose body is not complete. */
+  get isRead(): boolean {
+    return this.full;
+  }
+
+  /**
+   * Whether the client has been slow for this time. A connection that is not read, because nothing takes the body from the
+   * stream, is not slow. Call it now and again.
+   */
+  isSlow(slowMs: number, now = Date.now()): boolean {
+    const { req, receivedBytes } = this;
+    const elapsed = now - this.measuredSince;
+    const isFast = (receivedBytes - this.measuredBytes) * 1_000 >= SLOW_BYTES_PER_SECOND * elapsed;
+    const isPaused = this.full && req.readableLength >= req.readableHighWaterMark;
+    if (!isFast && !isPaused) return elapsed >= slowMs;
+    this.measuredSince = now;
+    this.measuredBytes = receivedBytes;
+    return false;
   }
 
   /** Refuses a body that takes too long; one that was answered already loses its connection. */
@@ -93,6 +151,7 @@ export class BodyArrival {
   end(): void {
     if (this.ended) return;
     this.ended = true;
+    this.whenSettled?.();
     if (this.req.destroyed || this.req.socket.destroyed) this.decoder?.destroy();
     this.rules.onEnd();
   }
@@ -106,7 +165,9 @@ export class BodyArrival {
     delete headers['content-encoding'];
     delete headers['content-length'];
     headers['transfer-encoding'] = 'chunked';
-    decoder.on('data', (chunk: Buffer) => void this.measure(chunk));
+    decoder.on('data', (chunk: Buffer) => {
+      if (!this.measure(chunk)) this.rules.keep(chunk.length);
+    });
     decoder.on('end', () => this.complete());
     decoder.on('error', (error) => {
       this.refuse(new AppError('APP_BODY_INVALID', { reason: 'its content encoding is not valid' }, error));
@@ -116,7 +177,8 @@ export class BodyArrival {
   /** In the place of `push` of the request; false asks Node to stop reading from the connection for now. */
   private receive(chunk: Buffer | null): boolean {
     const { decoder } = this;
-    if (!decoder) return chunk === null ? this.complete() : this.measure(chunk);
+    this.receivedBytes += chunk?.length ?? 0;
+    if (!decoder) return chunk === null ? this.complete() : this.take(chunk);
     if (chunk === null) {
       decoder.end();
       return false;
@@ -126,6 +188,13 @@ export class BodyArrival {
     decoder.write(chunk);
     // What is decoded is bounded, so that there is no need to slow the client down.
     return true;
+  }
+
+  private take(chunk: Buffer): boolean {
+    if (this.measure(chunk) || (this.kept && this.rules.keep(chunk.length)) || this.refused) return true;
+    this.full = true;
+    this.whenSettled?.();
+    return false;
   }
 
   private measure(chunk: Buffer): boolean {

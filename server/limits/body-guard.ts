@@ -4,6 +4,7 @@ import { isUploadAction, type BodyBounds, type BodyKind } from '../../src/polici
 import type { SizeConfig } from '../size-config';
 import { BodyArrival, type ArrivalRules } from './body-arrival';
 import { isSignedForUser, readToken } from './token-signature';
+import { UnfinishedBodies, type UnfinishedBody } from './unfinished-bodies';
 
 /** What the guard needs to know of the applications. */
 export interface BodyGuardHost {
@@ -24,6 +25,48 @@ export interface BodyGuardHost {
 }
 
 const CHECK_MS = 5_000;
+/** How long a client without a validly signed token may be slow. */
+const SLOW_MS = 10_000;
+
+/** A body that is not complete. */
+class Arriving implements UnfinishedBody {
+  /** Set before anything else is called: the arrival asks for this object in turn. */
+  arrival!: BodyArrival;
+  private knownApp?: string;
+  private signed?: boolean;
+  private keptBytes = 0;
+
+  constructor(
+    private readonly host: BodyGuardHost,
+    readonly req: IncomingMessage,
+  ) {}
+
+  app(): string {
+    return (this.knownApp ??= this.host.ready ? this.host.appOf(this.req) : undefined) ?? MAIN.name;
+  }
+
+  isSigned(): boolean {
+    const { host, req } = this;
+    return (this.signed ??= host.ready && isSignedForUser(readToken(req), host.secretOf(host.appOf(req))));
+  }
+
+  refuse(error: AppError): void {
+    this.arrival.refuse(error);
+  }
+
+  /** Releases what is kept in memory once the body was read, or is not needed any more. */
+  hold(bytes: number, bodies: UnfinishedBodies): true {
+    if (this.keptBytes === 0) {
+      const release = () => {
+        bodies.release(this, this.keptBytes);
+        this.keptBytes = 0;
+      };
+      this.req.once('end', release).once('close', release);
+    }
+    this.keptBytes += bytes;
+    return true;
+  }
+}
 
 /**
  * Bounds the bodies of all requests to this process: in bytes, in values and in nesting before anything is parsed, and
@@ -34,15 +77,17 @@ export class BodyGuard {
   private server?: Server;
   private timer?: NodeJS.Timeout;
   /** The bodies that are not complete. */
-  private readonly arrivals = new Map<BodyArrival, IncomingMessage>();
+  private readonly unfinishedBodies = new UnfinishedBodies<Arriving>();
 
+  /** @param slowMs how long a client without a validly signed token may be slow */
   constructor(
     private readonly host: BodyGuardHost,
     private readonly checkMs = CHECK_MS,
+    private readonly slowMs = SLOW_MS,
   ) {}
 
   get unfinished(): number {
-    return this.arrivals.size;
+    return this.unfinishedBodies.size;
   }
 
   /** May be repeated, where the server comes later. */
@@ -64,27 +109,28 @@ export class BodyGuard {
   private readonly onRequest = (req: IncomingMessage, res: ServerResponse): void => {
     const length = req.headers['content-length'];
     if ((length === undefined || length === '0') && req.headers['transfer-encoding'] === undefined) return;
-    const rules = this.rulesFor(req, res);
-    const arrival = new BodyArrival(req, res, { ...rules, onEnd: () => this.arrivals.delete(arrival) });
-    this.arrivals.set(arrival, req);
-    arrival.begin();
+    const arriving = new Arriving(this.host, req);
+    arriving.arrival = new BodyArrival(req, res, this.rulesFor(req, res, arriving));
+    this.unfinishedBodies.add(arriving);
+    arriving.arrival.begin();
   };
 
-  private rulesFor(req: IncomingMessage, res: ServerResponse): Omit<ArrivalRules, 'onEnd'> {
-    const { host } = this;
+  private rulesFor(req: IncomingMessage, res: ServerResponse, arriving: Arriving): ArrivalRules {
+    const { host, unfinishedBodies } = this;
     let bounds: BodyBounds | undefined;
-    let signed: boolean | undefined;
     const full = (kind: BodyKind) => (bounds ??= this.boundsOf(req, kind));
     return {
       bounds: full,
       tightBounds: (kind) => (kind === 'json' || kind === 'form' ? host.sizes.anonymousBody : full(kind)),
-      isSigned: () => (signed ??= this.isSigned(req)),
+      isSigned: () => arriving.isSigned(),
       tooLarge: (exceeded) => {
         if (!host.ready) return new AppError('APP_WAIT_TIMEOUT', MAIN);
         host.noteTooLarge(host.appOf(req));
         return new AppError('APP_BODY_TOO_LARGE', { ...exceeded });
       },
       refuse: (error) => host.refuse(req, res, error),
+      keep: (bytes) => unfinishedBodies.keep(arriving, bytes) && arriving.hold(bytes, unfinishedBodies),
+      onEnd: () => unfinishedBodies.delete(arriving),
     };
   }
 
@@ -96,28 +142,33 @@ export class BodyGuard {
     return { ...body, bytes: Math.min(body.bytes, bytes) };
   }
 
-  private isSigned(req: IncomingMessage): boolean {
-    const { host } = this;
-    return host.ready && isSignedForUser(readToken(req), host.secretOf(host.appOf(req)));
-  }
-
   /** Ends what takes too long. An upload with a valid token has the time of the HTTP server. */
   private checkTimes(): void {
-    if (this.arrivals.size === 0) return;
+    if (this.unfinishedBodies.size === 0) return;
     const ms = this.host.bodyTimeMs();
     const now = Date.now();
-    for (const [arrival, req] of this.arrivals) {
+    for (const body of this.unfinishedBodies) {
+      const { arrival, req } = body;
       // Node tells a request that was answered nothing of the end of its connection.
       if (req.socket.destroyed) arrival.end();
-      if (ms === 0 || now - arrival.startedAt < ms || this.mayTakeLong(arrival, req)) continue;
-      arrival.refuse(new AppError('APP_BODY_TIMEOUT', { seconds: Math.round(ms / 1_000) }));
+      if (this.isTooSlow(body, now)) arrival.refuse(tookLongerThan(this.slowMs));
+      else if (ms > 0 && now - arrival.startedAt >= ms && !mayTakeLong(body)) arrival.refuse(tookLongerThan(ms));
     }
   }
 
-  private mayTakeLong({ kind }: BodyArrival, req: IncomingMessage): boolean {
-    const [path = ''] = (req.url ?? '').split('?');
-    return kind === 'multipart' && isUploadAction(req.method, path) && this.isSigned(req);
+  /** In an application, a client without a token must be fast, and so must one for whose body a request slot waits. */
+  private isTooSlow(body: Arriving, now: number): boolean {
+    if (!body.arrival.isSlow(this.slowMs, now) || body.app() === MAIN.name) return false;
+    return !body.isSigned() || (body.arrival.isRead && !mayTakeLong(body));
   }
+}
+
+const tookLongerThan = (ms: number) => new AppError('APP_BODY_TIMEOUT', { seconds: Math.round(ms / 1_000) });
+
+function mayTakeLong(body: Arriving): boolean {
+  const { arrival, req } = body;
+  const [path = ''] = (req.url ?? '').split('?');
+  return arrival.kind === 'multipart' && isUploadAction(req.method, path) && body.isSigned();
 }
 
 const MAIN = { name: 'main' };

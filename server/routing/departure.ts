@@ -32,3 +32,8 @@ export function whenOver({ socket }: IncomingMessage, res: ServerResponse, done:
   // Emitted once; `once` would allocate more.
   res.on('close', end);
 }
+
+/** Resolves when the answer is over, or its connection is. */
+export function departure(req: IncomingMessage, res: ServerResponse): Promise<void> {
+  return new Promise((resolve) => whenOver(req, res, resolve));
+}

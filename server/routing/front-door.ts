@@ -6,7 +6,7 @@ import type { Route } from '../../src/policies/host-match';
 import type { AppService } from '../app-service';
 import type { AppRunner } from '../lifecycle/app-runner';
 import { WaitingRoom } from '../lifecycle/waiting-room';
-import { whenOver } from './departure';
+import { departure } from './departure';
 import { wantsPage } from '../limits/error-response';
 import { refuse } from './refusal';
 import { HEALTH_CHECK, RequestGate } from './request-gate';
@@ -41,11 +41,6 @@ function isReadable(url: string | undefined): boolean {
   } catch {
     return false;
   }
-}
-
-/** Resolves when the visitor has left before an answer. */
-function departure(req: IncomingMessage, res: ServerResponse): Promise<void> {
-  return new Promise((resolve) => whenOver(req, res, resolve));
 }
 
 function whoIs(route: Route): string {

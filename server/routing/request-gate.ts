@@ -3,9 +3,10 @@ import { quotable } from '../../src/app-name';
 import { AppError } from '../../src/errors';
 import type { AppService } from '../app-service';
 import type { AppRunner } from '../lifecycle/app-runner';
+import { bodyArrival } from '../limits/body-arrival';
 import { ErrorResponses, type ErrorResponse } from '../limits/error-response';
 import type { SlotOutcome } from '../limits/request-slots';
-import { whenOver } from './departure';
+import { departure, whenOver } from './departure';
 import { rateHeaders } from './rate-headers';
 import { retryAfter } from './refusal';
 import { onLeaseEnd } from './request-lease';
@@ -93,14 +94,36 @@ export class RequestGate {
   }
 
   /**
-   * Takes a request slot of the application, and returns it with the head of the response, or with the end of its
-   * handler.
+   * Takes a request slot of the application once the body has arrived: a client that sends it slowly holds none. The slot
+   * is returned with the head of the response, or with the end of its handler.
    * @param held whether the request was held already while the application started
    * @returns true if the request is answered, or its visitor has left
    */
   takeSlot(req: IncomingMessage, res: ServerResponse, runner: AppRunner, held: boolean): boolean | Promise<boolean> {
-    const { slots, inForce } = this.service.limits.of(runner.name);
-    if (inForce.requestSlots === 0 || isLargeUpload(req)) return false;
+    if (this.service.limits.of(runner.name).inForce.requestSlots === 0 || isLargeUpload(req)) return false;
+    const arrival = bodyArrival(req);
+    return arrival ? this.takeSlotAfter(arrival, req, res, runner, held) : this.takeSlotNow(req, res, runner, held);
+  }
+
+  private async takeSlotAfter(
+    arrival: Promise<void>,
+    ...visit: Parameters<RequestGate['takeSlotNow']>
+  ): Promise<boolean> {
+    const [req, res] = visit;
+    await Promise.race([arrival, departure(req, res)]);
+    // Its body was refused, its application was stopped, or its visitor has left.
+    if (res.headersSent || res.destroyed || req.socket.destroyed) return true;
+    return this.takeSlotNow(...visit);
+  }
+
+  /** Returns the slot with the head of the response, or with the end of the handler. */
+  private takeSlotNow(
+    req: IncomingMessage,
+    res: ServerResponse,
+    runner: AppRunner,
+    held: boolean,
+  ): boolean | Promise<boolean> {
+    const { slots } = this.service.limits.of(runner.name);
     const settle = (outcome: SlotOutcome): boolean => {
       if (outcome === 'refused') this.refuseBusy(req, res, runner.name);
       if (outcome !== 'admitted') return true;
