@@ -63,7 +63,8 @@ export const STEP_TEXTS: Readonly<Record<string, string>> = {
 export const ISOLATION_TEXTS: Readonly<Record<IsolationReason, string>> = {
   'not-moved': 'It was not moved yet',
   'right-missing': "The main application's database role may not create roles or pass on rights",
-  'login-refused': 'The database server does not let a new role sign in',
+  'login-refused':
+    'The database server does not let a new role sign in: allow roles whose names begin with as_ in pg_hba.conf, or in the list of users of the pooler',
   'server-old': 'PostgreSQL 15 or newer is needed for an application in a schema',
   'schema-open': 'Every role may create objects in the schema of the main application',
   'not-owner': 'The database, or something in it, belongs to another role',

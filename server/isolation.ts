@@ -22,6 +22,9 @@ export interface IsolationHost {
  */
 export async function isolateApplication(host: IsolationHost, name: string, by: Actor): Promise<void> {
   const hadRole = host.roles.isIsolated(host.registry.get(name));
+  // Found before the application is taken down for nothing.
+  const known = await host.roles.knownObstacle(host.registry.get(name));
+  if (known) throw refusalOf(name, known);
   const obstacle = await host.whileDown(name, (record) => host.roles.isolate(record), 'isolated');
   if (obstacle) throw refusalOf(name, obstacle);
   host.tell({ application: name, type: 'isolated', at: Date.now(), by, reason: hadRole ? 'repaired' : undefined });
@@ -31,9 +34,10 @@ export async function isolateApplication(host: IsolationHost, name: string, by: 
   runner.start(by).catch(() => undefined);
 }
 
-function refusalOf(name: string, { reason, detail }: RoleObstacle): AppError {
-  const sentence = ISOLATION_SENTENCES[reason];
-  return new AppError('APP_ISOLATION_REFUSED', { name, reason: detail ? `${sentence} (${detail})` : sentence });
+function refusalOf(name: string, { reason, detail, sql }: RoleObstacle): AppError {
+  const sentence = ISOLATION_SENTENCES[reason] + (detail ? ` (${detail})` : '');
+  const advice = sql ? `; an administrator of the database server can run: ${sql.replace(/;$/, '')}` : '';
+  return new AppError('APP_ISOLATION_REFUSED', { name, reason: sentence + advice });
 }
 
 /** The applications that `isolate` of all is for: of ours, those without a role of their own. */

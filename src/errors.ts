@@ -303,8 +303,7 @@ export const ERROR_TABLE = {
   },
   APP_ISOLATION_REFUSED: {
     status: 409,
-    message:
-      'The application "{name}" does not get a database role of its own: {reason}; see "isolation" of the application for the SQL to run.',
+    message: 'The application "{name}" does not get a database role of its own: {reason}.',
   },
   APP_DATABASE_FULL: {
     status: 503,

@@ -28,7 +28,8 @@ export type IsolationReason = (typeof ISOLATION_REASONS)[number];
 export const ISOLATION_SENTENCES: Readonly<Record<IsolationReason, string>> = {
   'not-moved': 'it was not moved yet',
   'right-missing': "the main application's database role may not create roles or pass on rights",
-  'login-refused': 'the database server does not let a new role sign in',
+  'login-refused':
+    'the database server does not let a new role sign in; allow roles whose names begin with as_ in pg_hba.conf, or in the list of users of the pooler',
   'server-old': 'PostgreSQL 15 or newer is needed for an application in a schema',
   'schema-open': 'every role may create objects in the schema of the main application',
   'not-owner': 'the database, or something in it, belongs to another role',

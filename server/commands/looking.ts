@@ -5,7 +5,7 @@ import { logs } from './logs';
 import { knowsDatabase, offlineApplications } from './offline';
 import { answer, type ApplicationView, type EventView, type Session, type Verb } from './session';
 import { facts, plain, table } from './table';
-import { applicationFacts, applicationTable, eventTable, megabytes } from './views';
+import { applicationFacts, applicationTable, eventTable, megabytes, reasonText } from './views';
 
 /** The verbs that look, and change nothing. */
 
@@ -117,12 +117,13 @@ interface ForeseenIsolation {
   openDatabases: string[];
 }
 
-function isolationLines({ say }: Session, isolation: ForeseenIsolation | null): string[] {
+function isolationLines(session: Session, isolation: ForeseenIsolation | null): string[] {
   if (!isolation) return [];
+  const { say } = session;
   const { isolated, reason, sql, openDatabases } = isolation;
   const text = isolated
     ? say('Isolated: yes, by a database role of its own')
-    : say('Isolated: no ({reason})', { reason: reason ?? '' });
+    : say('Isolated: no: {reason}', { reason: reasonText(session, reason) });
   const open = openDatabases.length
     ? [say('Every new role may connect to: {names}', { names: openDatabases.join(', ') })]
     : [];

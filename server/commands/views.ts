@@ -1,3 +1,4 @@
+import { ISOLATION_SENTENCES, type IsolationReason } from '../../src/isolation';
 import type { ApplicationView, EventView, Session } from './session';
 import { facts, table, type Cell } from './table';
 import type { Colour } from './terminal';
@@ -53,10 +54,18 @@ export function applicationTable(
   return table([...heads, last], rows, terminal.width);
 }
 
-function isolationText({ say }: Session, { isolation }: ApplicationView): string | undefined {
+/** Why an application has no database role of its own, as the end of a sentence. */
+export function reasonText({ say }: Session, reason: string | null): string {
+  return say(ISOLATION_SENTENCES[reason as IsolationReason] ?? reason ?? '');
+}
+
+function isolationText(session: Session, { isolation }: ApplicationView): string | undefined {
+  const { say } = session;
   if (!isolation) return undefined;
   const { isolated, reason, sql } = isolation;
-  const text = isolated ? say('yes, by a database role of its own') : say('no ({reason})', { reason: reason ?? '' });
+  const text = isolated
+    ? say('yes, by a database role of its own')
+    : say('no: {reason}', { reason: reasonText(session, reason) });
   return sql ? `${text}: ${sql}` : text;
 }
 

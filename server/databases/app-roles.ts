@@ -126,6 +126,19 @@ export class AppRoles {
   }
 
   /**
+   * What stands against a role of its own for an existing application, as far as it can be told without creating one. The
+   * row says it from then on.
+   */
+  async knownObstacle(record: AppRecord | undefined): Promise<RoleObstacle | undefined> {
+    if (!record) return undefined;
+    const place = this.host.places.place(record);
+    if (!this.mayIsolate(record)) return refusalOf(record, place);
+    const obstacle = await place.dialect.roles.obstacle(place.server, scopeOf(place));
+    if (obstacle && !this.isIsolated(record)) await this.write(this.withoutRole(record, obstacle));
+    return obstacle;
+  }
+
+  /**
    * Moves an existing application to a role of its own, or repairs the one that it has. It must be down. Idempotent.
    * @returns what stands against it; the application is as it was then
    */

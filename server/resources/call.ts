@@ -71,19 +71,25 @@ export function concealSecrets(ctx: Context, next: () => Promise<void>): Promise
 /** NocoBase lets nobody destroy without a filter; what the body names is one. */
 export function nameTargets(ctx: Context, next: () => Promise<void>): Promise<void> {
   const { action } = ctx;
-  if (action?.resourceName === COLLECTION && action.actionName === 'destroy') {
+  if (action?.resourceName === COLLECTION && (action.actionName === 'destroy' || action.actionName === 'update')) {
     const { filterByTk, values } = action.params as { filterByTk?: unknown; values?: unknown };
-    if (filterByTk === undefined && isPlainObject(values) && 'names' in values) {
+    if (action.actionName === 'destroy' && filterByTk === undefined && isPlainObject(values) && 'names' in values) {
       action.params.filterByTk = Array.isArray(values.names) ? values.names : [values.names];
     }
+    // Before NocoBase refuses it in words of its own.
+    if (action.params.filterByTk === undefined) throw unnamed();
   }
   return next();
 }
 
-/** The one application that an action is for. @throws APP_NOT_FOUND */
+const unnamed = () =>
+  new AppError('APP_VALUE_INVALID', { field: 'filterByTk', reason: 'name the application by its ID' });
+
+/** The one application that an action is for. @throws APP_NOT_FOUND, APP_VALUE_INVALID if it names none */
 export function target(ctx: Context): string {
   const key = ctx.action.params.filterByTk;
   if (typeof key === 'string' && key !== '') return key;
+  if (key === undefined || key === null || key === '') throw unnamed();
   throw new AppError('APP_NOT_FOUND', { name: typeof key === 'string' ? key : typeof key });
 }
 

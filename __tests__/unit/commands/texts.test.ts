@@ -5,6 +5,7 @@ import { EXIT_CODES } from '../../../server/commands/help';
 import { EXIT } from '../../../server/commands/failure';
 import { speaking, terminalLanguage } from '../../../server/commands/language';
 import { COMMON } from '../../../server/commands/options';
+import { ISOLATION_SENTENCES } from '../../../src/isolation';
 import { VERBS } from '../../../server/commands/verbs';
 
 const folder = path.resolve(__dirname, '../../../server/commands');
@@ -41,6 +42,7 @@ describe('what the command says', () => {
     ...taught,
     ...COMMON.map(({ text }) => text),
     ...EXIT_CODES.map(([, text]) => text),
+    ...Object.values(ISOLATION_SENTENCES),
   ]);
 
   it('is said in Chinese, too', () => {
