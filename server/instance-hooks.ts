@@ -16,6 +16,7 @@ import { limitReloads } from './lifecycle/reload-limit';
 import type { ProcessConnections } from './lifecycle/process-connections';
 import { assumeSchema } from './nocobase/existing-schema';
 import { separateFormulas } from './nocobase/formulas';
+import { confineTemplates } from './nocobase/template-engines';
 import { confineScripts } from './nocobase/workflow-scripts';
 import { nameLocks } from './nocobase/locks';
 import { sendEmptyPassword } from './nocobase/empty-password';
@@ -57,6 +58,7 @@ export function prepareInstance(app: Application, host: InstanceHooksHost): void
     return current && ownUploads(current);
   });
   separateFormulas(app);
+  confineTemplates(app);
   confineScripts(app, () => host.fence.current);
   keepOwnUploads(app, host);
   // At every load: the plugins are new objects after a reload.
