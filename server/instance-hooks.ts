@@ -25,6 +25,7 @@ import { assertOwnInstance, type OwnInstanceHost } from './own-instance';
 import { statePrefix } from './outside-state';
 import { guardTenant } from './tenancy/tenant-guard';
 import type { AppLimits } from './limits/app-limits';
+import { limitInjectedRequests, limitToolCalls } from './limits/injected-requests';
 import { limitRecords } from './limits/record-limit';
 import { limitUploads } from './limits/upload-limit';
 import { limitUsers } from './limits/user-limit';
@@ -61,6 +62,7 @@ export function prepareInstance(app: Application, host: InstanceHooksHost): void
   confineTemplates(app);
   confineScripts(app, () => host.fence.current);
   keepOwnUploads(app, host);
+  limitInjectedRequests(app, host.limits);
   // At every load: the plugins are new objects after a reload.
   app.on('beforeLoad', () => {
     answerErrors(
@@ -73,6 +75,7 @@ export function prepareInstance(app: Application, host: InstanceHooksHost): void
     serveGuestClient(app, host);
     limitReloads(app, host.config.reloads);
     limitRecords(app, host.config.sizes, host.limits);
+    limitToolCalls(app, host.limits);
     limitUploads(app, host.limits);
     limitUsers(app, host.limits);
   });

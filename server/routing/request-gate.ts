@@ -5,6 +5,7 @@ import type { AppService } from '../app-service';
 import type { AppRunner } from '../lifecycle/app-runner';
 import { bodyArrival } from '../limits/body-arrival';
 import { ErrorResponses, type ErrorResponse } from '../limits/error-response';
+import { holdSlot } from '../limits/held-slots';
 import type { SlotOutcome } from '../limits/request-slots';
 import { departure, whenOver } from './departure';
 import { rateHeaders } from './rate-headers';
@@ -133,6 +134,7 @@ export class RequestGate {
         used = false;
       };
       atHead(res, leave);
+      holdSlot(res, leave);
       // A handler that its visitor has left is still at work.
       onLeaseEnd(res, leave);
       return false;
