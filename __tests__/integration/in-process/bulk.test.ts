@@ -71,7 +71,10 @@ describeWithPostgres('several applications at once', () => {
     expect(one.body.data).toMatchObject({ name: names[0], state: 'stopped' });
     const list = await act('start', [names[0] as string], '&wait=true');
     expect(list.results).toMatchObject([{ name: names[0], ok: true, application: { state: 'running' } }]);
-    expect((await app.post('/api/applications:stop')).body.errors[0].code).toBe('APP_NOT_FOUND');
+    for (const action of ['stop', 'start', 'isolate', 'export', 'update', 'destroy', 'get', 'clone']) {
+      const none = await app.post(`/api/applications:${action}`, action === 'clone' ? { name: 'any' } : {});
+      expect([action, none.status, none.body.errors[0].code]).toEqual([action, 400, 'APP_VALUE_INVALID']);
+    }
   });
 
   it('takes 200, and neither more nor none', async () => {
