@@ -10,6 +10,7 @@ import {
 import type { SupervisorConfig } from '../config';
 import { confineCaches } from '../nocobase/cache';
 import { confineCloudStorages } from '../nocobase/cloud-storages';
+import { confineJsonQueries } from '../nocobase/json-queries';
 import { confineLlmKeys } from '../nocobase/llm-keys';
 import { guardLanguages } from '../nocobase/languages';
 import { confineLocalImages } from '../nocobase/local-images';
@@ -63,6 +64,7 @@ export function guardTenant(app: Application, trust: Trust, ownFolder: OwnFolder
     confineLlmKeys(app, (provider) => {
       throw new AppError('APP_ACTION_LEAVES_APPLICATION', { action: `llmServices:${provider}` });
     });
+    confineJsonQueries(app);
     confineMailNode(app);
     confineMailNotifications(app);
     confineMcpServers(app, () => {
