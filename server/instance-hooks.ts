@@ -20,6 +20,7 @@ import { confineTemplates } from './nocobase/template-engines';
 import { confineScripts } from './nocobase/workflow-scripts';
 import { nameLocks } from './nocobase/locks';
 import { sendEmptyPassword } from './nocobase/empty-password';
+import { boundVisitorMaps, confineOrigins } from './nocobase/visitor-maps';
 import { writeListsEvenly } from './nocobase/record-lists';
 import { assertOwnInstance, type OwnInstanceHost } from './own-instance';
 import { statePrefix } from './outside-state';
@@ -78,6 +79,10 @@ export function prepareInstance(app: Application, host: InstanceHooksHost): void
     limitToolCalls(app, host.limits);
     limitUploads(app, host.limits);
     limitUsers(app, host.limits);
+  });
+  app.on('afterLoad', () => {
+    boundVisitorMaps(app);
+    confineOrigins(app, host.config.trustedProxies);
   });
   keepToSchema(app, host);
   trackBelongings(app);

@@ -6,6 +6,7 @@ import type { AppService } from './app-service';
 import { runAppCommand } from './commands/app-command';
 import { rememberEnabled } from './enabled-mark';
 import { confineCaches } from './nocobase/cache';
+import { boundVisitorMaps } from './nocobase/visitor-maps';
 import { answerErrors } from './error-answers';
 import { limitPortals } from './app-portals';
 import { limitRestoreCommand, limitRestores } from './main-restore';
@@ -83,6 +84,7 @@ export class PluginAppSupervisor extends Plugin {
     limitPortals(app, service);
     limitRestores(app, () => service.places.inMainDatabase());
     confineCaches(app);
+    boundVisitorMaps(app);
     admitOperators(app);
     const door = new CommandDoor(app, service.config.apiBasePath);
     // NocoBase awaits what these return, though their types do not say so.
