@@ -126,16 +126,30 @@ export class AppRoles {
   }
 
   /**
-   * What stands against a role of its own for an existing application, as far as it can be told without creating one. The
-   * row says it from then on.
+   * What stands against a role of its own for an existing application, as far as it can be told while the application runs.
+   * The row says it from then on.
    */
   async knownObstacle(record: AppRecord | undefined): Promise<RoleObstacle | undefined> {
     if (!record) return undefined;
     const place = this.host.places.place(record);
     if (!this.mayIsolate(record)) return refusalOf(record, place);
-    const obstacle = await place.dialect.roles.obstacle(place.server, scopeOf(place));
-    if (obstacle && !this.isIsolated(record)) await this.write(this.withoutRole(record, obstacle));
+    const { roles } = place.dialect;
+    if (this.isIsolated(record)) return roles.obstacle(place.server, scopeOf(place));
+    const obstacle = (await roles.obstacle(place.server, scopeOf(place))) ?? (await this.tryToSignIn(place));
+    if (obstacle) await this.write(this.withoutRole(record, obstacle));
     return obstacle;
+  }
+
+  /** Creates a role that is dropped at once: the server may let none of ours sign in. */
+  private async tryToSignIn(place: Place): Promise<RoleObstacle | undefined> {
+    const { dialect, server } = place;
+    const role = await this.draft(place);
+    try {
+      await dialect.roles.ensure(server, role, 1);
+      return (await this.maySignIn(place, role, true)) ? undefined : { reason: 'login-refused' };
+    } finally {
+      await dialect.roles.drop(server, role).catch((error: unknown) => this.warn(`"${role.name}" is left`, error));
+    }
   }
 
   /**
