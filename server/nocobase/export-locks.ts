@@ -1,0 +1,120 @@
+import fs from 'node:fs';
+import { createRequire } from 'node:module';
+import path from 'node:path';
+import { compileFunction } from 'node:vm';
+import type { Application } from '@nocobase/server';
+import { AppError } from '../../src/errors';
+
+/**
+ * NocoBase exports and imports one file at a time, by a lock in the module of the action: one application that exports
+ * for long keeps all others from it. Here each instance gets the module anew, with a lock of its own.
+ */
+
+type Handler = (this: unknown, ctx: ExportContext, next: () => Promise<void>) => Promise<void>;
+
+interface ExportContext {
+  /** Set by a plugin that has done the export by itself. */
+  exportHandled?: boolean;
+  /** The uploaded file of an import. */
+  file?: { path?: string };
+}
+
+interface ResourceManager {
+  getRegisteredHandler(name: string): Handler | undefined;
+  registerActionHandler(name: string, handler: Handler): void;
+}
+
+interface LockedAction {
+  action: string;
+  plugin: string;
+  /** The file below the package of the plugin. */
+  file: string;
+  /** The function that the file exports. */
+  handler: string;
+}
+
+export const LOCKED_ACTIONS: readonly LockedAction[] = [
+  {
+    action: 'export',
+    plugin: 'action-export',
+    file: '@nocobase/plugin-action-export/dist/server/actions/export-xlsx.js',
+    handler: 'exportXlsx',
+  },
+  {
+    action: 'importXlsx',
+    plugin: 'action-import',
+    file: '@nocobase/plugin-action-import/dist/server/actions/import-xlsx.js',
+    handler: 'importXlsx',
+  },
+];
+
+const compiled = new Map<string, (...given: unknown[]) => void>();
+
+/**
+ * Runs a module once more, and returns what it exports. What it requires is shared as ever.
+ * @param load what the module gets as `require`
+ * @throws Error if the file cannot be read
+ */
+export function loadAnew(file: string, load: (name: string) => unknown = createRequire(file)): Record<string, unknown> {
+  let run = compiled.get(file);
+  if (!run) {
+    const names = ['exports', 'require', 'module', '__filename', '__dirname'];
+    run = compileFunction(fs.readFileSync(file, 'utf8'), names, { filename: file }) as (...given: unknown[]) => void;
+    compiled.set(file, run);
+  }
+  const module = { exports: {} };
+  run.call(module.exports, module.exports, load, module, file, path.dirname(file));
+  return module.exports;
+}
+
+const loadOwn = (file: string) => loadAnew(createRequire(require.resolve('@nocobase/server')).resolve(file));
+
+/** The action with a lock of its own; a call during another one answers 429 `APP_BUSY`. */
+export function withOwnLock(handler: Handler, name: string): Handler {
+  let running = false;
+  return async function lockedAction(this: unknown, ctx, next) {
+    if (ctx.exportHandled) return handler.call(this, ctx, next);
+    if (running) {
+      // Only the action removes it, and it does not run.
+      if (ctx.file?.path) await fs.promises.rm(ctx.file.path, { force: true });
+      throw new AppError('APP_BUSY', { name });
+    }
+    running = true;
+    const release = () => void (running = false);
+    try {
+      // The action has ended when it goes on to the next one.
+      await handler.call(this, ctx, () => {
+        release();
+        return next();
+      });
+    } finally {
+      release();
+    }
+  };
+}
+
+/**
+ * Gives the exports and imports of this instance locks of their own, in each of its data sources. Call it after each
+ * load.
+ * @param load loads a file of a package anew
+ */
+export function separateExportLocks(app: Application, load = loadOwn): void {
+  for (const locked of LOCKED_ACTIONS) {
+    const plugin = app.pm.get(locked.plugin);
+    if (!plugin) continue;
+    try {
+      const handler = load(locked.file)[locked.handler];
+      if (typeof handler !== 'function') throw new TypeError(`${locked.file} exports no ${locked.handler}`);
+      const own = withOwnLock((handler as Handler).bind(plugin), app.name);
+      app.dataSourceManager.afterAddDataSource((dataSource) => {
+        const manager = dataSource.resourceManager as unknown as ResourceManager;
+        // Another plugin's action of the same name stays.
+        if (!manager.getRegisteredHandler(locked.action)?.name.endsWith(locked.handler)) return;
+        manager.registerActionHandler(locked.action, own);
+      });
+    } catch (error) {
+      const notice = `the action "${locked.action}" shares its lock with other applications: this version of NocoBase has another action`;
+      app.log.warn(notice, { module: 'app-supervisor', error: String(error) });
+    }
+  }
+}
