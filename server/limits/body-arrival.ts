@@ -12,6 +12,9 @@ import {
 } from '../../src/policies/body-size';
 import { lingerAfterResponse } from './lingering-close';
 
+/** Takes the bytes of each part as it arrives, and returns an error if the body must not go on. */
+export type BodyWatcher = (bytes: number) => AppError | undefined;
+
 /** What an arriving body asks for. */
 export interface ArrivalRules {
   /** For any request to its application. */
@@ -27,6 +30,16 @@ export interface ArrivalRules {
   keep(bytes: number): boolean;
   /** The body has arrived, was refused, or its connection has closed. */
   onEnd(): void;
+}
+
+/** Calls the watcher for each further part of the body of a request. */
+export function watchBody(req: IncomingMessage, watcher: BodyWatcher): void {
+  arrivals.get(req)?.watch(watcher);
+}
+
+/** The bytes of a body that have arrived; 0 if there is none, or if it is not measured. */
+export function receivedBytes(req: IncomingMessage): number {
+  return arrivals.get(req)?.receivedBytes ?? 0;
 }
 
 /** The encodings that NocoBase decodes; its parser refuses others. */
@@ -63,8 +76,6 @@ export class BodyArrival {
   readonly kind: BodyKind;
   private readonly meter: BodyMeter;
   private readonly push: Push;
-  /** The limits of a compressed body hold before and after it is decoded. */
-  private encodedBytes = 0;
   private decoder?: Unzip | BrotliDecompress;
   private refused = false;
   private ended = false;
@@ -72,10 +83,12 @@ export class BodyArrival {
   private full = false;
   /** Whether the body is kept until it is complete: those that NocoBase parses as a whole, and small ones. */
   private kept = false;
-  private receivedBytes = 0;
+  /** Before decoding. The limits of a compressed body hold before and after it is decoded. */
+  private bytes = 0;
   /** Since when the speed is measured, and what had arrived then. */
   private measuredSince = this.startedAt;
   private measuredBytes = 0;
+  private watcher?: BodyWatcher;
   private whenSettled?: () => void;
   private settling?: Promise<void>;
   private bodyEnded: () => void = () => undefined;
@@ -95,10 +108,10 @@ export class BodyArrival {
     const { req } = this;
     req.once('close', () => this.end());
     const announced = Number(req.headers['content-length'] ?? 0);
+    arrivals.set(req, this);
     if (this.refuseIfLarger(announced)) return;
     const isParsed = this.kind === 'json' || this.kind === 'form';
     this.kept = isParsed || (announced > 0 && announced <= MAX_KEPT_LENGTH);
-    arrivals.set(req, this);
     if (isParsed) this.decode();
     req.push = (chunk: Buffer | null) => this.receive(chunk);
   }
@@ -109,6 +122,16 @@ export class BodyArrival {
     return (this.settling ??= new Promise((resolve) => {
       this.whenSettled = resolve;
     }));
+  }
+
+  /** The bytes that have arrived. */
+  get receivedBytes(): number {
+    return this.bytes;
+  }
+
+  /** See `watchBody`. */
+  watch(watcher: BodyWatcher): void {
+    this.watcher = watcher;
   }
 
   /** Whether a request may be at work already whose body is not complete. */
@@ -177,14 +200,17 @@ export class BodyArrival {
   /** In the place of `push` of the request; false asks Node to stop reading from the connection for now. */
   private receive(chunk: Buffer | null): boolean {
     const { decoder } = this;
-    this.receivedBytes += chunk?.length ?? 0;
+    if (chunk) {
+      this.bytes += chunk.length;
+      const error = this.refused ? undefined : this.watcher?.(chunk.length);
+      if (error) this.refuse(error);
+    }
     if (!decoder) return chunk === null ? this.complete() : this.take(chunk);
     if (chunk === null) {
       decoder.end();
       return false;
     }
-    this.encodedBytes += chunk.length;
-    if (this.refuseIfLarger(this.encodedBytes)) return true;
+    if (this.refuseIfLarger(this.bytes)) return true;
     decoder.write(chunk);
     // What is decoded is bounded, so that there is no need to slow the client down.
     return true;

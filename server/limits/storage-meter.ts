@@ -15,6 +15,14 @@ export interface StorageHost {
   readonly runners: ReadonlyMap<string, { readonly state: AppState }>;
 }
 
+/** An upload that is under way. */
+export interface StoredUpload {
+  /** More of it has arrived than was known. False if the limit is exceeded now. */
+  grow(bytes: number): boolean;
+  /** The first call counts. `isStored`: the file is there now, and counts until the next measurement. */
+  end(isStored: boolean): void;
+}
+
 interface Measured {
   databaseBytes: number;
   fileBytes: number;
@@ -26,10 +34,12 @@ interface Measured {
 /**
  * The storage of the applications that have a limit for it: their database, the files in their own upload folder and
  * their backups. It is measured in the background, one application at a time, once a minute while the application runs.
- * Between two measurements, uploads count by the size that their requests name.
+ * Between two measurements, uploads count by the size of their requests, from their beginning on.
  */
 export class StorageMeter {
   private readonly measured = new Map<string, Measured>();
+  /** Bytes of the uploads that are under way. */
+  private readonly pending = new Map<string, number>();
   private readonly measuring = new Map<string, Promise<void>>();
   private timer?: NodeJS.Timeout;
 
@@ -51,26 +61,48 @@ export class StorageMeter {
   /** Bytes in use, as far as they are known. */
   usage(name: string): number | undefined {
     const known = this.measured.get(name);
-    return known && known.databaseBytes + known.fileBytes + known.addedBytes;
+    return known && known.databaseBytes + known.fileBytes + known.addedBytes + (this.pending.get(name) ?? 0);
   }
 
   /**
-   * Whether an upload of this size exceeds the limit; false without a limit, and if the storage cannot be measured.
-   * The first question after the start of the process waits for a measurement.
+   * Begins an upload of this size, unless it exceeds the limit; it does not without a limit, and if the storage cannot be
+   * measured. The first question after the start of the process waits for a measurement.
+   * @returns the upload, which must be ended; undefined if it exceeds the limit
    */
-  async exceeds(name: string, uploadBytes: number): Promise<boolean> {
-    const max = maxStorageBytes(this.limitsOf(name));
-    if (max === Infinity) return false;
-    this.start();
-    if (!this.measured.has(name)) await this.measure(name);
-    const used = this.usage(name);
-    return used !== undefined && used + uploadBytes > max;
+  async begin(name: string, bytes: number): Promise<StoredUpload | undefined> {
+    if (this.limitsOf(name).storage > 0) {
+      this.start();
+      if (!this.measured.has(name)) await this.measure(name);
+    }
+    // Nothing is awaited between the decision and the reservation.
+    if (this.isExceeded(name, bytes)) return undefined;
+    let size = 0;
+    let ended = false;
+    const grow = (more: number) => {
+      size += more;
+      this.reserve(name, more);
+      return !this.isExceeded(name);
+    };
+    grow(bytes);
+    const end = (isStored: boolean) => {
+      if (ended) return;
+      ended = true;
+      this.reserve(name, -size);
+      const known = this.measured.get(name);
+      if (known && isStored) known.addedBytes += size;
+    };
+    return { grow, end };
   }
 
-  /** An upload of this size was accepted. */
-  add(name: string, uploadBytes: number): void {
-    const known = this.measured.get(name);
-    if (known) known.addedBytes += uploadBytes;
+  private isExceeded(name: string, more = 0): boolean {
+    const used = this.usage(name);
+    return used !== undefined && used + more > maxStorageBytes(this.limitsOf(name));
+  }
+
+  private reserve(name: string, bytes: number): void {
+    const pending = (this.pending.get(name) ?? 0) + bytes;
+    if (pending > 0) this.pending.set(name, pending);
+    else this.pending.delete(name);
   }
 
   forget(name: string): void {

@@ -1,6 +1,8 @@
+import type { IncomingMessage } from 'node:http';
 import type { Application } from '@nocobase/server';
 import { AppError } from '../../src/errors';
 import type { AppLimits } from './app-limits';
+import { receivedBytes, watchBody } from './body-arrival';
 
 /** The actions by which the file manager takes a file. */
 const UPLOADS = new Set(['upload', 'create', 'update']);
@@ -8,6 +10,7 @@ const UPLOADS = new Set(['upload', 'create', 'update']);
 interface UploadContext {
   action: { resourceName: string; actionName: string };
   db: { getCollection(name: string): { options?: { template?: unknown } } | undefined };
+  req: IncomingMessage;
   request: { is(type: string): string | false | null; length?: number };
 }
 
@@ -18,19 +21,40 @@ function isUpload({ action, db, request }: UploadContext): boolean {
   return Boolean(request.is('multipart/*'));
 }
 
-/** Refuses new uploads of an application that uses all of its storage, before a byte of the file is read. */
+/**
+ * Refuses new uploads of an application that uses all of its storage, before a byte of the file is read. One that names no
+ * size is refused while it arrives.
+ */
 export function limitUploads(app: Application, limits: AppLimits): void {
   const { name } = app;
   const refuseFull = (ctx: UploadContext, next: () => Promise<void>) =>
     limits.of(name).inForce.storage > 0 && isUpload(ctx) ? upload(ctx, next) : next();
-  const upload = async (ctx: UploadContext, next: () => Promise<void>) => {
-    const bytes = ctx.request.length ?? 0;
-    if (await limits.storage.exceeds(name, bytes)) {
-      limits.note(name, 'storage');
-      throw new AppError('APP_STORAGE_LIMIT', { name, limit: limits.of(name).inForce.storage });
+  const storageLimit = () => {
+    limits.note(name, 'storage');
+    return new AppError('APP_STORAGE_LIMIT', { name, limit: limits.of(name).inForce.storage });
+  };
+  const upload = async ({ req, request }: UploadContext, next: () => Promise<void>) => {
+    const known = request.length ?? receivedBytes(req);
+    const stored = await limits.storage.begin(name, known);
+    if (!stored) throw storageLimit();
+    if (request.length === undefined) {
+      const grow = (bytes: number) => {
+        if (stored.grow(bytes)) return undefined;
+        // Its handler ends seconds later, when the connection is closed.
+        stored.end(false);
+        return storageLimit();
+      };
+      const error = grow(receivedBytes(req) - known);
+      if (error) throw error;
+      watchBody(req, grow);
     }
-    await next();
-    limits.storage.add(name, bytes);
+    let isStored = false;
+    try {
+      await next();
+      isStored = true;
+    } finally {
+      stored.end(isStored);
+    }
   };
   app.resourceManager.use(refuseFull as never, { before: 'createMiddleware', tag: 'app-supervisor:storage' });
 }
