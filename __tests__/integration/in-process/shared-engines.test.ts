@@ -1,0 +1,64 @@
+import '../../helpers/in-process-environment';
+import { createRequire } from 'node:module';
+import type { Application } from '@nocobase/server';
+import { describeWithPostgres, InProcessApp, OURS, SMALL } from '../../helpers/in-process-app';
+
+const PLUGINS = [
+  ...['error-handler', 'field-sort', 'data-source-manager', 'data-source-main', 'users', 'auth', 'acl'],
+  ...['client', 'ui-schema-storage', 'system-settings', 'async-task-manager'],
+  ...['workflow', 'workflow-json-query', 'action-export', 'action-import'],
+];
+
+interface WorkflowPlugin {
+  instructions: { get(type: string): { test(config: object): Promise<{ result: unknown; log?: string }> } };
+}
+
+interface Manager {
+  getRegisteredHandler(name: string): { name: string } | undefined;
+}
+
+/** The engines and locks that NocoBase shares, in an application as NocoBase loads it. */
+describeWithPostgres('engines that all applications share', () => {
+  let app: InProcessApp;
+  let instance: Application;
+
+  beforeAll(async () => {
+    app = await InProcessApp.start({ plugins: [...SMALL, OURS] });
+    const crm = app.name('crm');
+    await app.create({ name: crm, options: { plugins: PLUGINS } });
+    expect((await app.get('/api/app:getLang', { 'X-App': crm })).status).toBe(200);
+    const found = app.supervisor.getApps().find(({ name }) => name === crm);
+    if (!found) throw new Error('the application does not run');
+    instance = found;
+  });
+
+  afterAll(() => app?.end());
+
+  it('templates read no files', async () => {
+    const host = createRequire(require.resolve('@nocobase/server'));
+    const { Handlebars, parseLiquidContext } = host('@nocobase/utils') as {
+      Handlebars: { compile(text: string): (data: object) => string };
+      parseLiquidContext(text: string, data: object): Promise<string>;
+    };
+    expect(() => Handlebars.compile(`{{{embed 'package.json' 'x'}}}`)({})).toThrow('Missing helper: "embed"');
+    await expect(parseLiquidContext('{% include "package.json" %}', {})).rejects.toThrow('cannot read files');
+  });
+
+  it('a JSON query runs in a realm of its own', async () => {
+    const { instructions } = instance.pm.get('workflow') as unknown as WorkflowPlugin;
+    const query = (expression: string) =>
+      instructions.get('json-query').test({ engine: 'jsonata', expression, source: { o: { a: 1 } } });
+    expect(await query('o.a + 1')).toMatchObject({ result: 2 });
+    const attack = '( $d := o.__defineGetter__; $sum.($d("implementation", function(){1})) )';
+    await query(attack);
+    expect(await query('$sum([1, 2])')).toMatchObject({ result: 3 });
+    expect(await query('1 +')).toMatchObject({ result: null });
+  });
+
+  it('exports and imports have locks of their own', () => {
+    const main = instance.dataSourceManager.dataSources.get('main')?.resourceManager as unknown as Manager;
+    for (const action of ['export', 'importXlsx']) {
+      expect(main.getRegisteredHandler(action)?.name).toBe('lockedAction');
+    }
+  });
+});
