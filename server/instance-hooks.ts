@@ -1,5 +1,6 @@
 import type { Application } from '@nocobase/server';
 import type { EntriesHost } from './app-entries';
+import { isTrusted } from './client-address';
 import type { SupervisorConfig } from './config';
 import { forgetGatewayLogger, onEachDatabase } from './core';
 import { answerErrors, answerMissingTables } from './error-answers';
@@ -82,7 +83,7 @@ export function prepareInstance(app: Application, host: InstanceHooksHost): void
   });
   app.on('afterLoad', () => {
     boundVisitorMaps(app);
-    confineOrigins(app, host.config.trustedProxies);
+    confineOrigins(app, (address) => isTrusted(address, host.config.trustedProxies));
   });
   keepToSchema(app, host);
   trackBelongings(app);

@@ -1,7 +1,5 @@
 import type { IncomingHttpHeaders } from 'node:http';
-import type { BlockList } from 'node:net';
 import type { Application } from '@nocobase/server';
-import { isTrusted } from '../client-address';
 import { RecentMap } from './recent-map';
 
 /**
@@ -78,13 +76,13 @@ const confined = new WeakSet<object>();
  * Lets the identity provider of an application believe `X-Forwarded-Host` of trusted proxies only, as the router does.
  * Of `X-Forwarded-Proto` it takes the schemes of the web: proxies that keep the `Host` need not be listed.
  */
-export function confineOrigins(app: Application, trusted: BlockList): void {
+export function confineOrigins(app: Application, isTrusted: (address: string | undefined) => boolean): void {
   const service = (app.pm as unknown as Plugins).get('idp-oauth')?.service;
   if (!service || typeof service.getOrigin !== 'function' || confined.has(service)) return;
   confined.add(service);
   const getOrigin = service.getOrigin.bind(service) as GetOrigin;
   service.getOrigin = (ctx: OriginContext) => {
-    if (isTrusted(ctx.req?.socket?.remoteAddress, trusted)) return getOrigin(ctx);
+    if (isTrusted(ctx.req?.socket?.remoteAddress)) return getOrigin(ctx);
     const [first = ''] = String(ctx.headers?.['x-forwarded-proto'] ?? '').split(',');
     const scheme = first.trim();
     const headers = /^https?$/.test(scheme) ? { 'x-forwarded-proto': scheme } : {};
