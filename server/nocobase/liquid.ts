@@ -1,3 +1,5 @@
+import { AppError } from '../../src/errors';
+
 /**
  * LiquidJS renders SQL that administrators of applications write. Its tags `include`, `render` and `layout` read files
  * below the folder that the process runs in, and its ranges take as much memory as they name.
@@ -40,7 +42,7 @@ export function confineLiquid(liquid: LiquidClass): void {
   // On the prototype: NocoBase keeps its engine to itself.
   for (const method of READERS) {
     prototype[method] = () => {
-      throw new Error('a template cannot read files');
+      throw new AppError('APP_VALUE_INVALID', { field: 'template', reason: 'a template cannot read files' });
     };
   }
   const { parse } = prototype;
