@@ -290,6 +290,27 @@ describe('the limits of an application', () => {
     await expectTold('users');
   });
 
+  it('users: rows of collections that inherit from users count, and one above the limit is refused', async () => {
+    const fields = [{ type: 'string', name: 'badge' }];
+    for (const [name, inherits] of [
+      ['staff', 'users'],
+      ['guards', 'staff'],
+    ]) {
+      const made = await host.post('/api/collections:create', { name, inherits: [inherits], fields }, bearer);
+      expect(made.status).toBe(200);
+    }
+    const before = await usersNow();
+    await limit({ users: before + 2 });
+    const add = (name: string) => host.post(`/api/${name}:create`, { badge: 'x' }, bearer);
+    for (const name of ['staff', 'guards']) expect((await add(name)).status).toBe(200);
+    for (const name of ['staff', 'guards', 'users']) {
+      const refused = await add(name);
+      expect([refused.status, codes([refused])]).toEqual([409, ['APP_USERS_LIMIT']]);
+    }
+    expect(await usersNow()).toBe(before + 2);
+    expect((await host.post('/api/roles:create', { name: 'unlimited' }, bearer)).status).toBe(200);
+  });
+
   it.each<[string, string, (count: number) => unknown]>([
     ['a list', 'users:create', (count) => Array(count).fill({})],
     ['a list of nothing', 'users:create', (count) => Array(count).fill(null)],

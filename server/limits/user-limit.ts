@@ -38,22 +38,37 @@ class Reservations {
   }
 }
 
+/** As much of a database of NocoBase as tells which collections hold users. */
+interface Collections {
+  readonly modelCollection?: ReadonlyMap<unknown, { name: string }>;
+  readonly inheritanceMap?: { getParents(name: string): ReadonlySet<string> };
+}
+
+/**
+ * Whether rows of a model are users: those of `users`, and of collections that inherit from it, directly or not.
+ * PostgreSQL counts their rows among the users. NocoBase refuses further collections on the same table.
+ */
+function holdsUsers(model: unknown, { modelCollection, inheritanceMap }: Collections): boolean {
+  const name = modelCollection?.get(model)?.name;
+  return name !== undefined && (name === 'users' || inheritanceMap?.getParents(name).has('users') === true);
+}
+
 /** Databases whose events are listened to already: an instance may be loaded more than once. */
 const limited = new WeakSet<object>();
 
 /**
- * Holds an application to its number of users, however they come: an administrator's form, a sign-up, an import of a
- * table, a synchronization, a plugin. Users that are there already stay.
+ * Holds an application to its number of users, however NocoBase writes them: an administrator's form, a sign-up, an import
+ * of a table, a synchronization, a plugin, a collection that inherits from `users`. SQL passes it. Users that are there
+ * already stay.
  */
 export function limitUsers(app: Application, limits: AppLimits): void {
   const { name, db } = app;
   if (limited.has(db)) return;
   limited.add(db);
+  const collections = db as unknown as Collections;
   const reservations = new Reservations();
 
-  const reserve = async (count: number, { transaction }: WriteOptions) => {
-    const { users } = limits.of(name).inForce;
-    if (users === 0 || count === 0) return;
+  const reserve = async (count: number, { transaction }: WriteOptions, users: number) => {
     const releases = Array.from({ length: count }, () => reservations.add(transaction));
     const taken = reservations.size - count;
     const existing = await db.getModel('users').count({ transaction: transaction as never });
@@ -65,10 +80,18 @@ export function limitUsers(app: Application, limits: AppLimits): void {
     // Without a transaction the rows are visible at once.
     if (!transaction) setImmediate(() => releases.forEach((release) => release()));
   };
+  /** NocoBase tells it of the rows of all collections: most are no users, and without a limit none is looked at. */
+  const limit = (rows: readonly object[], options: WriteOptions): Promise<void> | undefined => {
+    const { users } = limits.of(name).inForce;
+    const [first] = rows;
+    return users > 0 && first && holdsUsers(first.constructor, collections)
+      ? reserve(rows.length, options, users)
+      : undefined;
+  };
 
-  db.on('users.beforeCreate', (_user: unknown, options: WriteOptions = {}) => reserve(1, options));
-  db.on('users.beforeBulkCreate', (users: unknown[], options: WriteOptions & { individualHooks?: boolean } = {}) =>
+  db.on('beforeCreate', (row: object, options: WriteOptions = {}) => limit([row], options));
+  db.on('beforeBulkCreate', (rows: object[], options: WriteOptions & { individualHooks?: boolean } = {}) =>
     // With hooks for each of them, each is counted by itself.
-    options.individualHooks ? undefined : reserve(users.length, options),
+    options.individualHooks ? undefined : limit(rows, options),
   );
 }
