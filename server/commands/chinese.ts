@@ -115,9 +115,9 @@ export const CHINESE: Record<string, string> = {
   'also after a restore of its database': '也用于恢复其数据库之后',
   Isolated: '隔离',
   'yes, by a database role of its own': '是，拥有自己的数据库角色',
-  'no: {reason}': '否：{reason}',
+  'no, because {reason}': '否，因为{reason}',
   'Isolated: yes, by a database role of its own': '隔离：是，拥有自己的数据库角色',
-  'Isolated: no: {reason}': '隔离：否：{reason}',
+  'Isolated: no, because {reason}': '隔离：否，因为{reason}',
   'it was not moved yet': '尚未迁移',
   "the main application's database role may not create roles or pass on rights":
     '主应用的数据库角色无权创建角色或授予权限',

@@ -123,7 +123,7 @@ function isolationLines(session: Session, isolation: ForeseenIsolation | null): 
   const { isolated, reason, sql, openDatabases } = isolation;
   const text = isolated
     ? say('Isolated: yes, by a database role of its own')
-    : say('Isolated: no: {reason}', { reason: reasonText(session, reason) });
+    : say('Isolated: no, because {reason}', { reason: reasonText(session, reason) });
   const open = openDatabases.length
     ? [say('Every new role may connect to: {names}', { names: openDatabases.join(', ') })]
     : [];

@@ -65,7 +65,7 @@ function isolationText(session: Session, { isolation }: ApplicationView): string
   const { isolated, reason, sql } = isolation;
   const text = isolated
     ? say('yes, by a database role of its own')
-    : say('no: {reason}', { reason: reasonText(session, reason) });
+    : say('no, because {reason}', { reason: reasonText(session, reason) });
   return sql ? `${text}: ${sql}` : text;
 }
 

@@ -136,8 +136,16 @@ export class AppRoles {
     const { roles } = place.dialect;
     if (this.isIsolated(record)) return roles.obstacle(place.server, scopeOf(place));
     const obstacle = (await roles.obstacle(place.server, scopeOf(place))) ?? (await this.tryToSignIn(place));
-    if (obstacle) await this.write(this.withoutRole(record, obstacle));
+    if (obstacle) await this.noteObstacle(record.name, obstacle);
     return obstacle;
+  }
+
+  /** The row may have been written while the server was asked: only the reason is changed. */
+  private async noteObstacle(name: string, isolation: RoleObstacle): Promise<void> {
+    const now = this.host.registry.find(name);
+    if (!now?.provisioning || this.isIsolated(now)) return;
+    const provisioning = { ...now.provisioning, isolation };
+    await this.host.fence.outside(() => this.host.writeRow(name, { provisioning }));
   }
 
   /** Creates a role that is dropped at once: the server may let none of ours sign in. */

@@ -5,6 +5,7 @@ import { explainPostgresError, withCatalog, withClient } from './postgres-connec
 import { ENCODING, identifyPostgres, measurePostgres, surveyPostgres } from './postgres-inspect';
 import { admitOnly, postgresRoles, transferDatabase } from './postgres-roles';
 import { postgresOwnership } from './postgres-ownership';
+import { endUninvited } from './postgres-sessions';
 import { postgresSchemas } from './postgres-schema';
 import { readPostgresVersions } from './postgres-versions';
 import type { DatabaseDialect, DatabaseFinding } from './dialect';
@@ -135,7 +136,11 @@ export const postgresDialect: DatabaseDialect = {
       await endUnfinished(client, token);
       // PostgreSQL makes no database within a transaction: an attempt that was cut off may have got this far.
       if ((await commentOf(client, draft)) === undefined) await createClosed(client, draft);
-      else await openToOwner(client, draft);
+      else {
+        await openToOwner(client, draft);
+        // One of an earlier version was open to every role.
+        await endUninvited(client, draft);
+      }
       if (role !== undefined) {
         await admitOnly(client, draft, role);
         await transferDatabase(server, draft, role);

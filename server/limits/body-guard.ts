@@ -34,11 +34,12 @@ class Arriving implements UnfinishedBody {
   arrival!: BodyArrival;
   private knownApp?: string;
   private signed?: boolean;
-  private keptBytes = 0;
+  private isHeld = false;
 
   constructor(
     private readonly host: BodyGuardHost,
     readonly req: IncomingMessage,
+    private readonly res: ServerResponse,
   ) {}
 
   app(): string {
@@ -54,16 +55,21 @@ class Arriving implements UnfinishedBody {
     this.arrival.refuse(error);
   }
 
-  /** Releases what is kept in memory once the body was read, or is not needed any more. */
-  hold(bytes: number, bodies: UnfinishedBodies): true {
-    if (this.keptBytes === 0) {
-      const release = () => {
-        bodies.release(this, this.keptBytes);
-        this.keptBytes = 0;
-      };
-      this.req.once('end', release).once('close', release);
-    }
-    this.keptBytes += bytes;
+  /**
+   * Frees what is kept in memory once the body was read, or is not needed any more. A request that was answered before its
+   * body ended is told nothing of the end of its connection.
+   */
+  hold(bodies: UnfinishedBodies<Arriving>): true {
+    if (this.isHeld) return true;
+    this.isHeld = true;
+    const sources = [this.req, this.res, this.req.socket];
+    const free = () => {
+      for (const source of sources) source.off('close', free);
+      this.req.off('end', free);
+      bodies.free(this);
+    };
+    for (const source of sources) source.once('close', free);
+    this.req.once('end', free);
     return true;
   }
 }
@@ -90,6 +96,11 @@ export class BodyGuard {
     return this.unfinishedBodies.size;
   }
 
+  /** Bytes that are in memory for bodies of an application that nothing has read yet. */
+  keptOf(app: string): number {
+    return this.unfinishedBodies.keptOf(app);
+  }
+
   /** May be repeated, where the server comes later. */
   install(server: Server | undefined): void {
     if (!server || this.server === server) return;
@@ -109,7 +120,7 @@ export class BodyGuard {
   private readonly onRequest = (req: IncomingMessage, res: ServerResponse): void => {
     const length = req.headers['content-length'];
     if ((length === undefined || length === '0') && req.headers['transfer-encoding'] === undefined) return;
-    const arriving = new Arriving(this.host, req);
+    const arriving = new Arriving(this.host, req, res);
     arriving.arrival = new BodyArrival(req, res, this.rulesFor(req, res, arriving));
     this.unfinishedBodies.add(arriving);
     arriving.arrival.begin();
@@ -129,7 +140,7 @@ export class BodyGuard {
         return new AppError('APP_BODY_TOO_LARGE', { ...exceeded });
       },
       refuse: (error) => host.refuse(req, res, error),
-      keep: (bytes) => unfinishedBodies.keep(arriving, bytes) && arriving.hold(bytes, unfinishedBodies),
+      keep: (bytes) => unfinishedBodies.keep(arriving, bytes) && arriving.hold(unfinishedBodies),
       onEnd: () => unfinishedBodies.delete(arriving),
     };
   }

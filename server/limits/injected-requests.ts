@@ -3,7 +3,6 @@ import { Socket } from 'node:net';
 import type { Application } from '@nocobase/server';
 import { AppError } from '../../src/errors';
 import type { AppLimits } from './app-limits';
-import { ErrorResponse } from './error-response';
 import { holdSlot, releaseSlot } from './held-slots';
 
 /** Calls of tools in one request of the Model Context Protocol. Its clients send one at a time. */
@@ -56,14 +55,14 @@ async function handleLimited(
   const ms = limiter.takeRequest();
   if (ms > 0) {
     limits.note(name, 'requestRate');
-    return refuse(req, res, new AppError('APP_TOO_MANY_REQUESTS', { name }), Math.ceil(ms / 1_000));
+    return refuse(res, new AppError('APP_TOO_MANY_REQUESTS', { name }), Math.ceil(ms / 1_000));
   }
   if (limiter.inForce.requestSlots === 0) return handle(req, res);
   const { slots, inForce } = limiter;
   const outcome = await slots.take((left) => res.once('close', left));
   if (outcome !== 'admitted') {
     limits.note(name, 'requestSlots');
-    return refuse(req, res, new AppError('APP_BUSY', { name }), inForce.queueTimeout);
+    return refuse(res, new AppError('APP_BUSY', { name }), inForce.queueTimeout);
   }
   let used = true;
   const leave = () => {
@@ -79,8 +78,11 @@ async function handleLimited(
   }
 }
 
-function refuse(req: IncomingMessage, res: ServerResponse, error: AppError, seconds: number): void {
-  new ErrorResponse(error).send(req, res, seconds);
+/** There is no connection that could be closed, and no body that is still on its way. */
+function refuse(res: ServerResponse, error: AppError, seconds: number): void {
+  const { status, code, message } = error;
+  res.writeHead(status, { 'Content-Type': 'application/json; charset=utf-8', 'Retry-After': String(seconds) });
+  res.end(JSON.stringify({ error: { status, code, message, maintaining: true } }));
 }
 
 /**

@@ -47,7 +47,7 @@ function recordsOf({ action, db }: ActionContext): number {
 }
 
 /**
- * Refuses a request that would create, change or read too many records one by one in an application. NocoBase writes them one by one,
+ * Refuses a request that would create, change or read too many records in an application. NocoBase handles them one by one,
  * with all hooks of each, in one transaction: the response comes minutes later, and the neighbours share the thread
  * with that work. Imports of a table are no such requests.
  */

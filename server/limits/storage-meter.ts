@@ -23,6 +23,18 @@ export interface StoredUpload {
   end(isStored: boolean): void;
 }
 
+/** An upload, as it counts. */
+interface Pending {
+  /** Bytes of its request, as far as they are known. */
+  size: number;
+  /** Bytes of it that the last measurement found on the disk. */
+  measured: number;
+  /** Bytes that have arrived. */
+  arrived(): number;
+}
+
+const notMeasured = ({ size, measured }: Pending) => Math.max(0, size - measured);
+
 interface Measured {
   databaseBytes: number;
   fileBytes: number;
@@ -38,8 +50,8 @@ interface Measured {
  */
 export class StorageMeter {
   private readonly measured = new Map<string, Measured>();
-  /** Bytes of the uploads that are under way. */
-  private readonly pending = new Map<string, number>();
+  /** The uploads that are under way. */
+  private readonly pending = new Map<string, Set<Pending>>();
   private readonly measuring = new Map<string, Promise<void>>();
   private timer?: NodeJS.Timeout;
 
@@ -61,35 +73,39 @@ export class StorageMeter {
   /** Bytes in use, as far as they are known. */
   usage(name: string): number | undefined {
     const known = this.measured.get(name);
-    return known && known.databaseBytes + known.fileBytes + known.addedBytes + (this.pending.get(name) ?? 0);
+    if (!known) return undefined;
+    let bytes = known.databaseBytes + known.fileBytes + known.addedBytes;
+    for (const upload of this.pending.get(name) ?? []) bytes += notMeasured(upload);
+    return bytes;
   }
 
   /**
    * Begins an upload of this size, unless it exceeds the limit; it does not without a limit, and if the storage cannot be
    * measured. The first question after the start of the process waits for a measurement.
+   * @param arrived bytes that have arrived so far; asked at each measurement, which finds them on the disk
    * @returns the upload, which must be ended; undefined if it exceeds the limit
    */
-  async begin(name: string, bytes: number): Promise<StoredUpload | undefined> {
+  async begin(name: string, bytes: number, arrived: () => number = () => 0): Promise<StoredUpload | undefined> {
     if (this.limitsOf(name).storage > 0) {
       this.start();
       if (!this.measured.has(name)) await this.measure(name);
     }
     // Nothing is awaited between the decision and the reservation.
     if (this.isExceeded(name, bytes)) return undefined;
-    let size = 0;
-    let ended = false;
+    const upload: Pending = { size: bytes, measured: 0, arrived };
+    const uploads = this.pending.get(name) ?? new Set();
+    this.pending.set(name, uploads.add(upload));
     const grow = (more: number) => {
-      size += more;
-      this.reserve(name, more);
+      // What comes after the file was stored, or was refused, is no part of it.
+      if (!uploads.has(upload)) return true;
+      upload.size += more;
       return !this.isExceeded(name);
     };
-    grow(bytes);
     const end = (isStored: boolean) => {
-      if (ended) return;
-      ended = true;
-      this.reserve(name, -size);
+      if (!uploads.delete(upload)) return;
+      if (uploads.size === 0 && this.pending.get(name) === uploads) this.pending.delete(name);
       const known = this.measured.get(name);
-      if (known && isStored) known.addedBytes += size;
+      if (known && isStored) known.addedBytes += notMeasured(upload);
     };
     return { grow, end };
   }
@@ -99,14 +115,9 @@ export class StorageMeter {
     return used !== undefined && used + more > maxStorageBytes(this.limitsOf(name));
   }
 
-  private reserve(name: string, bytes: number): void {
-    const pending = (this.pending.get(name) ?? 0) + bytes;
-    if (pending > 0) this.pending.set(name, pending);
-    else this.pending.delete(name);
-  }
-
   forget(name: string): void {
     this.measured.delete(name);
+    this.pending.delete(name);
   }
 
   /** Measures one application; one measurement serves all that wait for it. Never rejects. */
@@ -124,8 +135,11 @@ export class StorageMeter {
     const record = this.host.registry.get(name);
     if (!record) return;
     const before = this.measured.get(name)?.addedBytes ?? 0;
+    // What arrives later may not be on the disk yet when its folder is read.
+    const uploads = [...(this.pending.get(name) ?? [])].map((upload) => ({ upload, arrived: upload.arrived() }));
     const [databaseBytes, fileBytes] = await Promise.all([this.host.places.size(record), sizeOfFiles(record)]);
     if (databaseBytes === null) return;
+    for (const { upload, arrived } of uploads) upload.measured = Math.min(upload.size, arrived);
     const since = (this.measured.get(name)?.addedBytes ?? 0) - before;
     this.measured.set(name, { databaseBytes, fileBytes, addedBytes: Math.max(0, since), at: Date.now() });
   }

@@ -35,7 +35,7 @@ export function limitUploads(app: Application, limits: AppLimits): void {
   };
   const upload = async ({ req, request }: UploadContext, next: () => Promise<void>) => {
     const known = request.length ?? receivedBytes(req);
-    const stored = await limits.storage.begin(name, known);
+    const stored = await limits.storage.begin(name, known, () => receivedBytes(req));
     if (!stored) throw storageLimit();
     if (request.length === undefined) {
       const grow = (bytes: number) => {

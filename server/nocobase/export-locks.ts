@@ -80,7 +80,12 @@ export function withOwnLock(handler: Handler, name: string): Handler {
       throw new AppError('APP_BUSY', { name });
     }
     running = true;
-    const release = () => void (running = false);
+    let held = true;
+    const release = () => {
+      // The next call may hold it already.
+      if (held) running = false;
+      held = false;
+    };
     try {
       // The action has ended when it goes on to the next one.
       await handler.call(this, ctx, () => {

@@ -55,6 +55,13 @@ const REFUSED = [
   ...['center', 'occurrences'],
 ];
 
+/** Their patterns take time with the square of the length of a text: they get the beginning of a long one. */
+const SLOW = [
+  ...['addCommas', 'camelcase', 'chop', 'dashcase', 'dotcase', 'has', 'pascalcase', 'pathcase', 'snakecase'],
+  'trimRight',
+];
+const MAX_SLOW_TEXT = 2_000;
+
 type Helper = (this: unknown, ...given: never[]) => unknown;
 type Values = Record<string, unknown>;
 
@@ -153,11 +160,19 @@ export function confineHandlebars(engine: HandlebarsEngine, notify: (notice: str
   const unknown = Object.keys(helpers).filter((name) => !knownHelpers.has(name));
   for (const name of Object.keys(helpers)) if (!allowedHelpers.has(name)) delete helpers[name];
   for (const [name, helper] of Object.entries(ownHelpers(engine))) if (name in helpers) helpers[name] = helper;
+  for (const name of SLOW) if (name in helpers) helpers[name] = withShortTexts(helpers[name] as Helper);
   for (const helper of Object.values(helpers)) Object.freeze(helper);
   for (const name of unknown) notify(`the helper "${name}" of Handlebars is removed: it is not known to be harmless`);
   acceptTextsOnly(engine);
   for (const kind of ['helpers', 'partials', 'decorators'] as const) Object.freeze(engine[kind]);
   refuseRegistrations(engine, notify);
+}
+
+function withShortTexts(helper: Helper): Helper {
+  const shorten = (value: unknown) => (typeof value === 'string' ? value.slice(0, MAX_SLOW_TEXT) : value);
+  return function (this: unknown, ...given: unknown[]) {
+    return helper.apply(this, given.map(shorten) as never[]);
+  };
 }
 
 /** A template is a text. Handlebars also takes a syntax tree, whose parts it writes into the code that it runs. */

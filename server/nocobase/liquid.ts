@@ -7,8 +7,8 @@ import { AppError } from '../../src/errors';
 
 /** The most memory that a template may take, as the engine counts it: characters, and items of lists. */
 const MAX_MEMORY = 20_000_000;
-/** The longest time of one rendering in milliseconds. */
-const MAX_RENDER_MS = 5_000;
+/** The longest time of one rendering in milliseconds: it holds up all applications. */
+const MAX_RENDER_MS = 500;
 /** The longest template in characters. */
 const MAX_LENGTH = 2_000_000;
 

@@ -117,7 +117,7 @@ export class RequestGate {
     return this.takeSlotNow(...visit);
   }
 
-  /** Returns the slot with the head of the response, or with the end of the handler. */
+  /** Takes a slot that is returned with the head of the response, or with the end of the handler. */
   private takeSlotNow(
     req: IncomingMessage,
     res: ServerResponse,

@@ -1,4 +1,5 @@
 import type { Application } from '@nocobase/server';
+import path from 'node:path';
 import Koa from 'koa';
 import { LIMIT_NAMES, LIMITS, type LimitName, type Limits } from '../../../src/policies/limits';
 import { AppLimits } from '../../../server/limits/app-limits';
@@ -78,6 +79,32 @@ describe('requests that the MCP server injects into its application', () => {
       statusCode: 429,
       body: { error: { code: 'APP_BUSY' } },
     });
+  });
+
+  it('injected requests: the refusal of a large one needs no connection', async () => {
+    const { app } = world({ requestRate: 1, requestBurst: 1, requestSlots: 0 });
+    const { inject } = jest.requireActual<{
+      inject(handle: unknown, options: object): Promise<{ statusCode: number }>;
+    }>(
+      path.join(
+        path.dirname(require.resolve('@nocobase/plugin-mcp-server/package.json')),
+        'dist/node_modules/light-my-request',
+      ),
+    );
+    const ask = () => inject(app.callback(), { method: 'POST', url: '/', payload: 'x'.repeat(100_000) });
+    expect((await ask()).statusCode).toBe(200);
+    const faults: unknown[] = [];
+    const note = (error: unknown) => faults.push(error);
+    process.on('uncaughtException', note);
+    jest.useFakeTimers({ doNotFake: ['nextTick', 'setImmediate'] });
+    try {
+      expect((await ask()).statusCode).toBe(429);
+      expect(() => jest.advanceTimersByTime(5_000)).not.toThrow();
+    } finally {
+      jest.useRealTimers();
+      process.off('uncaughtException', note);
+    }
+    expect(faults).toEqual([]);
   });
 
   it('injected requests: each takes a token of the rate', async () => {

@@ -1,4 +1,4 @@
-import { createServer, type Server } from 'node:http';
+import { createServer, type Server, type ServerResponse } from 'node:http';
 import { connect, type AddressInfo, type Socket } from 'node:net';
 import { BodyGuard } from '../../../server/limits/body-guard';
 import { UnfinishedBodies } from '../../../server/limits/unfinished-bodies';
@@ -19,11 +19,12 @@ describe('slow bodies', () => {
   let server: Server;
   let sockets: Socket[];
   let handled: number[];
+  let answers: ServerResponse[];
 
   const slots = () => world.service.limits.of('crm').slots;
 
   beforeEach(async () => {
-    [sockets, handled] = [[], []];
+    [sockets, handled, answers] = [[], [], []];
     world = open();
     world.crm.condition = { state: 'running', since: 0 };
     world.service.supervisor.appStatus.crm = 'running';
@@ -43,6 +44,7 @@ describe('slow bodies', () => {
       300,
     );
     server = createServer((req, res) => {
+      answers.push(res);
       void (async () => {
         if ((await world.door.handle(req, res)) !== false) return;
         let bytes = 0;
@@ -61,6 +63,8 @@ describe('slow bodies', () => {
     await new Promise((resolve) => server.close(resolve));
     for (let tries = 0; tries < 100 && (guard.unfinished > 0 || slots().inFlight > 0); tries += 1) await wait(10);
     guard.uninstall();
+    for (let tries = 0; tries < 100 && guard.keptOf('crm') > 0; tries += 1) await wait(10);
+    expect(guard.keptOf('crm')).toBe(0);
     expect([guard.unfinished, slots().inFlight, slots().waiting, world.door.traffic.size]).toEqual([0, 0, 0, 0]);
   });
 
@@ -89,6 +93,24 @@ describe('slow bodies', () => {
     expect(slots().inFlight).toBe(0);
     expect(await answered(begin(2, '{}').answer, 150)).toBe('HTTP/1.1 200 OK');
   });
+
+  it.each(['when it was read', 'when its client leaves after an early answer'])(
+    'slow bodies: nothing of a body is kept %s',
+    async (how) => {
+      const { socket, answer } = begin(400_000, 'x'.repeat(200_000), `Authorization: ${TOKEN}\r\n`);
+      for (let tries = 0; tries < 100 && guard.keptOf('crm') === 0; tries += 1) await wait(10);
+      expect(guard.keptOf('crm')).toBeGreaterThan(0);
+      if (how === 'when it was read') {
+        socket.write('x'.repeat(200_000));
+        expect(await answered(answer)).toBe('HTTP/1.1 200 OK');
+        return;
+      }
+      // An answer before the end of the body, as of an application that is stopped meanwhile.
+      answers.at(-1)?.end('early');
+      await answered(answer);
+      socket.destroy();
+    },
+  );
 
   it('slow bodies: the handler begins with the last byte, and reads all of them', async () => {
     const { socket, answer } = begin(100_000, 'x'.repeat(60_000));
@@ -182,12 +204,23 @@ describe('the bound of unfinished bodies', () => {
     const [first, second, signed] = [body('crm'), body('crm'), body('crm', true)];
     for (const each of [first, second, signed]) bodies.add(each);
     expect(bodies.keep(first, 60)).toBe(true);
-    first.refuse.mockImplementation(() => bodies.release(first, 60));
     expect(bodies.keep(second, 60)).toBe(true);
     expect(first.refuse).toHaveBeenCalledTimes(1);
-    second.refuse.mockImplementation(() => bodies.release(second, 60));
     expect(bodies.keep(signed, 101)).toBe(false);
     expect(bodies.keep(signed, 100)).toBe(true);
     expect(signed.refuse).not.toHaveBeenCalled();
+    bodies.delete(signed);
+    expect(bodies.keptOf('crm')).toBe(100);
+    for (let time = 0; time < 2; time += 1) bodies.free(signed);
+    expect([bodies.keptOf('crm'), bodies.size]).toEqual([0, 0]);
+  });
+
+  it('unfinished bodies: an overflow of the memory ends one body, although its connection stays open', () => {
+    const bodies = new UnfinishedBodies(10, 100);
+    const [first, second, third] = [body('crm'), body('crm'), body('crm')];
+    for (const each of [first, second, third]) bodies.add(each);
+    for (const each of [first, second]) expect(bodies.keep(each, 50)).toBe(true);
+    expect(bodies.keep(third, 50)).toBe(true);
+    expect([first, second, third].map(({ refuse: refused }) => refused.mock.calls.length)).toEqual([1, 0, 0]);
   });
 });

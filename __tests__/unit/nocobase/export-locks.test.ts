@@ -122,6 +122,19 @@ describe('the locks of exports and imports', () => {
     expect(await Promise.race([stuck({ exportHandled: true }, done), Promise.resolve('waits')])).toBe('waits');
   });
 
+  it('an action gives back its own lock only', async () => {
+    const action = withOwnLock(
+      (ctx, next) => (ctx.exportHandled === undefined && 'stays' in ctx ? new Promise(() => undefined) : next()),
+      'crm',
+    );
+    let finish: () => void = () => undefined;
+    const first = action({}, () => new Promise((resolve) => (finish = () => resolve(undefined))));
+    void action({ stays: true } as never, done);
+    finish();
+    await first;
+    await expect(action({}, done)).rejects.toMatchObject({ code: 'APP_BUSY' });
+  });
+
   it('a refused import leaves no uploaded file', async () => {
     const file = path.join(fs.mkdtempSync(path.join(os.tmpdir(), 'import-')), 'rows.xlsx');
     fs.writeFileSync(file, 'x');

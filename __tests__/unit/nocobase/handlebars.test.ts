@@ -99,6 +99,26 @@ describe('templates of Handlebars', () => {
     expect(render('{{upcase "a"}}')).toBe('A');
   });
 
+  it('long texts do not hold up the thread: slow helpers get their beginning', () => {
+    for (const text of [
+      `a${' '.repeat(60_000)}a`,
+      `a${'\n'.repeat(60_000)}a`,
+      '1'.repeat(60_000),
+      '.'.repeat(60_000),
+    ]) {
+      for (const name of allowedHelpers) {
+        const startedAt = performance.now();
+        try {
+          render(`{{${name} text}}`, { text });
+        } catch {
+          // Many helpers want other arguments.
+        }
+        // In the original, `chop` takes seconds.
+        expect([name, performance.now() - startedAt < 500]).toEqual([name, true]);
+      }
+    }
+  });
+
   it('another version of the engine is noticed', () => {
     expect(() => confineHandlebars({ helpers: {} } as never, () => undefined)).toThrow('Handlebars has no compile');
   });
