@@ -92,8 +92,9 @@ export function optionObjects(types: readonly OptionType[]): fc.Arbitrary<object
       .map((value) => [type.path, value] as const);
   return fc.array(fc.constantFrom(...types).chain(one), { minLength: 1, maxLength: 8 }).map((entries) => {
     const options = {};
-    // By own keys, as JSON has them.
-    for (const [name, value] of entries) lodash.setWith(options, name, structuredClone(value), Object);
+    // By own keys of plain objects, as JSON has them: an option inside a text or an array replaces that value.
+    const container = (existing: unknown) => (lodash.isPlainObject(existing) ? existing : {});
+    for (const [name, value] of entries) lodash.setWith(options, name, structuredClone(value), container);
     return options;
   });
 }
