@@ -171,7 +171,8 @@ export class Archives {
       const timeoutMs = host.config.archiveTimeoutMs;
       await this.inWorkFolder(async (work) => {
         const record = await this.recorded(shared, work);
-        const order = { record, place: host.places.place(record), tools, archive, job, work, timeoutMs };
+        const title = wish.input.displayName;
+        const order = { record, title, place: host.places.place(record), tools, archive, job, work, timeoutMs };
         await importApplication(this.importHost, order);
         job.enter('register');
         const { displayName, icon } = archive.manifest.application;

@@ -2,6 +2,7 @@ import type { AppRecord } from '../../src/app-record';
 import { KEY_PART, type ArchivedFile, type ArchivePart } from '../../src/archive-manifest';
 import { databaseKind } from '../../src/database-dialects';
 import { AppError } from '../../src/errors';
+import { systemTitle } from '../../src/system-title';
 import type { StoredVersions, UpgradeVerdict } from '../../src/policies/upgrade-plan';
 import type { DatabaseProvisioner } from '../databases/provisioner';
 import type { DumpTools } from '../databases/dump-tools';
@@ -21,6 +22,8 @@ interface ImportHost {
 export interface ImportOrder {
   /** Not registered yet; its provisioning carries the token that its database is marked with. */
   record: AppRecord;
+  /** The name that was entered for the new application; without one it keeps the title of the archived one. */
+  title?: string;
   place: Place;
   tools: DumpTools;
   archive: OpenArchive;
@@ -108,6 +111,7 @@ export async function importApplication(host: ImportHost, order: ImportOrder): P
   await setAsideFormerState(order.record.name);
   await restoreDatabase(host, order);
   await placeFiles(order);
+  if (order.title !== undefined) await order.tools.setTitle(order.place, systemTitle(order.title));
 }
 
 /** Takes back all that an import has made; may be repeated. */

@@ -36,6 +36,8 @@ export interface DumpTools {
   readFiles(place: Place): Promise<ApplicationFiles>;
   /** Makes the rows say where the files lie here. @param moved the folder that a storage's folder has become */
   moveFiles(place: Place, moved: (storageId: string, folder: string) => string): Promise<void>;
+  /** Writes the title into the application's system settings, if it has any. */
+  setTitle(place: Place, title: string): Promise<void>;
 }
 
 /** A program's connection counts like one of ours. */

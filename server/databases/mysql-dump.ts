@@ -14,6 +14,7 @@ import { moveMysqlFiles, readMysqlFiles } from './mysql-files';
 import { isAtLeast, MAINTENANCE, MARK_TABLE, readMysqlVersion } from './mysql-inspect';
 import { ENGINES, SANDBOX_LINE, ScriptCheck, ScriptRefusal } from './mysql-script';
 import type { Place } from './place';
+import { setMysqlTitle } from './mysql-title';
 
 type Maker = 'MariaDB' | 'MySQL';
 
@@ -239,4 +240,5 @@ export const mysqlDump: DumpTools = {
 
   readFiles: readMysqlFiles,
   moveFiles: moveMysqlFiles,
+  setTitle: setMysqlTitle,
 };

@@ -8,6 +8,7 @@ import { counted, type DumpTools, type ToolRun } from './dump-tools';
 import type { Place } from './place';
 import { withCatalog, withClient } from './postgres-connection';
 import { movePostgresFiles, readPostgresFiles } from './postgres-files';
+import { setPostgresTitle } from './postgres-title';
 
 const DUMP = 'pg_dump';
 const RESTORE = 'pg_restore';
@@ -200,4 +201,5 @@ export const postgresDump: DumpTools = {
 
   readFiles: readPostgresFiles,
   moveFiles: movePostgresFiles,
+  setTitle: setPostgresTitle,
 };

@@ -12,3 +12,6 @@ export function coreTable(collection: string, layout: TableLayout): string {
 
 /** The collection in which the core keeps its version; every installation has it. Its table carries the marker inside. */
 export const VERSION_COLLECTION = 'applicationVersion';
+
+/** The collection in which the plugin of the system settings keeps the title, the logo and the language. */
+export const SETTINGS_COLLECTION = 'systemSettings';

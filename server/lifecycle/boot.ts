@@ -8,7 +8,7 @@ import { isDiskFull } from '../databases/error-chain';
 import type { DatabaseProvisioner } from '../databases/provisioner';
 import type { UpgradeVerdict } from '../../src/policies/upgrade-plan';
 import { setAdministrator } from './administrator';
-import { renewTimes, setLanguage } from './first-contents';
+import { renewTimes, setSystemSettings } from './first-contents';
 import { assertBegunHere, checkDatabase, markContents } from './own-database';
 import { separateFiles } from './own-files';
 import { pauseBetweenPlugins, yieldToOthers } from './boot-turns';
@@ -203,7 +203,7 @@ export async function makeOwn(
   await markContents(app, record.provisioning?.contentToken);
   if (copied) await renewTimes(app);
   await setAdministrator(app, secrets.admin ?? (await ownersAccount()));
-  await setLanguage(app, record.options.lang);
+  await setSystemSettings(app, { title: record.displayName ?? record.name, language: record.options.lang });
   await separateFiles(app, record, filesShared);
 }
 

@@ -1,5 +1,6 @@
 import type { Application } from '@nocobase/server';
 import { checkLanguage } from '../../src/language';
+import { systemTitle } from '../../src/system-title';
 import { RawTables } from './raw-tables';
 
 /** What an installation writes, and two applications must not have in common although one is copied from the other. */
@@ -27,13 +28,23 @@ export async function renewTimes({ db }: Application): Promise<void> {
     END $$`);
 }
 
-/** Empty means the language of the installation. */
-export async function setLanguage({ db }: Application, value: unknown): Promise<void> {
-  const appLang = checkLanguage(value);
+/**
+ * Writes the title and the language of an application into its system settings. Its sign-in page and the tab of the
+ * browser show the title.
+ * @param settings without a title or a language, the present one stays
+ */
+export async function setSystemSettings(
+  { db }: Application,
+  { title, language }: { title?: string; language?: unknown },
+): Promise<void> {
+  const appLang = checkLanguage(language);
+  const values = {
+    ...(title === undefined ? {} : { title: systemTitle(title) }),
+    ...(appLang ? { appLang, enabledLanguages: JSON.stringify([appLang]) } : {}),
+  };
   const tables = new RawTables(db);
-  if (!appLang || !(await tables.has('systemSettings'))) return;
+  if (Object.keys(values).length === 0 || !(await tables.has('systemSettings'))) return;
   for (const { id } of await tables.rows('systemSettings', ['id'])) {
-    const values = { appLang, enabledLanguages: JSON.stringify([appLang]), updatedAt: new Date() };
-    await tables.update('systemSettings', values, { id });
+    await tables.update('systemSettings', { ...values, updatedAt: new Date() }, { id });
   }
 }

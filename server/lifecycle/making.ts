@@ -4,6 +4,7 @@ import { connect, construct, installTables, makeOwn, type BootContext } from './
 import { emptyIssued, setAdministrator } from './administrator';
 import type { ContextOf } from './boot-attempts';
 import { copyKey } from './field-key';
+import { setSystemSettings } from './first-contents';
 import { discard } from './instance-end';
 import { markContents } from './own-database';
 import { nameOwnFiles } from './own-files';
@@ -99,6 +100,8 @@ async function makeCloneOwn(app: Application, context: BootContext): Promise<voi
   await emptyIssued(app);
   if (secrets.admin) await setAdministrator(app, secrets.admin);
   await nameOwnFiles(app, record);
+  // Without a name of its own, a clone keeps the title of its original.
+  await setSystemSettings(app, { title: record.displayName });
   // The original is back by now: its visitors do not wait for what may be gigabytes.
   const own = ownUploads(record);
   if (own) await unlinkOthers(own, assertCurrent);

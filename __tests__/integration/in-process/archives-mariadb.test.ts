@@ -136,8 +136,12 @@ function moving(main: KnownServer): void {
       const { host, port, username, password } = address;
       const database = { dialect: dialect.name, host, port, username, password };
       const options = { plugins: USERS, dbConnType: 'new_connection', database };
-      expect(world.outcome(await world.importing(name, { options }))).toEqual([200, undefined]);
+      expect(world.outcome(await world.importing(name, { displayName: '销售 {{ x }}', options }))).toEqual([
+        200,
+        undefined,
+      ]);
       expect([await world.visit(name), (await world.signIn(name)).status]).toEqual([200, 200]);
+      expect(await sql('SELECT title FROM systemSettings', name)).toEqual([{ title: '销售 {\u2060{ x }}' }]);
       expect(world.outcome(await remove(name))).toEqual([200, undefined]);
     }
   });

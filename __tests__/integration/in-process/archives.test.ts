@@ -79,6 +79,9 @@ describeWithPostgres('archives of applications', () => {
     expect(await world.app.sql('SELECT count(*)::int AS n FROM notes', [], name)).toEqual([{ n: 500 }]);
 
     // The source keeps its files; those of the new one have the same names, in its own folder.
+    const title = async (of: string) => (await world.app.sql('SELECT title FROM "systemSettings"', [], of))[0];
+    // Nobody entered a name.
+    expect(await title(name)).toEqual(await title(world.source));
     const filesOf = async (database: string) => {
       const sql = `SELECT path || '/' || filename AS file FROM attachments ORDER BY id`;
       return (await world.app.sql<{ file: string }>(sql, [], database)).map(({ file }) => file);
@@ -137,7 +140,7 @@ describeWithPostgres('archives of applications', () => {
       return answer;
     };
     const before = await world.traces();
-    const options = JSON.stringify({ options: { plugins: USERS } });
+    const options = JSON.stringify({ displayName: 'Brought {{ here }}', options: { plugins: USERS } });
     expect(world.outcome(await send({ name, values: '[1]' }))).toEqual([400, 'APP_VALUE_INVALID']);
     expect(world.outcome(await send({ name, values: options }, Buffer.from('no tar')))).toEqual([
       422,
@@ -146,6 +149,8 @@ describeWithPostgres('archives of applications', () => {
     expect(await world.traces()).toEqual(before);
     expect(world.outcome(await send({ name, values: options }))).toEqual([200, undefined]);
     expect((await world.signIn(name)).status).toBe(200);
+    const [settings] = await world.app.sql('SELECT title FROM "systemSettings"', [], name);
+    expect(settings).toEqual({ title: 'Brought {\u2060{ here }}' });
     await world.app.until('nothing of the upload is left', () => Promise.resolve(world.work().length === 0));
     await world.post('destroy', {}, `?filterByTk=${name}&dropDatabase=true&purge=true`);
   });

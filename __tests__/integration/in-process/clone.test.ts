@@ -42,6 +42,8 @@ describeWithPostgres('the clone of an application', () => {
   const state = (name: string) => app.service.runner(name)?.state;
   const count = async (table: string, name: string) =>
     (await app.sql<{ n: number }>(`SELECT count(*)::int AS n FROM "${table}"`, [], name))[0]?.n;
+  const title = async (name: string) =>
+    (await app.sql<{ title: string }>('SELECT title FROM "systemSettings"', [], name))[0]?.title;
   const codeOf = ({ status, body }: { status: number; body: unknown }) => [
     status,
     (body as { errors?: { code?: string }[] }).errors?.[0]?.code,
@@ -58,6 +60,7 @@ describeWithPostgres('the clone of an application', () => {
     expect((await visitor).body.data).toMatchObject({ username: ADMIN.username });
     await app.until('the original runs', () => Promise.resolve(state(source) === 'running'));
     expect(await count('ledger', name)).toBe(1000);
+    expect([await title(source), await title(name)]).toEqual(['Source', 'Clone']);
     expect(await stepsOf(app, name)).toEqual([
       ...['queue', 'role', 'copy', 'queue', 'construct', 'connect', 'administrator'],
       ...['check', 'load', 'start'],
@@ -141,6 +144,8 @@ describeWithPostgres('the clone of an application', () => {
     const answer = await clone({ name });
     expect([answer.status, state(source), state(name)]).toEqual([200, 'asleep', 'running']);
     expect(await count('ledger', name)).toBe(1000);
+    // Nobody entered a name.
+    expect(await title(name)).toBe('Source');
     expect(await count('issuedTokens', name)).toBe(0);
     expect(await count('issuedTokens', source)).toBeGreaterThan(0);
   });

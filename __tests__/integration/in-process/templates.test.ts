@@ -77,7 +77,9 @@ describeWithPostgres('template databases', () => {
     for (const { table } of tables) {
       const rows = await app.sql<{ row: Row }>(`SELECT to_jsonb(t) AS row FROM "${table}" t`, [], name);
       const stripped = rows.map(({ row: { createdAt: _c, updatedAt: _u, password: _p, ...rest } }) => rest);
-      found[table] = stripped.map((row) => JSON.stringify(row).replaceAll(own(name), 'its own')).sort();
+      const text = (row: Row) =>
+        JSON.stringify(row).replaceAll(own(name), 'its own').replaceAll(`"${name}"`, '"its ID"');
+      found[table] = stripped.map(text).sort();
     }
     found.columns = await app.sql(
       `SELECT table_name, column_name, data_type, column_default, is_nullable FROM information_schema.columns
@@ -171,6 +173,18 @@ describeWithPostgres('template databases', () => {
     expect(process.env.INIT_APP_LANG ?? 'en-US').toBe('en-US');
     const refused = await app.post('/api/applications:create', { name: fresh(), options: { lang: 'xx-YY' } });
     expect([refused.status, refused.body.errors?.[0]?.code]).toEqual([400, 'APP_VALUE_INVALID']);
+  });
+
+  it('the title is the name that was entered, else the ID, and shown as it was entered', async () => {
+    const shown = async (name: string) => {
+      const { body } = await app.get('/api/systemSettings:get', { 'X-App': name });
+      return (body as { data: { title: string } }).data.title.replaceAll('\u2060', '');
+    };
+    for (const displayName of [undefined, '销售部 & Co', 'A {{ b.c }} d', '{{{{ $env.X }}']) {
+      const name = await make({ plugins: WITH_PEOPLE }, { displayName });
+      expect(await stepsOf(app, name)).toEqual([...TEMPLATE_STEPS, ...BOOT_STEPS]);
+      expect(await shown(name)).toBe(displayName ?? name);
+    }
   });
 
   it('several creates at once are all copied, and several first ones leave one template', async () => {
