@@ -39,6 +39,47 @@ describe('the host', () => {
   });
 });
 
+describe('the path of a page', () => {
+  const completed = (url: string, env = {}) => reader(env).completedPage(new FakeRequest({ url }));
+
+  it.each([
+    ['/apps/crm', '/apps/crm/'],
+    ['/v/apps/crm', '/v/apps/crm/'],
+    ['/apps/crm?a=1&b=/x', '/apps/crm/?a=1&b=/x'],
+    ['/apps/crm?', '/apps/crm/?'],
+    ['/apps/crm#x', '/apps/crm/'],
+    ['/apps/%D0%A1', '/apps/%D0%A1/'],
+    ['http://elsewhere/apps/crm', '/apps/crm/'],
+    ['\\apps\\crm', '/apps/crm/'],
+  ])('that ends with the ID of an application gets a slash: %s', (url, expected) => {
+    expect(completed(url)).toBe(expected);
+  });
+
+  it.each(['/', '/apps', '/apps/', '/apps/crm/', '/apps/crm/admin', '/v/apps/', '/x/apps/crm', '/api/apps/crm'])(
+    'that names none, or goes on after it, stays as it is: %s',
+    (url) => {
+      expect(completed(url)).toBeUndefined();
+    },
+  );
+
+  it('begins with the public path of NocoBase', () => {
+    expect(completed('/nb/apps/crm', { APP_PUBLIC_PATH: '/nb/' })).toBe('/nb/apps/crm/');
+    expect(completed('/apps/crm', { APP_PUBLIC_PATH: '/nb/' })).toBeUndefined();
+  });
+
+  it('leads to this server, whatever was asked for', () => {
+    fc.assert(
+      fc.property(
+        fc.string({ unit: fc.constantFrom('/', '\\', 'apps', 'v', 'crm', '?', '#', ':', '%2f', '.') }),
+        (url) => {
+          const location = completed(url);
+          if (location !== undefined) expect(location).toMatch(/^\/(v\/)?apps\/[^/]+\/(\?.*)?$/);
+        },
+      ),
+    );
+  });
+});
+
 describe('names in a request', () => {
   it.each([
     ['/api/users:list', {}],

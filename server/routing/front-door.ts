@@ -192,7 +192,18 @@ export class FrontDoor {
     if (name === undefined || name === 'main') return this.router.storagePath(req) === undefined ? PASSED : next();
     visit.runner = route.kind === 'unknown' ? undefined : this.service.runner(name);
     if (!visit.runner) throw new AppError('APP_NOT_FOUND', { name: quotable(name) });
-    return next();
+    const completed = byPath ? this.router.completedPage(req) : undefined;
+    return completed === undefined ? next() : this.redirect(visit, completed);
+  }
+
+  private redirect({ req, res }: Visit, location: string): Promise<boolean> {
+    req.resume();
+    res.statusCode = 308;
+    res.setHeader('Location', location);
+    res.setHeader('Cache-Control', 'no-store');
+    res.setHeader('Content-Length', '0');
+    res.end();
+    return ANSWERED;
   }
 
   /** Below `/storage/`, a request gets uploads of its own application only. */

@@ -145,6 +145,17 @@ export class RequestReader {
     return others.length > 0 ? '' : host;
   }
 
+  /**
+   * The path and query with a slash after the ID of the application, where the path ends with the ID: NocoBase's client
+   * looks for its pages below `/apps/<name>/`. Undefined for every other path.
+   */
+  completedPage(req: RoutedRequest): string | undefined {
+    const { path, query } = locate(req);
+    const prefix = this.pagePrefixes.find((known) => path.startsWith(known));
+    if (prefix === undefined || path.length === prefix.length || path.includes('/', prefix.length)) return undefined;
+    return `${path}/${query === undefined ? '' : `?${query}`}`;
+  }
+
   place(req: RoutedRequest): RequestPlace {
     const { path } = locate(req);
     const needsApp =

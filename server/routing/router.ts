@@ -94,6 +94,11 @@ export class Router {
     return this.reader.storagePath(req);
   }
 
+  /** See `RequestReader.completedPage`. */
+  completedPage(req: RoutedRequest): string | undefined {
+    return this.reader.completedPage(req);
+  }
+
   place(req: RoutedRequest): RequestPlace {
     return this.reader.place(req);
   }
