@@ -394,10 +394,10 @@ export class AppService implements RunnerHost {
     return { done: runner.start(by) };
   }
 
-  /** Remembered across restarts; `done` resolves when nothing of the application is left in memory. */
+  /** Remembered across restarts, with the time of the first Stop; `done` resolves when nothing of the application is left in memory. */
   async stop(name: string, by: Actor = SYSTEM): Promise<Accepted> {
     const runner = this.mustFind(name);
-    await this.writeRow(name, { stoppedAt: new Date() });
+    if (!this.registry.get(name)?.stoppedAt) await this.writeRow(name, { stoppedAt: new Date() });
     return { done: runner.stop('operator', by) };
   }
 

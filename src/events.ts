@@ -7,6 +7,7 @@ export const APP_EVENT_TYPES = {
   created: { label: 'Created' },
   woken: { label: 'Woken', routine: true },
   started: { label: 'Started' },
+  restarted: { label: 'Restarted' },
   slept: { label: 'Put to sleep', routine: true },
   stopped: { label: 'Stopped' },
   ended: { label: 'Ended by itself', routine: true },

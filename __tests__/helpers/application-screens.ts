@@ -78,13 +78,13 @@ export function describeApplications({ client, prefix, list }: ClientScreens): v
       expect(await page.getByLabel(`Visit: ${title}`).getAttribute('href')).toBeNull();
       await screens.press('Start', title);
       await screens.shows(title, 'Running');
-      await screens.press('Restart', title);
+      await screens.choose('Restart', title);
       await screens.host.until('it was restarted', async () => {
         const { body } = await screens.host.get(
           `/api/applications:events?filterByTk=${name}&pageSize=1`,
           await screens.host.bearer('main'),
         );
-        return (body as { data: { type: string }[] }).data[0]?.type === 'started';
+        return (body as { data: { type: string }[] }).data[0]?.type === 'restarted';
       });
       await screens.shows(title, 'Running');
       const [tab] = await Promise.all([screens.visitor.context.waitForEvent('page'), screens.press('Visit', title)]);

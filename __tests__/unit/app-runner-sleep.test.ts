@@ -60,7 +60,7 @@ describe('falling asleep', () => {
     destroying.open();
     await visit;
     expect([await slept, world.constructed, world.runner.state]).toEqual([true, 2, 'running']);
-    expect(world.runner.requestsInFlight).toBe(1);
+    expect(world.runner.flight.requests).toBe(1);
     release();
     expectOrder(world);
   });

@@ -66,7 +66,7 @@ class World {
     const runner = {
       state,
       lastActiveAt: 0,
-      requestsInFlight: 0,
+      flight: { requests: 0 },
       since: 0,
       describe: () => ({ state: runner.state, since: runner.since }),
       mayTryAgain: true,
@@ -267,7 +267,7 @@ describe('a heap near its limit', () => {
   it('puts applications to sleep at once, the one with the largest growth first, and not again for a while', async () => {
     const world = new World();
     for (const name of ['old', 'hog', 'new', 'held']) world.add(name);
-    (world.runners.get('held') as unknown as { requestsInFlight: number }).requestsInFlight = 1;
+    (world.runners.get('held') as unknown as { flight: { requests: number } }).flight.requests = 1;
     world.sleeper.start();
     world.sleeper.memoryPressed('high', new Map([['hog', 1_000]]));
     await jest.advanceTimersByTimeAsync(10);
@@ -288,8 +288,8 @@ describe('a heap near its limit', () => {
     /** A world with an application that fills the heap during a request. */
     function hogWorld(): World {
       const world = new World();
-      world.add('hog').runner.requestsInFlight = 1;
-      world.add('used').runner.requestsInFlight = 1;
+      world.add('hog').runner.flight.requests = 1;
+      world.add('used').runner.flight.requests = 1;
       world.sleeper.start();
       return world;
     }
@@ -378,7 +378,7 @@ describe('a heap near its limit', () => {
 
   it('does nothing once the sleeper has stopped', async () => {
     const world = new World();
-    world.add('crm').runner.requestsInFlight = 1;
+    world.add('crm').runner.flight.requests = 1;
     world.add('idle');
     world.sleeper.memoryPressed('critical', new Map([['crm', 1_000]]));
     expect(world.takenDown).toEqual([]);

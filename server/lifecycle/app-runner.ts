@@ -15,6 +15,9 @@ import { copyApplication, makeApplication } from './making';
 import type { DownReason, RunnerHost, SleepReason, StopReason } from './runner-host';
 import { WaitingRoom } from './waiting-room';
 
+/** The events of a coming up that an operator has asked for. */
+type OperatorStart = 'started' | 'restarted';
+
 /**
  * The one owner of one application in this process. The states, and which may follow which, are told in
  * `src/app-state.ts`; who may ask for what in which state, and how long each wait lasts, in `docs/lifecycle.md`.
@@ -117,15 +120,15 @@ export class AppRunner {
   }
 
   /** @param said how many Stops had been said when this was asked for */
-  private comeUpForOperator(by: Actor, said = this.stopsSaid): Promise<void> {
+  private comeUpForOperator(by: Actor, said = this.stopsSaid, event: OperatorStart = 'started'): Promise<void> {
     this.touch();
     if (this.state === 'running') return Promise.resolve();
-    if (this.state === 'draining') return this.tail.then(() => this.comeUpForOperator(by, said));
+    if (this.state === 'draining') return this.tail.then(() => this.comeUpForOperator(by, said, event));
     this.announced = true;
-    return (this.coming ?? this.comeUp('visitor', this.way, by, 'started')).catch((error: unknown) => {
+    return (this.coming ?? this.comeUp('visitor', this.way, by, event)).catch((error: unknown) => {
       if (this.state !== 'stopped' || this.stopsSaid !== said) throw error;
       // It was a visitor's, whom an earlier Stop has turned away; this Start was said after that.
-      return this.comeUpForOperator(by, said);
+      return this.comeUpForOperator(by, said, event);
     });
   }
 
@@ -147,13 +150,14 @@ export class AppRunner {
       if (reason === 'operator' && this.starts !== starts) return;
       this.stops += 1;
       const asleep = reason !== 'operator' && reason !== 'manual';
+      const wasStopped = this.state === 'stopped';
       const rest = asleep ? 'asleep' : 'stopped';
       if (!this.instance()) {
         // A sleep takes nothing back: neither an operator's decision, nor a failure, nor a wake that has come since.
         if (!asleep) this.enter(rest, { reason });
       } else await this.goDown(rest, reason, by, drainMs);
       if (!asleep) await this.host.supervisor.setAppStatus(this.name, 'stopped');
-      if (reason === 'operator') this.tell('stopped', by, { reason });
+      if (reason === 'operator' && !wasStopped) this.tell('stopped', by, { reason });
       this.announced = false;
     });
   }
@@ -198,7 +202,7 @@ export class AppRunner {
     const { stopsSaid } = this;
     await this.stop('restart');
     if (this.stopsSaid !== stopsSaid) throw new AppError('APP_STOPPED', { name: this.name });
-    await this.comeUpForOperator(by, stopsSaid);
+    await this.comeUpForOperator(by, stopsSaid, 'restarted');
   }
 
   /** Ends an instance that cannot go on: too many faults, a lost database, exhausted memory. That counts as a failure. */
@@ -305,11 +309,6 @@ export class AppRunner {
     if (this.hasFailed) throw this.lastFailure();
   }
 
-  /** How many requests are in the present instance, or held for it. */
-  get requestsInFlight(): number {
-    return this.flight.requests;
-  }
-
   /** Epoch milliseconds of the last sign of use: a request's begin or end, or `touch()`; 0 for none so far. */
   get lastActiveAt(): number {
     return this.flight.lastActiveAt;
@@ -355,7 +354,7 @@ export class AppRunner {
     priority: BootPriority,
     as: 'booting' | 'creating',
     by: Actor,
-    event: 'woken' | 'started' | 'created',
+    event: 'woken' | 'created' | OperatorStart,
   ): Promise<void> {
     if (as === 'creating') this.announced = true;
     this.enter(as, {});

@@ -302,7 +302,7 @@ export class Sleeper {
       onSchedule: record.onSchedule ?? 'stay-awake',
       upSince: since,
       lastActiveAt: runner.lastActiveAt,
-      requestsInFlight: runner.requestsInFlight,
+      requestsInFlight: runner.flight.requests,
       ...work,
     };
   }

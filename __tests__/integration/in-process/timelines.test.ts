@@ -101,6 +101,20 @@ describeWithPostgres('timelines', () => {
     await post('destroy', `filterByTk=${copy}&purge=true&dropDatabase=true`);
   });
 
+  it('tell a Restart as such, and nothing of a Stop that changes nothing', async () => {
+    const name = app.name('twice');
+    await app.create({ name, options: { plugins: ['error-handler'] } });
+    const act = async (action: string) => {
+      const { status, body } = await post(action, `filterByTk=${name}&wait=true`);
+      expect([action, status]).toEqual([action, 200]);
+      return (body as { data: { stateSince: string } }).data.stateSince;
+    };
+    await act('restart');
+    const stoppedSince = await act('stop');
+    expect(await act('stop')).toBe(stoppedSince);
+    expect((await told(name)).map(({ type }) => type)).toEqual(['stopped', 'restarted', 'created']);
+  });
+
   it('say that it was an API key, and which', async () => {
     const name = app.name('by_key');
     await app.create({ name, options: { plugins: ['error-handler'] } });
