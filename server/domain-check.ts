@@ -1,7 +1,8 @@
+import { quotable } from '../src/app-name';
 import { domainsOf, type AppRecord } from '../src/app-record';
 import { AppError } from '../src/errors';
 import { isLoopback } from '../src/host-address';
-import { normalizeHost } from '../src/host-name';
+import { normalizeDomain, normalizeHost } from '../src/host-name';
 import type { HostConfig } from '../src/policies/host-match';
 
 /** Operators use few addresses; the bound keeps a caller with many from filling the memory. */
@@ -54,6 +55,19 @@ export class DomainCheck {
       const owner = this.ownerOf(domain, self);
       if (owner !== undefined) throw new AppError('APP_DOMAIN_TAKEN', { domain, owner });
     }
+  }
+
+  /**
+   * One domain as a person types it.
+   * @param self the application that asks, if it exists
+   * @returns the domain as it is stored
+   * @throws APP_DOMAIN_INVALID, APP_DOMAIN_TAKEN, APP_DOMAIN_MAIN
+   */
+  examine(given: string, self?: string): string {
+    const domain = normalizeDomain(given);
+    if (domain === undefined) throw new AppError('APP_DOMAIN_INVALID', { domain: quotable(given) });
+    this.assertFree([domain], self);
+    return domain;
   }
 
   /** Another application with this domain, or with the one that visitors take for the same: with or without `www.`. */

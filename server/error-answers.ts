@@ -44,7 +44,8 @@ export function languageOf(ctx: object): string | undefined {
 export function answerOf(mainApp: Application, error: AppError, language?: string): ErrorAnswer {
   const { code, params, operation } = error;
   const message = translate(mainApp, ERROR_TABLE[code].message, params, language);
-  return { code, message, ...(operation && { operation }) };
+  const { field } = params;
+  return { code, message, ...(typeof field === 'string' && { field }), ...(operation && { operation }) };
 }
 
 /** The same for visitors of an application: without what is an administrator's to know. */

@@ -273,6 +273,11 @@ export class Registrar {
     return this.domains.hold(domainsOf(checkUpdate(values, before)), name);
   }
 
+  /** See `DomainCheck.examine`. */
+  examineDomain(given: string, self?: string): string {
+    return this.domains.examine(given, self);
+  }
+
   /** Checks a row about to be updated and puts the cleaned values into it. */
   prepareUpdate(row: RowModel, givenName: unknown): void {
     const before = this.service.registry.find(String(row.previous('name') ?? row.get('name')));

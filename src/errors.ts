@@ -461,6 +461,8 @@ export function forVisitors(error: AppError): AppError {
 export interface ErrorAnswer {
   code: ErrorCode;
   message: string;
+  /** The field of the request that it is about, e.g. `limits.users`. */
+  field?: string;
   operation?: Operation;
 }
 

@@ -101,6 +101,8 @@ describe('the document of the API', () => {
     const wait = { wait: 'true' };
     await call('applications:checkDatabase', 200, { body: { name: beta } });
     await call('applications:checkDatabase', 200, { body: { name: alpha } });
+    await call('applications:checkDomain', 200, { query: { domain: 'new.example.test' } });
+    await call('applications:checkDomain', 200, { query: { domain: 'no domain', filterByTk: alpha } });
     const admin_ = { username: 'boss', password: PLANTED };
     const database = { dbConnType: 'new_schema' };
     await call('applications:create', 200, {
@@ -160,6 +162,7 @@ describe('the document of the API', () => {
       events: named(alpha, { type: 'exploded' }),
       create: { body: { name: 'No name!' } },
       checkDatabase: { body: { options: 'text', name: 'x', adopt: 'perhaps' } },
+      checkDomain: { query: {} },
       clone: { ...named(alpha), body: { name: 'No name!' } },
       update: { ...named(alpha), body: { startMode: 'sometimes' } },
       archiveJobs: { query: { kind: 'loan' } },

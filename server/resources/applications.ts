@@ -3,14 +3,14 @@ import type { Application } from '@nocobase/server';
 import { checkCreate, type AppRecord } from '../../src/app-record';
 import { readFields } from '../../src/application-fields';
 import { withoutNulls } from '../../src/app-options';
-import { AppError, ERROR_TABLE } from '../../src/errors';
+import { AppError, ERROR_TABLE, isAppError } from '../../src/errors';
 import type { Actor } from '../../src/events';
 import { isPlainObject } from '../../src/plain-object';
 import { GENERAL_ADVICE, PREFLIGHT_ADVICE } from '../../src/preflight';
 import type { Accepted, AppService } from '../app-service';
 import { requestHost } from '../client-address';
 import { acceptDatabase } from '../database-acceptance';
-import { languageOf, translate } from '../error-answers';
+import { answerOf, languageOf, translate } from '../error-answers';
 import { rowOptions } from '../lifecycle/row-options';
 import type { Registrar, RowModel } from '../registrar';
 import { COLLECTION } from '../registry';
@@ -53,7 +53,7 @@ const BODIES: Readonly<Record<string, readonly string[]>> = {
   destroy: ['names', 'dropDatabase', 'purge'],
 };
 /** Of the actions here, those that change nothing. */
-const QUESTIONS = ['checkDatabase', 'upgradePlan'];
+const QUESTIONS = ['checkDatabase', 'checkDomain', 'upgradePlan'];
 
 /** What a clone is created with: what the caller says, else what the original has. */
 function cloneValues(source: AppRecord, iconImage: unknown, named: Record<string, unknown>): Record<string, unknown> {
@@ -151,6 +151,21 @@ export function defineApplications(app: Application, service: AppService, regist
       }));
       const ok = checks.every((check) => check.ok);
       ctx.body = { ok, checks, isolation: ok && record ? await service.roles.foresee(record) : null };
+      await next();
+    },
+
+    checkDomain: async (ctx, next) => {
+      const { domain, filterByTk } = ctx.action.params as Record<string, unknown>;
+      const self = filterByTk === undefined ? undefined : registered(service, target(ctx)).name;
+      if (typeof domain !== 'string') {
+        throw new AppError('APP_VALUE_INVALID', { field: 'domain', reason: 'give a host name' });
+      }
+      try {
+        ctx.body = { ok: true, domain: registrar.examineDomain(domain, self) };
+      } catch (error) {
+        if (!isAppError(error)) throw error;
+        ctx.body = { ok: false, ...answerOf(app, error, languageOf(ctx)) };
+      }
       await next();
     },
 

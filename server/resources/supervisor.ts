@@ -16,6 +16,8 @@ export interface SupervisorInfo {
   obstacle?: AppError;
 }
 
+const DAY_MS = 86_400_000;
+
 /** Conditions with a state of their own. */
 const STATES: Partial<Record<ErrorCode, string>> = {
   APP_SUPERVISOR_RESTART_REQUIRED: 'restart_required',
@@ -48,6 +50,7 @@ export function defineSupervisor(app: Application, info: () => SupervisorInfo): 
           baseDomains: service?.config.baseDomains ?? [],
           pathAccess: service?.config.pathAccess ?? true,
           limits: service?.config.limits ?? null,
+          removalRetentionDays: service ? service.config.removalRetentionMs / DAY_MS : null,
           applications: service?.registry.size ?? 0,
           connections: (state === 'active' && service?.connections.snapshot(supervisor.getApps())) || null,
           logFiles: logFilesSummary(),

@@ -26,6 +26,7 @@ const schemaOf = (codes: readonly string[]) => ({
         properties: {
           code: { type: 'string', enum: [...codes] },
           message: text('What is wrong and what to do.'),
+          field: maybe(text('The field of the request that the error is about, e.g. `limits.users`.')),
           operation: maybe(operation),
         },
       },

@@ -87,6 +87,20 @@ export default {
         },
       },
     },
+    '/applications:checkDomain': {
+      get: {
+        tags,
+        summary: 'Whether an application could have this custom domain',
+        parameters: [
+          { ...query('domain', { type: 'string' }, 'As a person types it, in any script.'), required: true },
+          { ...filterByTk, required: false, description: 'The ID of the application; without it, a new one.' },
+        ],
+        responses: {
+          200: answer('The domain as it is stored, or why no application may have it.', data(ref('DomainAnswer'))),
+          ...errorsOf('APP_VALUE_INVALID', ...NAMED),
+        },
+      },
+    },
     '/applications:clone': {
       post: {
         tags,

@@ -265,6 +265,15 @@ export const answers = {
     },
   },
   Event: event,
+  DomainAnswer: {
+    type: 'object',
+    properties: {
+      ok: { type: 'boolean', description: 'Whether the application could have it.' },
+      domain: maybe(text('In lower case and ASCII.')),
+      code: maybe(text('A code of the documented table.')),
+      message: maybe(text('Why the application cannot have it, and what to do.')),
+    },
+  },
   DatabaseAnswer: {
     type: 'object',
     properties: {
@@ -327,6 +336,11 @@ export const answers = {
       adapter: {
         type: 'object',
         properties: { discovery: text('The discovery adapter in use.'), process: text('The process adapter in use.') },
+      },
+      removalRetentionDays: {
+        type: 'number',
+        nullable: true,
+        description: 'How long a removed application can be restored, in days; 0 if it is deleted for good at once.',
       },
       pathAccess: {
         type: 'boolean',
