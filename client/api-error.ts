@@ -3,6 +3,8 @@ export interface ApiError {
   code?: string;
   /** Already in the caller's language; absent when nothing was answered. */
   message?: string;
+  /** The field of the request that the error is about, e.g. `options.database.host`. */
+  field?: string;
 }
 
 function asRecord(value: unknown): Record<string, unknown> | undefined {
@@ -20,6 +22,7 @@ export function toApiError(error: unknown): ApiError {
   return {
     code: typeof code === 'string' ? code : undefined,
     message: typeof message === 'string' && message ? message : undefined,
+    ...(typeof told?.field === 'string' && { field: told.field }),
   };
 }
 

@@ -97,6 +97,8 @@ export interface SupervisorInfo {
   pathAccess?: boolean;
   /** The limits of every application that has no values of its own. */
   limits?: Limits | null;
+  /** How long a removed application can be restored; 0 if it is deleted for good at once. */
+  removalRetentionDays?: number | null;
 }
 
 export interface NewAdministrator {
@@ -153,6 +155,15 @@ export interface DatabaseAnswer {
   checks: DatabaseCheck[];
   /** Null where a check did not pass. */
   isolation: (Isolation & { openDatabases: string[] }) | null;
+}
+
+/** Whether an application could have a custom domain; a sentence says why not. */
+export interface DomainAnswer {
+  ok: boolean;
+  /** As it is stored. */
+  domain?: string;
+  code?: string;
+  message?: string;
 }
 
 export interface ApplicationDetails {

@@ -9,6 +9,7 @@ import type {
   BulkResult,
   ClientRequest,
   DatabaseAnswer,
+  DomainAnswer,
   EventPage,
   ListQuery,
   LogTail,
@@ -76,6 +77,11 @@ export class SupervisorApi {
       this.call<Listed<ApplicationRow>>({ url: 'applications:list', params: query }),
     );
     return (await Promise.all(lists)).some(({ data }) => data.length > 0);
+  }
+
+  /** Whether an application could have this custom domain. @param self its ID, if it exists already */
+  checkDomain(domain: string, self?: string): Promise<DomainAnswer> {
+    return this.read('applications:checkDomain', { domain, ...(self !== undefined && { filterByTk: self }) });
   }
 
   create(application: NewApplication): Promise<ApplicationRow> {

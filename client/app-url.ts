@@ -28,14 +28,13 @@ export function visitUrl({ name, address }: Addressed, page: Page): string {
   return host === undefined ? pathUrl(name, page) : hostUrl(host, page);
 }
 
-export interface AddressLink {
-  text: string;
-  url: string;
-}
-
-/** All addresses of an application, as an administrator reads them: its own hosts first, its path last. */
-export function addressLinks({ name, address }: Addressed, page: Page): AddressLink[] {
+/**
+ * All addresses of an application as full URLs, for an administrator to read and copy: its own hosts first, its path
+ * last. The first is the one that `visitUrl` leads to.
+ * @param origin of the page that shows them, e.g. `https://example.com:8443`
+ */
+export function addressUrls({ name, address }: Addressed, page: Page, origin: string): string[] {
+  const protocol = origin.slice(0, origin.indexOf('//'));
   const hosts = address?.hosts ?? [];
-  const path = pathUrl(name, page);
-  return [...hosts.map((host) => ({ text: host, url: hostUrl(host, page) })), { text: path, url: path }];
+  return [...hosts.map((host) => `${protocol}${hostUrl(host, page)}`), `${origin}${pathUrl(name, page)}`];
 }

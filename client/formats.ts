@@ -9,11 +9,22 @@ const UNITS: [Intl.RelativeTimeFormatUnit, number][] = [
   ['second', 1],
 ];
 
-/** `3 minutes ago`, `in 2 days`. */
+/** `3 minutes ago`, `in 2 days`: rounded to the nearest, in the largest unit of which there is a whole one then. */
 export function relativeTime(at: number, now: number, language: string): string {
   const seconds = Math.round((at - now) / 1_000);
-  const [unit, size] = UNITS.find(([, length]) => Math.abs(seconds) >= length) ?? ['second', 1];
-  return new Intl.RelativeTimeFormat(language, { numeric: 'auto' }).format(Math.trunc(seconds / size), unit);
+  const found = UNITS.findIndex(([, size], index) => {
+    // 59.6 minutes are 60, and so 1 hour.
+    const smaller = UNITS[index + 1]?.[1] ?? 1;
+    return Math.round(Math.abs(seconds) / smaller) * smaller >= size;
+  });
+  const [unit, size] = UNITS[found] ?? ['second', 1];
+  const count = Math.sign(seconds) * Math.round(Math.abs(seconds) / size);
+  return new Intl.RelativeTimeFormat(language, { numeric: 'auto' }).format(count, unit);
+}
+
+/** `7 days`, `1 day`. */
+export function dayCount(days: number, language: string): string {
+  return new Intl.NumberFormat(language, { style: 'unit', unit: 'day', unitDisplay: 'long' }).format(days);
 }
 
 export function exactTime(at: number, language: string): string {

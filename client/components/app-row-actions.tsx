@@ -12,10 +12,12 @@ import { useCommands, type Command } from './commands';
 
 interface AppRowActionsProps {
   row: ApplicationRow;
+  /** Shows two buttons beside the menu, where there is no room for four. */
+  compact?: boolean;
 }
 
-/** What can be done with one application: the frequent as links, the rest in a menu. */
-export function AppRowActions({ row }: AppRowActionsProps) {
+/** The commands of one application: the frequent ones as links, the others in a menu. */
+export function AppRowActions({ row, compact = false }: AppRowActionsProps) {
   const t = useT();
   const { routeUrl } = useSupervisor();
   const { act, running, open } = useCommands();
@@ -37,8 +39,33 @@ export function AppRowActions({ row }: AppRowActionsProps) {
   );
   const does = (command: Command) => () => void act(command, row);
 
+  const startLabel = hasFailed(row.state) ? t('Retry now') : t('Start');
+  const offersStart = isUseful('start', row.state);
+  const stop =
+    row.state === 'running' ? (
+      <Popconfirm
+        title={t('Stop the application "{{name}}"?', { name: title })}
+        description={t('Its visitors are turned away until it is started again.')}
+        okText={t('Stop')}
+        cancelText={t('Cancel')}
+        onConfirm={does('stop')}
+      >
+        {button('stop', t('Stop'))}
+      </Popconfirm>
+    ) : (
+      button('stop', t('Stop'), does('stop'))
+    );
+  // A running application is stopped by the button only: it asks first.
+  const item = (command: 'stop' | 'restart', label: string) => ({
+    key: command,
+    label,
+    disabled: !isUseful(command, row.state) || current !== undefined,
+    onClick: does(command),
+  });
+  const moved = compact ? [...(offersStart ? [item('stop', t('Stop'))] : []), item('restart', t('Restart'))] : [];
+
   return (
-    <Space size={0} wrap>
+    <Space size={0} wrap={!compact}>
       <Button
         type="link"
         size="small"
@@ -50,26 +77,15 @@ export function AppRowActions({ row }: AppRowActionsProps) {
       >
         {t('Visit')}
       </Button>
-      {button('start', hasFailed(row.state) ? t('Retry now') : t('Start'), does('start'))}
-      {row.state === 'running' ? (
-        <Popconfirm
-          title={t('Stop the application "{{name}}"?', { name: title })}
-          description={t('Its visitors are turned away until it is started again.')}
-          okText={t('Stop')}
-          cancelText={t('Cancel')}
-          onConfirm={does('stop')}
-        >
-          {button('stop', t('Stop'))}
-        </Popconfirm>
-      ) : (
-        button('stop', t('Stop'), does('stop'))
-      )}
-      {button('restart', t('Restart'), does('restart'))}
+      {compact && !offersStart ? null : button('start', startLabel, does('start'))}
+      {compact && offersStart ? null : stop}
+      {compact ? null : button('restart', t('Restart'), does('restart'))}
       <Dropdown
         trigger={['click']}
         menu={{
           onClick: menu.onClick,
           items: [
+            ...moved,
             { key: 'edit', label: t('Edit'), onClick: () => open({ kind: 'edit', row }) },
             { key: 'clone', label: t('Clone'), onClick: () => open({ kind: 'clone', row }) },
             { key: 'export', label: t('Export'), onClick: does('export') },

@@ -7,6 +7,13 @@ describe('formats', () => {
     [-200, 'en-US', 'now'],
     [26 * 3_600_000, 'en-US', 'tomorrow'],
     [-90 * 86_400_000, 'en-US', '3 months ago'],
+    [7 * 86_400_000 - 60_000, 'en-US', 'in 7 days'],
+    [6.4 * 86_400_000, 'en-US', 'in 6 days'],
+    [-59.6 * 60_000, 'en-US', '1 hour ago'],
+    [-29.8 * 86_400_000, 'en-US', 'last month'],
+    [-364.9 * 86_400_000, 'en-US', '12 months ago'],
+    [-400 * 86_400_000, 'en-US', 'last year'],
+    [-59_700, 'en-US', '1 minute ago'],
   ])('tells %d ms from now in %s as %s', (distance, language, told) => {
     const now = Date.UTC(2026, 5, 1);
     expect(relativeTime(now + distance, now, language)).toBe(told);

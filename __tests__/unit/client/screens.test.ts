@@ -1,5 +1,5 @@
 import type { Boot } from '../../../client/api-types';
-import { addressLinks } from '../../../client/app-url';
+import { addressUrls } from '../../../client/app-url';
 import { bootSeries, summarize } from '../../../client/charts/boot-series';
 import { barOf } from '../../../client/components/app-page/journey-chart';
 import { readAddress, writeAddress } from '../../../client/hooks/use-page-address';
@@ -48,19 +48,17 @@ describe('the address of a screen', () => {
 });
 
 describe('the addresses of an application', () => {
-  it('are its hosts, at the port of this page, and then its path', () => {
+  it('are full URLs of its hosts, at the port of this page, and then of its path', () => {
     const page = { routeUrl: (path: string) => `/v${path}`, port: '13000' };
-    const links = addressLinks(
+    const urls = addressUrls(
       {
         name: 'crm',
         address: { path: '/apps/crm/', hosts: ['crm.example.com'], url: 'http://crm.example.com:13000/' },
       },
       page,
+      'https://example.com:13000',
     );
-    expect(links).toEqual([
-      { text: 'crm.example.com', url: '//crm.example.com:13000/v/admin/' },
-      { text: '/v/apps/crm/admin/', url: '/v/apps/crm/admin/' },
-    ]);
+    expect(urls).toEqual(['https://crm.example.com:13000/v/admin/', 'https://example.com:13000/v/apps/crm/admin/']);
   });
 });
 

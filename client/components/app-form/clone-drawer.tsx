@@ -7,6 +7,7 @@ import { useSubmission } from '../../hooks/use-submission';
 import { useT } from '../../locale';
 import { useSupervisor } from '../../supervisor-context';
 import { CreationProgress } from './creation-progress';
+import { useFieldError } from './field-error';
 import { FormDrawer } from './form-drawer';
 import { NameFields } from './name-fields';
 import { StartModeField } from './settings-fields';
@@ -26,6 +27,7 @@ export function CloneDrawer({ row, ...dialog }: CloneDrawerProps) {
   const { saving, error, submit, forget } = useSubmission(dialog);
   const [created, setCreated] = useState<string>();
   const title = titleOf(row);
+  const general = useFieldError(form, error);
 
   const onFinish = async ({ name, displayName, startMode }: CloneValues) => {
     const copy = { ...(name && { name }), displayName: displayName.trim(), startMode };
@@ -42,7 +44,7 @@ export function CloneDrawer({ row, ...dialog }: CloneDrawerProps) {
       formId={formId}
       submitText={t('Clone')}
       saving={saving}
-      error={error}
+      error={general}
       after={created ? <CreationProgress name={created} onChanged={dialog.onDone} /> : undefined}
     >
       <Form<CloneValues>

@@ -8,18 +8,13 @@ import { useSupervisor } from '../../supervisor-context';
 import { AdminFields } from './admin-fields';
 import { CreationProgress } from './creation-progress';
 import { DatabaseFields } from './database-fields';
+import { useFieldError } from './field-error';
 import { FormDrawer } from './form-drawer';
 import { DEFAULT_CREATION, toCreation, type CreateValues } from './form-values';
 import { IconField } from './icon-field';
 import { NameFields } from './name-fields';
-import {
-  AddressFields,
-  SECTION_OF,
-  LimitFields,
-  SleepFields,
-  StartModeField,
-  VisibilityFields,
-} from './settings-fields';
+import { useSections } from './sections';
+import { AddressFields, LimitFields, SleepFields, StartModeField, VisibilityFields } from './settings-fields';
 
 /** Makes an application: a name is enough; everything else has a default, by section. */
 export function CreateDrawer(dialog: DialogProps) {
@@ -29,7 +24,8 @@ export function CreateDrawer(dialog: DialogProps) {
   const formId = useId();
   const { saving, error, submit, forget } = useSubmission(dialog);
   const [created, setCreated] = useState<string>();
-  const [sections, setSections] = useState<string[]>([]);
+  const { collapse, reveal } = useSections();
+  const general = useFieldError(form, error, reveal);
 
   const onFinish = async () => {
     // Also of sections that were never opened.
@@ -53,7 +49,7 @@ export function CreateDrawer(dialog: DialogProps) {
       formId={formId}
       submitText={t('Create')}
       saving={saving}
-      error={error}
+      error={general}
       after={created ? <CreationProgress name={created} onChanged={dialog.onDone} /> : undefined}
     >
       <Form<CreateValues>
@@ -64,10 +60,7 @@ export function CreateDrawer(dialog: DialogProps) {
         scrollToFirstError
         onValuesChange={forget}
         onFinish={() => void onFinish()}
-        onFinishFailed={({ errorFields }) => {
-          const wrong = errorFields.map(({ name }) => SECTION_OF[name[0] as keyof typeof SECTION_OF]);
-          setSections((before) => [...new Set([...before, ...wrong.filter((key) => key !== undefined)])]);
-        }}
+        onFinishFailed={({ errorFields }) => reveal(...errorFields.map(({ name }) => String(name[0])))}
       >
         <NameFields />
         <StartModeField />
@@ -75,8 +68,7 @@ export function CreateDrawer(dialog: DialogProps) {
           <LanguageSelect />
         </Form.Item>
         <Collapse
-          activeKey={sections}
-          onChange={(keys) => setSections([keys].flat())}
+          {...collapse}
           items={[
             section('database', 'Database', <DatabaseFields />),
             section('admin', 'First administrator', <AdminFields />),

@@ -6,9 +6,11 @@ import type { DialogProps } from '../../hooks/use-dialog';
 import { useSubmission } from '../../hooks/use-submission';
 import { useT } from '../../locale';
 import { useSupervisor } from '../../supervisor-context';
+import { useFieldError } from './field-error';
 import { FormDrawer } from './form-drawer';
 import { changesOf, settingsOf, type SettingsValues } from './form-values';
 import { IconField } from './icon-field';
+import { useSections } from './sections';
 import {
   AddressFields,
   DisplayNameField,
@@ -35,6 +37,8 @@ export function EditDrawer({ row, ...dialog }: EditDrawerProps) {
   const hasServer = row.options?.dbConnType === 'new_connection';
   // Then the new password is what somebody comes for.
   const refused = row.lastError?.code === 'APP_DATABASE_CREDENTIALS';
+  const { collapse, reveal } = useSections(refused ? ['database'] : ['address', 'sleep', 'display']);
+  const general = useFieldError(form, error, reveal);
 
   const onFinish = async () => {
     const { databasePassword, ...values } = { ...before, ...(form.getFieldsValue(true) as EditValues) };
@@ -54,7 +58,7 @@ export function EditDrawer({ row, ...dialog }: EditDrawerProps) {
       formId={formId}
       submitText={t('Save')}
       saving={saving}
-      error={error}
+      error={general}
     >
       <Form<EditValues>
         id={formId}
@@ -64,6 +68,7 @@ export function EditDrawer({ row, ...dialog }: EditDrawerProps) {
         scrollToFirstError
         onValuesChange={forget}
         onFinish={() => void onFinish()}
+        onFinishFailed={({ errorFields }) => reveal(...errorFields.map(({ name }) => String(name[0])))}
       >
         <DisplayNameField />
         <Form.Item label={t('ID')}>
@@ -71,9 +76,9 @@ export function EditDrawer({ row, ...dialog }: EditDrawerProps) {
         </Form.Item>
         <StartModeField />
         <Collapse
-          defaultActiveKey={refused ? ['database'] : ['address', 'sleep', 'display']}
+          {...collapse}
           items={[
-            { key: 'address', label: t('Address'), children: <AddressFields />, forceRender: true },
+            { key: 'address', label: t('Address'), children: <AddressFields self={row.name} />, forceRender: true },
             { key: 'sleep', label: t('Sleep'), children: <SleepFields />, forceRender: true },
             { key: 'limits', label: t('Limits'), children: <LimitFields />, forceRender: true },
             {

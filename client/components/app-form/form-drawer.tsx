@@ -1,6 +1,7 @@
 import { Button, Drawer, Flex } from 'antd';
 import { useEffect, useRef, type ReactNode } from 'react';
 import type { DialogProps } from '../../hooks/use-dialog';
+import { useEscape } from '../../hooks/use-escape';
 import type { Submission } from '../../hooks/use-submission';
 import { useT } from '../../locale';
 import { ErrorAlert } from '../error-alert';
@@ -26,6 +27,7 @@ function focusFirstField(formId: string): void {
 export function FormDrawer(props: FormDrawerProps) {
   const t = useT();
   const { title, open, onClose, onClosed, formId, submitText, saving, error, after, children } = props;
+  useEscape(open, onClose);
   return (
     <Drawer
       title={title}
@@ -56,11 +58,24 @@ export function FormDrawer(props: FormDrawerProps) {
         <Outcome>{after}</Outcome>
       ) : (
         <>
-          <ErrorAlert error={error} />
+          <ShownAlert error={error} />
           {children}
         </>
       )}
     </Drawer>
+  );
+}
+
+/** A failure that is about no field of the form, scrolled into view when it comes. */
+function ShownAlert({ error }: Pick<Submission, 'error'>) {
+  const box = useRef<HTMLDivElement>(null);
+  useEffect(() => {
+    if (error) box.current?.scrollIntoView({ block: 'nearest' });
+  }, [error]);
+  return (
+    <div ref={box}>
+      <ErrorAlert error={error} />
+    </div>
   );
 }
 

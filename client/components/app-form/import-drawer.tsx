@@ -9,6 +9,7 @@ import { useSubmission } from '../../hooks/use-submission';
 import { useLanguage, useT } from '../../locale';
 import { useSupervisor } from '../../supervisor-context';
 import { ArchiveJobList } from '../app-page/archive-jobs';
+import { useFieldError } from './field-error';
 import { FormDrawer } from './form-drawer';
 import { NameFields } from './name-fields';
 import { RadioField } from './radio-field';
@@ -33,6 +34,8 @@ export function ImportDrawer(dialog: DialogProps) {
   const [job, setJob] = useState<ArchiveJob>();
   const archives = useLoaded(useCallback(() => api.listArchives(), [api]));
 
+  const general = useFieldError(form, error);
+
   const onFinish = async ({ archive, displayName, name }: ImportValues) => {
     const from = source === 'file' ? file : archive;
     if (!from) return;
@@ -50,7 +53,7 @@ export function ImportDrawer(dialog: DialogProps) {
       formId={formId}
       submitText={t('Import')}
       saving={saving}
-      error={error ?? archives.error}
+      error={general ?? archives.error}
       after={job ? <ArchiveJobList only={job.id} onDone={dialog.onDone} /> : undefined}
     >
       <Form<ImportValues>

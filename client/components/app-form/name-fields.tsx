@@ -2,11 +2,10 @@ import { Form, Input, type InputProps } from 'antd';
 import { useEffect, useState } from 'react';
 import { checkAppName, suggestAppName } from '../../../src/app-name';
 import { AppError, ERROR_TABLE, fillMessage, isAppError } from '../../../src/errors';
+import { TYPING_PAUSE_MS } from '../../hooks/use-domain-check';
 import { useT, type Translate } from '../../locale';
 import { useSupervisor } from '../../supervisor-context';
 import { DisplayNameField } from './settings-fields';
-
-const TYPING_PAUSE_MS = 300;
 
 function sentence(t: Translate, { code, params }: AppError): string {
   return fillMessage(t(ERROR_TABLE[code].message), params);

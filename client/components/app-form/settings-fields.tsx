@@ -1,6 +1,7 @@
 import { Alert, Checkbox, Form, Input, InputNumber, Select, Typography } from 'antd';
 import { ON_SCHEDULE, START_MODES } from '../../../src/app-record';
 import { isUnlimited, LIMIT_NAMES, LIMITS, type LimitName } from '../../../src/policies/limits';
+import { TYPING_PAUSE_MS, useDomainCheck } from '../../hooks/use-domain-check';
 import { useSupervisorInfo } from '../../hooks/use-supervisor-info';
 import { useWholeNumber } from '../../hooks/use-whole-number';
 import { useLanguage, useT } from '../../locale';
@@ -38,14 +39,19 @@ export function StartModeField() {
   );
 }
 
-export function AddressFields() {
+/** @param self the ID of the application, if it exists already: its own domains are free for it */
+export function AddressFields({ self }: { self?: string }) {
   const t = useT();
+  const checkDomain = useDomainCheck(self);
   return (
     <>
       <Form.Item
         name="cname"
         label={t('Custom domain')}
         extra={t('Optional. A host name that leads to this server, such as crm.example.com.')}
+        hasFeedback
+        validateDebounce={TYPING_PAUSE_MS}
+        rules={[{ validator: checkDomain }]}
       >
         <Input autoComplete="off" spellCheck={false} />
       </Form.Item>
@@ -53,6 +59,7 @@ export function AddressFields() {
         name="domains"
         label={t('Further domains')}
         extra={t('Optional. More host names of this application; press Enter after each.')}
+        rules={[{ validator: checkDomain }]}
       >
         <Select mode="tags" open={false} suffixIcon={null} tokenSeparators={[',', ' ']} />
       </Form.Item>
@@ -159,7 +166,7 @@ export function LimitFields() {
 }
 
 /** The section in which a field stands, for opening the one in which something is wrong. */
-export const SECTION_OF: Partial<Record<keyof SettingsValues | 'db' | 'admin', string>> = {
+export const SECTION_OF: Partial<Record<keyof SettingsValues | 'db' | 'databasePassword' | 'admin', string>> = {
   cname: 'address',
   domains: 'address',
   idle: 'sleep',
@@ -168,5 +175,6 @@ export const SECTION_OF: Partial<Record<keyof SettingsValues | 'db' | 'admin', s
   icon: 'display',
   iconImage: 'display',
   db: 'database',
+  databasePassword: 'database',
   admin: 'admin',
 };

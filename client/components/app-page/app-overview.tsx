@@ -2,13 +2,14 @@ import { Alert, Descriptions, Flex, Typography, type DescriptionsProps } from 'a
 import { useCallback } from 'react';
 import { APP_STATES, hasFailed } from '../../../src/app-state';
 import type { ApplicationRow } from '../../api-types';
-import { addressLinks } from '../../app-url';
+import { addressUrls } from '../../app-url';
 import { byteSize } from '../../formats';
 import { useFresh, WATCHING_MS } from '../../hooks/use-fresh';
 import { useLoaded } from '../../hooks/use-loaded';
 import { useLanguage, useT } from '../../locale';
 import { useSupervisor } from '../../supervisor-context';
 import { AWAKE_TEXTS } from '../../vocabulary';
+import { AddressLink } from '../address-link';
 import { AppStateTag, Failure } from '../app-state-tag';
 import { DatabasePlaceText } from '../database-place-text';
 import { ErrorAlert } from '../error-alert';
@@ -28,6 +29,7 @@ export function AppOverview({ row, onRetry }: AppOverviewProps) {
   const language = useLanguage();
   const { api, routeUrl } = useSupervisor();
   const { name, state } = row;
+  const { port, origin } = window.location;
   // Asked anew with each state of this one; it costs the server a look into a database, whatever happens to others.
   const details = useLoaded(useCallback(() => api.details(name), [api, name, state]));
   useFresh(details.refresh, state === 'running' ? WATCHING_MS * 3 : undefined, { told: false });
@@ -43,10 +45,8 @@ export function AppOverview({ row, onRetry }: AppOverviewProps) {
       label: t('Address'),
       children: (
         <Flex vertical style={{ overflowWrap: 'anywhere' }}>
-          {addressLinks(row, { routeUrl, port: window.location.port }).map(({ text, url }) => (
-            <Typography.Link key={url} href={url} target="_blank" rel="noopener noreferrer">
-              {text}
-            </Typography.Link>
+          {addressUrls(row, { routeUrl, port }, origin).map((url) => (
+            <AddressLink key={url} url={url} />
           ))}
         </Flex>
       ),

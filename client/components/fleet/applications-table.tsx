@@ -2,12 +2,13 @@ import { Button, Empty, Flex, Grid, Table, Typography, type TableColumnsType, ty
 import { useHref, useLinkClickHandler } from 'react-router-dom';
 import type { ApplicationRow } from '../../api-types';
 import { titleOf } from '../../app-title';
-import { addressLinks } from '../../app-url';
+import { addressUrls } from '../../app-url';
 import type { Applications } from '../../hooks/use-applications';
 import { useLinkTo, type ChangeAddress, type PageAddress } from '../../hooks/use-page-address';
 import { useT } from '../../locale';
 import { useSupervisor } from '../../supervisor-context';
 import { START_MODE_TEXTS } from '../../vocabulary';
+import { AddressLink } from '../address-link';
 import { AppIcon } from '../app-icon';
 import { AppRowActions } from '../app-row-actions';
 import { AppStateTag } from '../app-state-tag';
@@ -31,8 +32,7 @@ export function ApplicationsTable({ applications, address, change, selected, onS
   const t = useT();
   const { routeUrl } = useSupervisor();
   const { act, open } = useCommands();
-  // In a narrow window the fixed columns would leave no room for the others.
-  const wide = Grid.useBreakpoint().lg;
+  const { lg: fixes, xxl: wide } = Grid.useBreakpoint();
   const { rows, total, known, loading } = applications;
   const { page, pageSize, sort, search, states } = address;
 
@@ -46,48 +46,50 @@ export function ApplicationsTable({ applications, address, change, selected, onS
     {
       ...sorted('displayName'),
       title: t('Application'),
-      width: 240,
+      width: 190,
       render: (_, row) => <ApplicationCell row={row} />,
     },
     {
       key: 'state',
       title: t('Status'),
-      width: 170,
+      width: 150,
       render: (_, row) => <AppStateTag row={row} onRetry={() => void act('start', row)} />,
     },
     {
       ...sorted('startMode'),
       title: t('Start mode'),
       width: 130,
+      responsive: ['xxl'],
       render: (_, { startMode }) => t(START_MODE_TEXTS[startMode]?.label ?? startMode),
     },
     {
       key: 'address',
       title: t('Address'),
-      width: 200,
       render: (_, row) => {
-        const [first] = addressLinks(row, { routeUrl, port: window.location.port });
-        return first ? <Typography.Text ellipsis={{ tooltip: first.text }}>{first.text}</Typography.Text> : null;
+        const { port, origin } = window.location;
+        const [first] = addressUrls(row, { routeUrl, port }, origin);
+        return first ? <AddressLink url={first} /> : null;
       },
     },
     {
       key: 'database',
       title: t('Database'),
-      width: 170,
+      width: wide ? 220 : 140,
       render: (_, { databasePlace }) => (databasePlace ? <DatabasePlaceText place={databasePlace} /> : '–'),
     },
     {
       ...sorted('lastVisitedAt'),
       title: t('Last visited'),
-      width: 130,
+      width: 115,
       render: (_, { lastVisitedAt }) => (lastVisitedAt ? <Moment at={lastVisitedAt} /> : t('Never')),
     },
     {
       key: 'actions',
       title: t('Actions'),
-      width: 280,
-      fixed: wide ? 'right' : undefined,
-      render: (_, row) => <AppRowActions row={row} />,
+      width: wide ? 280 : 165,
+      // In a narrow window a fixed column would leave no room for the others.
+      fixed: fixes ? 'right' : undefined,
+      render: (_, row) => <AppRowActions row={row} compact={!wide} />,
     },
   ];
 
@@ -106,10 +108,12 @@ export function ApplicationsTable({ applications, address, change, selected, onS
       dataSource={rows}
       loading={loading}
       tableLayout="fixed"
-      scroll={{ x: 1300 }}
+      size={wide ? 'large' : 'middle'}
+      // The narrowest window of a desktop, 1280 pixels, has room for as much beside NocoBase's menu.
+      scroll={{ x: 960 }}
       onChange={onChange}
       rowSelection={{
-        columnWidth: 48,
+        columnWidth: 40,
         selectedRowKeys: [...selected],
         onChange: (keys) => onSelect(keys.map(String)),
         preserveSelectedRowKeys: true,
@@ -153,10 +157,10 @@ function ApplicationCell({ row }: { row: ApplicationRow }) {
     <Flex gap="small" align="center">
       <AppIcon name={row.name} title={title} icon={row.icon} iconImage={row.iconImage} size={32} />
       <Flex vertical style={{ minWidth: 0 }}>
-        <Typography.Link href={href} onClick={onClick} ellipsis title={title} style={{ maxWidth: 180 }}>
+        <Typography.Link href={href} onClick={onClick} ellipsis title={title}>
           {title}
         </Typography.Link>
-        <Typography.Text type="secondary" ellipsis={{ tooltip: row.name }} style={{ fontSize: 12, maxWidth: 180 }}>
+        <Typography.Text type="secondary" ellipsis={{ tooltip: row.name }} style={{ fontSize: 12 }}>
           {row.name}
         </Typography.Text>
       </Flex>

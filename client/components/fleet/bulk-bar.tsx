@@ -2,9 +2,11 @@ import { Alert, Button, Flex, Modal, Space, Typography } from 'antd';
 import { useState } from 'react';
 import type { ApplicationAction, BulkResult } from '../../api-types';
 import type { ApiError } from '../../api-error';
+import { dayCount } from '../../formats';
 import { useDialog, type DialogProps } from '../../hooks/use-dialog';
 import { useSubmission } from '../../hooks/use-submission';
-import { useT } from '../../locale';
+import { useSupervisorInfo } from '../../hooks/use-supervisor-info';
+import { useLanguage, useT } from '../../locale';
 import { useSupervisor } from '../../supervisor-context';
 import { ErrorAlert } from '../error-alert';
 
@@ -116,6 +118,18 @@ function BulkQuestion({ order: { action, names }, onDone, ...dialog }: BulkQuest
   const t = useT();
   const { api } = useSupervisor();
   const { saving, error, submit } = useSubmission(dialog);
+  const language = useLanguage();
+  const days = useSupervisorInfo().value?.removalRetentionDays ?? undefined;
+  const consequence = () => {
+    if (action !== 'destroy' || days === undefined) return t(CONSEQUENCES[action]);
+    if (days === 0) return t('They are deleted at once and cannot be restored. Their databases are kept.');
+    return t(
+      'They can no longer be visited. For {{time}} they can be restored; then they are deleted for good. Their databases are kept.',
+      {
+        time: dayCount(days, language),
+      },
+    );
+  };
   const confirm = async () => {
     const results = await submit(() => api.actOnAll(action, names));
     if (!results) return;
@@ -135,7 +149,7 @@ function BulkQuestion({ order: { action, names }, onDone, ...dialog }: BulkQuest
       confirmLoading={saving}
     >
       <ErrorAlert error={error} />
-      <Typography.Paragraph>{t(CONSEQUENCES[action])}</Typography.Paragraph>
+      <Typography.Paragraph>{consequence()}</Typography.Paragraph>
       <Typography.Paragraph type="secondary" style={{ maxHeight: 160, overflow: 'auto', marginBottom: 0 }}>
         {names.join(', ')}
       </Typography.Paragraph>

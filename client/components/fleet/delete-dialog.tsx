@@ -2,9 +2,11 @@ import { Checkbox, Flex, Form, Input, Typography } from 'antd';
 import { useState } from 'react';
 import type { ApplicationRow } from '../../api-types';
 import { titleOf } from '../../app-title';
+import { dayCount } from '../../formats';
 import type { DialogProps } from '../../hooks/use-dialog';
 import { useSubmission } from '../../hooks/use-submission';
-import { useT } from '../../locale';
+import { useSupervisorInfo } from '../../hooks/use-supervisor-info';
+import { useLanguage, useT } from '../../locale';
 import { useSupervisor } from '../../supervisor-context';
 import { ConfirmDialog } from './confirm-dialog';
 
@@ -23,6 +25,29 @@ export function DeleteDialog({ row, ...dialog }: DeleteDialogProps) {
   // An application that was removed before is only ever purged.
   const removed = Boolean(row.removedAt);
   const losesData = dropDatabase || purge || removed;
+  const language = useLanguage();
+  const days = useSupervisorInfo().value?.removalRetentionDays ?? undefined;
+  const consequence = () => {
+    if (removed) return t('It can no longer be restored afterwards.');
+    if (purge || days === 0) {
+      return dropDatabase
+        ? t('The application and its database are deleted at once. Neither can be restored.')
+        : t('The application is deleted at once and cannot be restored. Its database is kept.');
+    }
+    if (days === undefined) return t('It can no longer be visited. It can be restored for some days, with its data.');
+    const time = dayCount(days, language);
+    return dropDatabase
+      ? t(
+          'It can no longer be visited. For {{time}} it can be restored; then it is deleted for good, with its database.',
+          { time },
+        )
+      : t(
+          'It can no longer be visited. For {{time}} it can be restored; then it is deleted for good. Its database is kept.',
+          {
+            time,
+          },
+        );
+  };
   const ready = !losesData || typed === row.name;
 
   const confirm = async () => {
@@ -45,11 +70,6 @@ export function DeleteDialog({ row, ...dialog }: DeleteDialogProps) {
       danger
       ready={ready}
     >
-      <Typography.Text>
-        {removed
-          ? t('It can no longer be restored afterwards.')
-          : t('It can no longer be visited. It can be restored for some days, with its data.')}
-      </Typography.Text>
       {removed ? null : (
         <Flex vertical gap="small">
           <Checkbox checked={dropDatabase} onChange={({ target }) => setDropDatabase(target.checked)}>
@@ -60,6 +80,8 @@ export function DeleteDialog({ row, ...dialog }: DeleteDialogProps) {
           </Checkbox>
         </Flex>
       )}
+      {/* Told anew with each box that is ticked. */}
+      <Typography.Text role="status">{consequence()}</Typography.Text>
       {losesData ? (
         <Form layout="vertical" onFinish={() => void (ready && confirm())}>
           <Form.Item

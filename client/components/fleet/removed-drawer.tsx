@@ -3,6 +3,7 @@ import { useCallback, useState } from 'react';
 import type { ApplicationRow } from '../../api-types';
 import { titleOf } from '../../app-title';
 import { useDialog, type DialogProps } from '../../hooks/use-dialog';
+import { useEscape } from '../../hooks/use-escape';
 import { useExistingPage } from '../../hooks/use-existing-page';
 import { useFresh } from '../../hooks/use-fresh';
 import { useLoaded } from '../../hooks/use-loaded';
@@ -31,6 +32,7 @@ export function RemovedDrawer(dialog: DialogProps) {
   );
   useExistingPage(removed, { page, pageSize: PAGE_SIZE }, setPage);
   useFresh(removed.refresh);
+  useEscape(dialog.open, dialog.onClose);
 
   const restore = async (name: string) => {
     setRestoring(name);
