@@ -90,7 +90,10 @@ describeInBrowser('the life of a dialog', () => {
     await first.getByRole('button', { name: 'Save' }).click();
     await first.waitFor({ state: 'hidden' });
     await update('second', { startMode: 'eager', pinned: true });
+    // The start mode has a column in a wide window only.
+    await screens.page.setViewportSize({ width: 1_700, height: 800 });
     await screens.row('Second b').getByText('With NocoBase').waitFor();
+    await screens.page.setViewportSize({ width: 1_280, height: 800 });
 
     await screens.choose('Edit', 'Second b');
     const again = screens.dialog('Edit "Second b"');

@@ -85,8 +85,8 @@ export function AppRowActions({ row, compact = false }: AppRowActionsProps) {
         menu={{
           onClick: menu.onClick,
           items: [
-            ...moved,
             { key: 'edit', label: t('Edit'), onClick: () => open({ kind: 'edit', row }) },
+            ...moved,
             { key: 'clone', label: t('Clone'), onClick: () => open({ kind: 'clone', row }) },
             { key: 'export', label: t('Export'), onClick: does('export') },
             { key: 'upgrade', label: t('Upgrade'), onClick: does('upgrade') },
