@@ -124,8 +124,14 @@ export function noSchemas(): AppError {
   return new AppError('APP_DATABASE_UNSUPPORTED', { reason: 'MySQL and MariaDB have no schemas; use a database' });
 }
 
+/** Routines and events run in the application that is made there, as its tables do. */
+const HAS_CODE = `
+  SELECT 1 AS there FROM information_schema.ROUTINES WHERE ROUTINE_SCHEMA = ?
+  UNION ALL SELECT 1 FROM information_schema.EVENTS WHERE EVENT_SCHEMA = ? LIMIT 1`;
+
 async function findingOf(session: MysqlSession, there: FoundDatabase): Promise<DatabaseFinding> {
-  return (await contentsOf(session, there)).length > 0 ? 'occupied' : 'empty';
+  if ((await contentsOf(session, there)).length > 0) return 'occupied';
+  return (await session.row(HAS_CODE, [there.name, there.name])) ? 'occupied' : 'empty';
 }
 
 export function inspectMysql(server: ServerAddress, database: string): Promise<DatabaseFinding> {

@@ -2,15 +2,13 @@ import type { Client } from 'pg';
 import { AppError, isAppError } from '../../src/errors';
 import type { DatabaseFinding, ServerAddress, ServerIdentity, Survey } from './dialect';
 import { withCatalog, withClient } from './postgres-connection';
+import { holdsObjects } from './postgres-objects';
 
 /** NocoBase's own requirement. */
 const NEEDED_VERSION = 10;
 export const ENCODING = 'UTF8';
 const SURVEY_TIMEOUT_MS = 5_000;
 const MEASURE_TIMEOUT_MS = 3_000;
-
-const OBJECTS = `pg_class c JOIN pg_namespace n ON n.oid = c.relnamespace
-  WHERE c.relkind IN ('r', 'p', 'v', 'm', 'f') AND n.nspname <> 'information_schema' AND n.nspname !~ '^pg_'`;
 
 async function row<T>(client: Client, sql: string, values: unknown[] = []): Promise<T> {
   return (await client.query<never>(sql, values)).rows[0] as T;
@@ -58,14 +56,13 @@ async function encodingOf(client: Client, database: string) {
 
 /** What is in the connected database, or in the schema of it. */
 async function contents(client: Client, schema: string | undefined): Promise<DatabaseFinding> {
-  const { there, filled } = await row<{ there: boolean; filled: boolean }>(
+  const { there } = await row<{ there: boolean }>(
     client,
-    `SELECT $1::text IS NULL OR EXISTS (SELECT 1 FROM pg_namespace WHERE nspname = $1) AS there,
-            EXISTS (SELECT 1 FROM ${OBJECTS} AND ($1::text IS NULL OR n.nspname = $1)) AS filled`,
+    `SELECT $1::text IS NULL OR EXISTS (SELECT 1 FROM pg_namespace WHERE nspname = $1) AS there`,
     [schema ?? null],
   );
   if (!there) return 'absent';
-  return filled ? 'occupied' : 'empty';
+  return (await holdsObjects(client, schema)) ? 'occupied' : 'empty';
 }
 
 async function rights(client: Client, schema: string) {

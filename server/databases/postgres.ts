@@ -3,6 +3,7 @@ import { AppError, isAppError } from '../../src/errors';
 import { marker } from './mark';
 import { explainPostgresError, withCatalog, withClient } from './postgres-connection';
 import { ENCODING, identifyPostgres, measurePostgres, surveyPostgres } from './postgres-inspect';
+import { holdsObjects } from './postgres-objects';
 import { admitOnly, postgresRoles, transferDatabase } from './postgres-roles';
 import { postgresOwnership } from './postgres-ownership';
 import { endUninvited } from './postgres-sessions';
@@ -110,14 +111,8 @@ export const postgresDialect: DatabaseDialect = {
     });
     if (!exists) return 'absent';
     try {
-      return await withCatalog(server, database, async (client) => {
-        const table = await client.query(
-          `SELECT 1 FROM pg_class c JOIN pg_namespace n ON n.oid = c.relnamespace
-            WHERE c.relkind IN ('r', 'p', 'v', 'm', 'f')
-              AND n.nspname <> 'information_schema' AND n.nspname !~ '^pg_' LIMIT 1`,
-        );
-        return table.rowCount ? 'occupied' : 'empty';
-      });
+      const filled = await withCatalog(server, database, (client) => holdsObjects(client));
+      return filled ? 'occupied' : 'empty';
     } catch (error) {
       // One that we may not look into belongs to somebody else.
       if (isAppError(error) && ['APP_DATABASE_DENIED', 'APP_DATABASE_CREDENTIALS'].includes(error.code))
