@@ -220,7 +220,7 @@ export const ERROR_TABLE = {
   APP_DATABASE_SCHEMA_INVALID: {
     status: 400,
     message:
-      'The schema name "{schema}" is not allowed: use 1 to 63 lower-case letters, digits or "_", starting with a letter or "_", not with "pg_", and no word of SQL.',
+      'The schema name "{schema}" is not allowed: use 1 to 63 lower-case letters, digits or "_", starting with a letter or "_", not with "pg_", no word of SQL, and not the name of a database role.',
   },
   APP_DATABASE_ADOPTABLE: {
     status: 409,

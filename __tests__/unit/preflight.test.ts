@@ -30,6 +30,7 @@ const survey: Survey = {
   mayCreateSchemas: true,
   mayCreateTables: true,
   schemaReserved: false,
+  schemaOfRole: null,
 };
 const there = { databaseExists: true, finding: 'empty' } as const;
 const inhabited = { databaseExists: true, finding: 'occupied' } as const;
@@ -204,6 +205,18 @@ describe('a preflight', () => {
       'a word of SQL',
       schema('order'),
       { survey: { ...there, finding: 'absent', schemaReserved: true } },
+      [['database', 'APP_DATABASE_SCHEMA_INVALID']],
+    ],
+    [
+      "a schema with the name of the main application's role",
+      schema('nb'),
+      { survey: { ...there, schemaOfRole: 'own' } },
+      [['database', 'APP_DATABASE_SCHEMA_INVALID']],
+    ],
+    [
+      'a schema elsewhere with the name of another role',
+      elsewhere('crm', { schema: 'erp' }),
+      { survey: { ...there, schemaOfRole: 'other', identity: OTHER_SERVER } },
       [['database', 'APP_DATABASE_SCHEMA_INVALID']],
     ],
     [

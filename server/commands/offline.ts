@@ -87,8 +87,10 @@ async function readPostgres(env: NodeJS.ProcessEnv): Promise<Row[]> {
   client.on('error', () => undefined);
   await client.connect();
   try {
+    // In a schema with the name of the role, or in `public`, there may be functions of applications.
+    await client.query('SET search_path = pg_catalog, pg_temp');
     await client.query('SET default_transaction_read_only = on');
-    return (await client.query(statement(env, '"', env.DB_SCHEMA))).rows;
+    return (await client.query(statement(env, '"', env.DB_SCHEMA || 'public'))).rows;
   } finally {
     await client.end().catch(() => undefined);
   }

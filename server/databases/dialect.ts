@@ -59,6 +59,8 @@ export interface Survey {
   mayCreateTables: boolean;
   /** The name of the schema is a word of SQL. */
   schemaReserved: boolean;
+  /** Whether the schema has the name of the role that asks, or of another role of the server. */
+  schemaOfRole: 'own' | 'other' | null;
 }
 
 /** A role of the database server that belongs to one application. */

@@ -116,6 +116,7 @@ export async function surveyMysql(
       mayCreateSchemas: false,
       mayCreateTables: may.has('CREATE') && may.has('ALTER') && may.has('INSERT'),
       schemaReserved: false,
+      schemaOfRole: null,
     };
   });
 }

@@ -57,7 +57,27 @@ export function clientConfig(server: ServerAddress, database: string): ClientCon
   };
 }
 
-/** Runs a piece of work over a connection of its own. @throws an `AppError` */
+/**
+ * No object of an application lies in these schemas. Without a path, PostgreSQL prefers a function in the schema with the
+ * name of the role, or in `public`, that fits the arguments better than its own. `pg_temp` would be the first if it were not
+ * named. A statement sets it, since poolers refuse settings in the startup packet.
+ */
+const SAFE_PATH = 'SET search_path = pg_catalog, pg_temp';
+
+/** For every session before its first other statement. Such a session names the schema of each table. */
+export async function setSafePath(client: Client): Promise<void> {
+  await client.query(SAFE_PATH);
+}
+
+/** For writing to tables of an application as its own role: its triggers find what they name without a schema. */
+export async function setTablePath(client: Client, schema: string): Promise<void> {
+  await client.query(`SET search_path = pg_catalog, ${client.escapeIdentifier(schema)}, pg_temp`);
+}
+
+/**
+ * Runs a piece of work over a connection of its own. No function or operator that an application has made is called instead
+ * of PostgreSQL's own. @throws an `AppError`
+ */
 export async function withClient<T>(
   server: ServerAddress,
   database: string,
@@ -67,28 +87,17 @@ export async function withClient<T>(
   return server.lend ? server.lend(work) : work();
 }
 
-/**
- * The same for the main application's role in a database of an application. No function or operator that the application
- * has made is called instead of PostgreSQL's own.
- */
-export function withCatalog<T>(
-  server: ServerAddress,
-  database: string,
-  use: (client: Client) => Promise<T>,
-): Promise<T> {
-  return withClient(server, database, async (client) => {
-    await client.query('SET search_path = pg_catalog');
-    return use(client);
-  });
-}
-
 async function connected<T>(server: ServerAddress, database: string, use: (client: Client) => Promise<T>): Promise<T> {
   const client = new Client(clientConfig(server, database));
   // A connection that breaks while no query runs is an event; without a listener it would end the process.
   client.on('error', () => undefined);
   try {
     await client.connect();
-    return await use(client);
+    await setSafePath(client);
+    const result = await use(client);
+    // A pooler in transaction mode hands the session to another client as it is.
+    await client.query('RESET search_path').catch(() => undefined);
+    return result;
   } catch (error) {
     throw explainPostgresError(error, database);
   } finally {

@@ -6,7 +6,7 @@ import { programVersion, ProgramFailure, runProgram } from './child-program';
 import type { ServerAddress } from './dialect';
 import { counted, type DumpTools, type ToolRun } from './dump-tools';
 import type { Place } from './place';
-import { withCatalog, withClient } from './postgres-connection';
+import { withClient } from './postgres-connection';
 import { movePostgresFiles, readPostgresFiles } from './postgres-files';
 import { setPostgresTitle } from './postgres-title';
 
@@ -136,7 +136,7 @@ export async function explainDump(place: Place, error: unknown): Promise<unknown
 
 /** Undefined where nothing does, or nobody can say. Never rejects. */
 async function obstacleIn({ inside, schema, layout }: Place): Promise<string | undefined> {
-  const look = withCatalog(inside, inside.database, (client) =>
+  const look = withClient(inside, inside.database, (client) =>
     client.query<{ name: string; owner: string; sql: string }>(UNREADABLE, [
       schema === undefined ? null : layout.schema,
     ]),

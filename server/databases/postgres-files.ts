@@ -1,7 +1,7 @@
 import type { Client } from 'pg';
 import type { ArchivedFile } from '../../src/archive-manifest';
 import type { Place } from './place';
-import { withClient } from './postgres-connection';
+import { setTablePath, withClient } from './postgres-connection';
 import {
   COMMON_ROOT,
   COMMON_URL,
@@ -86,6 +86,7 @@ export async function movePostgresFiles(
   await withClient(inside, inside.database, async (client) => {
     const ids = (await localStorages(client, place)).map(({ id }) => id);
     if (!ids.length) return;
+    await setTablePath(client, place.layout.schema);
     await client.query('BEGIN');
     for (const { name, storageColumn } of await fileTables(client, place)) {
       const table = qualified(client, place, name);

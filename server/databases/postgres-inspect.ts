@@ -1,7 +1,7 @@
 import type { Client } from 'pg';
 import { AppError, isAppError } from '../../src/errors';
 import type { DatabaseFinding, ServerAddress, ServerIdentity, Survey } from './dialect';
-import { withCatalog, withClient } from './postgres-connection';
+import { withClient } from './postgres-connection';
 import { holdsObjects } from './postgres-objects';
 
 /** NocoBase's own requirement. */
@@ -66,12 +66,14 @@ async function contents(client: Client, schema: string | undefined): Promise<Dat
 }
 
 async function rights(client: Client, schema: string) {
-  return row<{ mayCreateSchemas: boolean; mayCreateTables: boolean; schemaReserved: boolean }>(
+  return row<Pick<Survey, 'mayCreateSchemas' | 'mayCreateTables' | 'schemaReserved' | 'schemaOfRole'>>(
     client,
     `SELECT has_database_privilege(current_database(), 'CREATE') AS "mayCreateSchemas",
             coalesce((SELECT has_schema_privilege(oid, 'CREATE') FROM pg_namespace WHERE nspname = $1),
                      has_database_privilege(current_database(), 'CREATE')) AS "mayCreateTables",
-            EXISTS (SELECT 1 FROM pg_get_keywords() WHERE word = $1 AND catcode IN ('R', 'T')) AS "schemaReserved"`,
+            EXISTS (SELECT 1 FROM pg_get_keywords() WHERE word = $1 AND catcode IN ('R', 'T')) AS "schemaReserved",
+            (SELECT CASE rolname WHEN current_user THEN 'own' ELSE 'other' END
+               FROM pg_roles WHERE rolname = $1) AS "schemaOfRole"`,
     [schema],
   );
 }
@@ -87,7 +89,7 @@ async function assertNoAlias(client: Client, database: string): Promise<void> {
 export async function surveyPostgres(server: ServerAddress, database: string, schema?: string): Promise<Survey> {
   const patient = { ...server, queryTimeoutMs: SURVEY_TIMEOUT_MS };
   try {
-    return await withCatalog(patient, database, async (client) => {
+    return await withClient(patient, database, async (client) => {
       await assertNoAlias(client, database);
       return {
         ...(await surveyServer(client)),
@@ -108,11 +110,12 @@ export async function surveyPostgres(server: ServerAddress, database: string, sc
     mayCreateSchemas: false,
     mayCreateTables: false,
     schemaReserved: false,
+    schemaOfRole: null,
   }));
 }
 
 export async function inspectSchema(server: ServerAddress, schema: string): Promise<DatabaseFinding> {
-  return withCatalog(server, server.database, (client) => contents(client, schema));
+  return withClient(server, server.database, (client) => contents(client, schema));
 }
 
 /** See `DatabaseDialect.measure`. */
@@ -122,7 +125,7 @@ export async function measurePostgres(
   schema?: string,
 ): Promise<number | undefined> {
   const patient = { ...server, queryTimeoutMs: MEASURE_TIMEOUT_MS };
-  const found = await withCatalog(patient, schema === undefined ? server.database : database, (client) =>
+  const found = await withClient(patient, schema === undefined ? server.database : database, (client) =>
     schema === undefined
       ? row<{ bytes: string } | undefined>(
           client,

@@ -1,6 +1,6 @@
 import type { OwnershipKeeper } from './dialect';
 import { markerLiteral } from './mark';
-import { withCatalog, withClient } from './postgres-connection';
+import { withClient } from './postgres-connection';
 import { coreTable, VERSION_COLLECTION } from './table-names';
 
 const escapeIdentifier = (name: string) => `"${name.replaceAll('"', '""')}"`;
@@ -24,14 +24,14 @@ export const postgresOwnership: OwnershipKeeper = {
   },
 
   async writeInside(inside, layout, token) {
-    await withCatalog(inside, inside.database, (client) => client.query(this.markInside(layout, token)));
+    await withClient(inside, inside.database, (client) => client.query(this.markInside(layout, token)));
   },
 
   async readInside(inside, layout) {
     const sql = `SELECT obj_description(c.oid, 'pg_class') AS mark FROM pg_class c
       JOIN pg_namespace n ON n.oid = c.relnamespace WHERE n.nspname = $1 AND c.relname = $2`;
     const names = [layout.schema, coreTable(VERSION_COLLECTION, layout)];
-    return withCatalog(inside, inside.database, async (client) => {
+    return withClient(inside, inside.database, async (client) => {
       return (await client.query<{ mark: string | null }>(sql, names)).rows[0]?.mark;
     });
   },
@@ -41,7 +41,7 @@ export const postgresOwnership: OwnershipKeeper = {
       schema === undefined
         ? [server, `SELECT shobj_description(oid, 'pg_database') AS mark FROM pg_database WHERE datname = $1`, database]
         : [owner, `SELECT obj_description(oid, 'pg_namespace') AS mark FROM pg_namespace WHERE nspname = $1`, schema];
-    return withCatalog(address, address.database, async (client) => {
+    return withClient(address, address.database, async (client) => {
       return (await client.query<{ mark: string | null }>(sql, [name])).rows[0]?.mark;
     });
   },

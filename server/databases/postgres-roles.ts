@@ -4,7 +4,7 @@ import { AppError, isAppError } from '../../src/errors';
 import type { RoleObstacle } from '../../src/isolation';
 import type { DatabaseRole, RoleKeeper, RoleScope, ServerAddress } from './dialect';
 import { marker } from './mark';
-import { codeOf, withCatalog, withClient } from './postgres-connection';
+import { codeOf, withClient } from './postgres-connection';
 import { endUninvited } from './postgres-sessions';
 import { inTransaction, transferObjects } from './postgres-transfer';
 
@@ -114,7 +114,7 @@ export async function admitOnly(client: Client, database: string, role: string):
  * of work that has one, and that would wait for a second one with the first in its hand.
  */
 export function transferDatabase(server: ServerAddress, database: string, role: string): Promise<void> {
-  return withCatalog({ ...server, lend: undefined }, database, (client) => transferObjects(client, role));
+  return withClient({ ...server, lend: undefined }, database, (client) => transferObjects(client, role));
 }
 
 async function giveDatabase(server: ServerAddress, database: string, role: string): Promise<void> {
@@ -133,7 +133,7 @@ async function giveDatabase(server: ServerAddress, database: string, role: strin
 }
 
 async function giveSchema(server: ServerAddress, database: string, schema: string, role: string): Promise<void> {
-  await withCatalog(server, database, async (client) => {
+  await withClient(server, database, async (client) => {
     const there = await client.query('SELECT 1 FROM pg_namespace WHERE nspname = $1', [schema]);
     if (!there.rowCount) return;
     await admitToSchema(client, schema, role);
@@ -317,7 +317,7 @@ export const postgresRoles: RoleKeeper = {
   },
 
   obstacle(server, { database, schema }) {
-    return withCatalog(server, schema === undefined ? server.database : database, async (client) => {
+    return withClient(server, schema === undefined ? server.database : database, async (client) => {
       return (await rightsObstacle(client)) ?? (schema === undefined ? undefined : schemaObstacle(client));
     });
   },

@@ -2,7 +2,7 @@ import type { Client } from 'pg';
 import { AppError } from '../../src/errors';
 import type { SchemaKeeper } from './dialect';
 import { marker } from './mark';
-import { withCatalog } from './postgres-connection';
+import { withClient } from './postgres-connection';
 import { inspectSchema } from './postgres-inspect';
 import { admitToSchema } from './postgres-roles';
 import { inTransaction } from './postgres-transfer';
@@ -36,7 +36,7 @@ export const postgresSchemas: SchemaKeeper = {
   inspect: inspectSchema,
 
   async create(server, schema, token, role) {
-    return withCatalog(server, server.database, (client) =>
+    return withClient(server, server.database, (client) =>
       inTransaction(client, async () => {
         const there = await commentOf(client, schema);
         if (there === marker(token)) return false;
@@ -51,11 +51,11 @@ export const postgresSchemas: SchemaKeeper = {
   },
 
   async isOwned(server, schema, token) {
-    return withCatalog(server, server.database, async (client) => (await commentOf(client, schema)) === marker(token));
+    return withClient(server, server.database, async (client) => (await commentOf(client, schema)) === marker(token));
   },
 
   async drop(server, schema, token) {
-    await withCatalog(server, server.database, (client) =>
+    await withClient(server, server.database, (client) =>
       inTransaction(client, async () => {
         await client.query(`SET LOCAL lock_timeout = ${LOCK_TIMEOUT_MS}`);
         // Looked at once more: what carries no mark may have come since it was asked for.

@@ -1,7 +1,7 @@
 import { Client } from 'pg';
 import type { ServerAddress } from './dialect';
 import { advisoryKey, takeAdvisoryLock } from './postgres-advisory-lock';
-import { clientConfig, hangUp } from './postgres-connection';
+import { clientConfig, hangUp, setSafePath } from './postgres-connection';
 import type { LockScope, OnBroken, SessionLock } from './session-lock';
 
 const STATEMENT_TIMEOUT_MS = 3_000;
@@ -72,6 +72,7 @@ class PostgresSessionLock implements SessionLock {
     client.on('error', () => undefined);
     try {
       await client.connect();
+      await setSafePath(client);
       // Servers before version 14 do not know the last one.
       for (const statement of KEEP_ALIVES) await client.query(statement).catch(() => undefined);
     } catch (error) {

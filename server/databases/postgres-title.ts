@@ -1,5 +1,5 @@
 import type { Place } from './place';
-import { withClient } from './postgres-connection';
+import { setTablePath, withClient } from './postgres-connection';
 import { coreTable, SETTINGS_COLLECTION } from './table-names';
 
 /** See `DumpTools.setTitle`. */
@@ -12,6 +12,7 @@ export async function setPostgresTitle({ inside, layout }: Place, title: string)
     ]);
     if (!there.rowCount) return;
     const qualified = `${client.escapeIdentifier(layout.schema)}.${client.escapeIdentifier(table)}`;
+    await setTablePath(client, layout.schema);
     await client.query(`UPDATE ${qualified} SET title = $1`, [title]);
   });
 }

@@ -1,7 +1,7 @@
 import type { Client } from 'pg';
 import type { StoredPlugin, StoredVersions } from '../../src/policies/upgrade-plan';
 import type { ServerAddress, TableLayout } from './dialect';
-import { codeOf, withCatalog } from './postgres-connection';
+import { codeOf, withClient } from './postgres-connection';
 import { casedName, coreTable, VERSION_COLLECTION } from './table-names';
 
 /** How long a table that somebody changes is waited for. */
@@ -43,7 +43,7 @@ interface PlainTable {
  * still what they were found to be, and a policy of their rows is an error instead of a function.
  */
 export function readPostgresVersions(server: ServerAddress, layout: TableLayout): Promise<StoredVersions | undefined> {
-  return withCatalog(server, server.database, async (client) => {
+  return withClient(server, server.database, async (client) => {
     await client.query(`BEGIN READ ONLY; SET LOCAL row_security = off; SET LOCAL lock_timeout = ${LOCK_TIMEOUT_MS}`);
     const names = versionTables(layout);
     const found = await plainTables(client, layout);

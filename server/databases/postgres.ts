@@ -1,7 +1,7 @@
 import type { Client } from 'pg';
 import { AppError, isAppError } from '../../src/errors';
 import { marker } from './mark';
-import { explainPostgresError, withCatalog, withClient } from './postgres-connection';
+import { explainPostgresError, withClient } from './postgres-connection';
 import { ENCODING, identifyPostgres, measurePostgres, surveyPostgres } from './postgres-inspect';
 import { holdsObjects } from './postgres-objects';
 import { admitOnly, postgresRoles, transferDatabase } from './postgres-roles';
@@ -111,7 +111,7 @@ export const postgresDialect: DatabaseDialect = {
     });
     if (!exists) return 'absent';
     try {
-      const filled = await withCatalog(server, database, (client) => holdsObjects(client));
+      const filled = await withClient(server, database, (client) => holdsObjects(client));
       return filled ? 'occupied' : 'empty';
     } catch (error) {
       // One that we may not look into belongs to somebody else.

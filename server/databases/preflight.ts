@@ -90,7 +90,7 @@ export class Preflight {
 
   private async clear(record: AppRecord, place: Place, survey: Survey, adopt: boolean): Promise<Clearance> {
     const database = placeName(place);
-    if (place.schema !== undefined && survey.schemaReserved) {
+    if (place.schema !== undefined && (survey.schemaReserved || isOfRole(place, survey))) {
       throw new AppError('APP_DATABASE_SCHEMA_INVALID', { schema: place.schema });
     }
     if (place.schema !== undefined && !survey.databaseExists) {
@@ -107,6 +107,14 @@ export class Preflight {
     if (!adopt) throw new AppError('APP_DATABASE_ADOPTABLE', { database, stored: stored.core });
     return { exists: true, adopted: true };
   }
+}
+
+/**
+ * Every session of a role looks for functions in the schema with the role's name. On another server a schema with the name of
+ * the application's own role is usual, and only that role would look there.
+ */
+function isOfRole({ elsewhere }: Place, { schemaOfRole }: Survey): boolean {
+  return schemaOfRole === 'other' || (schemaOfRole === 'own' && !elsewhere);
 }
 
 function explained({ dialect, database }: Place, error: unknown): AppError {
