@@ -190,7 +190,7 @@ export class RecycleBin {
     } else {
       await this.clearBegun(record);
       await this.releaseRole(record);
-      await stampKeptState(name, record.provisioning?.contentToken);
+      await stampKeptState(record);
     }
     await this.clearCache(record);
     await host.mainApp().db.getRepository(COLLECTION).destroy({ filterByTk: name });

@@ -18,7 +18,7 @@ import type { AppRunner } from './lifecycle/app-runner';
 import { hashPassword, readAccount } from './lifecycle/administrator';
 import { newUploadsId, removeUploads } from './lifecycle/upload-folders';
 import { isInstalledPlugin } from './nocobase/plugin-packages';
-import { setAsideFormerState } from './lifecycle/former-state';
+import { formerUploadsOf, setAsideFormerState } from './lifecycle/former-state';
 import { COLLECTION } from './registry';
 
 /** What a row about to be written looks like to the hooks: a Sequelize model instance. */
@@ -126,11 +126,12 @@ export class Registrar {
         throw new AppError('APP_DATABASE_EXISTS', { database: this.service.provisioner.databaseOf(record) });
       }
       const place = this.service.places.place(record, secrets);
-      const kept = clearance.adopted ? await this.service.provisioner.contentTokenOf(place) : undefined;
+      const markers = clearance.adopted ? await this.service.provisioner.markersOf(place) : undefined;
       // An import has placed the files of the archive already.
-      if (importToken === undefined) await setAsideFormerState(input.name, kept);
+      if (importToken === undefined) await setAsideFormerState(input.name, markers);
       const contentToken = await this.contentToken(record, place, clearance);
-      this.complete(row, { input, options, secrets }, { ...clearance, contentToken }, context);
+      const formerUploads = markers && importToken === undefined ? await formerUploadsOf(markers) : undefined;
+      this.complete(row, { input, options, secrets }, { ...clearance, contentToken, formerUploads }, context);
     } catch (error) {
       release();
       throw error;
@@ -141,7 +142,7 @@ export class Registrar {
   private complete(
     row: RowModel,
     { input, options, secrets }: Awaited<ReturnType<Registrar['examine']>>,
-    { exists, adopted, contentToken }: Clearance & { contentToken?: string },
+    { exists, adopted, contentToken, formerUploads }: Clearance & { contentToken?: string; formerUploads?: string },
     { cloneOf, imported }: WriteContext,
   ): void {
     // What is taken in is made already, and has its administrator.
@@ -150,7 +151,7 @@ export class Registrar {
     const own = { contentToken, identity: randomUUID() };
     const made = { ...own, ownershipToken: randomUUID(), ...(cloneOf && { cloneOf }) };
     // One that did not come out of a creation has a folder of uploads that no former application of its ID had.
-    const found = imported?.provisioning ?? { uploads: newUploadsId() };
+    const found = imported?.provisioning ?? { uploads: newUploadsId(), formerUploads: formerUploads ?? '' };
     const taken = { ...own, ...found, readyAt };
     const provisioning = adopted ? taken : exists ? { ...own, uploads: newUploadsId() } : made;
     const complete = {

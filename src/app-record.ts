@@ -34,6 +34,11 @@ export interface Provisioning {
   ownershipToken?: string;
   /** The end of the name of its folder of uploads, for one whose database carries no token: 16 hexadecimal digits. */
   uploads?: string;
+  /**
+   * The end of the name of the folder that a former application left with the data which this one adopted: the files in it
+   * that its rows name are its own. Empty if there is none; absent on applications of older versions.
+   */
+  formerUploads?: string;
   /** The comment of a table in the database carries this token, which a dump keeps; absent until it was written. */
   contentToken?: string;
   /**

@@ -1,7 +1,8 @@
 import { existsSync, mkdirSync, mkdtempSync, readdirSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import path from 'node:path';
-import { setAsideFormerState, stampKeptState } from '../../server/lifecycle/former-state';
+import { formerUploadsOf, setAsideFormerState, stampKeptState } from '../../server/lifecycle/former-state';
+import { ownUploads } from '../../server/lifecycle/upload-folders';
 import { outsideStateOptions, statePrefix } from '../../server/outside-state';
 import type { AppRecord } from '../../src/app-record';
 
@@ -30,6 +31,7 @@ describe('state of a former application', () => {
     else process.env.STORAGE_PATH = STORAGE_PATH;
   });
 
+  const database = (contentToken?: string) => ({ contentToken, inSchema: false });
   const left = () => ROOMS.filter((room) => existsSync(path.join(storage, room, 'crm')));
 
   it.each(ROOMS)('is moved aside and not lost, and that of others stays: %s', async (room) => {
@@ -41,20 +43,44 @@ describe('state of a former application', () => {
   });
 
   it('stays for the adoption of the data that it belongs to', async () => {
-    await stampKeptState('crm', 'token');
-    expect([await setAsideFormerState('crm', 'token'), left()]).toEqual([[], ROOMS]);
+    await stampKeptState(record({ contentToken: 'token', ownershipToken: 'outside' }));
+    expect([await setAsideFormerState('crm', database('token')), left()]).toEqual([[], ROOMS]);
   });
 
   it.each([
     ['another database', 'other'],
     ['a database without a marker', undefined],
   ])('does not stay for the adoption of %s', async (_title, token) => {
-    await stampKeptState('crm', 'token');
-    expect([(await setAsideFormerState('crm', token)).length, left()]).toEqual([ROOMS.length, []]);
+    await stampKeptState(record({ contentToken: 'token', ownershipToken: 'outside' }));
+    expect([(await setAsideFormerState('crm', database(token))).length, left()]).toEqual([ROOMS.length, []]);
+  });
+
+  it('of a schema stays for data with both markers only: every role in the database can read the one inside', async () => {
+    const kept = record({ contentToken: 'token', ownershipToken: 'outside' });
+    const schema = { contentToken: 'token', inSchema: true };
+    await stampKeptState(kept);
+    expect(await setAsideFormerState('crm', { ...schema, outsideToken: 'outside' })).toEqual([]);
+    for (const outsideToken of ['another', undefined]) {
+      for (const room of ROOMS) mkdirSync(path.join(storage, room, 'crm'), { recursive: true });
+      expect(await setAsideFormerState('crm', { ...schema, outsideToken })).toHaveLength(ROOMS.length);
+    }
+    await stampKeptState(record({ contentToken: 'token' }));
+    mkdirSync(path.join(storage, 'apps', 'crm'), { recursive: true });
+    expect(await setAsideFormerState('crm', { ...schema, outsideToken: 'outside' })).toHaveLength(1);
+  });
+
+  it('is named by its uploads for data that another ID adopts', async () => {
+    const marks = { contentToken: 'token', outsideToken: 'outside', inSchema: true };
+    expect(await formerUploadsOf({ inSchema: false })).toBeUndefined();
+    // As the folder of an application is named whose database was created for it.
+    expect(await formerUploadsOf(marks)).toBe(ownUploads(record({ ownershipToken: 'outside' }))?.slice(-16));
+    await stampKeptState(record({ contentToken: 'token', ownershipToken: 'outside', uploads: '0123456789abcdef' }));
+    expect(await formerUploadsOf(marks)).toBe('0123456789abcdef');
+    expect(await formerUploadsOf({ ...marks, outsideToken: undefined })).toBeUndefined();
   });
 
   it('does not stay without a stamp, whatever the database carries', async () => {
-    await setAsideFormerState('crm', 'token');
+    await setAsideFormerState('crm', database('token'));
     expect(left()).toEqual([]);
   });
 

@@ -11,6 +11,7 @@ import { ownPath, ownUploads } from '../lifecycle/upload-folders';
 import type { OpenArchive } from './archive-file';
 import type { ArchiveJob } from './archive-job';
 import { setAsideFormerState } from '../lifecycle/former-state';
+import { isSettled, markSettled, removeMarker } from '../lifecycle/upload-marker';
 import { placeKey, placeUpload } from './uploads';
 import type { WorkFolder } from './work-folder';
 
@@ -100,6 +101,8 @@ async function placeFiles({ record, place, tools, archive, job, work }: ImportOr
     job.advance(part.size);
   }
   await tools.moveFiles(place, (storageId, folder) => ownPath(own, storageId, folder));
+  // Code in the archive may have undone that. From here on no row reaches a file outside of its own folder.
+  await markSettled(record.name, own);
   if (manifest.missingFiles) job.warn('missing-files');
 }
 
@@ -117,6 +120,11 @@ export async function importApplication(host: ImportHost, order: ImportOrder): P
 /** Takes back all that an import has made; may be repeated. */
 export async function undoImport({ provisioner }: Pick<ImportHost, 'provisioner'>, work: WorkFolder): Promise<void> {
   const record = await work.remembered();
-  if (record) await provisioner.drop(record);
+  if (record) {
+    await provisioner.drop(record);
+    const own = ownUploads(record);
+    // Another application may have the ID by now.
+    if (own !== undefined && (await isSettled(record.name, own))) await removeMarker(record.name);
+  }
   await work.takeBack();
 }

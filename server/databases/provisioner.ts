@@ -121,6 +121,17 @@ export class DatabaseProvisioner {
     return tokenOf(await dialect.ownership.readInside(inside, layout));
   }
 
+  /** The tokens of both markers of an existing place, whatever application they are of. */
+  async markersOf(place: Place): Promise<{ contentToken?: string; outsideToken?: string; inSchema: boolean }> {
+    const { dialect, schema } = place;
+    const outside = await dialect.ownership.readOutside(place);
+    return {
+      contentToken: await this.contentTokenOf(place),
+      outsideToken: tokenOf(outside),
+      inSchema: schema !== undefined,
+    };
+  }
+
   /** Writes the marker inside. @throws APP_DATABASE_DENIED when the role does not own the tables */
   async markInside(record: AppRecord, token: string, place = this.host.place(record)): Promise<void> {
     await place.dialect.ownership.writeInside(place.inside, place.layout, token);

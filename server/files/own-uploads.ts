@@ -95,7 +95,8 @@ async function bringHome(app: Application, own: string, host: OwnUploadsHost): P
     await rm(restored, { recursive: true, force: true });
   }
   if (!settled) {
-    const reach = { own, settled, also: await formerlyOwn(own, found, host.namedFiles) };
+    const left = host.record(app.name)?.provisioning?.formerUploads;
+    const reach = { own, settled, also: await formerlyOwn(own, found, host.namedFiles, left) };
     const files = await withoutMains(found, host.namedFiles.mainApp());
     await takeFiles(homeOf, { ...found, files, reach }, 'link');
   }
@@ -135,9 +136,16 @@ async function withoutMains({ storages, files }: NamedFiles, mainApp: Applicatio
 
 /**
  * Files in folders of other applications that are this application's all the same: a backup that was restored under an
- * older version named the folder of its original. Those that the original's rows name, too, are the original's.
+ * older version named the folder of its original. Those that the original's rows name, too, are the original's. An
+ * application that has adopted its data reaches only the folder that was left with that data, if its owner is not
+ * registered any more: an administrator can write a row for any file.
  */
-async function formerlyOwn(own: string, { storages, files }: NamedFiles, host: NamedFilesHost): Promise<Set<string>> {
+async function formerlyOwn(
+  own: string,
+  { storages, files }: NamedFiles,
+  host: NamedFilesHost,
+  left: string | undefined,
+): Promise<Set<string>> {
   const roots = new Map(storages.map((storage) => [storage.id, storage]));
   const byFolder = new Map<string, string[]>();
   for (const { storageId, path: folder, filename } of files) {
@@ -151,6 +159,8 @@ async function formerlyOwn(own: string, { storages, files }: NamedFiles, host: N
   const found = new Set<string>();
   for (const [folder, names] of byFolder) {
     const owner = host.records().find((record) => ownUploads(record) === folder);
+    const isLeft = left === undefined || (left !== '' && folder.endsWith(`-${left}`));
+    if (!owner && !isLeft) continue;
     const named = owner ? await namedByApplication(host, owner).catch(() => new Set(names)) : new Set<string>();
     for (const name of names) if (!named.has(name)) found.add(path.join(uploadsFolder(), name));
   }

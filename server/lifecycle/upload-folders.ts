@@ -34,11 +34,14 @@ export function ownUploads({ name, provisioning, options }: AppRecord): string |
   if (!/^[\w-]+$/.test(name)) return undefined;
   const { uploads, ownershipToken: token } = provisioning ?? {};
   if (uploads !== undefined) return `${APP_FOLDERS}/${name}-${uploads}`;
-  if (token) return `${APP_FOLDERS}/${name}-${digest(token, 16)}`;
+  if (token) return `${APP_FOLDERS}/${name}-${uploadsIdOf(token)}`;
   if (provisioning) return undefined;
   const { database, schema } = options.database ?? {};
   return `${APP_FOLDERS}/${name}-${digest(JSON.stringify([name, options.dbConnType, database, schema]), 16)}`;
 }
+
+/** The end of the name of the folder of an application whose database carries this ownership token. */
+export const uploadsIdOf = (ownershipToken: string) => digest(ownershipToken, 16);
 
 /** A new value for `provisioning.uploads`. */
 export const newUploadsId = () => randomBytes(8).toString('hex');

@@ -277,6 +277,39 @@ describeWithPostgres('files belong to one application', () => {
     expect((await upload(second, 'new')).path.startsWith(`${own(second)}/`)).toBe(true);
   });
 
+  it.each(['database', 'schema'])(
+    'an adopted %s takes no file of another application that was purged',
+    async (kind) => {
+      const inSchema = kind === 'schema';
+      const placed = (at: string) =>
+        inSchema
+          ? { plugins: WITH_PEOPLE, dbConnType: 'new_schema', database: { schema: at } }
+          : { plugins: WITH_PEOPLE, database: { database: at } };
+      const [victim, thief] = [await make(), await make({ options: placed(app.name(`thief_${kind}`)) })];
+      const [secret, mine] = [await upload(victim, 'secret'), await upload(thief, 'mine')];
+      const table = inSchema ? `"${app.name(`thief_${kind}`)}".attachments` : 'attachments';
+      const at = inSchema ? undefined : app.name(`thief_${kind}`);
+      await app.sql(
+        `INSERT INTO ${table} ("createdAt", "updatedAt", "storageId", path, filename)
+        SELECT now(), now(), "storageId", $1, $2 FROM ${table} LIMIT 1`,
+        [secret.path, secret.filename],
+        at,
+      );
+      for (const name of [victim, thief]) await act('destroy', name, 'purge=true');
+      const heir = await make({ options: placed(app.name(`thief_${kind}`)), adopt: true, admin: undefined });
+      await headers(heir);
+      const found = await app.sql<Attachment>(`SELECT id::int, path, filename FROM ${table} ORDER BY id`, [], at);
+      const taken = found.find(({ filename }) => filename === secret.filename) as Attachment;
+      const kept = found.find(({ filename }) => filename === mine.filename) as Attachment;
+      expect([(await read(heir, addressOf(taken))).status, (await read(heir, addressOf(kept))).text]).toEqual([
+        404,
+        'mine',
+      ]);
+      const theirs = readdirSync(uploads(own(heir)), { recursive: true }).map(String);
+      expect(theirs.some((file) => file.endsWith(secret.filename))).toBe(false);
+    },
+  );
+
   it('a purge spares the files that rows of an application from before name', async () => {
     const [old, restored] = [await make(), await make()];
     const [note, lost] = [await upload(old, 'named by both'), await upload(old, 'named by one')];

@@ -1,8 +1,9 @@
 import '../../helpers/in-process-environment';
-import { mkdirSync, readdirSync, readFileSync, rmSync, symlinkSync } from 'node:fs';
+import { mkdirSync, readdirSync, readFileSync, rmSync, symlinkSync, writeFileSync } from 'node:fs';
 import path from 'node:path';
 import { ArchiveWorld, resum, sha256, tar, type Entry, type Job } from '../../helpers/archive-world';
 import { describeWithPostgres } from '../../helpers/in-process-app';
+import { ownUploads } from '../../../server/lifecycle/upload-folders';
 
 /** Archives that are damaged, or made to do harm: a coded refusal, and nothing is left. */
 
@@ -196,5 +197,29 @@ describeWithPostgres('hostile archives', () => {
     expect(await world.traces()).toEqual(before);
     const jobs = world.data<Job[]>(await world.post('archiveJobs', {}));
     expect(jobs[0]).toMatchObject({ outcome: 'failed', step: 'restore', error: { code: 'APP_DUMP_FAILED' } });
+  });
+
+  it('takes no file from outside, also where code in it undoes what the import writes into its rows', async () => {
+    const { app } = world;
+    writeFileSync(path.join(world.uploads(), 'orphan.txt'), 'of nobody');
+    await app.sql(
+      `CREATE FUNCTION public.undo() RETURNS trigger LANGUAGE plpgsql AS $$ BEGIN NEW.path := OLD.path; RETURN NEW; END $$;
+       CREATE TRIGGER undo BEFORE UPDATE ON attachments FOR EACH ROW EXECUTE FUNCTION public.undo();
+       INSERT INTO attachments ("createdAt", "updatedAt", "storageId", path, filename)
+         SELECT now(), now(), "storageId", '', 'orphan.txt' FROM attachments LIMIT 1`,
+      [],
+      world.source,
+    );
+    const { body } = await world.post('export', {}, `?filterByTk=${world.source}&wait=true`);
+    const name = app.name('undoing');
+    const { archive } = world.data<Job>({ body });
+    expect(world.outcome(await world.importing(name, { archive }))).toEqual([200, undefined]);
+    // What an export takes along is what its rows name in the application's own folder.
+    expect(world.entries().some(({ content }) => content.toString() === 'of nobody')).toBe(false);
+    expect(await world.visit(name)).toBe(200);
+    const own = ownUploads(app.service.registry.get(name) as never) as string;
+    const files = readdirSync(path.join(world.uploads(), own), { recursive: true }).map(String);
+    expect(files.filter((file) => file.endsWith('orphan.txt'))).toEqual([]);
+    await world.post('destroy', {}, `?filterByTk=${name}&dropDatabase=true&purge=true`);
   });
 });
