@@ -147,8 +147,18 @@ describe('guarded sources in Node', () => {
         return module_.exports;
       };
       const { guardSources } = load('/fault-sources.ts');
+      let faults = 0;
+      /** Ends the fence when a fault was told, or after 20 seconds without one. */
+      const endAfterFault = (left = 400) => setTimeout(() => {
+        if (faults === 0 && left > 0) return endAfterFault(left - 1);
+        fence.uninstall();
+        console.log('alive');
+      }, 50);
       const fence = new (load('/fault-fence.ts').FaultFence)({
-        onFault: ({ app, kind, error }) => console.log(app, kind, error && error.message || String(error)),
+        onFault: ({ app, kind, error }) => {
+          faults += 1;
+          console.log(app, kind, error && error.message || String(error));
+        },
         onObstacle: (text) => console.log('obstacle', text),
         guardSources: (guard) => guardSources(guard, []),
       });
@@ -192,7 +202,7 @@ describe('guarded sources in Node', () => {
     const { stdout, status } = run(`
       fence.install();
       fence.within('crm', () => { ${script}; });
-      setTimeout(() => { fence.uninstall(); console.log('alive'); }, 500);
+      endAfterFault();
     `);
     expect(told(stdout)).toEqual(['alive', 'crm exception x']);
     expect(status).toBe(0);

@@ -32,3 +32,18 @@ export function isAccessDenied(error: unknown): boolean {
   }
   return false;
 }
+
+/**
+ * PostgreSQL's data exceptions (class 22) and errors of types (42883, 42804), and MySQL's errors of values and regular
+ * expressions.
+ */
+const WRONG_VALUE = new Set<unknown>(['42883', '42804', 1139, 1292, 1366, 1411, 1525, 3685, 3686, 3692, 3697]);
+
+/** Whether the database server refuses a value of a statement, such as a regular expression. */
+export function isWrongValue(error: unknown): boolean {
+  for (const { code, errno } of chainOf(error) as Iterable<{ code?: unknown; errno?: unknown }>) {
+    if (WRONG_VALUE.has(code) || WRONG_VALUE.has(errno)) return true;
+    if (typeof code === 'string' && /^22[0-9A-Z]{3}$/.test(code)) return true;
+  }
+  return false;
+}

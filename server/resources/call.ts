@@ -77,7 +77,7 @@ export function nameTargets(ctx: Context, next: () => Promise<void>): Promise<vo
       action.params.filterByTk = Array.isArray(values.names) ? values.names : [values.names];
     }
     // Before NocoBase refuses it in words of its own.
-    if (action.params.filterByTk === undefined) throw unnamed();
+    if (['', undefined, null].includes(action.params.filterByTk as string | undefined | null)) throw unnamed();
   }
   return next();
 }

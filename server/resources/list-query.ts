@@ -1,6 +1,7 @@
 import type { Collection } from '@nocobase/database';
-import { AppError } from '../../src/errors';
+import { AppError, isAppError } from '../../src/errors';
 import { isPlainObject } from '../../src/plain-object';
+import { isWrongValue } from '../databases/error-chain';
 import { texts } from './call';
 
 /** What callers may order a list by and filter it with: the columns that they are shown. */
@@ -30,6 +31,28 @@ export function orderOf(sort: unknown, collection: Collection): string[] | undef
     if (!shown.has(column)) throw unknown('sort', column);
   }
   return named;
+}
+
+/**
+ * Reads rows by a filter of a caller. NocoBase and the database say in words of their own that they cannot use a value.
+ * @throws APP_VALUE_INVALID
+ */
+export async function readFiltered<T>(filter: unknown, read: () => Promise<T>): Promise<T> {
+  try {
+    return await read();
+  } catch (error) {
+    const isOfDatabase = error instanceof Error && error.name.startsWith('Sequelize');
+    if (filter === undefined || isAppError(error) || (isOfDatabase && !isWrongValue(error))) throw error;
+    throw new AppError('APP_VALUE_INVALID', { field: 'filter', reason: 'one of its values cannot be used' }, error);
+  }
+}
+
+/** The columns of an answer: those that a caller names, and always the ID and the state. */
+export function pickerOf(fields: unknown): (view: object) => object {
+  const named = texts(fields, 'fields')?.map((field) => field.split('.')[0] as string);
+  if (!named) return (view) => view;
+  const kept = new Set([...named, 'name', 'state', 'status']);
+  return (view) => Object.fromEntries(Object.entries(view).filter(([key]) => kept.has(key)));
 }
 
 /**

@@ -19,7 +19,7 @@ import {
   wordsAmong,
   type Handler,
 } from './call';
-import { assertFilter, orderOf } from './list-query';
+import { assertFilter, orderOf, pickerOf, readFiltered } from './list-query';
 
 const EVENTS_SHOWN = 20;
 const LINES_SHOWN = 200;
@@ -60,17 +60,20 @@ export function defineObservation(app: Application, service: AppService): void {
       // A state is computed; what is removed is at rest for good.
       if (states && !flag(removed)) where.push({ name: { $in: descriptions.namesIn(states) } });
       else if (states && !states.includes('stopped')) where.push({ name: { $in: [] } });
-      const [[rows, count], counts] = await Promise.all([
-        repository().findAndCount({
-          filter: { $and: where },
-          fields: fields as string[] | undefined,
-          sort: order ?? ['sort', 'name'],
-          limit: page.pageSize,
-          offset: page.offset,
-        } as never) as Promise<[{ toJSON(): Row }[], number]>,
-        countStates(asked),
-      ]);
-      const views = rows.map((row) => service.view(row.toJSON()));
+      const pick = pickerOf(fields);
+      const read = () =>
+        Promise.all([
+          repository().findAndCount({
+            filter: { $and: where },
+            sort: order ?? ['sort', 'name'],
+            limit: page.pageSize,
+            offset: page.offset,
+          } as never) as Promise<[{ toJSON(): Row }[], number]>,
+          countStates(asked),
+        ]);
+      const [[rows, count], counts] = await readFiltered(filter, read);
+      // Of whole rows: what is computed needs more than what is asked for.
+      const views = rows.map((row) => pick(service.view(row.toJSON())));
       ctx.body = paged(views, count, page, { states: counts });
       await next();
     },
