@@ -96,10 +96,18 @@ export interface RoleKeeper {
   /** Whether the server lets the role sign in to the database, which need not exist yet. */
   maySignIn(server: ServerAddress, role: DatabaseRole, database: string): Promise<boolean>;
   /**
-   * Gives the role an existing database, or a schema, with all objects in it; nothing to do where there is none yet.
+   * Gives the role an existing database, or a schema, with all objects in it; nothing to do where there is none yet. All other
+   * sessions in the database end.
    * @throws APP_DATABASE_DENIED when the main application's role does not own it
    */
   give(server: ServerAddress, scope: RoleScope, role: DatabaseRole): Promise<void>;
+  /**
+   * Only where sessions keep locks: before the database or schema is dropped, the role may not sign in any more, and its
+   * sessions end.
+   */
+  lock?(server: ServerAddress, role: Pick<DatabaseRole, 'name'>): Promise<void>;
+  /** Takes `lock` back. */
+  unlock?(server: ServerAddress, role: Pick<DatabaseRole, 'name'>): Promise<void>;
   /**
    * Drops the role after its database or schema was dropped; one that others still depend on may only not sign in.
    * @param server the address of the database that its schema was in

@@ -1,5 +1,8 @@
 import { connect } from 'node:net';
 import type { Database } from '@nocobase/database';
+import type { ServerAddress } from './dialect';
+import { withClient } from './postgres-connection';
+import { endSession } from './postgres-sessions';
 
 /** As much of Sequelize's pool (sequelize-pool 7) as its published types leave out. */
 interface ConnectionPool {
@@ -14,6 +17,10 @@ interface PostgresConnection {
   port?: number;
   processID?: number | null;
   secretKey?: number | null;
+  user?: string;
+  database?: string;
+  password?: unknown;
+  ssl?: unknown;
 }
 
 /** What `mysql2` and `mariadb` have in common. */
@@ -23,23 +30,55 @@ interface MysqlConnection {
 }
 
 const CANCEL_DEADLINE_MS = 2_000;
+const END_TIMEOUT_MS = 5_000;
 const CANCEL_REQUEST = 80_877_102;
+
+/** By connection manager: how the role is reached that may end the sessions of the manager's pool. */
+const enders = new WeakMap<object, () => ServerAddress>();
+
+/**
+ * The main application's role may end the sessions of an application's role, whose password may be another one by now, and
+ * whose connections may all be in use.
+ */
+export function letMainEnd(manager: object, main: () => ServerAddress): void {
+  enders.set(manager, main);
+}
 
 /** Ends every connection of a database's pool, also one whose statement is under way. */
 export async function cutConnections(db: Database): Promise<void> {
-  const { pool } = (db.sequelize as unknown as { connectionManager: { pool: ConnectionPool } }).connectionManager;
+  const { connectionManager } = db.sequelize as unknown as { connectionManager: { pool: ConnectionPool } };
+  const { pool } = connectionManager;
   const busy = (pool._inUseObjects ?? []).map(({ resource }) => resource);
   const idle = (pool._availableObjects ?? []).map(({ resource }) => resource);
-  await Promise.all(busy.map((connection) => cancelStatement(connection as object)));
+  await Promise.all(busy.map((connection) => endStatement(connection as object, connectionManager)));
   await Promise.allSettled([...busy, ...idle].map((connection) => pool.destroy(connection)));
 }
 
-/** A server does not notice a broken line before the statement is done: locks, and the place, would be held. */
-export function cancelStatement(connection: PostgresConnection & MysqlConnection): Promise<void> {
-  if (typeof connection.threadId !== 'number') return cancelInPostgres(connection);
-  // A connection's orderly end would wait for the statement; `mariadb` stops that too, `mysql2` only hangs up.
-  connection.destroy?.();
-  return Promise.resolve();
+/**
+ * Ends the statement of a connection that is cut off. A server does not notice a broken line before the statement is done:
+ * locks, and the place, would be held. Never rejects.
+ */
+export async function endStatement(connection: PostgresConnection & MysqlConnection, manager: object): Promise<void> {
+  if (typeof connection.threadId === 'number') {
+    // A connection's orderly end would wait for the statement; `mariadb` stops that too, `mysql2` only hangs up.
+    connection.destroy?.();
+    return;
+  }
+  await cancelInPostgres(connection);
+  await endInPostgres(connection, enders.get(manager)?.());
+}
+
+/** A statement may catch its cancellation, and go on with the rights of its role. */
+async function endInPostgres(connection: PostgresConnection, main: ServerAddress | undefined): Promise<void> {
+  const { processID: pid, user: role, database, host, port, password, ssl } = connection;
+  if (typeof pid !== 'number' || !role || !database || !host) return;
+  const own = { host, port, username: role, password: typeof password === 'string' ? password : '', ssl, database };
+  for (const address of main ? [main, own] : [own]) {
+    const work = withClient({ ...address, queryTimeoutMs: END_TIMEOUT_MS }, address.database, (client) =>
+      endSession(client, { pid, role, database }),
+    );
+    if (await work.catch(() => false)) return;
+  }
 }
 
 /**

@@ -5,7 +5,7 @@ import type { RoleObstacle } from '../../src/isolation';
 import type { DatabaseRole, RoleKeeper, RoleScope, ServerAddress } from './dialect';
 import { marker } from './mark';
 import { codeOf, withClient } from './postgres-connection';
-import { endUninvited } from './postgres-sessions';
+import { endSessionsIn, endSessionsOf } from './postgres-sessions';
 import { inTransaction, transferObjects } from './postgres-transfer';
 
 /** The comment of every role of ours. */
@@ -127,7 +127,7 @@ async function giveDatabase(server: ServerAddress, database: string, role: strin
     if (!found) return;
     if (!found.ours) throw new AppError('APP_DATABASE_DENIED', { reason: `another role owns "${database}"` });
     await admitOnly(client, database, role);
-    await endUninvited(client, database);
+    await endSessionsIn(client, database);
     await transferDatabase(server, database, role);
   });
 }
@@ -183,8 +183,10 @@ async function isOurs(client: Client, { name }: Pick<DatabaseRole, 'name'>): Pro
   return exists && comment === ROLE_MARK;
 }
 
-async function endSessions(client: Client, { name }: Pick<DatabaseRole, 'name'>): Promise<void> {
-  await client.query('SELECT pg_terminate_backend(pid) FROM pg_stat_activity WHERE usename = $1', [name]);
+/** Before what belongs to the role is dropped: a session may hold locks on it, and begin anew as soon as it was ended. */
+async function lockRole(client: Client, { name }: Pick<DatabaseRole, 'name'>): Promise<void> {
+  await client.query(`ALTER ROLE ${client.escapeIdentifier(name)} NOLOGIN`);
+  await endSessionsOf(client, name);
 }
 
 /** True when the role is gone; false when something belongs to it, be it a privilege. */
@@ -198,19 +200,12 @@ async function dropIfUnused(client: Client, role: Pick<DatabaseRole, 'name'>): P
   }
 }
 
-/** True when the role is gone; false when something belongs to it: then it may not sign in. */
-async function dropOrLock(client: Client, role: Pick<DatabaseRole, 'name'>): Promise<boolean> {
-  if (await dropIfUnused(client, role)) return true;
-  await client.query(`ALTER ROLE ${client.escapeIdentifier(role.name)} NOLOGIN`);
-  return false;
-}
-
 async function dropRole(client: Client, role: DatabaseRole): Promise<void> {
-  await endSessions(client, role);
-  if (await dropOrLock(client, role)) return;
+  await lockRole(client, role);
+  if (await dropIfUnused(client, role)) return;
   // When a schema is gone, privileges on its database are left, and large objects, which are in no schema.
   await client.query(`DROP OWNED BY ${client.escapeIdentifier(role.name)}`);
-  await dropOrLock(client, role);
+  await dropIfUnused(client, role);
 }
 
 async function rightsObstacle(client: Client): Promise<RoleObstacle | undefined> {
@@ -278,6 +273,22 @@ export const postgresRoles: RoleKeeper = {
     return again(() => giveDatabase(server, database, name));
   },
 
+  async lock(server, role) {
+    await again(() =>
+      withClient(server, server.database, async (client) => {
+        if (await isOurs(client, role)) await lockRole(client, role);
+      }),
+    );
+  },
+
+  async unlock(server, role) {
+    await again(() =>
+      withClient(server, server.database, async (client) => {
+        if (await isOurs(client, role)) await client.query(`ALTER ROLE ${client.escapeIdentifier(role.name)} LOGIN`);
+      }),
+    );
+  },
+
   async drop(server, role) {
     await again(() =>
       withClient(server, server.database, async (client) => {
@@ -290,8 +301,8 @@ export const postgresRoles: RoleKeeper = {
     return again(() =>
       withClient(server, server.database, async (client) => {
         if (!(await isOurs(client, role))) return true;
-        await endSessions(client, role);
-        return dropOrLock(client, role);
+        await lockRole(client, role);
+        return dropIfUnused(client, role);
       }),
     );
   },

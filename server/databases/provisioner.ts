@@ -72,11 +72,20 @@ export class DatabaseProvisioner {
   async drop(record: AppRecord): Promise<void> {
     const token = await this.assertDroppable(record);
     const place = this.host.place(record);
-    if (place.schema === undefined) await place.dialect.drop(place.server, place.database, token);
-    else await schemasOf(place).drop(place.owner, place.schema, token);
-    // After what it owns: a role that something belongs to cannot be dropped.
+    const { roles } = place.dialect;
+    const address = place.schema === undefined ? place.server : place.owner;
     const role = this.host.role(record);
-    if (role) await place.dialect.roles.drop(place.schema === undefined ? place.server : place.owner, role);
+    if (role) await roles.lock?.(address, role);
+    try {
+      if (place.schema === undefined) await place.dialect.drop(place.server, place.database, token);
+      else await schemasOf(place).drop(place.owner, place.schema, token);
+    } catch (error) {
+      // The application can still be restored.
+      if (role) await roles.unlock?.(address, role).catch(() => undefined);
+      throw error;
+    }
+    // After what it owns: a role that something belongs to cannot be dropped.
+    if (role) await roles.drop(address, role);
   }
 
   /** The application goes, and its data stays, in the hands of the main application's role: its own signs in no more. */

@@ -1,7 +1,7 @@
 import type Database from '@nocobase/database';
 import { AppError } from '../../src/errors';
 import { connectionManagerOf, type CoreConnection, type CoreConnectionManager } from '../core';
-import { cancelStatement } from '../databases/pool';
+import { endStatement } from '../databases/pool';
 import type { ConnectionBudget, Holder, Permit } from './connection-budget';
 
 /** What an application's pool is given, in terms of Sequelize's `pool` option, and one thing more. */
@@ -236,7 +236,7 @@ class PooledConnections implements Holder {
 
   /** The server goes on with a statement whose line is broken: it is told to stop first. */
   private async cut(connection: CoreConnection): Promise<void> {
-    await cancelStatement(connection as object);
+    await endStatement(connection as object, this.manager);
     this.discard(connection);
     // Also one that the pool does not know of.
     await this.disconnect(connection).catch(() => undefined);

@@ -6,7 +6,10 @@ import { automaticLimit } from '../../src/policies/connection-share';
 import type { SupervisorConfig } from '../config';
 import { connectionManagerOf, onEachDatabase, releaseFromDriver } from '../core';
 import { readCapacity } from '../databases/capacity';
+import type { ServerAddress } from '../databases/dialect';
+import { addressOf, type DatabaseOptions } from '../databases/location';
 import { serverKey } from '../databases/ownership';
+import { letMainEnd } from '../databases/pool';
 import { ConnectionBudget, type BudgetSnapshot, type Holder } from './connection-budget';
 import { countConnections, type AppPoolOptions } from './pooled-connections';
 
@@ -103,6 +106,7 @@ export class ProcessConnections {
       // Otherwise Sequelize opens a connection beside the pool, only to ask the server for its version.
       if (budget === this.own) sequelize.options.databaseVersion ||= main.sequelize.options.databaseVersion;
       countConnections(db, app.name, budget);
+      if (budget === this.own) letMainEnd(connectionManagerOf(db), () => this.mainAddress());
     });
   }
 
@@ -137,6 +141,10 @@ export class ProcessConnections {
       otherServers: [...this.others].map(([server, budget]) => ({ server, ...budget.snapshot() })),
       external: [this.mainApp(), ...apps].flatMap((app) => externalConnections(app)),
     };
+  }
+
+  private mainAddress(): ServerAddress {
+    return addressOf(this.mainApp().db.options as unknown as DatabaseOptions);
   }
 
   private mainShare(): number {
