@@ -35,6 +35,30 @@ const FORMER_ROLES = `
        OR EXISTS (SELECT 1 FROM pg_shdepend d
                    WHERE d.refclassid = 'pg_authid'::regclass AND d.refobjid = r.oid AND d.dbid = b.oid))`;
 
+/** What roles of other applications may do in one schema: an application that is gone left it, or its SQL granted it. */
+const GRANTS_IN_SCHEMA = `
+  SELECT DISTINCT r.rolname AS name, i.type, i.identity
+    FROM pg_shdepend d
+    JOIN pg_database b ON b.oid = d.dbid AND b.datname = current_database()
+    JOIN pg_roles r ON r.oid = d.refobjid
+   CROSS JOIN LATERAL pg_identify_object(d.classid, d.objid, 0) i
+   WHERE d.refclassid = 'pg_authid'::regclass AND d.deptype = 'a'
+     AND r.rolname ~ '^as_[0-9]+_([0-9a-f]{8}_)?[0-9a-f]{16}$' AND r.rolname <> $1
+     AND (i.schema = quote_ident($2) OR i.type = 'schema' AND i.name = quote_ident($2))`;
+
+/** By the types of `pg_identify_object`: what GRANT and REVOKE call it. */
+const GRANTABLE = new Map([
+  ['schema', 'SCHEMA'],
+  ...['table', 'view', 'materialized view', 'foreign table'].map((type) => [type, 'TABLE'] as const),
+  ['sequence', 'SEQUENCE'],
+  ...['function', 'procedure', 'aggregate', 'window function'].map((type) => [type, 'ROUTINE'] as const),
+  ['type', 'TYPE'],
+]);
+
+const OTHER_TIES = `
+  SELECT 1 FROM pg_shdepend d JOIN pg_database b ON b.oid = d.dbid JOIN pg_roles r ON r.oid = d.refobjid
+   WHERE d.refclassid = 'pg_authid'::regclass AND r.rolname = $1 AND b.datname = current_database() LIMIT 1`;
+
 const GRANTS_ELSEWHERE = `
   SELECT b.datname AS database, a.privilege_type AS privilege
     FROM pg_database b, aclexplode(b.datacl) a JOIN pg_roles r ON r.oid = a.grantee
@@ -76,6 +100,7 @@ export async function transferObjects(client: Client, role: string, schema?: str
     const statements = rows.filter(({ allowed }) => allowed).map((object) => ownerStatement(object, owner));
     if (statements.length) await client.query(statements.join(';\n'));
     if (schema === undefined) await endFormerRoles(client, role);
+    else await endFormerGrants(client, role, schema);
   });
 }
 
@@ -93,5 +118,27 @@ async function endFormerRoles(client: Client, role: string): Promise<void> {
     for (const { database, privilege } of grants.rows) {
       await client.query(`GRANT ${privilege} ON DATABASE ${client.escapeIdentifier(database)} TO ${former}`);
     }
+  }
+}
+
+/**
+ * Takes from the roles of other applications what they may do in a schema. A role that has nothing else in the database may
+ * not connect to it any more; the next start of NocoBase drops it, if no application has it. What a role has in other schemas
+ * stays: it may be an application's.
+ */
+async function endFormerGrants(client: Client, role: string, schema: string): Promise<void> {
+  const { rows } = await client.query<{ name: string; type: string; identity: string }>(GRANTS_IN_SCHEMA, [
+    role,
+    schema,
+  ]);
+  for (const { name, type, identity } of rows) {
+    const kind = GRANTABLE.get(type);
+    if (kind) await client.query(`REVOKE ALL ON ${kind} ${identity} FROM ${client.escapeIdentifier(name)} CASCADE`);
+  }
+  for (const name of new Set(rows.map((row) => row.name))) {
+    if ((await client.query(OTHER_TIES, [name])).rowCount) continue;
+    const { rows: found } = await client.query<{ name: string }>('SELECT current_database() AS name');
+    const database = client.escapeIdentifier(found[0]?.name ?? '');
+    await client.query(`REVOKE ALL ON DATABASE ${database} FROM ${client.escapeIdentifier(name)}`);
   }
 }

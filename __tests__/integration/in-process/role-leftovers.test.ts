@@ -58,6 +58,27 @@ describeWithBothPostgres('database roles: without an application', (server) => {
     expect(await visit('handed')).toBe(200);
   });
 
+  it('adoption of a schema: the former role may do nothing there, and goes at the next start', async () => {
+    const schema = name('schema');
+    const values = { name: schema, options: { ...options, dbConnType: 'new_schema', database: { schema } } };
+    await app.create(values);
+    const former = role('schema').name;
+    const text = `CREATE TABLE "${schema}".own (id serial); GRANT SELECT ON "${schema}".own TO "${role('kept').name}"`;
+    expect(await sqlAs(app, role('schema'), app.address.database, text)).toEqual([]);
+    await app.service.bin.remove(schema, { purge: true });
+    await app.create({ ...values, adopt: true });
+    expect(await visit('schema')).toBe(200);
+    const grants = `SELECT DISTINCT grantee::regrole::text AS name FROM (
+        SELECT (aclexplode(nspacl)).grantee FROM pg_namespace WHERE nspname = $1
+        UNION ALL SELECT (aclexplode(relacl)).grantee FROM pg_class WHERE relnamespace = to_regnamespace($1)
+      ) AS found ORDER BY 1`;
+    const found = await app.sql<{ name: string }>(grants, [schema]);
+    expect(found.map((row) => row.name).filter((one) => one !== mainRole)).toEqual([role('schema').name]);
+    await app.restart();
+    await app.until('the former role is dropped', async () => !(await app.roles()).includes(former));
+    expect([await visit('schema'), await visit('kept')]).toEqual([200, 200]);
+  });
+
   it('adoption: an application that could not be isolated stays stopped until it is', async () => {
     const adopted = name('adopted');
     await app.create({ name: adopted, options });
