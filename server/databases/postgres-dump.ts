@@ -5,6 +5,7 @@ import { AppError, isAppError } from '../../src/errors';
 import { programVersion, ProgramFailure, runProgram } from './child-program';
 import type { ServerAddress } from './dialect';
 import { counted, type DumpTools, type ToolRun } from './dump-tools';
+import { isMarker } from './mark';
 import type { Place } from './place';
 import { withClient } from './postgres-connection';
 import { movePostgresFiles, readPostgresFiles } from './postgres-files';
@@ -163,6 +164,21 @@ async function renameSchema({ inside, layout }: Place, from: string): Promise<vo
   });
 }
 
+/**
+ * The dump of an application in a schema carries the marker outside, which is the comment of the schema. It would say that
+ * the new database holds a schema of the old application.
+ */
+async function dropMarker({ inside, layout }: Place): Promise<void> {
+  await withClient(inside, inside.database, async (client) => {
+    const { rows } = await client.query<{ comment: string | null }>(
+      `SELECT obj_description(oid, 'pg_namespace') AS comment FROM pg_namespace WHERE nspname = $1`,
+      [layout.schema],
+    );
+    if (!isMarker(rows[0]?.comment ?? '')) return;
+    await client.query(`COMMENT ON SCHEMA ${client.escapeIdentifier(layout.schema)} IS NULL`);
+  });
+}
+
 /** PostgreSQL, by `pg_dump` and `pg_restore` in their own compressed format. */
 export const postgresDump: DumpTools = {
   async describe({ inside, layout }) {
@@ -197,6 +213,7 @@ export const postgresDump: DumpTools = {
     const program = { program: RESTORE, args: [...args, `--dbname=${database}`], env, input };
     await counted(inside, () => told(runProgram({ ...program, timeoutMs: run.timeoutMs, signal: run.signal })));
     await renameSchema(place, from.schema);
+    await dropMarker(place);
   },
 
   readFiles: readPostgresFiles,

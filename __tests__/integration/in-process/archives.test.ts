@@ -181,6 +181,12 @@ describeWithPostgres('archives of applications', () => {
       after,
     );
     expect(schemas).toEqual([{ schemaname: 'public' }]);
+    const marked = await world.app.sql(
+      `SELECT nspname FROM pg_namespace WHERE obj_description(oid, 'pg_namespace') LIKE 'nocobase-plugin-%'`,
+      [],
+      after,
+    );
+    expect(marked).toEqual([]);
     // Nothing of the main application, which is in the same database as the schema was.
     expect(await world.app.sql(`SELECT 1 FROM pg_tables WHERE tablename = 'applications'`, [], after)).toEqual([]);
     for (const name of [before, after]) {
