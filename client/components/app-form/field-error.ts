@@ -61,7 +61,11 @@ export function useFieldError<Values>(
     setPlaced(error);
     reveal?.(String(path[0]));
     const timer = setTimeout(() => form.scrollToField(name, { behavior: 'smooth', block: 'center' }), UNFOLD_MS);
-    return () => clearTimeout(timer);
+    return () => {
+      clearTimeout(timer);
+      // A field without rules keeps its error when its value changes.
+      form.setFields([{ name, errors: [] }]);
+    };
   }, [form, error]);
   return error === placed ? undefined : error;
 }
