@@ -97,7 +97,7 @@ export interface RoleKeeper {
   maySignIn(server: ServerAddress, role: DatabaseRole, database: string): Promise<boolean>;
   /**
    * Gives the role an existing database, or a schema, with all objects in it; nothing to do where there is none yet. All other
-   * sessions in the database end.
+   * sessions in the database end, or those that hold locks in the schema.
    * @throws APP_DATABASE_DENIED when the main application's role does not own it
    */
   give(server: ServerAddress, scope: RoleScope, role: DatabaseRole): Promise<void>;

@@ -5,7 +5,7 @@ import type { RoleObstacle } from '../../src/isolation';
 import type { DatabaseRole, RoleKeeper, RoleScope, ServerAddress } from './dialect';
 import { marker } from './mark';
 import { codeOf, withClient } from './postgres-connection';
-import { endSessionsIn, endSessionsOf } from './postgres-sessions';
+import { endSessionsIn, endSessionsInSchema, endSessionsOf } from './postgres-sessions';
 import { inTransaction, transferObjects } from './postgres-transfer';
 
 /** The comment of every role of ours. */
@@ -136,6 +136,7 @@ async function giveSchema(server: ServerAddress, database: string, schema: strin
   await withClient(server, database, async (client) => {
     const there = await client.query('SELECT 1 FROM pg_namespace WHERE nspname = $1', [schema]);
     if (!there.rowCount) return;
+    await endSessionsInSchema(client, schema);
     await admitToSchema(client, schema, role);
     await transferObjects(client, role, schema);
   });

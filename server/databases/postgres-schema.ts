@@ -5,6 +5,7 @@ import { marker } from './mark';
 import { withClient } from './postgres-connection';
 import { inspectSchema } from './postgres-inspect';
 import { admitToSchema } from './postgres-roles';
+import { endSessionsInSchema } from './postgres-sessions';
 import { inTransaction } from './postgres-transfer';
 
 /** How long a table of the schema that somebody uses is waited for. */
@@ -55,8 +56,10 @@ export const postgresSchemas: SchemaKeeper = {
   },
 
   async drop(server, schema, token) {
-    await withClient(server, server.database, (client) =>
-      inTransaction(client, async () => {
+    await withClient(server, server.database, async (client) => {
+      if ((await commentOf(client, schema)) !== marker(token)) return;
+      await endSessionsInSchema(client, schema);
+      await inTransaction(client, async () => {
         await client.query(`SET LOCAL lock_timeout = ${LOCK_TIMEOUT_MS}`);
         // Looked at once more: what carries no mark may have come since it was asked for.
         if ((await commentOf(client, schema)) !== marker(token)) return;
@@ -64,7 +67,7 @@ export const postgresSchemas: SchemaKeeper = {
           throw new AppError('APP_DATABASE_FAILED', { reason: `objects elsewhere depend on the schema "${schema}"` });
         }
         await client.query(`DROP SCHEMA ${client.escapeIdentifier(schema)} CASCADE`);
-      }),
-    );
+      });
+    });
   },
 };

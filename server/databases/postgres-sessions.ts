@@ -54,6 +54,20 @@ export async function endSessionsIn(client: Client, database: string): Promise<v
   await endSessions(client, 'activity.datname = $1', [database]);
 }
 
+/**
+ * Ends all other sessions that hold a lock in a schema, or wait for one: of a process that is gone, or of a role that its own
+ * role has made a member. Not within a transaction, which would see the same sessions all the time.
+ */
+export async function endSessionsInSchema(client: Client, schema: string): Promise<void> {
+  const which = `activity.pid IN (
+    SELECT l.pid FROM pg_locks l JOIN pg_database b ON b.oid = l.database AND b.datname = current_database()
+      LEFT JOIN pg_class c ON l.locktype = 'relation' AND c.oid = l.relation
+      JOIN pg_namespace n ON n.oid = c.relnamespace
+        OR l.locktype = 'object' AND l.classid = 'pg_namespace'::regclass AND n.oid = l.objid
+     WHERE n.nspname = $1)`;
+  await endSessions(client, which, [schema]);
+}
+
 /** Ends the sessions of a role. One that may still sign in begins others. */
 export async function endSessionsOf(client: Client, role: string): Promise<void> {
   await endSessions(client, 'activity.usename = $1', [role]);

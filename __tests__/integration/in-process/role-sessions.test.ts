@@ -63,6 +63,14 @@ describeWithBothPostgres('database roles: sessions that go on after a cancellati
     await app.until('it runs', async () => (await running(mark)) > before);
   }
 
+  /** As the main application's role, or as another role that the application's has made its member. */
+  const lockSchema = (word: string, mode: string) =>
+    startOutside(mainRole, {
+      database: app.address.database,
+      mark: name(word),
+      first: `LOCK TABLE "${name(word)}"."applicationVersion" IN ${mode} MODE;`,
+    });
+
   beforeAll(async () => {
     const started = await startAsRole('LOGIN CREATEDB CREATEROLE', {
       plugins: ['error-handler', 'field-sort', OURS],
@@ -90,6 +98,7 @@ describeWithBothPostgres('database roles: sessions that go on after a cancellati
     await startInside(word);
     // A process that was killed has left it.
     if (word === 'old') await startOutside(mainRole, { database: name(word), mark: name(word) });
+    else await lockSchema(word, 'ACCESS SHARE');
     expect(await act('isolate', word)).toEqual([200, undefined]);
     expect(await running(name(word))).toBe(0);
     expect(await visit(word)).toBe(200);
@@ -116,6 +125,12 @@ describeWithBothPostgres('database roles: sessions that go on after a cancellati
     expect(await act('destroy', word, '&dropDatabase=true&purge=true')).toEqual([200, undefined]);
     expect(await running(name(word))).toBe(0);
     expect(await app.roles()).not.toContain(role.name);
+  });
+
+  it('purge of a schema: ends what another role locks there', async () => {
+    await lockSchema('oldschema', 'ACCESS SHARE');
+    expect(await act('destroy', 'oldschema', '&dropDatabase=true&purge=true')).toEqual([200, undefined]);
+    expect(await running(name('oldschema'))).toBe(0);
   });
 
   it('purge that keeps the data: no session of the role is left', async () => {
