@@ -112,7 +112,7 @@ export class AppService implements RunnerHost {
     this.config = readConfig(process.env, (message) => supervisor.logger.warn(message, { module: 'app-supervisor' }));
     this.fastStart = new FastStart(this.config.fastStart);
     this.queue = new BootQueue(() => this.config.bootConcurrency);
-    this.connections = new ProcessConnections(this.config, () => this.mainApp());
+    this.connections = new ProcessConnections(this.config, this);
     this.sleeper = new Sleeper(this);
     this.heap = new HeapWatch(this.runners, this.sleeper);
     this.waker = new Waker(this);

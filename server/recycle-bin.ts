@@ -129,15 +129,15 @@ export class RecycleBin {
 
   /**
    * As it was before its removal: what an operator had stopped stays so.
-   * @throws APP_NOT_FOUND, APP_NOT_REMOVED, APP_REMOVING where a purge has dropped the database already
+   * @throws APP_NOT_FOUND, APP_NOT_REMOVED, APP_PURGE_BEGUN where a purge has begun to drop the database
    */
   async restore(name: string, by: Actor = SYSTEM): Promise<void> {
     this.mustBeRemoved(name);
     await this.alone(name, { kind: 'restore', by }, async () => {
       const removed = this.mustBeRemoved(name);
-      const { dropDatabase, purge } = removed.removal ?? {};
-      if (purge && dropDatabase && (await this.host.provisioner.isGone(removed))) {
-        throw new AppError('APP_REMOVING', { name });
+      const { dropDatabase, purge, begun } = removed.removal ?? {};
+      if (begun || (purge && dropDatabase && (await this.host.provisioner.isGone(removed)))) {
+        throw new AppError('APP_PURGE_BEGUN', { name });
       }
       await this.host.writeRow(name, { removedAt: null, removal: null });
       this.host.tell({ application: name, type: 'restored', at: Date.now(), by });
@@ -183,11 +183,14 @@ export class RecycleBin {
     const database = host.provisioner.databaseOf(record);
     if (dropped) {
       host.archives.assertNotRead(name);
-      await host.provisioner.drop(record);
+      await host.provisioner.drop(record, () => {
+        return host.writeRow(name, { removal: { ...record.removal, purge: true, begun: true } });
+      });
       // Keys of an application whose data is kept stay with the data: they decrypt it.
       for (const folder of foldersOf(name)) await rm(folder, { recursive: true, force: true });
       await removeUploads(record, await namedByOthers(host.namedFiles, record));
     } else {
+      await host.provisioner.endSessions(record);
       await this.clearBegun(record);
       await this.releaseRole(record);
       await stampKeptState(record);

@@ -92,7 +92,12 @@ export interface AppRecord {
   /** ISO time of its removal; from then on it is out of reach, until it is restored. */
   removedAt?: string;
   /** What was said at its removal. */
-  removal?: { dropDatabase?: boolean; purge?: boolean };
+  removal?: {
+    dropDatabase?: boolean;
+    purge?: boolean;
+    /** The purge has begun to drop the database: there is nothing whole that could be restored. */
+    begun?: boolean;
+  };
   options: AppOptions;
   provisioning?: Provisioning;
   /** Encrypted, as it stands in the row. */

@@ -199,6 +199,11 @@ export const ERROR_TABLE = {
     status: 409,
     message: 'The application "{name}" is being removed, restored or purged; wait until that has ended.',
   },
+  APP_PURGE_BEGUN: {
+    status: 409,
+    message:
+      'The data of the application "{name}" is being deleted, so the application cannot be restored; purge it again to delete the rest.',
+  },
   APP_BEING_MADE: {
     status: 409,
     message: 'The application "{name}" is being made; wait until that has ended.',
@@ -304,6 +309,11 @@ export const ERROR_TABLE = {
   APP_ISOLATION_REFUSED: {
     status: 409,
     message: 'The application "{name}" does not get a database role of its own: {reason}.',
+  },
+  APP_DATABASE_SESSIONS: {
+    status: 503,
+    message:
+      'The database server still runs {count} sessions of the application and does not end them; try again, or let an administrator of the server end them.',
   },
   APP_DATABASE_FULL: {
     status: 503,

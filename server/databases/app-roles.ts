@@ -5,7 +5,7 @@ import { databaseKind } from '../../src/database-dialects';
 import { isAppError } from '../../src/errors';
 import { ISOLATED, notIsolated, type Isolation, type RoleObstacle } from '../../src/isolation';
 import type { DatabaseRole, RoleKeeper, RoleScope } from './dialect';
-import { dialectOf } from './location';
+import { dialectOf, locationOf, type DatabaseOptions } from './location';
 import { serverKey, type MainPlace } from './ownership';
 import type { Place } from './place';
 import type { DatabaseProvisioner } from './provisioner';
@@ -166,6 +166,9 @@ export class AppRoles {
    */
   async isolate(record: AppRecord): Promise<RoleObstacle | undefined> {
     if (!this.mayIsolate(record)) return refusalOf(record, this.host.places.place(record));
+    const place = this.host.places.place(record);
+    // They would go on with the rights of the main application's role.
+    if (!this.isIsolated(record)) await place.dialect.roles.endOwnSessions?.(place.server, place.database);
     const proposed = await this.propose(record, true);
     if (proposed !== record) await this.write(proposed);
     const { role, ...secrets } = this.host.secrets(proposed);
@@ -199,6 +202,38 @@ export class AppRoles {
       await this.write(this.sealed(now, { ...secrets, role: { ...secrets.role, connections } }));
     } catch (error) {
       this.warn(`the connection limit of the database role of "${record.name}" was not changed`, error);
+    }
+  }
+
+  /**
+   * Ends a session of an application's pool whose statement does not end by itself. Never rejects: the application goes
+   * down anyway.
+   * @param options with which the pool's connections were opened
+   */
+  async endSession(name: string, options: DatabaseOptions, thread: number): Promise<void> {
+    try {
+      await this.host.fence.outside(() => this.end(name, options, thread));
+    } catch (error) {
+      this.warn(`a statement of "${name}" may go on at the database server`, error);
+    }
+  }
+
+  private async end(name: string, options: DatabaseOptions, thread: number): Promise<void> {
+    const { dialect, server } = locationOf(options);
+    const { roles } = dialect;
+    const record = this.host.registry.find(name);
+    const role = record && roleInUse(this.host.secrets(record));
+    if (!record || !role || role.name !== server.username) return roles.endSession?.(server, thread);
+    try {
+      await roles.endSession?.(server, thread);
+    } catch {
+      // SQL in the application may have changed the password, or have opened as many sessions as are allowed.
+      const main = this.host.places.place(record).server;
+      try {
+        await roles.endSessions?.(main, role, thread);
+      } finally {
+        await roles.ensure(main, role, this.maxConnections(record));
+      }
     }
   }
 

@@ -109,6 +109,20 @@ export interface RoleKeeper {
   /** Takes `lock` back. */
   unlock?(server: ServerAddress, role: Pick<DatabaseRole, 'name'>): Promise<void>;
   /**
+   * MySQL and MariaDB, where a session outlives the user and the database that it began with: ends all sessions of the role,
+   * and waits until they are gone. The role may not sign in afterwards, until `ensure` lets it again.
+   * @param only the number of the one session to end
+   * @throws APP_DATABASE_SESSIONS if one is left
+   */
+  endSessions?(server: ServerAddress, role: Pick<DatabaseRole, 'name' | 'host'>, only?: number): Promise<void>;
+  /** MySQL and MariaDB: ends one session of the user of the address. @throws APP_DATABASE_SESSIONS if it is left */
+  endSession?(server: ServerAddress, thread: number): Promise<void>;
+  /**
+   * MySQL and MariaDB: ends all sessions of the user of the address in the database.
+   * @throws APP_DATABASE_SESSIONS if one is left
+   */
+  endOwnSessions?(server: ServerAddress, database: string): Promise<void>;
+  /**
    * Drops the role after its database or schema was dropped; one that others still depend on may only not sign in.
    * @param server the address of the database that its schema was in
    */
@@ -188,6 +202,8 @@ export interface MarkedPlace {
  * seconds: no retries, a connection deadline, a statement deadline.
  */
 export interface DatabaseDialect {
+  /** A drop that fails may have dropped a part of the tables. */
+  readonly dropsInSteps?: true;
   /** In NocoBase's own words: `DB_DIALECT`. */
   readonly name: string;
   /** Dialects of one family speak to the same servers. */

@@ -68,6 +68,12 @@ export function quoted(name: string): string {
   return `\`${name.replaceAll('`', '``')}\``;
 }
 
+/** Text in a statement; ours has neither a quote nor a backslash in it. */
+export function literal(text: string): string {
+  if (/['\\\0]/.test(text)) throw new Error('text that needs escapes');
+  return `'${text}'`;
+}
+
 /** One connection, and the few ways in which it is used. */
 export class MysqlSession {
   constructor(

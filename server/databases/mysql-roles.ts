@@ -2,24 +2,15 @@ import { createHash } from 'node:crypto';
 import { isAppError } from '../../src/errors';
 import type { RoleObstacle } from '../../src/isolation';
 import type { DatabaseRole, RoleKeeper, RoleScope, ServerAddress } from './dialect';
-import { explainMysqlError, quoted, withSession, type MysqlSession } from './mysql-connection';
+import { explainMysqlError, literal, quoted, withSession, type MysqlSession } from './mysql-connection';
 import { grantsIn } from './mysql-grants';
 import { MAINTENANCE } from './mysql-inspect';
+import { accountOf, endSession, endSessionsIn, endSessionsOfRole } from './mysql-sessions';
 import { transferDefinitions } from './mysql-transfer';
 
 /** Of the pattern that a grant takes for a database, and of the text around it. */
 function grantScope(database: string): string {
   return `${quoted(database.replace(/[\\_%]/g, '\\$&'))}.*`;
-}
-
-/** Text in a statement; ours has neither a quote nor a backslash in it. */
-function literal(text: string): string {
-  if (/['\\\0]/.test(text)) throw new Error('text that needs escapes');
-  return `'${text}'`;
-}
-
-export function accountOf({ name, host = '%' }: Pick<DatabaseRole, 'name' | 'host'>): string {
-  return `${quoted(name)}@${quoted(host)}`;
 }
 
 /** The account that the main application's connections have: the part behind the `@` holds for new roles as well. */
@@ -120,6 +111,16 @@ export const mysqlRoles: RoleKeeper = {
       return databaseExists(session, database);
     });
     if (exists) await transferDefinitions(server, database, role);
+  },
+
+  endSessions: endSessionsOfRole,
+
+  endSession,
+
+  endOwnSessions(server, database) {
+    // The main application itself works there.
+    if (database.toLowerCase() === server.database.toLowerCase()) return Promise.resolve();
+    return onServer(server, (session) => endSessionsIn(session, database, true));
   },
 
   async drop(server, role) {

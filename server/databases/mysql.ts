@@ -17,6 +17,7 @@ import {
 } from './mysql-inspect';
 import { marker } from './mark';
 import { mysqlRoles } from './mysql-roles';
+import { endSessionsIn } from './mysql-sessions';
 import { mysqlOwnership } from './mysql-ownership';
 import { casedName, coreTable, VERSION_COLLECTION } from './table-names';
 
@@ -83,17 +84,8 @@ async function dropContents(session: MysqlSession, there: FoundDatabase): Promis
   }
 }
 
-/** Best effort: a role may end its own connections. */
-async function disconnectOthers(session: MysqlSession, { name }: FoundDatabase): Promise<void> {
-  const others = await session.rows<{ id: number }>(
-    'SELECT ID AS id FROM information_schema.PROCESSLIST WHERE DB = ? AND ID <> CONNECTION_ID()',
-    [name],
-  );
-  for (const { id } of others) await session.run(`KILL CONNECTION ${Number(id)}`).catch(() => undefined);
-}
-
 async function dropMarked(session: MysqlSession, there: FoundDatabase): Promise<void> {
-  await disconnectOthers(session, there);
+  await endSessionsIn(session, there.name);
   await session.run(`ALTER DATABASE ${quoted(there.name)} CHARACTER SET ${ENCODING} COLLATE ${DRAFT_COLLATION}`);
   await dropContents(session, there);
   await session.run(`DROP DATABASE ${quoted(there.name)}`);
@@ -157,6 +149,7 @@ function dialectNamed(name: 'mysql' | 'mariadb'): DatabaseDialect {
   return {
     name,
     family: 'mysql',
+    dropsInSteps: true,
     defaultPort: 3306,
     maintenanceDatabase: MAINTENANCE,
     creationRight: CREATION_RIGHT,

@@ -29,6 +29,14 @@ interface MysqlConnection {
   destroy?(): void;
 }
 
+/** Of connections to MySQL and MariaDB: ends the session of a number at the server. */
+const endings = new WeakMap<object, (thread: number) => Promise<void>>();
+
+/** Says how the session of a connection is ended if its driver cannot do that. */
+export function endsBy(connection: object, end: (thread: number) => Promise<void>): void {
+  endings.set(connection, end);
+}
+
 const CANCEL_DEADLINE_MS = 2_000;
 const END_TIMEOUT_MS = 5_000;
 const CANCEL_REQUEST = 80_877_102;
@@ -59,9 +67,12 @@ export async function cutConnections(db: Database): Promise<void> {
  * locks, and the place, would be held. Never rejects.
  */
 export async function endStatement(connection: PostgresConnection & MysqlConnection, manager: object): Promise<void> {
-  if (typeof connection.threadId === 'number') {
-    // A connection's orderly end would wait for the statement; `mariadb` stops that too, `mysql2` only hangs up.
+  const { threadId } = connection;
+  if (typeof threadId === 'number') {
+    // A connection's orderly end would wait for the statement. `mysql2` only hangs up; `mariadb` stops the statement too, but
+    // signs in for it with a password that SQL in the application may have changed.
     connection.destroy?.();
+    await endings.get(connection)?.(threadId);
     return;
   }
   await cancelInPostgres(connection);

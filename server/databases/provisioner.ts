@@ -1,16 +1,20 @@
 import type { AppRecord } from '../../src/app-record';
 import { AppError } from '../../src/errors';
-import type { DatabaseRole, SchemaKeeper } from './dialect';
+import type { SchemaKeeper } from './dialect';
 import { marker, tokenOf } from './mark';
 import type { OwnerSearch } from './owner-search';
 import type { DatabaseTarget } from './ownership';
 import { placeName, type Place } from './place';
+import type { AppRole } from './secrets';
+
+/** Of a role whose row does not say how many it may have; the next start of its application sets the number anew. */
+const CONNECTIONS = 20;
 
 interface ProvisionerHost {
   /** @throws APP_DATABASE_UNSUPPORTED */
   place(record: AppRecord): Place;
   /** The application's own role, also while its data is still to be moved. */
-  role(record: AppRecord): DatabaseRole | undefined;
+  role(record: AppRecord): AppRole | undefined;
   target(record: AppRecord): DatabaseTarget;
   owners: OwnerSearch;
 }
@@ -68,24 +72,33 @@ export class DatabaseProvisioner {
     return record.provisioning?.ownershipToken !== undefined && (await isAbsent(this.host.place(record)));
   }
 
-  /** Drops the application's database, or schema, after checking once more that it may be dropped. */
-  async drop(record: AppRecord): Promise<void> {
+  /**
+   * Drops the application's database, or schema, after checking once more that it may be dropped.
+   * @param begin runs before anything is dropped, if the server drops a database in steps
+   * @throws APP_DATABASE_SESSIONS if a session of the application cannot be ended
+   */
+  async drop(record: AppRecord, begin?: () => Promise<void>): Promise<void> {
     const token = await this.assertDroppable(record);
     const place = this.host.place(record);
     const { roles } = place.dialect;
     const address = place.schema === undefined ? place.server : place.owner;
     const role = this.host.role(record);
+    await this.endSessions(record);
     if (role) await roles.lock?.(address, role);
     try {
+      if (place.dialect.dropsInSteps) await begin?.();
       if (place.schema === undefined) await place.dialect.drop(place.server, place.database, token);
       else await schemasOf(place).drop(place.owner, place.schema, token);
     } catch (error) {
-      // The application can still be restored.
+      // The application can still be restored, unless the data goes in steps.
       if (role) await roles.unlock?.(address, role).catch(() => undefined);
       throw error;
     }
+    if (!role) return;
+    // Until the drop, an event of the database may have begun another session.
+    await roles.endSessions?.(address, role);
     // After what it owns: a role that something belongs to cannot be dropped.
-    if (role) await roles.drop(address, role);
+    await roles.drop(address, role);
   }
 
   /** The application goes, and its data stays, in the hands of the main application's role: its own signs in no more. */
@@ -93,6 +106,27 @@ export class DatabaseProvisioner {
     const role = this.host.role(record);
     const { dialect, server } = this.host.place(record);
     if (role) await dialect.roles.release(server, role);
+  }
+
+  /**
+   * Ends what the application has left running at its server: the next application there shall not meet it. The sessions
+   * of a connection that was given are not ended, since others may use it.
+   * @throws APP_DATABASE_SESSIONS if a session is left; the role may sign in as before then
+   */
+  async endSessions(record: AppRecord): Promise<void> {
+    const known = this.whereabouts(record);
+    if (!known || known.place.elsewhere) return;
+    const { dialect, server, database } = known.place;
+    const { roles } = dialect;
+    const { role } = known;
+    if (!role || role.pending) await roles.endOwnSessions?.(server, database);
+    if (!role) return;
+    try {
+      await roles.endSessions?.(server, role);
+    } catch (error) {
+      await roles.ensure(server, role, role.connections ?? CONNECTIONS).catch(() => undefined);
+      throw error;
+    }
   }
 
   /**
@@ -168,6 +202,15 @@ export class DatabaseProvisioner {
     }
     const stored = await dialect.readVersions(inside, layout);
     if (!stored?.core) throw new AppError('APP_DATABASE_EMPTY', { database });
+  }
+
+  /** Undefined for a server of an unknown kind, and where the secrets cannot be read any more. */
+  private whereabouts(record: AppRecord): { place: Place; role?: AppRole } | undefined {
+    try {
+      return { place: this.host.place(record), role: this.host.role(record) };
+    } catch {
+      return undefined;
+    }
   }
 
   /** As a person calls it; also where the place itself cannot be told any more, as on a server of an unknown kind. */

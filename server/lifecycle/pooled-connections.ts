@@ -1,7 +1,7 @@
 import type Database from '@nocobase/database';
 import { AppError } from '../../src/errors';
 import { connectionManagerOf, type CoreConnection, type CoreConnectionManager } from '../core';
-import { endStatement } from '../databases/pool';
+import { endsBy, endStatement } from '../databases/pool';
 import type { ConnectionBudget, Holder, Permit } from './connection-budget';
 
 /** What an application's pool is given, in terms of Sequelize's `pool` option, and one thing more. */
@@ -23,20 +23,23 @@ export const CLOSE_PATIENCE_MS = 10_000;
 /** A permit is waited for longer than a connection of the pool, so that the pool is the first to say so. */
 const PERMIT_GRACE_MS = 5_000;
 
+/** Ends the session of a number at a MySQL or MariaDB server. */
+type EndSession = (thread: number) => Promise<void>;
+
 /** Nobody waits any longer for a connection that was to be opened. */
 class Unwanted extends Error {
   override readonly name = 'Unwanted';
 }
 
 /** Counts the connections of this database in the budget, also after it reconnects. */
-export function countConnections(db: Database, name: string, budget: ConnectionBudget): void {
-  new PooledConnections(name, connectionManagerOf(db), budget);
+export function countConnections(db: Database, name: string, budget: ConnectionBudget, endSession?: EndSession): void {
+  new PooledConnections(name, connectionManagerOf(db), budget, endSession);
   const reconnect = db.reconnect.bind(db);
   db.reconnect = async () => {
     const before = connectionManagerOf(db);
     await reconnect();
     const manager = connectionManagerOf(db);
-    if (manager !== before) new PooledConnections(name, manager, budget);
+    if (manager !== before) new PooledConnections(name, manager, budget, endSession);
   };
 }
 
@@ -67,6 +70,7 @@ class PooledConnections implements Holder {
     readonly name: string,
     private readonly manager: CoreConnectionManager,
     private readonly budget: ConnectionBudget,
+    private readonly endSession?: EndSession,
   ) {
     const options = manager.config.pool as Partial<AppPoolOptions> & { max: number };
     this.max = options.max;
@@ -100,6 +104,7 @@ class PooledConnections implements Holder {
       const connection = await this.driver._connect(own);
       this.open.set(connection, permit);
       permit.opened();
+      if (this.endSession) endsBy(connection, this.endSession);
       connection.once?.('end', () => this.gone(connection));
       return connection;
     } catch (error) {

@@ -45,6 +45,13 @@ export interface LentServer {
   port?: number;
 }
 
+/** What the connections need of the process around them. */
+interface ConnectionsHost {
+  mainApp(): Application;
+  /** Ends a session of an application's pool that does not end by itself. */
+  roles: { endSession(name: string, options: DatabaseOptions, thread: number): Promise<void> };
+}
+
 /** One budget a database server for everything that this process opens; the main application's share is set aside. */
 export class ProcessConnections {
   private readonly own = new ConnectionBudget(UNKNOWN_SERVER_LIMIT);
@@ -53,12 +60,12 @@ export class ProcessConnections {
 
   constructor(
     private readonly config: Pick<SupervisorConfig, 'maxConnections' | 'appPoolMax' | 'connectionTimeoutMs'>,
-    private readonly mainApp: () => Application,
+    private readonly host: ConnectionsHost,
   ) {}
 
   /** Asks the server, once the main application has started, unless the environment says a number. */
   async measure(): Promise<void> {
-    const { db, log } = this.mainApp();
+    const { db, log } = this.host.mainApp();
     if (!isCounted(db)) return;
     const report = { module: 'app-supervisor' };
     const least = this.mainShare() + this.config.appPoolMax;
@@ -100,12 +107,15 @@ export class ProcessConnections {
     onEachDatabase(app, (db) => {
       releaseFromDriver(db);
       if (!isCounted(db)) return;
-      const main = connectionManagerOf(this.mainApp().db);
+      const main = connectionManagerOf(this.host.mainApp().db);
       const { sequelize } = connectionManagerOf(db);
       const budget = this.budgetOf(db);
       // Otherwise Sequelize opens a connection beside the pool, only to ask the server for its version.
       if (budget === this.own) sequelize.options.databaseVersion ||= main.sequelize.options.databaseVersion;
-      countConnections(db, app.name, budget);
+      const options = db.options as unknown as DatabaseOptions;
+      countConnections(db, app.name, budget, (thread) => {
+        return this.host.roles.endSession(app.name, options, thread);
+      });
       if (budget === this.own) letMainEnd(connectionManagerOf(db), () => this.mainAddress());
     });
   }
@@ -115,10 +125,10 @@ export class ProcessConnections {
    * @throws APP_DATABASE_BUSY
    */
   async lend<T>(work: () => Promise<T>, server?: LentServer): Promise<T> {
-    if (!isCounted(this.mainApp().db)) return await work();
+    if (!isCounted(this.host.mainApp().db)) return await work();
     const holder: Holder = { name: PROVISIONING, claim: 1, giveBack: () => undefined };
     const budget = this.knownBudget(
-      server ? keyOfServer(server.dialect, server.host, server.port) : keyOf(this.mainApp().db),
+      server ? keyOfServer(server.dialect, server.host, server.port) : keyOf(this.host.mainApp().db),
     );
     // A server on which no application has connections: there is nobody to share with.
     if (!budget) return await work();
@@ -132,23 +142,23 @@ export class ProcessConnections {
 
   /** Undefined where the main application's database is a file. */
   snapshot(apps: readonly Application[]): ConnectionsSnapshot | undefined {
-    const { db } = this.mainApp();
+    const { db } = this.host.mainApp();
     if (!isCounted(db)) return undefined;
     return {
       limit: this.total,
       main: { reserved: this.mainShare(), inUse: connectionManagerOf(db).pool.size },
       applications: this.own.snapshot(),
       otherServers: [...this.others].map(([server, budget]) => ({ server, ...budget.snapshot() })),
-      external: [this.mainApp(), ...apps].flatMap((app) => externalConnections(app)),
+      external: [this.host.mainApp(), ...apps].flatMap((app) => externalConnections(app)),
     };
   }
 
   private mainAddress(): ServerAddress {
-    return addressOf(this.mainApp().db.options as unknown as DatabaseOptions);
+    return addressOf(this.host.mainApp().db.options as unknown as DatabaseOptions);
   }
 
   private mainShare(): number {
-    return connectionManagerOf(this.mainApp().db).config.pool.max;
+    return connectionManagerOf(this.host.mainApp().db).config.pool.max;
   }
 
   private budgetOf(db: Database): ConnectionBudget {
@@ -162,7 +172,7 @@ export class ProcessConnections {
   }
 
   private knownBudget(server: string): ConnectionBudget | undefined {
-    return server === keyOf(this.mainApp().db) ? this.own : this.others.get(server);
+    return server === keyOf(this.host.mainApp().db) ? this.own : this.others.get(server);
   }
 }
 

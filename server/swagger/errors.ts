@@ -89,6 +89,7 @@ export const VALUES: ErrorCode[] = [
 /** A database that is to be dropped. */
 export const DROP: ErrorCode[] = [
   ...(['APP_DATABASE_NOT_OWNED', 'APP_DATABASE_IN_USE', 'APP_ARCHIVE_BUSY', 'APP_DATABASE_DENIED'] as const),
+  'APP_DATABASE_SESSIONS',
 ];
 
 export const NEW_NAME: ErrorCode[] = ['APP_NAME_INVALID', 'APP_NAME_RESERVED', 'APP_NAME_TAKEN', 'APP_NAME_REMOVED'];

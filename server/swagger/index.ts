@@ -170,7 +170,7 @@ export default {
             'Restored, as it was; of a list, what has become of each.',
             data({ oneOf: [ref('Application'), bulkResults] }),
           ),
-          ...changeErrors('APP_VALUE_INVALID', 'APP_NOT_REMOVED', ...NAMED, ...FAILED),
+          ...changeErrors('APP_VALUE_INVALID', 'APP_NOT_REMOVED', 'APP_PURGE_BEGUN', ...NAMED, ...FAILED),
         },
       },
     },
@@ -207,7 +207,7 @@ export default {
         requestBody: manyNames,
         responses: {
           200: answer('Moved; of a list, what has become of each.', data({ oneOf: [ref('Application'), bulkResults] })),
-          ...changeErrors('APP_VALUE_INVALID', 'APP_ISOLATION_REFUSED', ...NAMED, ...SERVER),
+          ...changeErrors('APP_VALUE_INVALID', 'APP_ISOLATION_REFUSED', 'APP_DATABASE_SESSIONS', ...NAMED, ...SERVER),
         },
       },
     },

@@ -217,7 +217,7 @@ describeWithPostgres('a removed application', () => {
     expect((await act('purge', name)).status).toBe(500);
     app.main.db.off('applications.beforeDestroy', cut);
     expect([await databaseIsThere(name), await listed('removed=true')]).toEqual([false, [name]]);
-    expect(codeOf(await act('restore', name))).toEqual([409, 'APP_REMOVING']);
+    expect(codeOf(await act('restore', name))).toEqual([409, 'APP_PURGE_BEGUN']);
     // As at the next start.
     await app.service.bin.purgeDue();
     expect([await listed('removed=true'), (await events(name))[0]]).toEqual([
