@@ -68,6 +68,7 @@ export const ISOLATION_TEXTS: Readonly<Record<IsolationReason, string>> = {
   'server-old': 'PostgreSQL 15 or newer is needed for an application in a schema',
   'schema-open': 'Every role may create objects in the schema of the main application',
   'not-owner': 'The database, or something in it, belongs to another role',
+  'name-too-long': 'The name of its database has more than 64 characters in a grant, where each "_" counts twice',
   'own-connection': 'It signs in as the role that was given with its connection',
   'other-plugin': 'Another plugin decides where its data lies',
 };

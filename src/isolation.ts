@@ -17,6 +17,8 @@ export const ISOLATION_REASONS = [
   'schema-open',
   /** Its database belongs to another role than the main application's. */
   'not-owner',
+  /** MySQL and MariaDB: the pattern by which a grant names its database would be too long. */
+  'name-too-long',
   /** It uses the role that was given with its connection. */
   'own-connection',
   /** Another plugin created it. */
@@ -33,6 +35,7 @@ export const ISOLATION_SENTENCES: Readonly<Record<IsolationReason, string>> = {
   'server-old': 'PostgreSQL 15 or newer is needed for an application in a schema',
   'schema-open': 'every role may create objects in the schema of the main application',
   'not-owner': 'the database, or something in it, belongs to another role',
+  'name-too-long': 'the name of its database has more than 64 characters in a grant, where each "_" counts twice',
   'own-connection': 'it signs in as the role that was given with its connection',
   'other-plugin': 'another plugin decides where its data lies',
 };

@@ -126,6 +126,8 @@ export const CHINESE: Record<string, string> = {
   'PostgreSQL 15 or newer is needed for an application in a schema': '应用使用 Schema 时需要 PostgreSQL 15 或更高版本',
   'every role may create objects in the schema of the main application': '所有角色都可以在主应用的 Schema 中创建对象',
   'the database, or something in it, belongs to another role': '数据库或其中的对象属于其他角色',
+  'the name of its database has more than 64 characters in a grant, where each "_" counts twice':
+    '其数据库名称在授权语句中超过 64 个字符（每个“_”按两个字符计）',
   'it signs in as the role that was given with its connection': '它使用连接中指定的角色登录',
   'another plugin decides where its data lies': '数据的位置由其他插件决定',
   ISOLATED: '隔离',

@@ -117,6 +117,8 @@ export class AppRoles {
   ): Promise<RoleObstacle | undefined> {
     const { server, schema, dialect } = place;
     const { roles } = dialect;
+    const unfit = roles.nameObstacle?.(place.database);
+    if (unfit) return unfit;
     const open = schema === undefined ? undefined : await roles.obstacle(server, scopeOf(place));
     if (open) return open;
     await roles.ensure(server, role, this.maxConnections(record));

@@ -140,6 +140,8 @@ export interface RoleKeeper {
   dropUnused(server: ServerAddress, role: Pick<DatabaseRole, 'name' | 'host'>): Promise<boolean>;
   /** The roles of all applications of this main application, as far as its role may list them. */
   list(server: ServerAddress): Promise<Pick<DatabaseRole, 'name' | 'host'>[]>;
+  /** MySQL and MariaDB: why no role can ever be let into a database of this name. Asks no server. */
+  nameObstacle?(database: string): RoleObstacle | undefined;
   /** Why no role can keep to its own place here, asked before one is created. */
   obstacle(server: ServerAddress, scope: RoleScope): Promise<RoleObstacle | undefined>;
   /**

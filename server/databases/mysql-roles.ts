@@ -8,9 +8,20 @@ import { MAINTENANCE } from './mysql-inspect';
 import { accountOf, endSession, endSessionsIn, endSessionsOfRole } from './mysql-sessions';
 import { transferDefinitions } from './mysql-transfer';
 
-/** Of the pattern that a grant takes for a database, and of the text around it. */
+/** The pattern that a grant takes for a database. Other databases would match one whose `_` is not escaped. */
+function grantPattern(database: string): string {
+  return database.replace(/[\\_%]/g, '\\$&');
+}
+
 function grantScope(database: string): string {
-  return `${quoted(database.replace(/[\\_%]/g, '\\$&'))}.*`;
+  return `${quoted(grantPattern(database))}.*`;
+}
+
+/** The servers keep the pattern in a column of this size. */
+const MAX_PATTERN_LENGTH = 64;
+
+function nameObstacle(database: string): RoleObstacle | undefined {
+  return grantPattern(database).length > MAX_PATTERN_LENGTH ? { reason: 'name-too-long' } : undefined;
 }
 
 /** The account that the main application's connections have: the part behind the `@` holds for new roles as well. */
@@ -163,8 +174,10 @@ export const mysqlRoles: RoleKeeper = {
     }
   },
 
-  obstacle(server, { database }) {
-    return onServer(server, (session) => rightsObstacle(session, database));
+  nameObstacle,
+
+  async obstacle(server, { database }) {
+    return nameObstacle(database) ?? onServer(server, (session) => rightsObstacle(session, database));
   },
 
   closeMain() {

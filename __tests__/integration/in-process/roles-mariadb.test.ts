@@ -234,6 +234,20 @@ function userPerApplication(server: KnownServer): void {
     expect(await app.databases()).not.toContain(name('gone'));
   });
 
+  it('creation: uses the shared user if the name of the database is too long for a grant, and leaves nothing else', async () => {
+    const word = `${'_'.repeat(47 - name('').length)}z`;
+    const before = await app.roles();
+    const reason = { isolated: false, reason: 'name-too-long', sql: null };
+    const { body } = await app.post('/api/applications:checkDatabase', { name: name(word) });
+    expect((body as { data: { isolation: View['isolation'] } }).data.isolation).toMatchObject(reason);
+    await app.create({ name: name(word), options });
+    expect([(await view(word)).isolation, await visit(word)]).toEqual([reason, 200]);
+    expect(code(await isolate(word))).toEqual([409, 'APP_ISOLATION_REFUSED']);
+    expect(await app.roles()).toEqual(before);
+    await app.service.bin.remove(name(word), { dropDatabase: true, purge: true });
+    expect(await app.databases()).not.toContain(name(word));
+  });
+
   it('a user that takes the locks whose names it can compute blocks no creation and no purge', async () => {
     const { host, port } = server.address;
     const { name: user, password } = role('a');
