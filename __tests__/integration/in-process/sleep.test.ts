@@ -183,7 +183,8 @@ describeWithPostgres('sleep', () => {
       const today = new Date();
       // At least a month ahead, so that it comes after everything else here, also in the last hour of a month.
       const due = new Date(today.getFullYear(), today.getMonth() + 2, 1);
-      const cronTime = `0 0 0 1 ${due.getMonth() + 1} *`;
+      // The library of NocoBase's cron jobs counts months from 0.
+      const cronTime = `0 0 0 1 ${due.getMonth()} *`;
       const job = instance().cronJobManager.addJob({ cronTime, onTick: () => undefined });
       const { scheduled, nextDueAt = 0 } = await work();
       expect(scheduled).toEqual(['cron']);
