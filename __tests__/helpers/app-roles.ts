@@ -134,3 +134,26 @@ export async function sqlAsUser(
     await connection?.end();
   }
 }
+
+/**
+ * A connection of an application's role that planted code ends as soon as it runs as another role, in a rolled back
+ * transaction too.
+ */
+export async function startCanary(
+  app: InProcessApp,
+  { name: user, password }: DatabaseRole,
+  database: string,
+): Promise<{ client: Client; pid: number; isAlive(): Promise<boolean> }> {
+  const { host, port } = app.address;
+  const client = new Client({ host, port, user, password, database });
+  let alive = true;
+  client.on('error', () => (alive = false));
+  client.on('end', () => (alive = false));
+  await client.connect();
+  const { rows } = await client.query<{ pid: number }>('SELECT pg_backend_pid() AS pid');
+  const isAlive = async () => {
+    await client.query('SELECT 1').catch(() => (alive = false));
+    return alive;
+  };
+  return { client, pid: rows[0]?.pid ?? 0, isAlive };
+}

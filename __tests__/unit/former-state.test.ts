@@ -72,7 +72,7 @@ describe('state of a former application', () => {
   it('is named by its uploads for data that another ID adopts', async () => {
     const marks = { contentToken: 'token', outsideToken: 'outside', inSchema: true };
     expect(await formerUploadsOf({ inSchema: false })).toBeUndefined();
-    // As the folder of an application is named whose database was created for it.
+    // The folder of a created application is named by its ownership token.
     expect(await formerUploadsOf(marks)).toBe(ownUploads(record({ ownershipToken: 'outside' }))?.slice(-16));
     await stampKeptState(record({ contentToken: 'token', ownershipToken: 'outside', uploads: '0123456789abcdef' }));
     expect(await formerUploadsOf(marks)).toBe('0123456789abcdef');

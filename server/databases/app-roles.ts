@@ -208,8 +208,8 @@ export class AppRoles {
   }
 
   /**
-   * Ends a session of an application's pool whose statement does not end by itself. Never rejects: the application goes
-   * down anyway.
+   * Ends a session of an application's pool if its statement goes on after a cancellation. Never rejects: the application
+   * goes down anyway.
    * @param options with which the pool's connections were opened
    */
   async endSession(name: string, options: DatabaseOptions, thread: number): Promise<void> {

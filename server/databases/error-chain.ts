@@ -7,6 +7,14 @@ export function* chainOf(error: unknown): Generator<object> {
   }
 }
 
+/** Whether a code or a number of the error, or of its causes, is one of these. */
+function someCode(error: unknown, isOne: (code: unknown) => boolean): boolean {
+  for (const { code, errno } of chainOf(error) as Iterable<{ code?: unknown; errno?: unknown }>) {
+    if (isOne(code) || isOne(errno)) return true;
+  }
+  return false;
+}
+
 /**
  * PostgreSQL's SQLSTATE, MySQL's names and numbers (the second: a table space that cannot grow).
  * https://www.postgresql.org/docs/current/errcodes-appendix.html,
@@ -16,10 +24,7 @@ const DISK_FULL = new Set<unknown>(['53100', 'ER_DISK_FULL', 'ER_RECORD_FILE_FUL
 
 /** Whether the database server says that its disk is full, in whatever words. */
 export function isDiskFull(error: unknown): boolean {
-  for (const { code, errno } of chainOf(error) as Iterable<{ code?: unknown; errno?: unknown }>) {
-    if (DISK_FULL.has(code) || DISK_FULL.has(errno)) return true;
-  }
-  return false;
+  return someCode(error, (code) => DISK_FULL.has(code));
 }
 
 /** PostgreSQL's insufficient_privilege, and MySQL's refusals of a database, a table and a column. */
@@ -27,10 +32,7 @@ const ACCESS_DENIED = new Set<unknown>(['42501', 1044, 1142, 1143]);
 
 /** Whether the database server says that the role lacks a right. */
 export function isAccessDenied(error: unknown): boolean {
-  for (const { code, errno } of chainOf(error) as Iterable<{ code?: unknown; errno?: unknown }>) {
-    if (ACCESS_DENIED.has(code) || ACCESS_DENIED.has(errno)) return true;
-  }
-  return false;
+  return someCode(error, (code) => ACCESS_DENIED.has(code));
 }
 
 /**
@@ -41,9 +43,5 @@ const WRONG_VALUE = new Set<unknown>(['42883', '42804', 1139, 1292, 1366, 1411, 
 
 /** Whether the database server refuses a value of a statement, such as a regular expression. */
 export function isWrongValue(error: unknown): boolean {
-  for (const { code, errno } of chainOf(error) as Iterable<{ code?: unknown; errno?: unknown }>) {
-    if (WRONG_VALUE.has(code) || WRONG_VALUE.has(errno)) return true;
-    if (typeof code === 'string' && /^22[0-9A-Z]{3}$/.test(code)) return true;
-  }
-  return false;
+  return someCode(error, (code) => WRONG_VALUE.has(code) || (typeof code === 'string' && /^22[0-9A-Z]{3}$/.test(code)));
 }

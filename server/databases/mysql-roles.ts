@@ -8,7 +8,7 @@ import { MAINTENANCE } from './mysql-inspect';
 import { accountOf, endSession, endSessionsIn, endSessionsOfRole } from './mysql-sessions';
 import { transferDefinitions } from './mysql-transfer';
 
-/** The pattern that a grant takes for a database. Other databases would match one whose `_` is not escaped. */
+/** The pattern by which a grant names a database. An unescaped `_` would match other databases, too. */
 function grantPattern(database: string): string {
   return database.replace(/[\\_%]/g, '\\$&');
 }

@@ -23,7 +23,7 @@ export function accountOf({ name, host = '%' }: Pick<DatabaseRole, 'name' | 'hos
 
 /**
  * Ends the chosen sessions, and waits until they are gone. `KILL CONNECTION` is caught by no handler in a statement.
- * A session that the current user may not end is left: it is nobody's whose rights an application has.
+ * Sessions that the current user may not end stay: they belong to users that no application can sign in as.
  * @throws APP_DATABASE_SESSIONS if one is left after the deadline
  */
 async function endThreads(session: MysqlSession, isChosen: (thread: Thread) => boolean): Promise<void> {
@@ -54,7 +54,7 @@ function secretOf(password: string, mariadb: boolean): string {
   return `IDENTIFIED VIA ${way(generateRolePassword())} OR ${way(password)}`;
 }
 
-/** Gives the user a password that nobody knows, and as many sessions as it wants. Sessions may have outlived the user. */
+/** Gives the user a random password and an unlimited number of sessions. Creates a user that its sessions have outlived. */
 async function renewPassword(session: MysqlSession, role: Pick<DatabaseRole, 'name' | 'host'>): Promise<string> {
   const { version } = (await session.row<{ version: string }>('SELECT VERSION() AS version')) ?? {};
   const password = generateRolePassword();
@@ -68,7 +68,7 @@ async function renewPassword(session: MysqlSession, role: Pick<DatabaseRole, 'na
  * Ends the sessions of an application's user, as that user: a server lets each user see and end its own sessions, and the
  * main application's user usually none of others.
  * @param only the number of the one session to end
- * @throws APP_DATABASE_SESSIONS if one is left. The user has a password that nobody knows then, as it has afterwards.
+ * @throws APP_DATABASE_SESSIONS if one is left. In either case the user keeps the random password.
  */
 export async function endSessionsOfRole(
   server: ServerAddress,

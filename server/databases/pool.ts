@@ -45,8 +45,8 @@ const CANCEL_REQUEST = 80_877_102;
 const enders = new WeakMap<object, () => ServerAddress>();
 
 /**
- * The main application's role may end the sessions of an application's role, whose password may be another one by now, and
- * whose connections may all be in use.
+ * Lets the main application's role end the sessions of a pool. SQL in the application may have changed the password of its
+ * own role, and may use all connections that the role is allowed.
  */
 export function letMainEnd(manager: object, main: () => ServerAddress): void {
   enders.set(manager, main);

@@ -7,7 +7,7 @@ import type { DatabaseTarget } from './ownership';
 import { placeName, type Place } from './place';
 import type { AppRole } from './secrets';
 
-/** Of a role whose row does not say how many it may have; the next start of its application sets the number anew. */
+/** The connection limit of a role without a limit in its row. The next start of the application sets the limit anew. */
 const CONNECTIONS = 20;
 
 interface ProvisionerHost {

@@ -32,7 +32,7 @@ export interface FoundMarkers {
   inSchema: boolean;
 }
 
-/** What is known of the data of a purged application whose database is kept. */
+/** The note of a purged application that left its database. */
 interface KeptState {
   name: string;
   /** The folder of its uploads. */

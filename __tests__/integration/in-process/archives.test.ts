@@ -80,7 +80,7 @@ describeWithPostgres('archives of applications', () => {
 
     // The source keeps its files; those of the new one have the same names, in its own folder.
     const title = async (of: string) => (await world.app.sql('SELECT title FROM "systemSettings"', [], of))[0];
-    // Nobody entered a name.
+    // An import without a name keeps the title of the archived application.
     expect(await title(name)).toEqual(await title(world.source));
     const filesOf = async (database: string) => {
       const sql = `SELECT path || '/' || filename AS file FROM attachments ORDER BY id`;

@@ -144,7 +144,7 @@ describeWithPostgres('the clone of an application', () => {
     const answer = await clone({ name });
     expect([answer.status, state(source), state(name)]).toEqual([200, 'asleep', 'running']);
     expect(await count('ledger', name)).toBe(1000);
-    // Nobody entered a name.
+    // A clone without a name keeps the title of its original.
     expect(await title(name)).toBe('Source');
     expect(await count('issuedTokens', name)).toBe(0);
     expect(await count('issuedTokens', source)).toBeGreaterThan(0);

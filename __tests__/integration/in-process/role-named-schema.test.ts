@@ -1,7 +1,7 @@
 import '../../helpers/in-process-environment';
-import { Client } from 'pg';
+import type { Client } from 'pg';
 import { OURS, type InProcessApp } from '../../helpers/in-process-app';
-import { describeWithBothPostgres, mustHaveRole, startAsRole } from '../../helpers/app-roles';
+import { describeWithBothPostgres, mustHaveRole, startAsRole, startCanary } from '../../helpers/app-roles';
 import type { DatabaseRole } from '../../../server/databases/dialect';
 
 /**
@@ -29,20 +29,10 @@ describeWithBothPostgres('database roles: a schema with the name of a role', (se
   };
 
   /** A session that planted code ends when it runs as the main application. */
-  async function canary({ name: user, password }: DatabaseRole) {
-    const { host, port, database } = app.address;
-    const client = new Client({ host, port, user, password, database });
-    birds.push(client);
-    let alive = true;
-    client.on('error', () => (alive = false));
-    client.on('end', () => (alive = false));
-    await client.connect();
-    const { rows } = await client.query<{ pid: number }>('SELECT pg_backend_pid() AS pid');
-    const isAlive = async () => {
-      await client.query('SELECT 1').catch(() => (alive = false));
-      return alive;
-    };
-    return { pid: rows[0]?.pid ?? 0, isAlive };
+  async function canary(role: DatabaseRole) {
+    const bird = await startCanary(app, role, app.address.database);
+    birds.push(bird.client);
+    return bird;
   }
 
   /** Overloads that fit better than PostgreSQL's own functions, as an administrator of the server may leave them, too. */

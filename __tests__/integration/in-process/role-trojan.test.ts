@@ -1,8 +1,8 @@
 import '../../helpers/in-process-environment';
 import { spawnSync } from 'node:child_process';
-import { Client } from 'pg';
+import type { Client } from 'pg';
 import { OURS, type InProcessApp } from '../../helpers/in-process-app';
-import { describeWithBothPostgres, mustHaveRole, sqlAs, startAsRole } from '../../helpers/app-roles';
+import { describeWithBothPostgres, mustHaveRole, sqlAs, startAsRole, startCanary } from '../../helpers/app-roles';
 import { USERS } from '../../helpers/archive-world';
 import type { DatabaseRole } from '../../../server/databases/dialect';
 
@@ -23,22 +23,10 @@ describeWithBothPostgres('database roles: code that an application planted', (se
   ];
 
   /** A connection of the role that planted code ends as soon as it runs as another role, in a rolled back transaction too. */
-  async function canary({ name: user, password }: DatabaseRole) {
-    const { host, port } = app.address;
-    const client = new Client({ host, port, user, password, database: 'postgres' });
-    birds.push(client);
-    let alive = true;
-    client.on('error', () => (alive = false));
-    client.on('end', () => (alive = false));
-    await client.connect();
-    const { rows } = await client.query<{ pid: number }>('SELECT pg_backend_pid() AS pid');
-    return {
-      pid: rows[0]?.pid ?? 0,
-      isAlive: async () => {
-        await client.query('SELECT 1').catch(() => (alive = false));
-        return alive;
-      },
-    };
+  async function canary(role: DatabaseRole) {
+    const bird = await startCanary(app, role, 'postgres');
+    birds.push(bird.client);
+    return bird;
   }
 
   const trojan = (owner: string, pid: number) =>
