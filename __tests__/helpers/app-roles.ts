@@ -1,7 +1,7 @@
 import mysql from 'mysql2/promise';
 import { Client } from 'pg';
 import { runSql, type KnownServer } from './database-servers';
-import { describeWithPostgres, InProcessApp, type StartOptions } from './in-process-app';
+import { describeWithPostgres, InProcessApp, OURS, type StartOptions } from './in-process-app';
 import type { DatabaseRole } from '../../server/databases/dialect';
 import { roleInUse } from '../../server/databases/secrets';
 import { postgresServer } from './server-environment';
@@ -52,6 +52,14 @@ export async function startAsRole(
     throw error;
   }
   return { app, role, end };
+}
+
+/** Starts NocoBase with a role that may create roles, and its HTTP server; with the smallest preset that can run. */
+export async function startAsCreator(options: StartOptions = {}): ReturnType<typeof startAsRole> {
+  const plugins = ['error-handler', 'field-sort', OURS];
+  const started = await startAsRole('LOGIN CREATEDB CREATEROLE', { plugins, ...options });
+  await started.app.listen();
+  return started;
 }
 
 /**

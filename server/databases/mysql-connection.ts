@@ -98,6 +98,11 @@ export class MysqlSession {
   }
 }
 
+export async function hasTable(session: MysqlSession, database: string, table: string): Promise<boolean> {
+  const sql = 'SELECT 1 AS there FROM information_schema.TABLES WHERE TABLE_SCHEMA = ? AND TABLE_NAME = ?';
+  return (await session.row(sql, [database, table])) !== undefined;
+}
+
 /** The driver comes with NocoBase's own command line. @throws APP_DATABASE_UNSUPPORTED where it does not */
 function driver(): typeof import('mysql2/promise') {
   try {

@@ -1,5 +1,5 @@
 import type { ArchivedFile } from '../../src/archive-manifest';
-import { quoted, withSession, type MysqlSession } from './mysql-connection';
+import { hasTable, quoted, withSession, type MysqlSession } from './mysql-connection';
 import type { Place } from './place';
 import {
   COMMON_ROOT,
@@ -33,11 +33,7 @@ async function fileTables(session: MysqlSession, { database, layout }: Place): P
 
 async function localStorages(session: MysqlSession, { database, layout }: Place): Promise<LocalStorage[]> {
   const table = `${layout.tablePrefix}storages`;
-  const there = await session.row(
-    'SELECT 1 AS there FROM information_schema.TABLES WHERE TABLE_SCHEMA = ? AND TABLE_NAME = ?',
-    [database, table],
-  );
-  if (!there) return [];
+  if (!(await hasTable(session, database, table))) return [];
   const rows = await session.rows<{ id: string; root: string | null }>(
     `SELECT CAST(id AS CHAR) AS id, JSON_UNQUOTE(JSON_EXTRACT(options, '$.documentRoot')) AS root
        FROM ${quoted(table)} WHERE type = ?`,

@@ -87,6 +87,14 @@ export async function withClient<T>(
   return server.lend ? server.lend(work) : work();
 }
 
+export async function hasTable(client: Client, schema: string, table: string): Promise<boolean> {
+  const { rowCount } = await client.query('SELECT 1 FROM pg_tables WHERE schemaname = $1 AND tablename = $2', [
+    schema,
+    table,
+  ]);
+  return rowCount !== 0;
+}
+
 async function connected<T>(server: ServerAddress, database: string, use: (client: Client) => Promise<T>): Promise<T> {
   const client = new Client(clientConfig(server, database));
   // A connection that breaks while no query runs is an event; without a listener it would end the process.

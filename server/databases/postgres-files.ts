@@ -1,7 +1,7 @@
 import type { Client } from 'pg';
 import type { ArchivedFile } from '../../src/archive-manifest';
 import type { Place } from './place';
-import { setTablePath, withClient } from './postgres-connection';
+import { hasTable, setTablePath, withClient } from './postgres-connection';
 import {
   COMMON_ROOT,
   COMMON_URL,
@@ -42,8 +42,7 @@ function qualified(client: Client, { layout }: Tables, table: string): string {
 async function localStorages(client: Client, place: Tables): Promise<LocalStorage[]> {
   const { schema, tablePrefix } = place.layout;
   const table = `${tablePrefix}storages`;
-  const there = await client.query('SELECT 1 FROM pg_tables WHERE schemaname = $1 AND tablename = $2', [schema, table]);
-  if (!there.rowCount) return [];
+  if (!(await hasTable(client, schema, table))) return [];
   const { rows } = await client.query<{ id: string; root: string | null }>(
     `SELECT id::text, options::jsonb ->> 'documentRoot' AS root FROM ${qualified(client, place, table)} WHERE type = $1`,
     [LOCAL_STORAGE],

@@ -184,6 +184,17 @@ async function isOurs(client: Client, { name }: Pick<DatabaseRole, 'name'>): Pro
   return exists && comment === ROLE_MARK;
 }
 
+/** Runs a piece of work on a role of ours, several times if others work on it. @returns undefined without such a role */
+function withOurRole<T>(
+  server: ServerAddress,
+  role: Pick<DatabaseRole, 'name'>,
+  work: (client: Client) => Promise<T>,
+): Promise<T | undefined> {
+  return again(() =>
+    withClient(server, server.database, async (client) => ((await isOurs(client, role)) ? work(client) : undefined)),
+  );
+}
+
 /** Before what belongs to the role is dropped: a session may hold locks on it, and begin anew as soon as it was ended. */
 async function lockRole(client: Client, { name }: Pick<DatabaseRole, 'name'>): Promise<void> {
   await client.query(`ALTER ROLE ${client.escapeIdentifier(name)} NOLOGIN`);
@@ -275,45 +286,28 @@ export const postgresRoles: RoleKeeper = {
   },
 
   async lock(server, role) {
-    await again(() =>
-      withClient(server, server.database, async (client) => {
-        if (await isOurs(client, role)) await lockRole(client, role);
-      }),
-    );
+    await withOurRole(server, role, (client) => lockRole(client, role));
   },
 
   async unlock(server, role) {
-    await again(() =>
-      withClient(server, server.database, async (client) => {
-        if (await isOurs(client, role)) await client.query(`ALTER ROLE ${client.escapeIdentifier(role.name)} LOGIN`);
-      }),
-    );
+    await withOurRole(server, role, (client) => client.query(`ALTER ROLE ${client.escapeIdentifier(role.name)} LOGIN`));
   },
 
   async drop(server, role) {
-    await again(() =>
-      withClient(server, server.database, async (client) => {
-        if (await isOurs(client, role)) await dropRole(client, role);
-      }),
-    );
+    await withOurRole(server, role, (client) => dropRole(client, role));
   },
 
   async release(server, role) {
-    return again(() =>
-      withClient(server, server.database, async (client) => {
-        if (!(await isOurs(client, role))) return true;
-        await lockRole(client, role);
-        return dropIfUnused(client, role);
-      }),
-    );
+    const released = await withOurRole(server, role, async (client) => {
+      await lockRole(client, role);
+      return dropIfUnused(client, role);
+    });
+    return released ?? true;
   },
 
   async dropUnused(server, role) {
-    return again(() =>
-      withClient(server, server.database, async (client) => {
-        return !(await isOurs(client, role)) || (await dropIfUnused(client, role));
-      }),
-    );
+    const dropped = await withOurRole(server, role, (client) => dropIfUnused(client, role));
+    return dropped ?? true;
   },
 
   async list(server) {

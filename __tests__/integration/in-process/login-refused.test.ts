@@ -1,7 +1,7 @@
 import '../../helpers/in-process-environment';
 import { readFileSync, writeFileSync } from 'node:fs';
-import { roleOf, startAsRole } from '../../helpers/app-roles';
-import { OURS, type InProcessApp } from '../../helpers/in-process-app';
+import { roleOf, startAsCreator } from '../../helpers/app-roles';
+import type { InProcessApp } from '../../helpers/in-process-app';
 
 /** A database server whose rules let no new role sign in: `pg_hba.conf`, or a pooler with a list of users. */
 
@@ -15,12 +15,10 @@ describe('a database server that lets no new role sign in', () => {
 
   beforeAll(async () => {
     // The test writes its rules: a server of its own.
-    const started = await startAsRole('LOGIN CREATEDB CREATEROLE', {
-      plugins: ['error-handler', 'field-sort', OURS],
+    const started = await startAsCreator({
       embedded: true,
     });
     ({ app, end } = started);
-    await app.listen();
     name = app.name('shared');
     const [found] = await app.sql<{ hba_file: string }>('SHOW hba_file');
     rules = found?.hba_file ?? '';

@@ -1,8 +1,8 @@
 import '../../helpers/in-process-environment';
 import { Client } from 'pg';
-import { describeWithBothPostgres, mustHaveRole, startAsRole } from '../../helpers/app-roles';
+import { describeWithBothPostgres, mustHaveRole, startAsCreator } from '../../helpers/app-roles';
 import { postgresRoles } from '../../../server/databases/postgres-roles';
-import { OURS, type InProcessApp } from '../../helpers/in-process-app';
+import type { InProcessApp } from '../../helpers/in-process-app';
 
 /** PostgreSQL opens a new database to every role. What an application's role plants in it, another application would run. */
 
@@ -52,14 +52,12 @@ describeWithBothPostgres('a database in the making', (server) => {
   let mainRole: string;
 
   beforeAll(async () => {
-    const started = await startAsRole('LOGIN CREATEDB CREATEROLE', {
-      plugins: ['error-handler', 'field-sort', OURS],
+    const started = await startAsCreator({
       env: { APP_SUPERVISOR_TEMPLATES: 'on' },
       ...server,
     });
     ({ app, end } = started);
     mainRole = started.role.name;
-    await app.listen();
   });
   afterAll(() => end?.());
 

@@ -1,6 +1,6 @@
 import '../../helpers/in-process-environment';
-import { OURS, type InProcessApp } from '../../helpers/in-process-app';
-import { describeWithBothPostgres, mustHaveRole, sqlAs, startAsRole } from '../../helpers/app-roles';
+import type { InProcessApp } from '../../helpers/in-process-app';
+import { describeWithBothPostgres, mustHaveRole, sqlAs, startAsCreator } from '../../helpers/app-roles';
 import { generateRolePassword } from '../../../server/databases/secrets';
 
 /** Roles of applications that were removed, and the connection limits of roles. PostgreSQL. */
@@ -21,13 +21,9 @@ describeWithBothPostgres('database roles: without an application', (server) => {
     (await app.sql<{ most: number }>('SELECT rolconnlimit AS most FROM pg_roles WHERE rolname = $1', [found]))[0]?.most;
 
   beforeAll(async () => {
-    const started = await startAsRole('LOGIN CREATEDB CREATEROLE', {
-      plugins: ['error-handler', 'field-sort', OURS],
-      ...server,
-    });
+    const started = await startAsCreator(server);
     ({ app, end } = started);
     mainRole = started.role.name;
-    await app.listen();
     await app.create({ name: name('kept'), options });
   });
   afterAll(() => end?.());

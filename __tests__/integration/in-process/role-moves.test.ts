@@ -3,7 +3,7 @@ import { existsSync } from 'node:fs';
 import { spawnSync } from 'node:child_process';
 import { Client } from 'pg';
 import { describeWithPostgres, OURS, type InProcessApp } from '../../helpers/in-process-app';
-import { describeWithBothPostgres, roleOf, sqlAs, startAsRole } from '../../helpers/app-roles';
+import { describeWithBothPostgres, roleOf, sqlAs, startAsCreator, startAsRole } from '../../helpers/app-roles';
 import { USERS } from '../../helpers/archive-world';
 
 /** Existing applications are moved to roles of their own; clones, archives and restores keep to theirs. PostgreSQL. */
@@ -50,14 +50,12 @@ describeWithBothPostgres('database roles: of applications that exist', (server) 
     );
 
   beforeAll(async () => {
-    const started = await startAsRole('LOGIN CREATEDB CREATEROLE', {
-      plugins: ['error-handler', 'field-sort', OURS],
+    const started = await startAsCreator({
       env: { APP_SUPERVISOR_TEMPLATES: 'off' },
       ...server,
     });
     ({ app, end } = started);
     mainRole = started.role.name;
-    await app.listen();
     await createShared('old');
     await createShared('older');
   });
@@ -246,10 +244,9 @@ const hasDump = spawnSync('pg_dump', ['--version']).status === 0 && existsSync('
   const name = (word: string) => app.name(word);
 
   beforeAll(async () => {
-    ({ app, end } = await startAsRole('LOGIN CREATEDB CREATEROLE', {
+    ({ app, end } = await startAsCreator({
       plugins: [...new Set(['error-handler', 'field-sort', ...USERS, OURS])],
     }));
-    await app.listen();
     await app.create({ name: name('source'), options: { plugins: USERS } });
   });
   afterAll(() => end?.());

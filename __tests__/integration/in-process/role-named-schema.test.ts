@@ -1,7 +1,7 @@
 import '../../helpers/in-process-environment';
 import type { Client } from 'pg';
-import { OURS, type InProcessApp } from '../../helpers/in-process-app';
-import { describeWithBothPostgres, mustHaveRole, startAsRole, startCanary } from '../../helpers/app-roles';
+import type { InProcessApp } from '../../helpers/in-process-app';
+import { describeWithBothPostgres, mustHaveRole, startAsCreator, startCanary } from '../../helpers/app-roles';
 import type { DatabaseRole } from '../../../server/databases/dialect';
 
 /**
@@ -54,13 +54,9 @@ describeWithBothPostgres('database roles: a schema with the name of a role', (se
     );
 
   beforeAll(async () => {
-    const started = await startAsRole('LOGIN CREATEDB CREATEROLE', {
-      plugins: ['error-handler', 'field-sort', OURS],
-      ...server,
-    });
+    const started = await startAsCreator(server);
     ({ app, end } = started);
     mainRole = started.role.name;
-    await app.listen();
     await app.create({ name: name('tenant'), options: inSchema(name('tenant')) });
   });
   afterEach(async () => {

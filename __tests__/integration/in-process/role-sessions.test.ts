@@ -1,7 +1,7 @@
 import '../../helpers/in-process-environment';
 import { Client } from 'pg';
-import { OURS, type InProcessApp } from '../../helpers/in-process-app';
-import { describeWithBothPostgres, mustHaveRole, startAsRole } from '../../helpers/app-roles';
+import type { InProcessApp } from '../../helpers/in-process-app';
+import { describeWithBothPostgres, mustHaveRole, startAsCreator } from '../../helpers/app-roles';
 
 /** SQL of an application that catches its cancellation ends with the application. PostgreSQL. */
 
@@ -72,15 +72,13 @@ describeWithBothPostgres('database roles: sessions that go on after a cancellati
     });
 
   beforeAll(async () => {
-    const started = await startAsRole('LOGIN CREATEDB CREATEROLE', {
-      plugins: ['error-handler', 'field-sort', OURS],
+    const started = await startAsCreator({
       env: { APP_SUPERVISOR_TEMPLATES: 'off' },
       ...server,
     });
     ({ app, end } = started);
     const { username = '', password = '' } = app.service.places.server();
     mainRole = { name: username, password };
-    await app.listen();
     // As the version before did it: both work as the main application's role.
     const assign = jest.spyOn(app.service.roles, 'assign').mockImplementation((record) => Promise.resolve(record));
     await app.create({ name: name('old'), options });

@@ -2,7 +2,7 @@ import '../../helpers/in-process-environment';
 import { spawnSync } from 'node:child_process';
 import type { Client } from 'pg';
 import { OURS, type InProcessApp } from '../../helpers/in-process-app';
-import { describeWithBothPostgres, mustHaveRole, sqlAs, startAsRole, startCanary } from '../../helpers/app-roles';
+import { describeWithBothPostgres, mustHaveRole, sqlAs, startAsCreator, startCanary } from '../../helpers/app-roles';
 import { USERS } from '../../helpers/archive-world';
 import type { DatabaseRole } from '../../../server/databases/dialect';
 
@@ -69,12 +69,11 @@ describeWithBothPostgres('database roles: code that an application planted', (se
   }
 
   beforeAll(async () => {
-    ({ app, end } = await startAsRole('LOGIN CREATEDB CREATEROLE', {
+    ({ app, end } = await startAsCreator({
       plugins: [...new Set(['error-handler', 'field-sort', ...USERS, OURS])],
       env: { APP_SUPERVISOR_TEMPLATES: 'off' },
       ...server,
     }));
-    await app.listen();
     await app.create({ name: name('tenant'), options: { plugins: USERS } });
     await app.create({ name: name('left'), options: { plugins: USERS } });
   });

@@ -1,6 +1,6 @@
 import '../../helpers/in-process-environment';
-import { OURS, type InProcessApp } from '../../helpers/in-process-app';
-import { describeWithBothPostgres, mustHaveRole, sqlAs, startAsRole } from '../../helpers/app-roles';
+import type { InProcessApp } from '../../helpers/in-process-app';
+import { describeWithBothPostgres, mustHaveRole, sqlAs, startAsCreator } from '../../helpers/app-roles';
 
 /** Every application has a role of its own at the database server, which reaches no data of others. */
 
@@ -16,14 +16,12 @@ describeWithBothPostgres('database roles: of a main application that may create 
   const as = (word: string, database: string, text: string) => sqlAs(app, role(word), database, text);
 
   beforeAll(async () => {
-    const started = await startAsRole('LOGIN CREATEDB CREATEROLE', {
-      plugins: ['error-handler', 'field-sort', OURS],
+    const started = await startAsCreator({
       env: { APP_SUPERVISOR_TEMPLATES: 'on' },
       ...server,
     });
     ({ app, end } = started);
     mainRole = started.role.name;
-    await app.listen();
     await app.create({ name: name('installed'), options });
     await app.create({ name: name('copied'), options });
     const schema = { dbConnType: 'new_schema', database: { schema: name('schema') } };
