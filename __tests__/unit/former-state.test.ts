@@ -69,6 +69,16 @@ describe('state of a former application', () => {
     expect(await setAsideFormerState('crm', { ...schema, outsideToken: 'outside' })).toHaveLength(1);
   });
 
+  it('is told by no note that was cut off, and the data can be adopted all the same', async () => {
+    await stampKeptState(record({ contentToken: 'token', ownershipToken: 'outside' }));
+    const folder = path.join(storage, 'apps', '.kept');
+    const [note = '', ...others] = readdirSync(folder);
+    expect(others).toEqual([]);
+    writeFileSync(path.join(folder, note), readFileSync(path.join(folder, note), 'utf8').slice(0, 9));
+    expect(await formerUploadsOf(database('token'))).toBeUndefined();
+    expect(await setAsideFormerState('crm', database('token'))).toHaveLength(ROOMS.length);
+  });
+
   it('is named by its uploads for data that another ID adopts', async () => {
     const marks = { contentToken: 'token', outsideToken: 'outside', inSchema: true };
     expect(await formerUploadsOf({ inSchema: false })).toBeUndefined();

@@ -1,7 +1,8 @@
-import { mkdir, readFile, writeFile } from 'node:fs/promises';
+import { readFile } from 'node:fs/promises';
 import path from 'node:path';
 import { storagePathJoin } from '@nocobase/utils';
 import { AppError } from '../../src/errors';
+import { writeWholeFile } from './whole-file';
 
 /** The key with which an application encrypts fields: without it, nobody can read them, wherever the database is. */
 const KEY_FILE = 'aes_key.dat';
@@ -30,7 +31,7 @@ async function missingKey(source: string, name: string): Promise<Buffer | undefi
   const key = (await readKey(present)) ?? (await readKey(former));
   const there = await readKey(keyPlaces(name)[0]);
   if (!key || there?.equals(key)) return undefined;
-  // One of another length was cut off while it was written.
+  // One of another length was cut off while an earlier version wrote it.
   if (there?.length === key.length) {
     const reason = `a key of another application "${name}" lies in storage/apps`;
     throw new AppError('APP_CLONE_REFUSED', { name: source, reason });
@@ -43,6 +44,5 @@ export async function copyKey(source: string, name: string): Promise<void> {
   const key = await missingKey(source, name);
   if (!key) return;
   const [file] = keyPlaces(name);
-  await mkdir(path.dirname(file), { recursive: true, mode: 0o700 });
-  await writeFile(file, key, { mode: 0o600 });
+  await writeWholeFile(file, key);
 }

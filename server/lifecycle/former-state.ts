@@ -1,9 +1,10 @@
 import { createHash } from 'node:crypto';
-import { mkdir, readFile, rename, writeFile } from 'node:fs/promises';
+import { mkdir, readFile, rename } from 'node:fs/promises';
 import path from 'node:path';
 import { storagePathJoin } from '@nocobase/utils';
 import type { AppRecord } from '../../src/app-record';
 import { ownUploads, uploadsIdOf } from './upload-folders';
+import { writeWholeFile } from './whole-file';
 
 /**
  * State of an application below `storage/` that NocoBase names by the ID: keys, the event queue, logs, caches, backups,
@@ -53,9 +54,16 @@ export async function stampKeptState(record: AppRecord): Promise<void> {
     uploads: ownUploads(record),
     outside: ownershipToken === undefined ? undefined : proofOf(ownershipToken),
   };
-  const file = keptFile(contentToken);
-  await mkdir(path.dirname(file), { recursive: true, mode: 0o700 });
-  await writeFile(file, JSON.stringify(kept), { mode: 0o600 });
+  await writeWholeFile(keptFile(contentToken), JSON.stringify(kept));
+}
+
+function parseNote(text: string): KeptState | undefined {
+  try {
+    return JSON.parse(text) as KeptState;
+  } catch {
+    // No note, or one that was cut off while an earlier version wrote it.
+    return undefined;
+  }
 }
 
 /**
@@ -64,9 +72,8 @@ export async function stampKeptState(record: AppRecord): Promise<void> {
  */
 async function keptState({ contentToken, outsideToken, inSchema }: FoundMarkers): Promise<KeptState | undefined> {
   if (contentToken === undefined) return undefined;
-  const text = await readFile(keptFile(contentToken), 'utf8').catch(() => undefined);
-  if (text === undefined) return undefined;
-  const kept = JSON.parse(text) as KeptState;
+  const kept = parseNote(await readFile(keptFile(contentToken), 'utf8').catch(() => ''));
+  if (kept === undefined) return undefined;
   const isProven = outsideToken !== undefined && kept.outside === proofOf(outsideToken);
   return inSchema && !isProven ? undefined : kept;
 }

@@ -1,6 +1,6 @@
-import { mkdir, readFile, rm, writeFile } from 'node:fs/promises';
-import path from 'node:path';
+import { readFile, rm } from 'node:fs/promises';
 import { storagePathJoin } from '@nocobase/utils';
+import { writeWholeFile } from './whole-file';
 
 /**
  * Remembers that an application's files are in its own folder: from then on, its rows reach no other one. Kept beside
@@ -16,9 +16,7 @@ export async function isSettled(name: string, own: string): Promise<boolean> {
 }
 
 export async function markSettled(name: string, own: string): Promise<void> {
-  const marker = markerOf(name);
-  await mkdir(path.dirname(marker), { recursive: true, mode: 0o700 });
-  await writeFile(marker, own, { mode: 0o600 });
+  await writeWholeFile(markerOf(name), own);
 }
 
 export async function removeMarker(name: string): Promise<void> {
