@@ -1,4 +1,4 @@
-import { realpath } from 'node:fs/promises';
+import { lstat, realpath, rm } from 'node:fs/promises';
 import path from 'node:path';
 import { AppError } from '../../src/errors';
 import { isInside, rootOf, uploadsFolder } from '../lifecycle/upload-folders';
@@ -33,9 +33,27 @@ async function isOwn(own: string, file: string): Promise<boolean> {
 
 const notFound = () => new AppError('APP_FILE_NOT_FOUND');
 
+/**
+ * Before a file is written: files from the time before applications had folders of their own may be second names of files
+ * of other applications, and NocoBase writes into the file that has the name.
+ */
+async function unlinkShared(file: string): Promise<void> {
+  const stats = await lstat(file).catch(() => undefined);
+  if (stats && stats.nlink > 1) await rm(file, { force: true });
+}
+
 /** An engine that writes into the application's own folder, or fails. */
 function guardEngine(engine: UploadEngine, own: string, folder: () => string): UploadEngine {
   const write = engine._handleFile.bind(engine);
+  const choose = engine.getFilename?.bind(engine);
+  if (choose) {
+    engine.getFilename = (req, file, done) => {
+      choose(req, file, (error, filename) => {
+        if (error || filename === undefined) return done(error, filename);
+        unlinkShared(path.join(folder(), filename)).then(() => done(null, filename), done);
+      });
+    };
+  }
   return Object.assign(engine, {
     _handleFile: (...[req, file, done]: Parameters<UploadEngine['_handleFile']>) => {
       isOwn(own, folder()).then(
@@ -72,6 +90,7 @@ export function guardedStorage(base: StorageClass, own: string): StorageClass {
 
     override async copy(source: FileRecord, target: FileRecord): Promise<void> {
       if (!(await this.isOwn(source)) || !(await this.isOwn(target))) throw notFound();
+      await unlinkShared(pathIn(this.storage, target.path, target.filename));
       await super.copy(source, target);
     }
 

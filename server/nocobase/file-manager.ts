@@ -5,6 +5,8 @@ type Done = (error?: unknown, info?: object) => void;
 
 export interface UploadEngine {
   _handleFile(req: object, file: object, done: Done): void;
+  /** Of an engine that writes to the disk: the name of the file. */
+  getFilename?(req: object, file: object, done: (error: unknown, filename?: string) => void): void;
   _removeFile?(req: object, file: object, done: Done): void;
 }
 

@@ -256,6 +256,27 @@ describeWithPostgres('files belong to one application', () => {
     expect((await read(other, addressOf(note))).status).toBe(404);
   });
 
+  it('an upload that replaces a file from before leaves the same file of another application as it is', async () => {
+    const old = await make();
+    const note = await makeShared(old, await upload(old, 'of both'));
+    expect((await read(old, `/files/${old}/main/attachments/${note.id}`)).status).toBe(302);
+    const row = await rowOf(old, note);
+    expect([readFileSync(uploads(note.filename), 'utf8'), row.path]).toEqual(['of both', `${own(old)}/shared`]);
+    const [{ id } = { id: 0 }] = await app.sql<{ id: number }>('SELECT id::int FROM storages', [], old);
+    const values = { renameMode: 'none', path: row.path };
+    const changed = await app.post(`/api/storages:update?filterByTk=${id}`, values, await headers(old));
+    expect(changed.status).toBe(200);
+    const answer = await request(await app.listen())
+      .post('/api/attachments:create')
+      .set(await headers(old))
+      .attach('file', Buffer.from('written over'), note.filename);
+    expect([answer.status, (answer.body as { data: Attachment }).data.filename]).toEqual([200, note.filename]);
+    expect([readFileSync(fileOf(row), 'utf8'), readFileSync(uploads(note.filename), 'utf8')]).toEqual([
+      'written over',
+      'of both',
+    ]);
+  });
+
   it('a database that is adopted under another ID has a folder of its own', async () => {
     const first = await make();
     const note = await upload(first, 'kept');
