@@ -41,7 +41,7 @@ import { HeapWatch } from './metrics/heap-watch';
 import { AppLimits } from './limits/app-limits';
 import { RecentBoots } from './metrics/recent-boots';
 import { FastStart } from './lifecycle/fast-start/fast-start';
-import type { DownReason, RunnerHost } from './lifecycle/runner-host';
+import type { AppWatcher, DownReason, RunnerHost } from './lifecycle/runner-host';
 import { rowOptions } from './lifecycle/row-options';
 import { AppVersions } from './lifecycle/versions';
 import { RecycleBin } from './recycle-bin';
@@ -97,7 +97,7 @@ export class AppService implements RunnerHost {
   readonly archives: Archives;
   readonly leadership: Leadership;
   readonly secretBox: SecretBox;
-  private readonly runningListeners = new Set<(name: string) => void>();
+  private readonly watchers = new Set<AppWatcher>();
   private readonly faults: FaultDesk;
   private readonly instanceOptions: InstanceOptions;
   private currentPhase: ServicePhase = 'off';
@@ -324,7 +324,6 @@ export class AppService implements RunnerHost {
   tell(event: AppEvent): void {
     this.boots.note(event);
     this.changed();
-    // The main application's connections are nobody else's work.
     this.fence.outside(() => this.timeline.tell(event));
   }
 
@@ -345,13 +344,13 @@ export class AppService implements RunnerHost {
 
   onRunning(name: string): void {
     this.fence.outside(() => this.sleeper.limitsMayBePassed());
-    for (const listener of this.runningListeners) listener(name);
+    for (const watcher of this.watchers) watcher.running(name);
   }
 
-  /** The listener is told the name of each application that has come up; the returned function takes it off. */
-  whenRunning(listener: (name: string) => void): () => void {
-    this.runningListeners.add(listener);
-    return () => this.runningListeners.delete(listener);
+  /** @returns a function that ends the watch */
+  watch(watcher: AppWatcher): () => void {
+    this.watchers.add(watcher);
+    return () => this.watchers.delete(watcher);
   }
 
   // ---- looking ------------------------------------------------------------------------------------------------
@@ -476,6 +475,7 @@ export class AppService implements RunnerHost {
     this.faults.forget(name);
     this.versions.forget(name);
     this.limits.forget(name);
+    for (const watcher of this.watchers) watcher.gone(name);
     this.supervisor.clearAppError(name);
     await this.supervisor.clearAppStatus(name);
   }

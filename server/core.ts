@@ -81,6 +81,9 @@ export interface CoreSocket {
   terminate(): void;
 }
 
+/** Close code in the registry of RFC 6455: the server restarts. The client comes back by itself. */
+export const SERVICE_RESTART = 1012;
+
 export function socketServer(): CoreSocketServer | undefined {
   return (Gateway.getInstance() as unknown as { wsServer?: CoreSocketServer }).wsServer;
 }

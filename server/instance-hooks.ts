@@ -27,6 +27,7 @@ import { assertOwnInstance, type OwnInstanceHost } from './own-instance';
 import { statePrefix } from './outside-state';
 import { guardTenant } from './tenancy/tenant-guard';
 import type { AppLimits } from './limits/app-limits';
+import { separateActions } from './limits/crowd-turns';
 import { limitInjectedRequests, limitToolCalls } from './limits/injected-requests';
 import { limitRecords } from './limits/record-limit';
 import { limitUploads } from './limits/upload-limit';
@@ -78,6 +79,7 @@ export function prepareInstance(app: Application, host: InstanceHooksHost): void
     limitReloads(app, host.config.reloads);
     limitRecords(app, host.config.sizes, host.limits);
     limitToolCalls(app, host.limits);
+    separateActions(app, host.limits);
     limitUploads(app, host.limits);
     limitUsers(app, host.limits);
   });

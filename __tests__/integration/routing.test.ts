@@ -333,6 +333,19 @@ describe('routing', () => {
       tab.socket.close();
     });
 
+    it('closes the tabs of an application that is removed, and of no other', async () => {
+      expect((await host.create({ name: 'gone' })).status).toBe(200);
+      const [gone, other] = [await open('?__appName=gone'), await open('?__appName=red')];
+      const closed = new Promise<number>((resolve) => gone.socket.once('close', resolve));
+      await host.act('destroy', { filterByTk: 'gone', dropDatabase: 'true', purge: 'true' });
+      expect(await closed).toBe(1012);
+      expect((await host.create({ name: 'gone' })).status).toBe(200);
+      await host.act('start', { filterByTk: 'gone', wait: 'true' });
+      expect(gone.messages.filter(({ payload }) => payload?.code === 'APP_RUNNING')).toEqual([]);
+      expect(other.socket.readyState).toBe(WebSocket.OPEN);
+      other.socket.close();
+    });
+
     it('refuses tabs on applications that do not exist', async () => {
       await expect(open('?__appName=nope')).rejects.toThrow(/404/);
       await expect(open('?__appName[]=red')).rejects.toThrow(/400/);

@@ -10,12 +10,12 @@ function slotsWith(limits: Partial<SlotLimits> = {}) {
     queueTimeout: 10,
     ...limits,
   };
-  const world = { msSinceOthers: Infinity };
+  const world = { msSinceOthers: Infinity, otherAtWork: false };
   return {
-    slots: new RequestSlots(
-      () => inForce,
-      () => world.msSinceOthers,
-    ),
+    slots: new RequestSlots(() => inForce, {
+      msSinceOthers: () => world.msSinceOthers,
+      isOtherAtWork: () => world.otherAtWork,
+    }),
     inForce,
     world,
   };
@@ -93,11 +93,11 @@ describe('request slots', () => {
       return { ...given, began, come };
     }
 
-    /** So many requests, of which the first ended after 6 ms, while a request of another application is at work. */
-    async function withFirstEnded(count: number) {
+    /** So many requests, of which the first ended after some milliseconds, while another application is in use. */
+    async function withFirstEnded(count: number, ms = 3) {
       const given = sharedSlots({ requestQueue: 100 });
       for (let number = 1; number <= count; number += 1) void given.come(number);
-      await jest.advanceTimersByTimeAsync(6);
+      await jest.advanceTimersByTimeAsync(ms);
       given.world.msSinceOthers = 5;
       given.slots.leave();
       return given;
@@ -139,7 +139,7 @@ describe('request slots', () => {
       expect(began).toEqual([1, 2, 3, 4]);
     });
 
-    it('many waiting requests leave a request of another application as much time as each takes', async () => {
+    it('many waiting requests leave other applications twice the time that each takes', async () => {
       const { slots, began, world } = await withFirstEnded(30);
       await jest.advanceTimersByTimeAsync(4);
       expect(began).toEqual([1]);
@@ -152,7 +152,7 @@ describe('request slots', () => {
       expect(began).toEqual([1, 2]);
       await jest.advanceTimersByTimeAsync(4);
       expect(began).toEqual([1, 2, 3]);
-      // The other request is over.
+      // The other application is not in use.
       world.msSinceOthers = 30;
       slots.leave();
       await jest.advanceTimersByTimeAsync(1);
@@ -160,8 +160,29 @@ describe('request slots', () => {
       await jest.runAllTimersAsync();
     });
 
+    it('many waiting requests begin when no request of another application is at work, and after 10 ms in any case', async () => {
+      const { slots, began, world } = await withFirstEnded(30, 1);
+      world.otherAtWork = true;
+      await jest.advanceTimersByTimeAsync(7);
+      expect([began, slots.isCrowded]).toEqual([[1], true]);
+      world.otherAtWork = false;
+      await jest.advanceTimersByTimeAsync(2);
+      expect(began).toEqual([1, 2]);
+      world.otherAtWork = true;
+      slots.leave();
+      await jest.advanceTimersByTimeAsync(9);
+      expect(began).toEqual([1, 2]);
+      await jest.advanceTimersByTimeAsync(3);
+      expect(began).toEqual([1, 2, 3]);
+      world.msSinceOthers = 1_000;
+      expect(slots.isCrowded).toBe(false);
+      await jest.runAllTimersAsync();
+    });
+
     it('few waiting requests leave no such time: they are those of one page', async () => {
-      const { began } = await withFirstEnded(10);
+      const { slots, began, world } = await withFirstEnded(10);
+      world.otherAtWork = true;
+      expect(slots.isCrowded).toBe(false);
       await jest.advanceTimersByTimeAsync(1);
       expect(began).toEqual([1, 2]);
       await jest.runAllTimersAsync();

@@ -47,6 +47,29 @@ describe('WebSocket connections', () => {
   const MANY = { websocketConnections: 1_000, websocketMessages: 10 };
   const AFTER_RETURN_MS = 60_000;
 
+  it('open at a third of that rate while they are closed for what they send', () => {
+    const { sockets, later } = world({}, MANY);
+    later(AFTER_RETURN_MS);
+    let now = 0;
+    let opened = 0;
+    const other = sockets.open('erp');
+    while (now < 20_000) {
+      const flow = sockets.open('crm');
+      if (!flow) {
+        later(100);
+        now += 100;
+        continue;
+      }
+      opened += 1;
+      sockets.noteRefusal(flow);
+      sockets.close(flow);
+    }
+    // The burst, 20 a second, and those that may wait.
+    expect(opened).toBeGreaterThan(150);
+    expect(opened).toBeLessThanOrEqual((20 + 20 * 20 + 200) / 3 + 3);
+    expect([other?.wait, sockets.open('erp')?.wait]).toEqual([0, 0]);
+  });
+
   it('are bounded in the rate at which they open, whether or not they close again', () => {
     const { sockets, later } = world({}, MANY);
     later(AFTER_RETURN_MS);

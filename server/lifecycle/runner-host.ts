@@ -19,6 +19,14 @@ export type StopReason = 'operator' | 'restart' | 'sleep' | 'shutdown' | 'manual
 /** Why an application is taken down for a moment, and comes back by itself. */
 export type DownReason = 'cloned' | 'isolated';
 
+/** Listens to what happens to applications in this process. */
+export interface AppWatcher {
+  /** The application has come up. */
+  running(name: string): void;
+  /** The application was removed; its instance has ended. */
+  gone(name: string): void;
+}
+
 /** What a runner needs of the process around it. */
 export interface RunnerHost {
   supervisor: AppSupervisor;

@@ -1,9 +1,11 @@
 import { effectiveLimits, takeToken, type Limits, type OwnLimits, type TokenBucket } from '../../src/policies/limits';
-import { RequestSlots } from './request-slots';
+import { RequestSlots, type OtherUse } from './request-slots';
 
 /** Refusals of one application that are answered at once; further ones wait. */
 const IMMEDIATE_BURST = 3;
 const IMMEDIATE_RATE = 1;
+
+const UNUSED: OtherUse = { msSinceOthers: () => Infinity, isOtherAtWork: () => false };
 
 /** The limits of one application in this process, and what it uses of them. */
 export class AppLimiter {
@@ -12,13 +14,12 @@ export class AppLimiter {
   private readonly tokens: TokenBucket;
   private readonly immediate: TokenBucket = { tokens: IMMEDIATE_BURST, at: 0 };
 
-  /** @param msSinceOthers milliseconds since a request to another application began */
   constructor(
     private readonly defaults: Limits,
     private own: OwnLimits | undefined,
-    msSinceOthers: () => number = () => Infinity,
+    others: OtherUse = UNUSED,
   ) {
-    this.slots = new RequestSlots(() => this.limits, msSinceOthers);
+    this.slots = new RequestSlots(() => this.limits, others);
     this.limits = effectiveLimits(defaults, own);
     this.tokens = { tokens: this.limits.requestBurst, at: 0 };
   }

@@ -45,7 +45,10 @@ export class AppLimits {
     let limiter = this.limiters.get(name);
     if (limiter) limiter.update(record.limits);
     else {
-      limiter = new AppLimiter(this.host.config.limits, record.limits, () => this.use.msSinceOthers(name));
+      limiter = new AppLimiter(this.host.config.limits, record.limits, {
+        msSinceOthers: () => this.use.msSinceOthers(name),
+        isOtherAtWork: () => this.use.isOtherAtWork(name),
+      });
       this.limiters.set(name, limiter);
     }
     return limiter;
@@ -94,6 +97,7 @@ export class AppLimits {
   forget(name: string): void {
     this.limiters.delete(name);
     this.reached.delete(name);
+    this.use.forget(name);
     this.storage.forget(name);
   }
 

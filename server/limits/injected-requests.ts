@@ -70,7 +70,7 @@ async function handleLimited(
     used = false;
   };
   holdSlot(res, leave);
-  limits.use.note(name);
+  limits.use.note(name, res);
   try {
     return await handle(req, res);
   } finally {

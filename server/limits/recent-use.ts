@@ -1,23 +1,52 @@
-/**
- * Knows of each application when the last request to another one began. It remembers the last two applications only: one
- * of them is another one.
- */
+import type { ServerResponse } from 'node:http';
+
+type Response = Pick<ServerResponse, 'headersSent'>;
+
+/** A request that began so many milliseconds ago is taken to wait for its database, or for its visitor. */
+const AT_WORK_MS = 30;
+
+interface Use {
+  at: number;
+  /** Weak: an application that sleeps keeps no request in memory. */
+  response: WeakRef<Response>;
+}
+
+/** Knows of each application when its last request began, and whether that request is still at work. */
 export class RecentUse {
+  private readonly uses = new Map<string, Use>();
   private last = '';
   private lastAt = -Infinity;
   private formerAt = -Infinity;
 
   /** A request to this application begins. */
-  note(name: string, now = performance.now()): void {
+  note(name: string, response: Response, now = performance.now()): void {
     if (name !== this.last) {
       this.formerAt = this.lastAt;
       this.last = name;
     }
     this.lastAt = now;
+    this.uses.set(name, { at: now, response: new WeakRef(response) });
   }
 
-  /** Milliseconds since a request to another application than this one began; Infinity for none so far. */
+  /**
+   * Milliseconds since a request to another application than this one began; Infinity for none so far. The last two
+   * applications are remembered: one of them is another one.
+   */
   msSinceOthers(name: string, now = performance.now()): number {
     return now - (name === this.last ? this.formerAt : this.lastAt);
+  }
+
+  /** Whether a request to another application is at work. */
+  isOtherAtWork(name: string, now = performance.now()): boolean {
+    if (this.msSinceOthers(name, now) >= AT_WORK_MS) return false;
+    for (const [other, { at, response }] of this.uses) {
+      if (other !== name && now - at < AT_WORK_MS && response.deref()?.headersSent === false) return true;
+    }
+    return false;
+  }
+
+  /** The application is gone. */
+  forget(name: string): void {
+    this.uses.delete(name);
   }
 }

@@ -9,12 +9,24 @@ export type SlotOutcome = 'admitted' | 'left' | 'refused';
 const SLOW_MS = 25;
 /** An application is in use for so many milliseconds after the begin of a request. */
 const IN_USE_MS = 1_000;
-/** A request of another application is taken to be at work for so many milliseconds. */
-const AT_WORK_MS = 30;
+/** Another application that had a request so many milliseconds ago may soon have the next one. */
+const BUSY_MS = 30;
+/** The time that is left to other applications, as a multiple of the time of the last request. */
+const PAUSE_RATIO = 2;
 /** More requests than one page asks for at once. */
 const MANY_WAITING = 16;
 /** The most milliseconds that are left to other applications between two requests. */
 const MAX_PAUSE_MS = 10;
+
+/** How soon it is looked again whether a request of another application is at work, in milliseconds. */
+const LOOK_MS = 1;
+
+/** The use of the other applications of this process, the main application included. */
+export interface OtherUse {
+  /** Milliseconds since a request to another application began; Infinity for none so far. */
+  msSinceOthers(): number;
+  isOtherAtWork(): boolean;
+}
 
 /** Ends a wait; false if it has ended already. */
 type Waiter = (outcome: SlotOutcome) => boolean;
@@ -31,8 +43,9 @@ export type OnGone = (listener: () => void) => void;
  *
  * While other applications are in use, a request begins when the one that began before has ended, or when that one is
  * slow and thus waits for its database: otherwise the stretches of all requests with a slot would delay the neighbours
- * in each turn. If many requests wait while a request of another application is at work, the next one leaves it as much
- * time as the last one took. While no other application is in use, the slots alone bound the requests.
+ * in each turn. If many requests wait, the next one does not begin while a request of another application is at work, and
+ * leaves others twice the time that the last one took; both for a bounded time. While no other application is in use, the
+ * slots alone bound the requests.
  */
 export class RequestSlots {
   private used = 0;
@@ -48,7 +61,7 @@ export class RequestSlots {
 
   constructor(
     private readonly limits: () => SlotLimits,
-    private readonly msSinceOthers: () => number,
+    private readonly others: OtherUse,
   ) {}
 
   get inFlight(): number {
@@ -57,6 +70,11 @@ export class RequestSlots {
 
   get waiting(): number {
     return this.queue.size;
+  }
+
+  /** Many requests wait, and other applications are in use. */
+  get isCrowded(): boolean {
+    return this.queue.size >= MANY_WAITING && this.others.msSinceOthers() < IN_USE_MS;
   }
 
   /**
@@ -117,11 +135,13 @@ export class RequestSlots {
 
   /** Milliseconds until the next request may begin, for the sake of other applications. */
   private pauseMs(): number {
-    const since = this.msSinceOthers();
+    const since = this.others.msSinceOthers();
     if (since >= IN_USE_MS) return 0;
     if (this.working) return this.begunAt + SLOW_MS - performance.now();
-    if (this.queue.size < MANY_WAITING || since >= AT_WORK_MS) return 0;
-    return this.endedAt + Math.min(this.endedAt - this.begunAt, MAX_PAUSE_MS) - performance.now();
+    if (this.queue.size < MANY_WAITING) return 0;
+    const rested = performance.now() - this.endedAt;
+    if (rested < MAX_PAUSE_MS && this.others.isOtherAtWork()) return LOOK_MS;
+    return since < BUSY_MS ? Math.min(PAUSE_RATIO * (this.endedAt - this.begunAt), MAX_PAUSE_MS) - rested : 0;
   }
 
   private schedule(): void {

@@ -30,6 +30,8 @@ const INTRODUCTION_COST = 5;
 const BURST = 2;
 /** New connections of one application. Each costs the core about a millisecond. */
 const OPENINGS: FlowLimit = { perSecond: 20, burst: 20 };
+/** So many further openings are taken by a connection that is closed for what it sent: its client comes back at once. */
+const REFUSAL_COST = 2;
 /** Those of the main application: requests to it are not limited either. */
 const MAIN_OPENINGS: FlowLimit = { perSecond: 100, burst: 100 };
 const openingsOf = (app: string) => (app === 'main' ? MAIN_OPENINGS : OPENINGS);
@@ -45,6 +47,8 @@ const RETURNS_MS = 60_000;
  * NocoBase's pages try 30 times, one second apart, and then never again: each refusal takes one of these attempts.
  */
 const MAX_WAIT_MS = 10_000;
+/** After so many milliseconds without a refusal, the connections that wait may open, however many were refused. */
+const MAX_DEBT_MS = 2 * MAX_WAIT_MS;
 
 /**
  * Limits what arrives over WebSockets, before anything is parsed: the connections of each application, and the
@@ -88,6 +92,14 @@ export class WebSocketLimits {
     const returning = now - this.startedAt < RETURNS_MS;
     const wait = returning ? takeAhead(this.returns, RETURNS, MAX_WAIT_MS, now) : undefined;
     return wait ?? takeAhead(openings, limit, MAX_WAIT_MS, now);
+  }
+
+  /** A connection is closed for what it sent: the next ones of its application open later. */
+  noteRefusal({ app }: ConnectionFlow): void {
+    const { openings } = this.flowOf(app);
+    for (let index = 0; index < REFUSAL_COST; index += 1) {
+      takeAhead(openings, openingsOf(app), MAX_DEBT_MS, this.now());
+    }
   }
 
   close({ app }: ConnectionFlow): void {

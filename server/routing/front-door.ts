@@ -112,7 +112,7 @@ export class FrontDoor {
     if (ready && !isMains && this.gate.refuses(req, res)) return ANSWERED;
     this.traffic.enter(req, res);
     if (isMains && this.router.storagePath(req) === undefined && this.router.askedHost(req) === undefined) {
-      this.service.limits.use.note('main');
+      this.service.limits.use.note('main', res);
       return false;
     }
     const visit: Visit = { req, res, needsApp: true };
@@ -253,7 +253,7 @@ export class FrontDoor {
       return PASSED;
     }
     this.service.visits.note(runner.name);
-    this.service.limits.use.note(runner.name);
+    this.service.limits.use.note(runner.name, res);
     leaseFor(runner, req, res, true);
     return next();
   }

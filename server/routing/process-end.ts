@@ -1,7 +1,7 @@
 import { Server as NetServer } from 'node:net';
 import { AppError } from '../../src/errors';
 import type { AppService } from '../app-service';
-import { coreTermination, socketServer, type CoreTermination } from '../core';
+import { coreTermination, SERVICE_RESTART, socketServer, type CoreTermination } from '../core';
 import { withDeadline } from '../lifecycle/deadline';
 import type { SocketDoor } from './socket-door';
 import type { Traffic } from './traffic';
@@ -17,8 +17,6 @@ const FLUSH_MS = 1_000;
 const ENDING_SHARE = 0.5;
 /** Of that, how long handlers are waited for that go on after their visitor has left or was refused. */
 const DRAIN_SHARE = 0.5;
-/** Close code of RFC 6455's registry: the server restarts, come back. */
-const SERVICE_RESTART = 1012;
 
 const SIGNALS = ['SIGTERM', 'SIGINT'] as const;
 

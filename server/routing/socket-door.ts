@@ -4,7 +4,7 @@ import { parse } from 'node:url';
 import { quotable } from '../../src/app-name';
 import { effectiveLimits } from '../../src/policies/limits';
 import type { AppService } from '../app-service';
-import { socketServer, type CoreSocket, type CoreSocketServer } from '../core';
+import { SERVICE_RESTART, socketServer, type CoreSocket, type CoreSocketServer } from '../core';
 import { withDeadline } from '../lifecycle/deadline';
 import { WebSocketLimits, type ConnectionFlow } from '../limits/websocket-limits';
 import { rateHeaders } from './rate-headers';
@@ -17,8 +17,6 @@ import { refuseUpgrade, refuseUpgradeSlowly } from './upgrade-refusal';
 const MAX_KEPT = 20;
 const MAX_KEPT_BYTES = 64 * 1024;
 
-/** Close code of RFC 6455 registry: the server restarts, come back. */
-const SERVICE_RESTART = 1012;
 /** Close code of RFC 6455: the message is against the policy of the server. */
 const POLICY_VIOLATION = 1008;
 /** A connection that sent too much is closed after this time, so that a client in a closed loop is slowed down. */
@@ -97,7 +95,10 @@ export class SocketDoor {
   }
 
   open(): void {
-    this.unsubscribe ??= this.service.whenRunning((name) => this.welcomeBack(name));
+    this.unsubscribe ??= this.service.watch({
+      running: (name) => this.welcomeBack(name),
+      gone: (name) => this.closeTabs(name),
+    });
   }
 
   close(): void {
@@ -276,7 +277,7 @@ export class SocketDoor {
   private refuse(tab: Tab, ws: CoreSocket): void {
     tab.refused = true;
     tab.kept = [];
-    this.service.limits.note(tab.app, 'websocketMessages');
+    this.noteRefusal(tab);
     // Not resumed before the end: what the client has sent meanwhile would be read.
     ws.pause();
     setTimeout(() => {
@@ -291,9 +292,14 @@ export class SocketDoor {
    */
   private refuseLarge(tab: Tab, ws: CoreSocket): void {
     tab.refused = true;
-    this.service.limits.note(tab.app, 'websocketMessages');
+    this.noteRefusal(tab);
     process.nextTick(() => ws.pause());
     setTimeout(() => ws.terminate(), REFUSAL_DELAY_MS).unref();
+  }
+
+  private noteRefusal({ app, flow }: Tab): void {
+    this.limits.noteRefusal(flow);
+    this.service.limits.note(app, 'websocketMessages');
   }
 
   private before(tab: Tab, message: unknown, type: string | undefined): void {
@@ -319,6 +325,13 @@ export class SocketDoor {
   private after(): void {
     endDelivery();
     if (this.service.fence.current !== undefined) this.service.fence.enter(undefined);
+  }
+
+  /** The pages of a removed application hear nothing of the next one with its ID: they have to come again. */
+  private closeTabs(name: string): void {
+    for (const tab of [...this.tabs.values()]) {
+      if (tab.app === name) socketServer()?.webSocketClients.get(tab.id)?.ws.close(SERVICE_RESTART);
+    }
   }
 
   private welcomeBack(name: string): void {
