@@ -262,7 +262,7 @@ describeWithPostgres('files belong to one application', () => {
     expect((await read(old, `/files/${old}/main/attachments/${note.id}`)).status).toBe(302);
     const row = await rowOf(old, note);
     expect([readFileSync(uploads(note.filename), 'utf8'), row.path]).toEqual(['of both', `${own(old)}/shared`]);
-    const [{ id } = { id: 0 }] = await app.sql<{ id: number }>('SELECT id::int FROM storages', [], old);
+    const [{ id } = { id: '' }] = await app.sql<{ id: string }>('SELECT id::text FROM storages', [], old);
     const values = { renameMode: 'none', path: row.path };
     const changed = await app.post(`/api/storages:update?filterByTk=${id}`, values, await headers(old));
     expect(changed.status).toBe(200);
