@@ -88,6 +88,11 @@ export function socketServer(): CoreSocketServer | undefined {
   return (Gateway.getInstance() as unknown as { wsServer?: CoreSocketServer }).wsServer;
 }
 
+/** The handlers of WebSocket upgrades, in the order in which NocoBase asks them. */
+export function socketHandlers(): readonly unknown[] {
+  return (Gateway as unknown as { wsServers?: unknown[] }).wsServers ?? [];
+}
+
 /** The emitters that every application of the process reaches: the supervisor, the gateway, its sockets, and main. */
 export function sharedEmitters(supervisor: AppSupervisor): object[] {
   const emitters = [supervisor, Gateway.getInstance(), socketServer(), supervisor.apps.main];

@@ -20,6 +20,7 @@ interface ErrorContext {
   status: number;
   body: unknown;
   i18n?: { language?: string };
+  get(header: string): string;
   set(header: string, value: string): void;
 }
 
@@ -59,6 +60,9 @@ function ownError(error: unknown): AppError | undefined {
   for (const one of chainOf(error)) if (isAppError(one)) return one;
   return undefined;
 }
+
+/** The header by which a caller names the data source of a request. */
+const DATA_SOURCE = 'X-Data-Source';
 
 /** Told of an error by which the database of the application may be lost. */
 export type Suspicion = () => void;
@@ -112,14 +116,30 @@ export function answerErrors(app: Application, mainApp: () => Application, suspe
   // Ours first: NocoBase's own would answer with the words of the driver.
   const { handlers } = errorHandler ?? {};
   if (Array.isArray(handlers)) handlers.unshift(...handlers.splice(-2));
-  if (errorHandler) codeUnexpected(errorHandler);
+  if (errorHandler) {
+    codeUnexpected(errorHandler, (ctx) => {
+      const known = app.dataSourceManager.dataSources;
+      const asked = ctx.get(DATA_SOURCE);
+      if (asked === '' || known.has(asked)) return false;
+      answer(
+        ctx,
+        new AppError('APP_VALUE_INVALID', { field: DATA_SOURCE, reason: 'there is no such data source' }),
+        true,
+      );
+      return true;
+    });
+  }
 }
 
-/** Errors of NocoBase and its plugins that have no code get one if they are answered with 5xx; the sentence stays. */
-function codeUnexpected(handler: ErrorHandler): void {
+/**
+ * Errors of NocoBase and its plugins that have no code get one if they are answered with 5xx; the sentence stays.
+ * @param answerMistake answers a request that failed for a mistake of its caller; returns false for another request
+ */
+function codeUnexpected(handler: ErrorHandler, answerMistake: (ctx: ErrorContext) => boolean): void {
   if (typeof handler.defaultHandler !== 'function') return;
   const renderDefault = handler.defaultHandler.bind(handler);
   handler.defaultHandler = (error, ctx) => {
+    if (answerMistake(ctx)) return;
     renderDefault(error, ctx);
     const { errors } = (ctx.body ?? {}) as { errors?: { code?: unknown }[] };
     const [first] = Array.isArray(errors) ? errors : [];

@@ -104,6 +104,7 @@ export const ERROR_TABLE = {
     message: 'The body of the request did not arrive within {seconds} seconds; send it again.',
   },
   APP_NOT_FOUND: { status: 404, message: 'The application "{name}" does not exist.' },
+  APP_SOCKET_NOT_FOUND: { status: 404, message: 'There is no WebSocket at this address.' },
   APP_FILE_NOT_FOUND: { status: 404, message: 'The application has no file at this address.' },
   APP_STORAGE_OUTSIDE: {
     status: 400,

@@ -65,6 +65,17 @@ describe('routing', () => {
     },
   );
 
+  it('answers a request that names an unknown data source with 400', async () => {
+    for (const app of ['main', 'red']) {
+      const headers = { 'X-App': app, 'X-Data-Source': 'nope' };
+      for (const url of ['/api/users:list', '/api/app:getInfo', '/api/nothing:list']) {
+        const { status, body } = await host.get(url, headers);
+        expect([app, url, status, body.errors[0].code]).toEqual([app, url, 400, 'APP_VALUE_INVALID']);
+      }
+      expect((await host.get('/api/app:getInfo', { ...headers, 'X-Data-Source': 'main' })).status).toBe(200);
+    }
+  });
+
   it('lets the token of one application into no other, by no way', async () => {
     const ways = (app: string): [string, Record<string, string>][] => [
       [`/api/__app/${app}/auth:check`, {}],
@@ -345,6 +356,18 @@ describe('routing', () => {
       expect(gone.messages.slice(heard)).toEqual([]);
       expect(other.socket.readyState).toBe(WebSocket.OPEN);
       other.socket.close();
+    });
+
+    it('answers an upgrade to another path', async () => {
+      for (const url of ['/socket.io/', '/apps/red/ws/x']) {
+        const answer = await new Promise((resolve, reject) => {
+          const headers = { Connection: 'Upgrade', Upgrade: 'websocket' };
+          const sent = httpRequest({ host: '127.0.0.1', port: host.host.port, path: url, headers });
+          sent.on('response', (res) => resolve(res.resume().statusCode));
+          sent.on('error', reject).end();
+        });
+        expect([url, answer]).toEqual([url, 404]);
+      }
     });
 
     it('refuses tabs on applications that do not exist', async () => {

@@ -113,6 +113,7 @@ describe('documents', () => {
     const elsewhere = [
       ...[
         'APP_FILE_NOT_FOUND',
+        'APP_SOCKET_NOT_FOUND',
         'APP_STORAGE_OUTSIDE',
         'APP_STORAGE_WITHOUT_KEYS',
         'APP_PATH_ACCESS_OFF',

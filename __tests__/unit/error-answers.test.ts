@@ -13,13 +13,17 @@ function defaultHandler(error: { message: string; status?: number; code?: string
   ctx.body = { errors: [{ message: error.message, code: error.code }] };
 }
 
-function answerTo(error: object): Answer {
+const i18n = { t: (sentence: string) => sentence };
+
+function answerTo(error: object, dataSource = ''): Answer {
   const errorHandler = { register: () => undefined, defaultHandler };
-  const app = { pm: { get: () => ({ errorHandler }) } } as unknown as Application;
+  const dataSourceManager = { dataSources: new Map([['main', {}]]) };
+  const app = { i18n, dataSourceManager, pm: { get: () => ({ errorHandler }) } } as unknown as Application;
   answerErrors(app, () => app);
-  const ctx: Answer = { status: 404 };
+  const ctx = { status: 404, get: () => dataSource };
   errorHandler.defaultHandler(error as { message: string }, ctx);
-  return ctx;
+  const { status, body }: Answer = ctx;
+  return { status, body };
 }
 
 type Register = (guard: (error: unknown) => boolean, render: (error: unknown, ctx: Answer) => void) => void;
@@ -28,7 +32,6 @@ type Register = (guard: (error: unknown) => boolean, render: (error: unknown, ct
 function firstAnswerTo(error: unknown): Answer | undefined {
   const handlers: { guard: Parameters<Register>[0]; render: Parameters<Register>[1] }[] = [];
   const register: Register = (guard, render) => handlers.push({ guard, render });
-  const i18n = { t: (sentence: string) => sentence };
   const app = { i18n, pm: { get: () => ({ errorHandler: { register, handlers } }) } } as unknown as Application;
   answerErrors(app, () => app);
   const ctx: Answer = { status: 404 };
@@ -47,12 +50,18 @@ describe('error responses of an application', () => {
   });
 
   it.each([
-    [{ message: 'data source x does not exist' }, 500, 'APP_UNEXPECTED'],
+    [{ message: 'x' }, 500, 'APP_UNEXPECTED'],
     [{ message: 'x', status: 503 }, 503, 'APP_UNEXPECTED'],
     [{ message: 'x', code: 'ERR_X' }, 500, 'ERR_X'],
     [{ message: 'x', status: 400 }, 400, undefined],
   ])('%j: %d with the code %s, and the sentence of NocoBase', (error, status, code) => {
     expect(answerTo(error)).toEqual({ status, body: { errors: [{ message: error.message, code }] } });
+  });
+
+  it('name a data source that the caller asked for and that is not there', () => {
+    const failed = { message: 'data source x does not exist' };
+    expect(answerTo(failed, 'x')).toMatchObject({ status: 400, body: { errors: [{ code: 'APP_VALUE_INVALID' }] } });
+    expect(answerTo(failed, 'main').status).toBe(500);
   });
 
   it('stay as they are if the error handler is not as expected', () => {

@@ -26,7 +26,7 @@ function parse(text: string) {
 function world(env: Record<string, string> = {}) {
   const opened = open('active', env);
   const service = opened.service as unknown as AppService;
-  return { ...opened, sockets: new SocketDoor(service, new Router(service)) };
+  return { ...opened, sockets: new SocketDoor(service, new Router(service), () => true) };
 }
 
 const ask = async (sockets: SocketDoor, url: string) => {

@@ -2,7 +2,7 @@ import type { IncomingMessage, ServerResponse } from 'node:http';
 import type { Duplex } from 'node:stream';
 import { Gateway } from '@nocobase/server';
 import type { AppService } from '../app-service';
-import { coreServer } from '../core';
+import { coreServer, socketHandlers } from '../core';
 import type { BodyGuard } from '../limits/body-guard';
 import { answerFailedRequests, leaveFailedRequests } from './failed-requests';
 import { FrontDoor } from './front-door';
@@ -37,7 +37,7 @@ export function openDoors(service: AppService): void {
   if (!doors) {
     const router = new Router(service);
     const front = new FrontDoor(service, router);
-    const sockets = new SocketDoor(service, router);
+    const sockets = new SocketDoor(service, router, () => socketHandlers().at(-1) === doors?.onUpgrade);
     const end = new ProcessEnd(service, front.traffic, sockets);
     const settings = new ServerSettings(service.config.sizes);
     doors = {

@@ -88,6 +88,8 @@ export class SocketDoor {
   constructor(
     private readonly service: AppService,
     private readonly router: Router,
+    /** Whether no handler of another plugin comes after this one. */
+    private readonly isLast: () => boolean,
   ) {
     this.limits = new WebSocketLimits(service.config.sizes.webSocket, (app) =>
       effectiveLimits(service.config.limits, service.record(app)?.limits),
@@ -150,7 +152,8 @@ export class SocketDoor {
     const path = pathOf(url);
     if (path === undefined || !this.router.isAllowed(req))
       return refuseUpgrade(socket, { code: 'APP_REQUEST_INVALID' });
-    if (path !== service.config.wsPath) return false;
+    if (path !== service.config.wsPath)
+      return this.isLast() ? refuseUpgrade(socket, { code: 'APP_SOCKET_NOT_FOUND' }) : false;
     if (service.ending) return refuseUpgrade(socket, { code: 'APP_SHUTTING_DOWN' });
     if (!service.mainUp) await this.awaitMain();
     const server = socketServer();
