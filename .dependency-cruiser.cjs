@@ -30,6 +30,7 @@ const FLOORS = [
     'app-places.ts',
     'visits.ts',
     'app-rows.ts',
+    'app-icons.ts',
   ],
   ['instance-options.ts'],
   ['limits/'],

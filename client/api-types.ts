@@ -36,8 +36,8 @@ export interface ApplicationRow {
   /** Further custom domains. */
   domains?: string[] | null;
   icon?: string | null;
-  /** A small image as a data URI; it goes before the named icon. */
-  iconImage?: string | null;
+  /** The address of its picture, which goes before the named icon. */
+  iconUrl?: string | null;
   pinned?: boolean | null;
   hidden?: boolean | null;
   status: string;

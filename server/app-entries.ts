@@ -1,6 +1,5 @@
 import type { Context } from '@nocobase/actions';
 import type { Application } from '@nocobase/server';
-import { Op } from 'sequelize';
 import { appAddress } from '../src/app-address';
 import { compareEntries, ENTRY_PLACES, isOffered, MAIN_ENTRY, type AppEntry, type EntryPlace } from '../src/app-entry';
 import type { AppState } from '../src/app-state';
@@ -9,13 +8,15 @@ import type { AppDescriptions } from './app-descriptions';
 import type { SupervisorConfig } from './config';
 import { languageOf, translate } from './error-answers';
 import type { FaultFence } from './lifecycle/fault-fence';
-import { COLLECTION, type Registry } from './registry';
+import type { AppIcons } from './app-icons';
+import type { Registry } from './registry';
 
 /** What offering applications needs of the process around it. */
 export interface EntriesHost {
   config: SupervisorConfig;
   registry: Registry;
   descriptions: AppDescriptions;
+  icons: AppIcons;
   active: boolean;
   obstacle?: AppError;
   fence: FaultFence;
@@ -30,7 +31,7 @@ export function isAvailable(host: Pick<EntriesHost, 'descriptions'>, name: strin
   return !CLOSED.includes(host.descriptions.condition(name)?.state);
 }
 
-/** The entries of one place, as an application shows them. All but the pictures is in memory. */
+/** The entries of one place, as an application shows them.  */
 export async function listEntries(
   host: EntriesHost,
   place: EntryPlace,
@@ -39,10 +40,7 @@ export async function listEntries(
 ): Promise<AppEntry[]> {
   const inMain = appName === MAIN_ENTRY;
   const records = [...host.registry.all()].filter((record) => isOffered(record, place, inMain));
-  const pictures = await readPictures(
-    host,
-    records.map(({ name }) => name),
-  );
+  const pictures = await host.icons.urlsOf(records.map(({ name }) => name));
   const offered = records
     .map((record) => ({ sort: record.sort, title: record.displayName ?? record.name, record }))
     .sort(compareEntries)
@@ -51,7 +49,7 @@ export async function listEntries(
       name: record.name,
       title,
       icon: record.icon ?? null,
-      iconImage: pictures.get(record.name) ?? null,
+      iconUrl: pictures.get(record.name) ?? null,
       path: address.path,
       hosts: address.hosts,
       domain: record.cname ?? null,
@@ -62,30 +60,12 @@ export async function listEntries(
   return inMain || offered.length === 0 ? offered : [mainEntry(host, mainTitle), ...offered];
 }
 
-/** From the main application's database; where it does not answer, letters do. */
-async function readPictures(host: EntriesHost, names: string[]): Promise<Map<string, string>> {
-  if (names.length === 0) return new Map();
-  const where = { name: names, iconImage: { [Op.not]: null } };
-  try {
-    // The main application's connections are nobody else's work.
-    const rows = (await host.fence.outside(() =>
-      host
-        .mainApp()
-        .db.getModel(COLLECTION)
-        .findAll({ attributes: ['name', 'iconImage'], where, raw: true }),
-    )) as unknown as { name: string; iconImage: string }[];
-    return new Map(rows.map(({ name, iconImage }) => [name, iconImage]));
-  } catch {
-    return new Map();
-  }
-}
-
 function mainEntry({ config }: EntriesHost, title: string): AppEntry {
   return {
     name: MAIN_ENTRY,
     title,
     icon: 'HomeOutlined',
-    iconImage: null,
+    iconUrl: null,
     path: `${config.publicPath}/`,
     domain: null,
     hosts: [...config.baseDomains],

@@ -38,6 +38,7 @@ import { Sleeper } from './lifecycle/sleeper';
 import { Waker } from './lifecycle/waker';
 import type { FaultFence } from './lifecycle/fault-fence';
 import { HeapWatch } from './metrics/heap-watch';
+import { AppIcons } from './app-icons';
 import { AppLimits } from './limits/app-limits';
 import { RecentBoots } from './metrics/recent-boots';
 import { FastStart } from './lifecycle/fast-start/fast-start';
@@ -77,6 +78,7 @@ export class AppService implements RunnerHost {
   readonly timeline = new Timeline(() => this.mainApp());
   readonly visits = new Visits(() => this.mainApp());
   readonly boots = new RecentBoots();
+  readonly icons = new AppIcons(this);
   readonly places: AppPlaces;
   readonly provisioner: DatabaseProvisioner;
   readonly copies: DatabaseCopies;
@@ -143,8 +145,6 @@ export class AppService implements RunnerHost {
     return this.faults.fence;
   }
 
-  // ---- phases -------------------------------------------------------------------------------------------------
-
   get phase(): ServicePhase {
     return this.currentPhase;
   }
@@ -186,10 +186,15 @@ export class AppService implements RunnerHost {
     this.whenUp?.resolve();
   }
 
+  async loadRows(): Promise<void> {
+    await this.registry.load(this.mainApp());
+    this.icons.clear();
+  }
+
   /** The main application has started, for the first time or after a reload: learn the applications, start the eager ones. */
   async activate(): Promise<void> {
     const mainApp = this.mainApp();
-    await Promise.all([this.registry.load(mainApp), this.connections.measure()]);
+    await Promise.all([this.loadRows(), this.connections.measure()]);
     if (this.leadership.state !== 'leading') return; // The plugin or the process has ended meanwhile.
     this.obstacle = undefined;
     this.currentPhase = 'active';
@@ -227,7 +232,7 @@ export class AppService implements RunnerHost {
     this.currentPhase = 'standby';
     await Promise.all([this.upgrades.end(), this.endAll(0)]);
     this.suspend();
-    await this.registry.load(this.mainApp());
+    await this.loadRows();
     if ((await this.supervisor.getAppStatus('main')) === 'running') this.mainStarted();
   }
 
@@ -269,8 +274,6 @@ export class AppService implements RunnerHost {
       ?.wake('background')
       .catch(() => undefined);
   }
-
-  // ---- what runners need (RunnerHost) -------------------------------------------------------------------------
 
   mainApp(): Application {
     const app = this.supervisor.apps.main;
@@ -353,8 +356,6 @@ export class AppService implements RunnerHost {
     return () => this.watchers.delete(watcher);
   }
 
-  // ---- looking ------------------------------------------------------------------------------------------------
-
   /** The owner of a registered application; undefined for an unknown name. */
   runner(name: string): AppRunner | undefined {
     const record = this.registry.get(name);
@@ -383,8 +384,6 @@ export class AppService implements RunnerHost {
   faultsOf(name: string): AppCondition['faults'] {
     return this.faults.summary(name);
   }
-
-  // ---- the operator's actions ---------------------------------------------------------------------------------
 
   /** `done` resolves when the application runs, and rejects with its boot error. */
   async start(name: string, by: Actor = SYSTEM): Promise<Accepted> {
@@ -463,6 +462,7 @@ export class AppService implements RunnerHost {
    */
   async forget(name: string): Promise<void> {
     this.registry.delete(name);
+    this.icons.forget(name);
     await this.release(name);
     if (!this.registry.find(name)) this.visits.forget(name);
   }

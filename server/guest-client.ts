@@ -1,5 +1,6 @@
 import type { Application } from '@nocobase/server';
 import { entriesAction, type EntriesHost } from './app-entries';
+import { iconAction } from './app-icons';
 import { clientUrl, readTexts } from './core';
 import { PACKAGE } from './error-answers';
 
@@ -17,12 +18,14 @@ const PLUGIN_LISTS: Record<string, 'client' | 'client-v2'> = { listEnabled: 'cli
 
 /**
  * The client part of this plugin in a sub-application, where the plugin itself is not enabled: its bundle, its texts, and
- * the one action that the block and the switcher ask for. Nothing is read from or written to the sub-application's
+ * the two actions that the block and the switcher ask for. Nothing is read from or written to the sub-application's
  * database, and nothing else of NocoBase's answers changes.
  */
 export function serveGuestClient(app: Application, host: EntriesHost): void {
-  app.resourceManager.define({ name: 'appSupervisor', actions: { entries: entriesAction(app, host) as never } });
+  const actions = { entries: entriesAction(app, host), icon: iconAction(host.icons) };
+  app.resourceManager.define({ name: 'appSupervisor', actions: actions });
   app.acl.allow('appSupervisor', 'entries', 'loggedIn');
+  app.acl.allow('appSupervisor', 'icon', 'public');
   app.resourceManager.use(addOurs(app.name, host) as never, { tag: 'appSupervisorGuest' });
 }
 

@@ -206,6 +206,7 @@ export class Registrar {
   register(row: RowModel, context: WriteContext): Promise<void> {
     const record = recordFromRow(row.get() as Record<string, unknown>);
     this.service.registry.put(record);
+    this.service.icons.forget(record.name);
     const runner = this.service.runner(record.name);
     if (!runner) return Promise.resolve();
     const { cloneOf, by = SYSTEM } = context;
@@ -335,6 +336,7 @@ export class Registrar {
     const update = this.updates.get(row);
     this.updates.delete(row);
     const changed = Object.fromEntries((update?.columns ?? []).map((column) => [column, values[column]]));
+    if ('iconImage' in changed) this.service.icons.forget(known.name);
     // Columns carry the names of a record's fields.
     this.service.registry.put(recordFromRow({ ...known, ...changed }));
     if (!update?.fields.length) return;

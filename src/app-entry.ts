@@ -10,8 +10,8 @@ export interface AppEntry {
   title: string;
   /** The name of an icon. */
   icon: string | null;
-  /** A picture of its own, as a data URI; it comes before the icon. */
-  iconImage: string | null;
+  /** The address of a picture of its own, on every host of NocoBase; it comes before the icon. */
+  iconUrl: string | null;
   /** Under the main application's address. */
   path: string;
   /** Its custom domain. */

@@ -35,7 +35,7 @@ export type UpdatableField = { [F in Field]: 'update' extends (typeof FIELDS)[F]
 export const READ_ONLY_FIELDS: readonly string[] = [
   ...['status', 'state', 'stateSince', 'stateReason', 'lastError', 'retryAt', 'journey', 'awakeBecause', 'events'],
   ...['lastActiveAt', 'lastVisitedAt', 'address', 'databasePlace', 'nextDueAt', 'faults', 'removedAt', 'purgeAt'],
-  ...['stoppedAt', 'ownSecret', 'ignoredOptions', 'isolation', 'createdAt', 'updatedAt'],
+  ...['stoppedAt', 'ownSecret', 'ignoredOptions', 'iconUrl', 'isolation', 'createdAt', 'updatedAt'],
   // Columns that only the service writes.
   ...['provisioning', 'secrets', 'removal'],
 ];

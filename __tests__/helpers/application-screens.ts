@@ -108,7 +108,7 @@ export function describeApplications({ client, prefix, list }: ClientScreens): v
       await drawer.getByLabel('Seconds without use').fill('900');
       await drawer.getByRole('button', { name: 'Save' }).click();
       await drawer.waitFor({ state: 'hidden' });
-      await screens.row(`${title}!`).locator('img[src^="data:image/png"]').waitFor();
+      await screens.row(`${title}!`).locator('img[src*="appSupervisor:icon?id="]').waitFor();
       const { data } = (await host.show(name)).body as { data: Record<string, unknown> };
       expect(data).toMatchObject({ displayName: `${title}!`, pinned: true, idleTimeout: 900 });
       expect(data.hidden).not.toBe(true);

@@ -68,7 +68,7 @@ describe('entries', () => {
       name: 'crm',
       title: 'Zebra',
       icon: null,
-      iconImage: null,
+      iconUrl: null,
       path: '/apps/crm/',
       domain: 'crm.example.test',
       hosts: ['crm.example.test', 'crm.localhost', 'crm.apps.test'],

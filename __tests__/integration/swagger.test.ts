@@ -97,6 +97,7 @@ describe('the document of the API', () => {
     await call('appSupervisor:info', 200);
     await call('appSupervisor:metrics', 200);
     await call('appSupervisor:ask', 200, { query: { domain: `${alpha}.apps.test` }, token: '' });
+    await call('appSupervisor:icon', 404, { query: { id: 'unknown' }, token: '' });
     await call('appSupervisor:entries', 200, { query: { place: 'block' } });
     const wait = { wait: 'true' };
     await call('applications:checkDatabase', 200, { body: { name: beta } });

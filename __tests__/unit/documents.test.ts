@@ -112,7 +112,6 @@ describe('documents', () => {
     // Of visitors' requests, and of the enabling of the plugin.
     const elsewhere = [
       ...[
-        'APP_FILE_NOT_FOUND',
         'APP_SOCKET_NOT_FOUND',
         'APP_STORAGE_OUTSIDE',
         'APP_STORAGE_WITHOUT_KEYS',
@@ -166,7 +165,7 @@ describe('documents', () => {
     expect(paths).toEqual(
       [
         ...actions.map((action) => `/applications:${action}`),
-        ...['ask', 'entries', 'info', 'metrics'].map((action) => `/appSupervisor:${action}`),
+        ...['ask', 'entries', 'icon', 'info', 'metrics'].map((action) => `/appSupervisor:${action}`),
       ].sort(),
     );
     const checks = namesIn(read('docs/api.md'), /^\| `(\w+)` +\| (?:the values|whether)/gm);

@@ -5,7 +5,7 @@ const entry = (values: Partial<AppEntry> = {}): AppEntry => ({
   name: 'crm',
   title: 'CRM',
   icon: null,
-  iconImage: null,
+  iconUrl: null,
   path: '/apps/crm/',
   domain: null,
   hosts: [],

@@ -46,9 +46,15 @@ const LANG = { lang: 'zh-CN', resources: { client: { Save: '保存' } }, antd: {
 
 /** What a sub-application's clients are answered, with and without us. */
 describe('the client part in a sub-application', () => {
-  it('is one action for whoever is signed in', () => {
+  it('is one action for members, and one for everybody that tells a picture by its address', () => {
     const { defined, allowed } = guest(true);
-    expect([defined, allowed]).toEqual([['appSupervisor:entries'], [['appSupervisor', 'entries', 'loggedIn']]]);
+    expect([defined, allowed]).toEqual([
+      ['appSupervisor:entries', 'appSupervisor:icon'],
+      [
+        ['appSupervisor', 'entries', 'loggedIn'],
+        ['appSupervisor', 'icon', 'public'],
+      ],
+    ]);
   });
 
   it('adds one row to the list of each client, and nothing else', async () => {

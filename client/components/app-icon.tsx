@@ -19,8 +19,8 @@ export interface AppIconProps {
   title?: string | null;
   /** The name of an icon of Ant Design, however it is written. */
   icon?: string | null;
-  /** A picture, as a data URI. */
-  iconImage?: string | null;
+  /** A picture: its address, or a data URI. */
+  iconUrl?: string | null;
   size?: number;
 }
 
@@ -38,9 +38,9 @@ export function letterOf(title: string): string {
 }
 
 /** What stands for an application: its picture, else its icon, else the first letter of its title. Decoration only. */
-export function AppIcon({ name, title, icon, iconImage, size = 40 }: AppIconProps) {
+export function AppIcon({ name, title, icon, iconUrl, size = 40 }: AppIconProps) {
   const shape = { width: size, height: size, borderRadius: size / 5, flex: 'none' } as const;
-  if (iconImage) return <img src={iconImage} alt="" style={{ ...shape, objectFit: 'cover' }} />;
+  if (iconUrl) return <img src={iconUrl} alt="" style={{ ...shape, objectFit: 'cover' }} />;
   const Icon = icon ? BY_NAME.get(icon.toLowerCase()) : undefined;
   return (
     <span

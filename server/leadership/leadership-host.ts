@@ -4,14 +4,13 @@ import { locationOf, type DatabaseOptions } from '../databases/location';
 import { mysqlSessionLock } from '../databases/mysql-session-lock';
 import { postgresSessionLock } from '../databases/postgres-session-lock';
 import type { OnBroken, SessionLock } from '../databases/session-lock';
-import type { Registry } from '../registry';
 import type { LeadershipHost } from './leadership';
 
 interface Service {
   readonly config: Pick<SupervisorConfig, 'lockAddress'>;
-  readonly registry: Registry;
   readonly supervisor: AppSupervisor;
   activate(): Promise<void>;
+  loadRows(): Promise<void>;
   standBy(): Promise<void>;
   mainApp(): Application;
 }
@@ -39,7 +38,7 @@ export function leadershipHost(service: Service): LeadershipHost {
     },
     activate: () => service.activate(),
     standBy: () => service.standBy().catch((error: unknown) => warn(`standby: ${String(error)}`)),
-    refresh: () => service.registry.load(service.mainApp()),
+    refresh: () => service.loadRows(),
     warn,
   };
 }

@@ -187,5 +187,5 @@ export async function show(app: Application, service: AppService, name: string):
     ? ((await app.db.getRepository(COLLECTION).findOne({ filterByTk: name })) as { toJSON(): object } | null)
     : null;
   if (!row) throw absence(service, name);
-  return service.view(row.toJSON() as Record<string, unknown>);
+  return { ...service.view(row.toJSON() as Record<string, unknown>), iconUrl: await service.icons.urlOf(name) };
 }

@@ -65,6 +65,8 @@ export function defineObservation(app: Application, service: AppService): void {
         Promise.all([
           repository().findAndCount({
             filter: { $and: where },
+            // Pictures have addresses of their own.
+            except: ['iconImage'],
             sort: order ?? ['sort', 'name'],
             limit: page.pageSize,
             offset: page.offset,
@@ -72,8 +74,12 @@ export function defineObservation(app: Application, service: AppService): void {
           countStates(asked),
         ]);
       const [[rows, count], counts] = await readFiltered(filter, read);
+      const icons = await service.icons.urlsOf(rows.map((row) => String(row.toJSON().name)));
       // Of whole rows: what is computed needs more than what is asked for.
-      const views = rows.map((row) => pick(service.view(row.toJSON())));
+      const views = rows.map((row) => {
+        const view = service.view(row.toJSON());
+        return pick({ ...view, iconUrl: icons.get(view.name) ?? null });
+      });
       ctx.body = paged(views, count, page, { states: counts });
       await next();
     },

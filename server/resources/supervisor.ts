@@ -2,6 +2,7 @@ import type { Context } from '@nocobase/actions';
 import { AppSupervisor, type Application } from '@nocobase/server';
 import { AppError, type ErrorCode } from '../../src/errors';
 import { entriesAction } from '../app-entries';
+import { iconAction } from '../app-icons';
 import type { AppService } from '../app-service';
 import { PACKAGE } from '../error-answers';
 import { runsInCluster } from '../leadership/leadership-host';
@@ -32,7 +33,7 @@ export function defineSupervisor(app: Application, info: () => SupervisorInfo): 
   app.resourceManager.define({
     name: 'appSupervisor',
     // NocoBase's general actions of a collection are for collections.
-    only: ['info', 'metrics', 'entries'],
+    only: ['info', 'metrics', 'entries', 'icon'],
     actions: {
       info: async (ctx: Context, next: () => Promise<void>) => {
         const { version, service, obstacle } = info();
@@ -70,6 +71,12 @@ export function defineSupervisor(app: Application, info: () => SupervisorInfo): 
         const { service, obstacle } = info();
         if (!service) throw obstacle ?? new AppError('APP_SUPERVISOR_RESTART_REQUIRED');
         await entriesAction(app, service)(ctx, next);
+      },
+
+      icon: async (ctx: Context, next: () => Promise<void>) => {
+        const { service } = info();
+        if (!service) throw new AppError('APP_FILE_NOT_FOUND');
+        await iconAction(service.icons)(ctx, next);
       },
     },
   });

@@ -281,6 +281,20 @@ export default {
         },
       },
     },
+    '/appSupervisor:icon': {
+      get: {
+        tags: ['appSupervisor'],
+        summary: 'The picture of an application',
+        description: 'Answered without a token, also in sub-applications. An address never has another picture.',
+        security: [],
+        parameters: [{ ...query('id', { type: 'string' }, 'As `iconUrl` names it.'), required: true }],
+        responses: {
+          200: { description: 'The picture, with an `ETag`.', content: { 'image/*': {} } },
+          304: { description: 'The caller has it already (`If-None-Match`).' },
+          ...errors('APP_FILE_NOT_FOUND'),
+        },
+      },
+    },
     '/appSupervisor:entries': {
       get: {
         tags: ['appSupervisor'],

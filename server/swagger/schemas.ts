@@ -9,6 +9,8 @@ import { ignoredOptions, options, shownOptions } from './options';
 import { maybe } from './pieces';
 import { address, budget, databasePlace, event, isolation, journey, logFiles, text, time } from './shapes';
 
+const ICON_URL = 'The address of its picture, on every host of NocoBase; the picture comes before the icon.';
+
 export const ref = (name: keyof typeof answers | keyof typeof bodies) => ({ $ref: `#/components/schemas/${name}` });
 
 const startMode = {
@@ -50,7 +52,7 @@ const changeable = {
   iconImage: {
     type: 'string',
     nullable: true,
-    description: `Its icon as a picture: a data URI in base64 of ${ICON_TYPES.join(', ')}, at most ${MAX_ICON_BYTES / 1024} KB.`,
+    description: `Its icon as a picture: a data URI in base64 of ${ICON_TYPES.join(', ')}, at most ${MAX_ICON_BYTES / 1024} KB. Lists leave it out: see \`iconUrl\`.`,
   },
   hidden: { type: 'boolean', description: 'Not shown in the block of applications.' },
   pinned: { type: 'boolean', description: 'Shown in the application switcher.' },
@@ -233,6 +235,7 @@ export const answers = {
         ),
         nullable: true,
       },
+      iconUrl: { ...text(ICON_URL), nullable: true },
       address,
       databasePlace,
       removedAt: { ...time('When it was removed; null while it is not.'), nullable: true },
@@ -312,7 +315,7 @@ export const answers = {
       name: text('ID; `main` is the main application.'),
       title: text('What people read.'),
       icon: { ...text('The name of an icon.'), nullable: true },
-      iconImage: { ...text('A picture, as a data URI; it comes before the icon.'), nullable: true },
+      iconUrl: { ...text(ICON_URL), nullable: true },
       path: text("Under the main application's address."),
       domain: { ...text('Its custom domain.'), nullable: true },
       hosts: { type: 'array', items: { type: 'string' }, description: 'All hosts that are its own.' },

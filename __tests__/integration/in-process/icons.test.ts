@@ -1,7 +1,12 @@
 import '../../helpers/in-process-environment';
+import request from 'supertest';
 import { describeWithPostgres, InProcessApp, OURS, SMALL } from '../../helpers/in-process-app';
 
 /** How an application is shown: its icon, and where. */
+
+interface Row {
+  iconUrl: string | null;
+}
 
 const plugins = ['error-handler'];
 
@@ -35,7 +40,42 @@ describeWithPostgres('the icon of an application', () => {
     const expected = { icon: 'shopoutlined', iconImage: LARGEST, hidden: true, pinned: true };
     expect(made.body.data).toMatchObject(expected);
     expect(await get()).toMatchObject(expected);
-    expect((await app.get('/api/applications:list')).body.data[0]).toMatchObject(expected);
+    const [row] = (await app.get('/api/applications:list')).body.data as Row[];
+    expect(row).toMatchObject({ icon: 'shopoutlined', hidden: true, iconUrl: made.body.data.iconUrl });
+    expect(row).not.toHaveProperty('iconImage');
+  });
+
+  it('has an address that needs no token, that browsers keep, and that is another one for another picture', async () => {
+    const { iconUrl } = (await get()) as { iconUrl: string };
+    expect(iconUrl).toMatch(/^\/api\/appSupervisor:icon\?id=[0-9a-f]{32}$/);
+    const picture = Buffer.from(LARGEST.slice(LARGEST.indexOf(',') + 1), 'base64');
+    // Of the main application, of the application itself, and of a process that has listed nothing yet.
+    for (const headers of [{}, { 'X-App': crm }] as Record<string, string>[]) {
+      const {
+        status,
+        body,
+        headers: found,
+      } = await request(await app.listen())
+        .get(iconUrl)
+        .set(headers)
+        .responseType('blob');
+      expect([status, picture.equals(body as Buffer), found['content-type']]).toEqual([200, true, 'image/png']);
+      expect([found['cache-control'], found['x-content-type-options']]).toEqual([
+        'public, max-age=31536000, immutable',
+        'nosniff',
+      ]);
+      const again = await app.get(iconUrl, { ...headers, 'If-None-Match': String(found.etag) });
+      expect([again.status, again.text]).toEqual([304, '']);
+      app.service.icons.clear();
+    }
+    expect((await update({ iconImage: png(200) })).status).toBe(200);
+    const changed = ((await app.get('/api/applications:list')).body.data as Row[])[0]?.iconUrl;
+    expect([changed === iconUrl, (await app.get(String(changed))).status]).toEqual([false, 200]);
+    for (const url of [iconUrl, iconUrl.slice(0, -1), `${iconUrl}0`, '/api/appSupervisor:icon', `${iconUrl}&id=x`]) {
+      const { status, body } = await app.get(url);
+      expect([url, status, body.errors?.[0]?.code]).toEqual([url, 404, 'APP_FILE_NOT_FOUND']);
+    }
+    expect((await update({ iconImage: LARGEST, iconUrl: 'sent back' })).body.data.iconUrl).toBe(iconUrl);
   });
 
   it('goes with a clone, and hidden stays hidden', async () => {

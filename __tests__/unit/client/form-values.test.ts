@@ -74,7 +74,7 @@ describe('what the forms send', () => {
   });
 
   it('says of an edit only what has changed', () => {
-    const before = settingsOf({ ...row, idleTimeout: 0, cname: 'a.example.com', iconImage: 'data:x' });
+    const before = settingsOf({ ...row, idleTimeout: 0, cname: 'a.example.com', iconUrl: '/api/x' });
     expect(before).toMatchObject({ idle: 'never', keepAwake: false });
     expect(changesOf(before, before)).toEqual({});
     expect(changesOf(before, { ...before, idle: 'default', cname: ' ', iconImage: null })).toEqual({

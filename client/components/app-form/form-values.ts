@@ -18,6 +18,7 @@ export interface SettingsValues {
   keepAwake: boolean;
   onSchedule: OnSchedule;
   icon?: string | null;
+  /** A data URI, or the address of the picture that the application has. */
   iconImage?: string | null;
   hidden: boolean;
   pinned: boolean;
@@ -94,7 +95,7 @@ export function settingsOf(row: ApplicationRow): SettingsValues {
     keepAwake: row.keepAwake === true,
     onSchedule: row.onSchedule ?? 'stay-awake',
     icon: row.icon ?? null,
-    iconImage: row.iconImage ?? null,
+    iconImage: row.iconUrl ?? null,
     hidden: row.hidden === true,
     pinned: row.pinned === true,
     limits: { ...row.limits },

@@ -55,7 +55,7 @@ export function IconField({ name }: IconFieldProps) {
         <input type="hidden" />
       </Form.Item>
       <Flex gap="middle" align="center" wrap>
-        <AppIcon name={name ?? newId} title={displayName} icon={icon} iconImage={iconImage} size={48} />
+        <AppIcon name={name ?? newId} title={displayName} icon={icon} iconUrl={iconImage} size={48} />
         <ChoiceGroup
           label={t('Icon')}
           value={kind}

@@ -88,7 +88,7 @@ function Page({
     <>
       <Flex wrap gap="middle" align="center" justify="space-between">
         <Flex gap="middle" align="center" style={{ minWidth: 0 }}>
-          <AppIcon name={row.name} title={title} icon={row.icon} iconImage={row.iconImage} size={48} />
+          <AppIcon name={row.name} title={title} icon={row.icon} iconUrl={row.iconUrl} size={48} />
           <div style={{ minWidth: 0 }}>
             <Typography.Title level={4} style={{ margin: 0, overflowWrap: 'anywhere' }}>
               {title}

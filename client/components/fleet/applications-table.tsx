@@ -155,7 +155,7 @@ function ApplicationCell({ row }: { row: ApplicationRow }) {
   const title = titleOf(row);
   return (
     <Flex gap="small" align="center">
-      <AppIcon name={row.name} title={title} icon={row.icon} iconImage={row.iconImage} size={32} />
+      <AppIcon name={row.name} title={title} icon={row.icon} iconUrl={row.iconUrl} size={32} />
       <Flex vertical style={{ minWidth: 0 }}>
         <Typography.Link href={href} onClick={onClick} ellipsis title={title}>
           {title}

@@ -99,7 +99,7 @@ export function RemovedDrawer(dialog: DialogProps) {
               ]}
             >
               <List.Item.Meta
-                avatar={<AppIcon name={row.name} title={title} icon={row.icon} iconImage={row.iconImage} size={32} />}
+                avatar={<AppIcon name={row.name} title={title} icon={row.icon} iconUrl={row.iconUrl} size={32} />}
                 title={<span style={{ overflowWrap: 'anywhere' }}>{title}</span>}
                 description={
                   <Flex vertical>
