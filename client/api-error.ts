@@ -25,15 +25,3 @@ export function toApiError(error: unknown): ApiError {
     ...(typeof told?.field === 'string' && { field: told.field }),
   };
 }
-
-/** Who asks for a file is told a failure in one, too; this one can be read by `toApiError`. */
-export async function readableFailure(failure: unknown): Promise<unknown> {
-  const data = asRecord(asRecord(failure)?.response)?.data;
-  if (!(data instanceof Blob)) return failure;
-  try {
-    return { response: { data: JSON.parse(await data.text()) as unknown } };
-  } catch {
-    // A page of a proxy, say: there is no sentence in it.
-    return failure;
-  }
-}

@@ -16,7 +16,6 @@ export interface ClientRequest {
   params?: Record<string, unknown>;
   data?: unknown;
   skipNotify?: boolean;
-  responseType?: 'blob';
 }
 
 export type Request = (request: ClientRequest) => Promise<{ data: unknown }>;

@@ -1,4 +1,3 @@
-import { readableFailure } from './api-error';
 import type {
   ApplicationAction,
   ApplicationDetails,
@@ -151,13 +150,9 @@ export class SupervisorApi {
     return this.read('applications:listArchives', { application, pageSize: WHOLE });
   }
 
-  async downloadArchive(archive: string): Promise<Blob> {
-    const params = { filterByTk: archive };
-    try {
-      return await this.call<Blob>({ url: 'applications:downloadArchive', params, responseType: 'blob' });
-    } catch (failure) {
-      throw await readableFailure(failure);
-    }
+  /** A link that the browser follows by itself: the file does not pass through its memory. */
+  linkArchive(archive: string): Promise<{ url: string }> {
+    return this.write('applications:linkArchive', { filterByTk: archive });
   }
 
   deleteArchive(archive: string): Promise<unknown> {

@@ -11,7 +11,6 @@ declare module '@nocobase/client' {
     data?: unknown;
     /** No toast on failure: the caller shows the error itself. */
     skipNotify?: boolean;
-    responseType?: 'blob';
   }
 
   /** An application in the switcher that NocoBase draws. */

@@ -63,7 +63,7 @@ export class PluginAppSupervisor extends Plugin {
     // Where the peer rules, the actions are the peer's.
     if (!this.obstacle || !this.isRefusal(this.obstacle)) requirePermission(app);
     app.acl.allow('appSupervisor', 'entries', 'loggedIn');
-    app.acl.allow('appSupervisor', 'icon', 'public');
+    app.acl.allow('appSupervisor', ['icon', 'downloadArchive'], 'public');
     defineSupervisor(app, () => ({ version, service: this.service, obstacle: this.obstacle }));
     answerErrors(app, () => app);
     const { service } = this;

@@ -340,6 +340,7 @@ export const ERROR_TABLE = {
     message:
       'The program "{program}" was not done after {seconds} seconds and was ended; raise APP_SUPERVISOR_ARCHIVE_TIMEOUT.',
   },
+  APP_DOWNLOAD_EXPIRED: { status: 410, message: 'This download link has expired; ask for a new one.' },
   APP_ARCHIVE_NOT_FOUND: { status: 404, message: 'The archive "{archive}" does not exist.' },
   APP_ARCHIVE_INVALID: { status: 422, message: 'The archive cannot be used: {reason}.' },
   APP_ARCHIVE_TOO_LARGE: {

@@ -362,7 +362,7 @@ describeInBrowser('the life of a dialog', () => {
     const alert = page.getByRole('alert').filter({ hasText: 'APP_ARCHIVE_NOT_FOUND' });
     await alert.waitFor();
     expect(await alert.innerText()).toContain(archive);
-    screens.assertQuiet(['404 /api/applications:downloadArchive']);
+    screens.assertQuiet(['404 /api/applications:linkArchive']);
   });
 
   it('an upgrade and an export from the menu of a row say what has become of them', async () => {

@@ -17,6 +17,8 @@ interface Call {
 // `pg_dump` must not be older than the server: that of the machine fits the machine's server, not the embedded one.
 const { env } = postgresServer();
 const canDump = Boolean(env.DB_HOST ?? process.env.DB_HOST);
+const PIXEL =
+  'data:image/png;base64,iVBORw0KGgoAAAANSUhEUgAAAAEAAAABCAYAAAAfFcSJAAAADUlEQVR42mNkYPhfDwAChwGA60e6kgAAAABJRU5ErkJggg==';
 const own = (end: string) => `api${process.pid}-${end}`;
 const [alpha, beta, gamma, delta, epsilon, zeta] = [own('a'), own('b'), own('c'), own('d'), own('e'), own('f')];
 
@@ -78,6 +80,9 @@ describe('the document of the API', () => {
     await call('applications:import', 200, { query: { wait: 'true' }, body: { archive, name: epsilon } });
     await call('applications:archiveJobs', 200, { query: { application: epsilon } });
     await call('applications:listArchives', 200, { query: { application: alpha } });
+    const { data: link } = await call('applications:linkArchive', 200, named(archive));
+    const ticket = String(link.url).split('=')[1] ?? '';
+    await call('appSupervisor:downloadArchive', 200, { query: { ticket }, token: '' });
     for (const action of ['downloadArchive', 'deleteArchive'])
       await call(`applications:${action}`, 200, named(archive));
   };
@@ -97,6 +102,9 @@ describe('the document of the API', () => {
     await call('appSupervisor:info', 200);
     await call('appSupervisor:metrics', 200);
     await call('appSupervisor:ask', 200, { query: { domain: `${alpha}.apps.test` }, token: '' });
+    const { data } = await call('applications:update', 200, { ...named(alpha), body: { iconImage: PIXEL } });
+    const icon = new URLSearchParams(String(data.iconUrl).split('?')[1]);
+    await call('appSupervisor:icon', 200, { query: { id: String(icon.get('id')) }, token: '' });
     await call('appSupervisor:icon', 404, { query: { id: 'unknown' }, token: '' });
     await call('appSupervisor:entries', 200, { query: { place: 'block' } });
     const wait = { wait: 'true' };
@@ -140,7 +148,10 @@ describe('the document of the API', () => {
     await call('applications:events', 200, named(gamma));
     if (canDump) await move();
     else await call('applications:export', 503, named(alpha));
-    const moved = ['export', 'import', 'downloadArchive', 'deleteArchive'].map((action) => `applications:${action}`);
+    const moved = [
+      ...['export', 'import', 'downloadArchive', 'linkArchive'].map((action) => `applications:${action}`),
+      ...['appSupervisor:downloadArchive', 'applications:deleteArchive'],
+    ];
     expect(missing(200)).toEqual(canDump ? [] : moved);
   });
 

@@ -165,7 +165,7 @@ describe('documents', () => {
     expect(paths).toEqual(
       [
         ...actions.map((action) => `/applications:${action}`),
-        ...['ask', 'entries', 'icon', 'info', 'metrics'].map((action) => `/appSupervisor:${action}`),
+        ...['ask', 'downloadArchive', 'entries', 'icon', 'info', 'metrics'].map((action) => `/appSupervisor:${action}`),
       ].sort(),
     );
     const checks = namesIn(read('docs/api.md'), /^\| `(\w+)` +\| (?:the values|whether)/gm);

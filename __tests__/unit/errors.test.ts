@@ -7,7 +7,7 @@ describe('the table of errors', () => {
   it.each(codes)('%s has the prefix, an HTTP status of an error and a sentence', (code) => {
     const { status, message } = ERROR_TABLE[code];
     expect(code).toMatch(/^APP_[A-Z_]+$/);
-    expect([400, 403, 404, 405, 408, 409, 413, 414, 422, 429, 500, 503]).toContain(status);
+    expect([400, 403, 404, 405, 408, 409, 410, 413, 414, 422, 429, 500, 503]).toContain(status);
     expect(message).toMatch(/^["A-Z].*\.$/);
   });
 

@@ -19,6 +19,7 @@ import { COLLECTION, type Registry } from '../registry';
 import { openArchive } from './archive-file';
 import { ArchiveJob, explain } from './archive-job';
 import { archivedApplication, ArchiveStore } from './archive-store';
+import { DownloadTickets } from './download-tickets';
 import { examineExport, exportApplication } from './export';
 import { examineImport, importApplication, undoImport } from './import';
 import { WorkFolder } from './work-folder';
@@ -68,6 +69,7 @@ function toolsOf({ dialect }: Place): DumpTools {
  */
 export class Archives {
   readonly store: ArchiveStore;
+  readonly downloads = new DownloadTickets();
   private jobs: ArchiveJob[] = [];
   private readonly ownFolders = new Set<string>();
   private timer?: NodeJS.Timeout;

@@ -2,10 +2,11 @@ import { createReadStream } from 'node:fs';
 import type { Context } from '@nocobase/actions';
 import type { Application } from '@nocobase/server';
 import { readFields } from '../../src/application-fields';
+import type { Actor } from '../../src/events';
 import { isPlainObject } from '../../src/plain-object';
 import type { AppService } from '../app-service';
 import { JOB_KINDS, JOB_OUTCOMES, type ArchiveJob } from '../archives/archive-job';
-import type { ImportWish } from '../archives/archives';
+import type { Archives, ImportWish } from '../archives/archives';
 import type { Registrar } from '../registrar';
 import { COLLECTION } from '../registry';
 import { callerOf } from './caller';
@@ -26,12 +27,24 @@ import {
 import { receiveUpload } from './upload';
 
 /** Actions that change something and take nothing but what their address names. */
-const WITHOUT_BODY = ['export', 'deleteArchive'];
+const WITHOUT_BODY = ['export', 'linkArchive', 'deleteArchive'];
 
 /** One page of what is at hand as a whole. */
 function slice(ctx: Context, all: readonly unknown[]): object {
   const page = pageOf(ctx);
   return paged(all.slice(page.offset, page.offset + page.pageSize), all.length, page);
+}
+
+/** @throws APP_ARCHIVE_NOT_FOUND */
+export async function sendArchive(ctx: Context, archives: Archives, name: unknown, by: Actor): Promise<void> {
+  const { file, archive } = await archives.store.locate(name);
+  archives.tellOf(archive.name, 'archive-downloaded', by);
+  ctx.withoutDataWrapping = true;
+  ctx.set('Cache-Control', 'no-store');
+  ctx.attachment(archive.name);
+  ctx.type = 'application/x-tar';
+  ctx.length = archive.size;
+  ctx.body = createReadStream(file);
 }
 
 /** The REST actions of `applications` that move one of them: by an archive, in a folder on the server. */
@@ -107,15 +120,17 @@ export function defineArchives(app: Application, service: AppService, registrar:
     },
 
     downloadArchive: async (ctx, next) => {
-      const { file, archive } = await archives.store.locate(ctx.action.params.filterByTk);
-      archives.tellOf(archive.name, 'archive-downloaded', await caller(ctx));
-      ctx.withoutDataWrapping = true;
-      ctx.attachment(archive.name);
-      ctx.type = 'application/x-tar';
-      ctx.length = archive.size;
-      ctx.body = createReadStream(file);
+      await sendArchive(ctx, archives, ctx.action.params.filterByTk, await caller(ctx));
       await next();
     },
+
+    linkArchive: posted(async (ctx, next) => {
+      const { archive } = await archives.store.locate(ctx.action.params.filterByTk);
+      const { ticket, until } = archives.downloads.issue(archive.name, await caller(ctx));
+      const url = `${config.apiBasePath}/appSupervisor:downloadArchive?ticket=${ticket}`;
+      ctx.body = { url, expiresAt: new Date(until).toISOString() };
+      await next();
+    }),
 
     deleteArchive: posted(async (ctx, next) => {
       const { filterByTk } = ctx.action.params;

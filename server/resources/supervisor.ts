@@ -8,6 +8,7 @@ import { PACKAGE } from '../error-answers';
 import { runsInCluster } from '../leadership/leadership-host';
 import { logFilesSummary } from '../metrics/log-health';
 import { COLLECTION } from '../registry';
+import { sendArchive } from './archives';
 import { readMetrics } from '../supervisor-metrics';
 
 /** The adapters in force and, where they are not ours, why. */
@@ -33,7 +34,7 @@ export function defineSupervisor(app: Application, info: () => SupervisorInfo): 
   app.resourceManager.define({
     name: 'appSupervisor',
     // NocoBase's general actions of a collection are for collections.
-    only: ['info', 'metrics', 'entries', 'icon'],
+    only: ['info', 'metrics', 'entries', 'icon', 'downloadArchive'],
     actions: {
       info: async (ctx: Context, next: () => Promise<void>) => {
         const { version, service, obstacle } = info();
@@ -71,6 +72,14 @@ export function defineSupervisor(app: Application, info: () => SupervisorInfo): 
         const { service, obstacle } = info();
         if (!service) throw obstacle ?? new AppError('APP_SUPERVISOR_RESTART_REQUIRED');
         await entriesAction(app, service)(ctx, next);
+      },
+
+      downloadArchive: async (ctx: Context, next: () => Promise<void>) => {
+        const { service, obstacle } = info();
+        if (obstacle || !service?.active) throw obstacle ?? new AppError('APP_SUPERVISOR_RESTART_REQUIRED');
+        const { archive, by } = service.archives.downloads.resolve(ctx.action.params.ticket);
+        await sendArchive(ctx, service.archives, archive, by);
+        await next();
       },
 
       icon: async (ctx: Context, next: () => Promise<void>) => {

@@ -1,4 +1,4 @@
-import { DUMP, changeErrors, errorsOf, FAILED, NAMED, NEW_NAME, PLACE, SERVER, VALUES } from './errors';
+import { DUMP, changeErrors, errors, errorsOf, FAILED, INERT, NAMED, NEW_NAME, PLACE, SERVER, VALUES } from './errors';
 import { answer, data, filterByTk, page, pages, query, tags, wait } from './pieces';
 
 const time = (description: string) => ({ type: 'string', format: 'date-time', description });
@@ -126,6 +126,44 @@ export const archivePaths = {
           content: { 'application/x-tar': { schema: { type: 'string', format: 'binary' } } },
         },
         ...errorsOf('APP_ARCHIVE_NOT_FOUND'),
+      },
+    },
+  },
+  '/applications:linkArchive': {
+    post: {
+      tags,
+      summary: 'A link by which a browser downloads an archive',
+      description: 'It needs no token, is valid for a minute, and works at this process only.',
+      parameters: [archive],
+      responses: {
+        200: answer(
+          'The link.',
+          data({
+            type: 'object',
+            properties: {
+              url: { type: 'string', description: 'On every host of the main application.' },
+              expiresAt: time('Until when it works.'),
+            },
+          }),
+        ),
+        ...changeErrors('APP_ARCHIVE_NOT_FOUND'),
+      },
+    },
+  },
+  '/appSupervisor:downloadArchive': {
+    get: {
+      tags,
+      summary: 'The archive of a link',
+      security: [],
+      parameters: [
+        { ...query('ticket', { type: 'string' }, 'As `applications:linkArchive` gives it.'), required: true },
+      ],
+      responses: {
+        200: {
+          description: 'The archive.',
+          content: { 'application/x-tar': { schema: { type: 'string', format: 'binary' } } },
+        },
+        ...errors('APP_DOWNLOAD_EXPIRED', 'APP_ARCHIVE_NOT_FOUND', ...INERT),
       },
     },
   },

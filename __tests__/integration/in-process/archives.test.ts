@@ -70,6 +70,28 @@ describeWithPostgres('archives of applications', () => {
     }
   });
 
+  it('are downloaded by a link that needs no token, and is for one archive', async () => {
+    const link = await world.post('linkArchive', {}, `?filterByTk=${world.archive}`);
+    const { url, expiresAt } = world.data<{ url: string; expiresAt: string }>(link);
+    expect(Date.parse(expiresAt) - Date.now()).toBeLessThanOrEqual(60_000);
+    const server = await world.app.listen();
+    const answer = await request(server).get(url).responseType('blob');
+    expect([answer.status, answer.headers['cache-control']]).toEqual([200, 'no-store']);
+    expect(answer.headers['content-disposition']).toContain(world.archive);
+    expect(sha256(answer.body as Buffer)).toBe(sha256(readFileSync(path.join(world.folder(), world.archive))));
+    for (const wrong of [url.slice(0, -1), `${url}&ticket=x`, '/api/appSupervisor:downloadArchive']) {
+      const { status, body } = await request(server).get(wrong);
+      expect([status, (body as { errors: { code: string }[] }).errors[0]?.code]).toEqual([410, 'APP_DOWNLOAD_EXPIRED']);
+    }
+    // The link is of the main application, and of no other.
+    const { status } = await request(server).get(url).set('X-App', world.sibling);
+    expect([401, 403, 404]).toContain(status);
+    expect(world.outcome(await world.post('linkArchive', {}, '?filterByTk=..'))).toEqual([
+      404,
+      'APP_ARCHIVE_NOT_FOUND',
+    ]);
+  });
+
   it('become another application, with its users, its data and its files', async () => {
     const name = world.app.name('moved');
     const before = { main: await world.traces(), tables: await world.tables(world.sibling) };

@@ -46,6 +46,8 @@ describeWithPostgres('permissions', () => {
   afterAll(() => app?.end());
 
   const handlers = () => app.main.resourceManager.getRegisteredHandlers() as Map<string, unknown>;
+  /** Open to members: what the Applications block and the switcher show; to all: files at addresses that cannot be guessed. */
+  const open = ['appSupervisor:entries', 'appSupervisor:icon', 'appSupervisor:downloadArchive'];
   /** All that NocoBase would carry out: what we register, and its own actions of any collection. */
   const actions = () => {
     const { resourceManager } = app.main;
@@ -53,8 +55,6 @@ describeWithPostgres('permissions', () => {
     // NocoBase opens these to everybody, and finds no file in collections without files.
     const ofFiles = ['getFile', 'createTemporaryURL'];
     const general = registered.filter((name) => !name.includes(':') && !ofFiles.includes(name));
-    // Open to all who are signed in: what the Applications block and the switcher show.
-    const open = ['appSupervisor:entries'];
     const own = registered.filter((name) => name.startsWith('applications:'));
     const supervisor = [...resourceManager.getResource('appSupervisor').actions.keys()]
       .map(String)
@@ -81,7 +81,9 @@ describeWithPostgres('permissions', () => {
         ...['list', 'get', 'details', 'logs', 'create', 'destroy', 'start', 'clone'].map(
           (name) => `applications:${name}`,
         ),
-        ...['export', 'import', 'downloadArchive', 'deleteArchive'].map((name) => `applications:${name}`),
+        ...['export', 'import', 'downloadArchive', 'linkArchive', 'deleteArchive'].map(
+          (name) => `applications:${name}`,
+        ),
         ...['appSupervisor:info', 'appSupervisor:metrics', 'applicationEvents:list', 'applications:updateOrCreate'],
       ]),
     );
@@ -91,7 +93,7 @@ describeWithPostgres('permissions', () => {
     const documented = Object.keys(swagger.paths).map((path) => path.slice(1));
     const ours = actions().filter((name) => handlers().has(name) || name.startsWith('appSupervisor:'));
     // What a TLS proxy asks is answered before NocoBase sees it.
-    expect([...ours, 'appSupervisor:ask', 'appSupervisor:entries'].sort()).toEqual([...documented].sort());
+    expect([...ours, ...open, 'appSupervisor:ask'].sort()).toEqual([...documented].sort());
     const reading = ['applicationEvents:list', 'applicationEvents:get'];
     const others = actions().filter((name) => !documented.includes(name) && !reading.includes(name));
     expect(others).toEqual(expect.arrayContaining(['applications:move', 'applications:upload']));

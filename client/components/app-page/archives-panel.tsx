@@ -11,14 +11,12 @@ import { ErrorAlert } from '../error-alert';
 import { Moment } from '../moment';
 import { ArchiveJobList } from './archive-jobs';
 
-/** Hands a file to the browser's downloads. */
-function save(blob: Blob, name: string): void {
-  const url = URL.createObjectURL(blob);
+/** Lets the browser download a file. */
+function save(url: string, name: string): void {
   const link = document.createElement('a');
   link.href = url;
   link.download = name;
   link.click();
-  URL.revokeObjectURL(url);
 }
 
 /** The archives of one application: made, downloaded, deleted. */
@@ -81,7 +79,7 @@ export function ArchivesPanel({ row }: { row: ApplicationRow }) {
                   size="small"
                   aria-label={`${t('Download')}: ${name}`}
                   loading={working === name}
-                  onClick={() => void attempt(name, async () => save(await api.downloadArchive(name), name))}
+                  onClick={() => void attempt(name, async () => save((await api.linkArchive(name)).url, name))}
                 >
                   {t('Download')}
                 </Button>
