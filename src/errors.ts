@@ -40,7 +40,7 @@ export const ERROR_TABLE = {
   APP_FIELD_UNKNOWN: { status: 400, message: 'There is no field "{field}" here; the fields are: {known}.' },
   APP_SECRET_MISPLACED: {
     status: 400,
-    message: 'The field "{field}" may not hold a secret, as many may read it: {hint}.',
+    message: 'The field "{field}" may not hold a secret, because many users can read it: {hint}.',
   },
   APP_OPTION_UNSUPPORTED: {
     status: 503,
@@ -84,11 +84,11 @@ export const ERROR_TABLE = {
     message:
       'Another NocoBase process manages the applications of this main application; this process takes over when that one ends. Run one process on each main database.',
   },
-  APP_POST_REQUIRED: { status: 405, message: 'This action changes something; call it by POST.' },
+  APP_POST_REQUIRED: { status: 405, message: 'This action changes data; call it with POST.' },
   APP_REQUEST_INVALID: {
     status: 400,
     message:
-      'The request cannot be read: name one application, once, in a path that can be decoded and has no ".." segment.',
+      'The request cannot be read. Give exactly one application ID, in a path that can be decoded and has no ".." segment.',
   },
   APP_URL_TOO_LONG: {
     status: 414,
@@ -123,12 +123,12 @@ export const ERROR_TABLE = {
   },
   APP_BOOT_TIMEOUT: {
     status: 503,
-    message: 'The application "{name}" was not up after {seconds} seconds (step "{step}"); the start was given up.',
+    message: 'The application "{name}" did not start within {seconds} seconds (step "{step}").',
   },
   APP_QUARANTINED: {
     status: 503,
     message:
-      'The application "{name}" failed {failures} times in a row (last: {code} in step "{step}") and is in quarantine; fix the cause, then start it again.',
+      'The application "{name}" failed {failures} times in a row (last: {code} in step "{step}") and has been quarantined. Fix the cause, then start it again.',
   },
   APP_FAULTS: {
     status: 503,
@@ -193,21 +193,21 @@ export const ERROR_TABLE = {
   APP_NAME_REMOVED: {
     status: 409,
     message:
-      'An application with the ID "{name}" was removed and can still be restored; restore it, or purge it first.',
+      'An application with the ID "{name}" was deleted and can still be restored; restore it, or delete it permanently first.',
   },
   APP_NOT_REMOVED: { status: 409, message: 'The application "{name}" is not removed.' },
   APP_REMOVING: {
     status: 409,
-    message: 'The application "{name}" is being removed, restored or purged; wait until that has ended.',
+    message: 'The application "{name}" is being deleted or restored. Try again when that has finished.',
   },
   APP_PURGE_BEGUN: {
     status: 409,
     message:
-      'The data of the application "{name}" is being deleted, so the application cannot be restored; purge it again to delete the rest.',
+      'The data of the application "{name}" is being deleted, so the application cannot be restored; delete it permanently again to delete the rest.',
   },
   APP_BEING_MADE: {
     status: 409,
-    message: 'The application "{name}" is being made; wait until that has ended.',
+    message: 'The application "{name}" is still being created. Try again when it has finished.',
   },
   APP_DATABASE_NAME_INVALID: {
     status: 400,
@@ -221,7 +221,7 @@ export const ERROR_TABLE = {
   APP_DATABASE_EXISTS: {
     status: 409,
     message:
-      'The database "{database}" exists already and is not empty; choose another name in options.database.database, or remove that database.',
+      'The database "{database}" already exists and is not empty; choose another database name, or remove that database.',
   },
   APP_DATABASE_SCHEMA_INVALID: {
     status: 400,
@@ -231,7 +231,7 @@ export const ERROR_TABLE = {
   APP_DATABASE_ADOPTABLE: {
     status: 409,
     message:
-      'The database "{database}" holds an application of NocoBase {stored}; take it in as it is (adopt), or choose another name.',
+      'The database "{database}" holds an application of NocoBase {stored}; use it as it is (adopt), or choose another name.',
   },
   APP_DATABASE_NEWER: {
     status: 409,
@@ -241,7 +241,7 @@ export const ERROR_TABLE = {
   APP_DATABASE_ABSENT: {
     status: 422,
     message:
-      'The database "{database}" does not exist, and a schema can only be made in one that does; create it first.',
+      'The database "{database}" does not exist, and a schema needs an existing database; create the database first.',
   },
   APP_DATABASE_ENCODING: {
     status: 422,
@@ -294,12 +294,12 @@ export const ERROR_TABLE = {
   APP_DATABASE_NOT_OWNED: {
     status: 409,
     message:
-      'The database "{database}" was not created by this plugin for this application, so it is not dropped; remove the application without dropDatabase.',
+      'The database "{database}" was not created by this plugin for this application, so it is not dropped; delete the application without dropping its database.',
   },
   APP_DATABASE_SOURCE_BUSY: {
     status: 503,
     message:
-      'The database "{database}" cannot be copied, since somebody else is connected to it; close those connections, then try again.',
+      'The database "{database}" cannot be copied while other clients are connected to it; close those connections, then try again.',
   },
   APP_CLONE_REFUSED: { status: 409, message: 'The application "{name}" cannot be cloned: {reason}.' },
   APP_DATABASE_ROLE: {
@@ -334,11 +334,10 @@ export const ERROR_TABLE = {
     status: 503,
     message: 'The program "{program}" is of version {version}; version {needed} or a newer one is needed.',
   },
-  APP_DUMP_FAILED: { status: 503, message: 'The program "{program}" did not do its work ({reason}); see the log.' },
+  APP_DUMP_FAILED: { status: 503, message: 'The program "{program}" failed ({reason}); see the log.' },
   APP_DUMP_TIMEOUT: {
     status: 503,
-    message:
-      'The program "{program}" was not done after {seconds} seconds and was ended; raise APP_SUPERVISOR_ARCHIVE_TIMEOUT.',
+    message: 'The program "{program}" timed out after {seconds} seconds; raise APP_SUPERVISOR_ARCHIVE_TIMEOUT.',
   },
   APP_DOWNLOAD_EXPIRED: { status: 410, message: 'This download link has expired; ask for a new one.' },
   APP_ARCHIVE_NOT_FOUND: { status: 404, message: 'The archive "{archive}" does not exist.' },
