@@ -6,12 +6,14 @@ import { join, resolve } from 'node:path';
 import { ROOT_DIR } from './paths.mjs';
 import { HostProblem } from './problem.mjs';
 
+export const DEFAULT_DATA_DIR = join(ROOT_DIR, '.host');
+
 export const HELP = `Usage: npm start [-- options]
 
 Starts a real NocoBase with the App Supervisor plugin in it, and stays until Ctrl-C.
 
 Options
-  --demo        also create two small sub-applications with data of their own
+  --demo        also create two sub-applications with data and pages of their own, and print what to try
   -h, --help    show this
 
 Environment
@@ -51,6 +53,6 @@ export function readEnvironment(env) {
   return {
     port,
     listenHost: env.APP_HOST || '127.0.0.1',
-    dataDir: env.HOST_DATA_DIR ? resolve(env.HOST_DATA_DIR) : join(ROOT_DIR, '.host'),
+    dataDir: env.HOST_DATA_DIR ? resolve(env.HOST_DATA_DIR) : DEFAULT_DATA_DIR,
   };
 }

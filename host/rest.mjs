@@ -97,6 +97,12 @@ export class RestClient {
   }
 }
 
+/**
+ * A filter, as a query takes it.
+ * @param {unknown} filter
+ */
+export const encode = (filter) => encodeURIComponent(JSON.stringify(filter));
+
 /** @param {string} text */
 function parse(text) {
   try {

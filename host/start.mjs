@@ -2,7 +2,7 @@
 /**
  * `npm start`: from a fresh clone to a NocoBase in the foreground with the plugin at work in it.
  */
-import { createDemo } from './demo.mjs';
+import { createDemo } from './demo/create.mjs';
 import { startHost } from './index.mjs';
 import { HELP, readArguments, readEnvironment } from './options.mjs';
 import { runAsProgram } from './program.mjs';
