@@ -4,6 +4,7 @@ import { appAddress } from '../src/app-address';
 import { compareEntries, ENTRY_PLACES, isOffered, MAIN_ENTRY, type AppEntry, type EntryPlace } from '../src/app-entry';
 import type { AppState } from '../src/app-state';
 import { AppError } from '../src/errors';
+import { phrase } from '../src/phrase';
 import type { AppDescriptions } from './app-descriptions';
 import type { SupervisorConfig } from './config';
 import { languageOf, translate } from './error-answers';
@@ -88,7 +89,7 @@ export function entriesAction(app: Application, host: EntriesHost) {
     const { place: given } = ctx.action.params as { place?: unknown };
     const place = ENTRY_PLACES.find((known) => known === given);
     if (!place) {
-      const reason = `it must be one of: ${ENTRY_PLACES.join(', ')}`;
+      const reason = phrase('it must be one of: {values}', { values: ENTRY_PLACES.join(', ') });
       throw new AppError('APP_VALUE_INVALID', { field: 'place', reason });
     }
     ctx.body = await listEntries(host, place, app.name, await mainTitle(host, languageOf(ctx)));

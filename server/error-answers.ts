@@ -5,10 +5,10 @@ import {
   type ErrorAnswer,
   type ErrorCode,
   type ErrorParams,
-  fillMessage,
   isAppError,
   visitorSentence,
 } from '../src/errors';
+import { fillMessage, readPhrase, TRANSLATED_PARAMS } from '../src/phrase';
 import { chainOf } from './databases/error-chain';
 import { lossOf, mayBeLoss } from './databases/loss';
 
@@ -31,9 +31,28 @@ interface ErrorHandler {
   defaultHandler?(error: unknown, ctx: ErrorContext): void;
 }
 
-/** A sentence of ours in the language of a caller. The texts are the main application's. */
+/** A sentence of ours, and the phrases in it, in the language of a caller. The texts are the main application's. */
 export function translate(mainApp: Application, sentence: string, params: ErrorParams, language?: string): string {
-  return fillMessage(mainApp.i18n.t(sentence, { ns: PACKAGE, lng: language }), params);
+  const translated = Object.entries(params).map(([key, value]) => {
+    if (typeof value === 'object') return [key, translate(mainApp, value.template, value.params, language)] as const;
+    const isOurs = typeof value === 'string' && TRANSLATED_PARAMS.has(key);
+    return [key, isOurs ? translateReason(mainApp, value, language) : value] as const;
+  });
+  return fillMessage(mainApp.i18n.t(sentence, { ns: PACKAGE, lng: language }), Object.fromEntries(translated));
+}
+
+/**
+ * A plain reason in the language of a caller. One that was stored is filled already: it is read back. A code, and whatever
+ * is not a text of ours, is returned as it is, and never given to i18next, which would fill in what stands in it.
+ */
+function translateReason(mainApp: Application, text: string, language = mainApp.i18n.language): string {
+  const texts = (mainApp.i18n.getResourceBundle(language, PACKAGE) ?? {}) as Readonly<Record<string, string>>;
+  if (Object.hasOwn(texts, text)) return texts[text] as string;
+  if (!text.includes(' ')) return text;
+  // Whole sentences begin with a capital letter; texts of the client have "{{…}}".
+  const templates = Object.keys(texts).filter((key) => /^[^A-Z]/.test(key) && /(?<!\{)\{\w+\}(?!\})/.test(key));
+  const read = readPhrase(templates, text);
+  return read ? translate(mainApp, read.template, read.params, language) : text;
 }
 
 /** The language that a caller asked for, as NocoBase found it. */

@@ -1,5 +1,6 @@
 import type { AppRecord } from '../src/app-record';
 import { AppError } from '../src/errors';
+import { phrase, type Reason } from '../src/phrase';
 import { ISOLATION_SENTENCES, type RoleObstacle } from '../src/isolation';
 import type { Actor, AppEvent } from '../src/events';
 import type { AppRoles } from './databases/app-roles';
@@ -35,9 +36,13 @@ export async function isolateApplication(host: IsolationHost, name: string, by: 
 }
 
 function refusalOf(name: string, { reason, detail, sql }: RoleObstacle): AppError {
-  const sentence = ISOLATION_SENTENCES[reason] + (detail ? ` (${detail})` : '');
-  const advice = sql ? `; an administrator of the database server can run: ${sql.replace(/;$/, '')}` : '';
-  return new AppError('APP_ISOLATION_REFUSED', { name, reason: sentence + advice });
+  const sentence = ISOLATION_SENTENCES[reason];
+  const detailed: Reason = detail ? phrase('{reason} ({detail})', { reason: sentence, detail }) : sentence;
+  const advised = phrase('{reason}; an administrator of the database server can run: {sql}', {
+    reason: detailed,
+    sql: sql?.replace(/;$/, '') ?? '',
+  });
+  return new AppError('APP_ISOLATION_REFUSED', { name, reason: sql ? advised : detailed });
 }
 
 /** The applications that `isolate` of all is for: of ours, those without a role of their own. */

@@ -3,6 +3,7 @@ import type { Application } from '@nocobase/server';
 import type { AppRecord } from '../src/app-record';
 import { databaseKind } from '../src/database-dialects';
 import { AppError } from '../src/errors';
+import type { Reason } from '../src/phrase';
 import { recordTarget, serverKey, type MainPlace } from './databases/ownership';
 import type { AppSecrets } from './databases/secrets';
 import { instanceFacts, type InstanceFacts } from './nocobase/instance-facts';
@@ -22,9 +23,10 @@ export interface OwnInstanceHost {
 export function assertOwnInstance(app: Application, host: OwnInstanceHost): void {
   const record = host.registry.find(app.name);
   if (!record) return;
-  const mismatch = (reason: string) => new AppError('APP_INSTANCE_MISMATCH', { name: record.name, reason });
+  const mismatch = (reason: Reason) => new AppError('APP_INSTANCE_MISMATCH', { name: record.name, reason });
   const facts = instanceFacts(app);
-  if (!hasOwnSecret(facts, record, host.secrets(record))) throw mismatch('it would sign with a secret of others');
+  if (!hasOwnSecret(facts, record, host.secrets(record)))
+    throw mismatch('it would not sign tokens with its own secret');
   if (!hasOwnDatabase(facts, record, host.places.server())) throw mismatch('its database is not the registered one');
 }
 

@@ -4,6 +4,7 @@ import { quotable, suggestAppName } from '../src/app-name';
 import { checkCreate, checkUpdate, domainsOf, recordFromRow, type AppOptions, type AppRecord } from '../src/app-record';
 import { UPDATABLE_FIELDS } from '../src/application-fields';
 import { AppError, isAppError } from '../src/errors';
+import { phrase } from '../src/phrase';
 import { SYSTEM, type Actor } from '../src/events';
 import { pluginNameOf } from '../src/option-table';
 import { isPlainObject } from '../src/plain-object';
@@ -47,7 +48,9 @@ async function assertPlugins(plugins: unknown): Promise<void> {
   if (!Array.isArray(plugins)) return;
   for (const name of new Set(plugins.map(pluginNameOf))) {
     if (typeof name !== 'string' || (await isInstalledPlugin(name))) continue;
-    throw new AppError('APP_OPTIONS_INVALID', { reason: `the plugin "${quotable(name)}" is not installed` });
+    throw new AppError('APP_OPTIONS_INVALID', {
+      reason: phrase('the plugin "{plugin}" is not installed', { plugin: quotable(name) }),
+    });
   }
 }
 

@@ -1,4 +1,5 @@
-import { ERROR_TABLE, readMessage, type ErrorCode, type ErrorParams } from '../src/errors';
+import { ERROR_TABLE, type ErrorCode, type ErrorParams } from '../src/errors';
+import { readMessage } from '../src/phrase';
 import { isPlainObject } from '../src/plain-object';
 
 /** A sentence of ours in the language of a caller. */

@@ -6,6 +6,7 @@ import { checkIconImage } from './icon-image';
 import type { RoleObstacle } from './isolation';
 import { checkLanguage } from './language';
 import { SECRET_PLACES } from './option-table';
+import { phrase, type Reason } from './phrase';
 import { isPlainObject } from './plain-object';
 import { checkLimits, limitsFromRow, type OwnLimits } from './policies/limits';
 import { holdsSecret } from './redaction';
@@ -141,7 +142,10 @@ function optionalText(values: Record<string, unknown>, field: string): string | 
   if (value === undefined || value === null || value === '') return undefined;
   if (typeof value !== 'string') throw new AppError('APP_VALUE_INVALID', { field, reason: 'it must be text' });
   if (value.length > MAX_TEXT) {
-    throw new AppError('APP_VALUE_INVALID', { field, reason: `it is longer than ${MAX_TEXT} characters` });
+    throw new AppError('APP_VALUE_INVALID', {
+      field,
+      reason: phrase('it is longer than {max} characters', { max: MAX_TEXT }),
+    });
   }
   if (/\p{Cc}/u.test(value)) {
     throw new AppError('APP_VALUE_INVALID', { field, reason: 'it contains control characters' });
@@ -160,7 +164,7 @@ export function checkStartMode(value: unknown): StartMode {
 export function checkIdleTimeout(value: unknown): number | undefined {
   if (value === undefined || value === null || value === '') return undefined;
   if (typeof value === 'number' && Number.isSafeInteger(value) && value >= 0 && value <= MAX_IDLE_TIMEOUT) return value;
-  const reason = `it must be a whole number of seconds from 0 to ${MAX_IDLE_TIMEOUT}, or null`;
+  const reason = phrase('it must be a whole number of seconds from 0 to {max}, or null', { max: MAX_IDLE_TIMEOUT });
   throw new AppError('APP_VALUE_INVALID', { field: 'idleTimeout', reason });
 }
 
@@ -171,7 +175,7 @@ export function checkOnSchedule(value: unknown): OnSchedule | undefined {
   if (choice) return choice;
   throw new AppError('APP_VALUE_INVALID', {
     field: 'onSchedule',
-    reason: `it must be one of: ${ON_SCHEDULE.join(', ')}`,
+    reason: phrase('it must be one of: {values}', { values: ON_SCHEDULE.join(', ') }),
   });
 }
 
@@ -200,7 +204,7 @@ const MAX_FURTHER_DOMAINS = 20;
 function checkDomains(value: unknown, cname: unknown): string[] | undefined {
   if (value === undefined || value === null) return undefined;
   if (!Array.isArray(value) || value.length > MAX_FURTHER_DOMAINS) {
-    const reason = `it must be a list of at most ${MAX_FURTHER_DOMAINS} host names`;
+    const reason = phrase('it must be a list of at most {max} host names', { max: MAX_FURTHER_DOMAINS });
     throw new AppError('APP_VALUE_INVALID', { field: 'domains', reason });
   }
   const first = checkDomain(cname);
@@ -223,13 +227,13 @@ export function domainsOf({ cname, domains }: { cname?: string | null; domains?:
 /** Throws `APP_ADMIN_INVALID`. */
 export function checkAdmin(value: unknown): AdminInput | undefined {
   if (value === undefined || value === null) return undefined;
-  const invalid = (reason: string) => new AppError('APP_ADMIN_INVALID', { reason });
+  const invalid = (reason: Reason) => new AppError('APP_ADMIN_INVALID', { reason });
   if (!isPlainObject(value)) throw invalid('it must be an object with email, username and password');
   const text = (field: string, max: number) => {
     const given = value[field];
     if (given === undefined || given === null || given === '') return undefined;
     if (typeof given !== 'string' || given.length > max || /\p{Cc}/u.test(given))
-      throw invalid(`${field} is not valid`);
+      throw invalid(phrase('{what} is not valid', { what: field }));
     return given;
   };
   const email = text('email', MAX_TEXT);

@@ -1,5 +1,6 @@
 import type { BodyMeasure } from './body-meter';
 import { AppError } from './errors';
+import { phrase, type Reason } from './phrase';
 import { isPlainObject } from './plain-object';
 import type { StoredVersions } from './policies/upgrade-plan';
 
@@ -70,31 +71,35 @@ export interface ArchiveManifest {
   parts: ArchivePart[];
 }
 
-function invalid(reason: string): AppError {
+function invalid(reason: Reason): AppError {
   return new AppError('APP_ARCHIVE_INVALID', { reason });
 }
 
-function object(value: unknown, what: string): Record<string, unknown> {
-  if (!isPlainObject(value)) throw invalid(`${what} is missing`);
+function notValid(what: Reason): AppError {
+  return invalid(phrase('{what} is not valid', { what }));
+}
+
+function object(value: unknown, what: Reason): Record<string, unknown> {
+  if (!isPlainObject(value)) throw invalid(phrase('{what} is missing', { what }));
   return value;
 }
 
-function text(value: unknown, what: string, max = 255): string {
-  if (typeof value !== 'string' || value.length > max || /\p{Cc}/u.test(value)) throw invalid(`${what} is not valid`);
+function text(value: unknown, what: Reason, max = 255): string {
+  if (typeof value !== 'string' || value.length > max || /\p{Cc}/u.test(value)) throw notValid(what);
   return value;
 }
 
-function optionalText(value: unknown, what: string): string | undefined {
+function optionalText(value: unknown, what: Reason): string | undefined {
   return value === undefined || value === null ? undefined : text(value, what);
 }
 
-function whole(value: unknown, what: string): number {
-  if (typeof value !== 'number' || !Number.isSafeInteger(value) || value < 0) throw invalid(`${what} is not valid`);
+function whole(value: unknown, what: Reason): number {
+  if (typeof value !== 'number' || !Number.isSafeInteger(value) || value < 0) throw notValid(what);
   return value;
 }
 
-function hash(value: unknown, what: string): string {
-  if (typeof value !== 'string' || !/^[0-9a-f]{64}$/.test(value)) throw invalid(`${what} is not valid`);
+function hash(value: unknown, what: Reason): string {
+  if (typeof value !== 'string' || !/^[0-9a-f]{64}$/.test(value)) throw notValid(what);
   return value;
 }
 
@@ -114,8 +119,7 @@ export function isPlainPath(path: string): boolean {
 
 function parseFile(value: unknown): ArchivedFile {
   const { storageId, path, filename } = object(value, 'the place of a file');
-  if (typeof storageId !== 'string' || !/^[0-9]{1,20}$/.test(storageId))
-    throw invalid('the place of a file is not valid');
+  if (typeof storageId !== 'string' || !/^[0-9]{1,20}$/.test(storageId)) throw notValid('the place of a file');
   if (typeof path !== 'string' || !isPlainPath(path)) throw invalid('the folder of a file is not allowed');
   if (typeof filename !== 'string' || !isPlainFileName(filename)) throw invalid('the name of a file is not allowed');
   return { storageId, path, filename };
@@ -127,28 +131,28 @@ function parsePart(value: unknown): ArchivePart {
   const part = { name, size: whole(given.size, 'the size of a part'), sha256: hash(given.sha256, 'a checksum') };
   if (name === DATABASE_PART) return part;
   if (name === KEY_PART) {
-    if (part.size !== 32) throw invalid('the key is not valid');
+    if (part.size !== 32) throw notValid('the key');
     return part;
   }
-  if (!FILE_PART.test(name)) throw invalid('it names a part that no archive has');
+  if (!FILE_PART.test(name)) throw invalid('it contains an unknown part');
   return { ...part, file: parseFile(given.file) };
 }
 
 function parseParts(value: unknown): ArchivePart[] {
-  if (!Array.isArray(value) || value.length > MAX_PARTS) throw invalid('the list of its parts is not valid');
+  if (!Array.isArray(value) || value.length > MAX_PARTS) throw notValid('the list of its parts');
   const parts = value.map(parsePart);
-  if (parts[0]?.name !== DATABASE_PART) throw invalid('it holds no database');
-  if (new Set(parts.map(({ name }) => name)).size !== parts.length) throw invalid('it names a part twice');
+  if (parts[0]?.name !== DATABASE_PART) throw invalid('it contains no database');
+  if (new Set(parts.map(({ name }) => name)).size !== parts.length) throw invalid('it contains a part twice');
   const places = parts.flatMap(({ file }) =>
     file ? [JSON.stringify([file.storageId, file.path, file.filename])] : [],
   );
-  if (new Set(places).size !== places.length) throw invalid('it names a file twice');
+  if (new Set(places).size !== places.length) throw invalid('it contains a file twice');
   return parts;
 }
 
 function parseVersions(value: unknown): StoredVersions {
   const { core, plugins } = object(value, 'the version of NocoBase');
-  if (!Array.isArray(plugins) || plugins.length > MAX_PLUGINS) throw invalid('the list of plugins is not valid');
+  if (!Array.isArray(plugins) || plugins.length > MAX_PLUGINS) throw notValid('the list of plugins');
   return {
     core: text(core, 'the version of NocoBase'),
     plugins: plugins.map((plugin: unknown) => {
@@ -182,12 +186,13 @@ export function parseManifest(json: string): ArchiveManifest {
     given,
     'the manifest',
   );
-  if (format !== ARCHIVE_FORMAT) throw invalid('it is no archive of an application');
-  if (version !== ARCHIVE_VERSION) throw invalid(`its format is not version ${ARCHIVE_VERSION}`);
+  if (format !== ARCHIVE_FORMAT) throw invalid('it is not an archive of an application');
+  if (version !== ARCHIVE_VERSION)
+    throw invalid(phrase('its format is not version {version}', { version: ARCHIVE_VERSION }));
   const app = object(application, 'the application');
   const from = object(database, 'the database');
   const date = text(createdAt, 'its date');
-  if (Number.isNaN(Date.parse(date))) throw invalid('its date is not valid');
+  if (Number.isNaN(Date.parse(date))) throw notValid('its date');
   return {
     format,
     version,

@@ -1,5 +1,6 @@
 import { quotable } from './app-name';
 import { AppError } from './errors';
+import { phrase, type Phrase, type Reason } from './phrase';
 import { databaseKind } from './database-dialects';
 import { canonicalHost } from './host-address';
 
@@ -31,8 +32,13 @@ export const SCHEMA_NAME_PATTERN = /^[a-z_][a-z0-9_]{0,62}$/;
 const SHELL_WORD_PATTERN = /^(?!-)[\w.@:-]{1,255}$/;
 const MYSQL_USER_PATTERN = /^(?!-)[\w.@-]{1,63}$/;
 
-export const SHELL_WORD_RULE =
-  'of MySQL and MariaDB may hold letters (a to z), digits and the characters _ . @ -, and must not begin with -';
+/** Says what a name in a connection to MySQL or MariaDB may contain. */
+export function shellWordRule(option: string): Phrase {
+  return phrase(
+    'for MySQL and MariaDB, database.{option} may contain only letters (a to z), digits, "_", ".", "@" and "-", and must not begin with "-"',
+    { option },
+  );
+}
 
 /** Whether a shell takes the value for one word, and a program for no option. */
 export function isShellWord(value: unknown): value is string {
@@ -71,8 +77,8 @@ const MAX_PASSWORD = 1_024;
 const isObject = (value: unknown): value is Record<string, unknown> =>
   typeof value === 'object' && value !== null && !Array.isArray(value);
 const given = (value: unknown) => value !== undefined && value !== null;
-const invalid = (reason: string) => new AppError('APP_OPTIONS_INVALID', { reason });
-const unsupported = (reason: string) => new AppError('APP_DATABASE_UNSUPPORTED', { reason });
+const invalid = (reason: Reason) => new AppError('APP_OPTIONS_INVALID', { reason });
+const unsupported = (reason: Reason) => new AppError('APP_DATABASE_UNSUPPORTED', { reason });
 
 /** Absent means a database of its own. @throws APP_OPTIONS_INVALID, APP_DATABASE_UNSUPPORTED */
 export function checkDbConnType(value: unknown): DbConnType {
@@ -80,7 +86,7 @@ export function checkDbConnType(value: unknown): DbConnType {
   if (typeof value !== 'string') throw invalid('dbConnType must be text');
   const type = DB_CONN_TYPES.find((known) => known === value);
   // Any other way could lead into a database that is not checked to be the application's own.
-  if (!type) throw unsupported(`dbConnType must be one of ${DB_CONN_TYPES.join(', ')}`);
+  if (!type) throw unsupported(phrase('dbConnType must be one of: {values}', { values: DB_CONN_TYPES.join(', ') }));
   return type;
 }
 
@@ -90,7 +96,9 @@ export function checkDatabaseOptions(dbConnType: unknown, database: unknown): vo
   if (given(database) && !isObject(database)) throw invalid('database must be an object');
   const values = isObject(database) ? database : {};
   const refused = REFUSED[type].find((key) => key in values);
-  if (refused) throw unsupported(`database.${refused} cannot be given with dbConnType "${type}"`);
+  if (refused) {
+    throw unsupported(phrase('database.{key} cannot be given with dbConnType "{type}"', { key: refused, type }));
+  }
   if (given(values.database)) checkDatabaseName(values.database);
   if (given(values.schema)) checkSchemaName(values.schema);
   if (type === 'new_connection') checkConnection(values);
@@ -113,7 +121,7 @@ function checkSchemaName(name: unknown): void {
 function checkConnection(values: Record<string, unknown>): void {
   const { dialect, host, port, username, password, ssl } = values;
   const kind = databaseKind(dialect);
-  if (!kind) throw unsupported('another server must be of the dialect postgres, mysql or mariadb');
+  if (!kind) throw unsupported('the dialect of another server must be postgres, mysql or mariadb');
   if (!kind.schemas && given(values.schema)) throw unsupported('MySQL and MariaDB have no schemas; use a database');
   if (typeof host !== 'string' || canonicalHost(host) === undefined) {
     throw invalid('database.host must be a host name, an address, or the folder of a socket');
@@ -123,7 +131,7 @@ function checkConnection(values: Record<string, unknown>): void {
   if (typeof username !== 'string' || !/^[^\p{Cc}]{1,63}$/u.test(username)) {
     throw invalid('database.username must be text of 1 to 63 characters');
   }
-  if (!kind.schemas && !MYSQL_USER_PATTERN.test(username)) throw invalid(`database.username ${SHELL_WORD_RULE}`);
+  if (!kind.schemas && !MYSQL_USER_PATTERN.test(username)) throw invalid(shellWordRule('username'));
   if (given(password) && (typeof password !== 'string' || password.length > MAX_PASSWORD || password.includes('\0'))) {
     throw invalid('database.password must be text');
   }

@@ -1,4 +1,5 @@
 import type { Operation } from './events';
+import { fillMessage, type PhraseParams } from './phrase';
 
 /**
  * Every error that this plugin answers with: one table of codes, each with its HTTP status and one sentence that
@@ -397,33 +398,7 @@ export const DATABASE_AWAY = 'A database of this application cannot be used now;
 /** Sentences with these codes are for administrators, but this one names nothing. */
 const isOfDatabase = (code: ErrorCode) => code.startsWith('APP_DATABASE_') && code !== 'APP_DATABASE_BUSY';
 
-export type ErrorParams = Record<string, string | number>;
-
-/** Fills `{param}` in a sentence; an absent parameter stays visible, so that a forgotten one is noticed. */
-export function fillMessage(template: string, params: ErrorParams): string {
-  return template.replace(/\{(\w+)\}/g, (whole, key: string) => (key in params ? String(params[key]) : whole));
-}
-
-/**
- * What a sentence was filled with; undefined for one that was not made from this template. Where a value holds the words
- * that follow it, more than one reading is right, and one of them is returned.
- */
-export function readMessage(template: string, message: string): ErrorParams | undefined {
-  const [first = '', ...rest] = template.split(/\{(\w+)\}/);
-  if (!message.startsWith(first)) return undefined;
-  const params: ErrorParams = {};
-  let from = first.length;
-  // By turns the name of a parameter, and the words behind it.
-  for (let index = 0; index < rest.length; index += 2) {
-    const [key, words] = [rest[index] as string, rest[index + 1] ?? ''];
-    const last = index + 2 >= rest.length;
-    const to = last ? message.length - words.length : message.indexOf(words, from);
-    if (to < from) return undefined;
-    params[key] = message.slice(from, to);
-    from = to + words.length;
-  }
-  return fillMessage(template, params) === message ? params : undefined;
-}
+export type ErrorParams = PhraseParams;
 
 /**
  * The one error class of this plugin. `status` and `code` are what NocoBase's error handler answers with; the

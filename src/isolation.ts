@@ -1,3 +1,5 @@
+import type { Reason } from './phrase';
+
 /**
  * Whether an application has a role of its own at its database server. One role for all lets SQL in one application
  * read and drop the databases of others.
@@ -45,7 +47,7 @@ export interface RoleObstacle {
   reason: IsolationReason;
   sql?: string;
   /** What it is that stands against it, where there is more to say. */
-  detail?: string;
+  detail?: Reason;
 }
 
 /** The same as callers see it. */

@@ -4,6 +4,7 @@ import { DB_CONN_TYPES, portNumber } from './database-options';
 import { AppError } from './errors';
 import { canonicalHost } from './host-address';
 import { LANGUAGES } from './language';
+import { phrase, type Reason } from './phrase';
 import { isPlainObject } from './plain-object';
 import { holdsSecret, isSecretName } from './redaction';
 
@@ -16,7 +17,7 @@ import { holdsSecret, isSecretName } from './redaction';
 export interface OptionRule {
   accepts(value: unknown): boolean;
   /** What the value must be: the end of a sentence that begins with "it must be". */
-  expects: string;
+  expects: Reason;
   /** Only read in rows that other plugins wrote; no caller may write it. */
   onlyRead?: true;
   /** Where rows that other plugins wrote may hold more than a caller may write. */
@@ -55,12 +56,12 @@ const whole =
 const flag: OptionRule = { accepts: (value) => typeof value === 'boolean', expects: 'true or false' };
 const secret: OptionRule = {
   accepts: (value) => typeof value === 'string' && value.length <= MAX_SECRET_LENGTH && !value.includes('\0'),
-  expects: `text of at most ${MAX_SECRET_LENGTH} characters`,
+  expects: phrase('text of at most {max} characters', { max: MAX_SECRET_LENGTH }),
   secret: true,
 };
 const milliseconds: OptionRule = {
   accepts: whole(0, MAX_POOL_MS),
-  expects: `a whole number of milliseconds from 0 to ${MAX_POOL_MS}`,
+  expects: phrase('a whole number of milliseconds from 0 to {max}', { max: MAX_POOL_MS }),
 };
 
 function isDuration(value: unknown): boolean {
@@ -134,7 +135,10 @@ const DATABASE: OptionGroup = {
     ssl: { accepts: isTls('ca'), expects: 'true, false, or {rejectUnauthorized, ca}', decidesPlace: true },
     pool: {
       keys: {
-        max: { accepts: whole(1, MAX_POOL_CONNECTIONS), expects: `a whole number from 1 to ${MAX_POOL_CONNECTIONS}` },
+        max: {
+          accepts: whole(1, MAX_POOL_CONNECTIONS),
+          expects: phrase('a whole number from 1 to {max}', { max: MAX_POOL_CONNECTIONS }),
+        },
         idle: milliseconds,
         acquire: milliseconds,
       },
@@ -157,7 +161,7 @@ export const OPTION_TABLE: OptionGroup = {
   keys: {
     dbConnType: {
       accepts: (value) => DB_CONN_TYPES.some((type) => type === value),
-      expects: DB_CONN_TYPES.join(', '),
+      expects: phrase('one of: {values}', { values: DB_CONN_TYPES.join(', ') }),
       decidesPlace: true,
     },
     database: DATABASE,
@@ -190,7 +194,11 @@ export const OPTION_TABLE: OptionGroup = {
     sso: {
       keys: {
         enabled: { ...flag, onlyRead: true },
-        issuer: { accepts: text(2_048), expects: 'text of at most 2048 characters', onlyRead: true },
+        issuer: {
+          accepts: text(2_048),
+          expects: phrase('text of at most {max} characters', { max: 2_048 }),
+          onlyRead: true,
+        },
       },
     },
   },
@@ -242,7 +250,7 @@ export function optionPaths(which: 'written' | 'read', group = OPTION_TABLE, pre
 // ---- what a caller writes ---------------------------------------------------------------------------------------------
 
 export const SECRET_PLACES =
-  'a password of a database belongs into options.database.password, the secret of tokens into options.authManager.jwt.secret';
+  'the password of a database belongs in options.database.password, the secret of tokens in options.authManager.jwt.secret';
 
 function unknownOption(path: string, group: OptionGroup): AppError {
   const field = quotable(`options.${path}`);
@@ -280,7 +288,9 @@ export function assertWritableOptions(value: Record<string, unknown>, writing: W
 
 function assertGroup(value: unknown, group: OptionGroup, prefix: string, writing: Writing): void {
   if (!isPlainObject(value)) {
-    throw new AppError('APP_OPTIONS_INVALID', { reason: `${prefix.slice(0, -1)} must be an object` });
+    throw new AppError('APP_OPTIONS_INVALID', {
+      reason: phrase('{path} must be an object', { path: prefix.slice(0, -1) }),
+    });
   }
   const { standing = [], inherited = false } = writing;
   for (const [key, inner] of Object.entries(value)) {
@@ -302,7 +312,9 @@ function assertValue(path: string, value: unknown, rule: OptionRule, inherited: 
     throw new AppError('APP_SECRET_MISPLACED', { field: quotable(`options.${path}`), hint: SECRET_PLACES });
   }
   if (!(inherited ? isReadable(rule, value) : rule.accepts(value))) {
-    throw new AppError('APP_OPTIONS_INVALID', { reason: `${path} must be ${rule.expects}` });
+    throw new AppError('APP_OPTIONS_INVALID', {
+      reason: phrase('{path} must be {expects}', { path, expects: rule.expects }),
+    });
   }
 }
 

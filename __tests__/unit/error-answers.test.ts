@@ -13,7 +13,7 @@ function defaultHandler(error: { message: string; status?: number; code?: string
   ctx.body = { errors: [{ message: error.message, code: error.code }] };
 }
 
-const i18n = { t: (sentence: string) => sentence };
+const i18n = { t: (sentence: string) => sentence, getResourceBundle: () => undefined };
 
 function answerTo(error: object, dataSource = ''): Answer {
   const errorHandler = { register: () => undefined, defaultHandler };

@@ -1,5 +1,6 @@
 import fc from 'fast-check';
-import { AppError, ERROR_TABLE, fillMessage, isAppError, type ErrorCode } from '../../src/errors';
+import { AppError, ERROR_TABLE, isAppError, type ErrorCode } from '../../src/errors';
+import { fillMessage } from '../../src/phrase';
 
 const codes = Object.keys(ERROR_TABLE) as ErrorCode[];
 

@@ -117,7 +117,7 @@ describe('the script of a dump', () => {
       Buffer.from([0xe4, 0x27]),
       Buffer.from(');\n'),
     ]);
-    await expect(check(broken)).rejects.toThrow('no text in UTF-8');
+    await expect(check(broken)).rejects.toThrow('not text in UTF-8');
   });
 
   it('says no more of what it refuses than where it begins', async () => {

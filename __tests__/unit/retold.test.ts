@@ -1,5 +1,6 @@
 import fc from 'fast-check';
-import { AppError, ERROR_TABLE, fillMessage, readMessage, type ErrorCode } from '../../src/errors';
+import { AppError, ERROR_TABLE, type ErrorCode } from '../../src/errors';
+import { fillMessage, readMessage } from '../../src/phrase';
 import { retold } from '../../server/retold';
 
 const say = (sentence: string, params: object) => `译：${fillMessage(sentence, params as Record<string, string>)}`;

@@ -13,13 +13,14 @@ import {
 } from '../../src/archive-manifest';
 import { JsonMeter } from '../../src/body-meter';
 import { AppError } from '../../src/errors';
+import { phrase, type Reason } from '../../src/phrase';
 import { BLOCK, decodeHeader, encodeHeader, END_BLOCKS, padding } from './tar';
 
 type Progress = (bytes: number) => void;
 
 const CHUNK = 1 << 20;
 
-function invalid(reason: string): AppError {
+function invalid(reason: Reason): AppError {
   return new AppError('APP_ARCHIVE_INVALID', { reason });
 }
 
@@ -64,7 +65,7 @@ export async function writeArchive(
       }
       // An upload may be written over in place.
       if (written !== part.size || hash.digest('hex') !== part.sha256)
-        throw new AppError('APP_ARCHIVE_STORAGE', { reason: 'a file changed meanwhile' });
+        throw new AppError('APP_ARCHIVE_STORAGE', { reason: 'a file changed while it was read' });
       await handle.writeFile(Buffer.alloc(padding(written)));
     }
     await handle.writeFile(END_BLOCKS);
@@ -85,7 +86,7 @@ async function readExactly(handle: FileHandle, at: number, length: number): Prom
   let filled = 0;
   while (filled < length) {
     const { bytesRead } = await handle.read(buffer, filled, length - filled, at + filled);
-    if (!bytesRead) throw invalid('it is cut off');
+    if (!bytesRead) throw invalid('it is incomplete');
     filled += bytesRead;
   }
   return buffer;
@@ -122,7 +123,7 @@ async function checkParts(
   for (const part of manifest.parts) {
     const header = await readHeader(handle, at);
     if (header.name !== part.name || header.size !== part.size)
-      throw invalid('its parts are not those of its manifest');
+      throw invalid('its parts are not the ones that its manifest lists');
     at += BLOCK;
     places.set(part.name, at);
     const hash = createHash('sha256');
@@ -133,12 +134,13 @@ async function checkParts(
       left -= chunk.length;
       onProgress?.(chunk.length);
     }
-    if (hash.digest('hex') !== part.sha256) throw invalid(`the checksum of ${part.name} is wrong`);
+    if (hash.digest('hex') !== part.sha256)
+      throw invalid(phrase('the checksum of {part} is wrong', { part: part.name }));
     at += part.size + padding(part.size);
   }
   const end = await readExactly(handle, at, END_BLOCKS.length);
   if (!end.equals(END_BLOCKS) || (await handle.stat()).size !== at + END_BLOCKS.length) {
-    throw invalid('it holds more than its manifest says');
+    throw invalid('it contains more than its manifest lists');
   }
   return places;
 }
@@ -156,7 +158,7 @@ export async function openArchive(
   const handle = await open(file, 'r');
   try {
     const stats = await handle.stat();
-    if (!stats.isFile()) throw invalid('it is no file');
+    if (!stats.isFile()) throw invalid('it is not a file');
     const limit = () => new AppError('APP_ARCHIVE_TOO_LARGE', { limit: Math.floor(maxBytes / 2 ** 20) });
     if (stats.size > maxBytes) throw limit();
     const header = await readHeader(handle, 0);

@@ -3,6 +3,7 @@ import type { Application, AppSupervisor } from '@nocobase/server';
 import { storagePathJoin } from '@nocobase/utils';
 import type { AppRecord, CreateInput } from '../../src/app-record';
 import { AppError } from '../../src/errors';
+import { phrase } from '../../src/phrase';
 import { SYSTEM, type Actor, type AppEvent } from '../../src/events';
 import type { AppPlaces } from '../app-places';
 import type { Claims } from '../claims';
@@ -59,7 +60,10 @@ const TOOLS: Readonly<Record<string, DumpTools>> = { postgres: postgresDump, mys
 /** @throws APP_DUMP_UNSUPPORTED */
 function toolsOf({ dialect }: Place): DumpTools {
   const tools = TOOLS[dialect.family];
-  if (!tools) throw new AppError('APP_DUMP_UNSUPPORTED', { reason: `there are no programs for "${dialect.name}"` });
+  if (!tools)
+    throw new AppError('APP_DUMP_UNSUPPORTED', {
+      reason: phrase('there are no programs for "{dialect}"', { dialect: dialect.name }),
+    });
   return tools;
 }
 

@@ -14,6 +14,7 @@ import {
 } from '../../src/archive-manifest';
 import { isMade, type AppRecord } from '../../src/app-record';
 import { AppError } from '../../src/errors';
+import { phrase } from '../../src/phrase';
 import type { StoredVersions } from '../../src/policies/upgrade-plan';
 import type { DumpTools } from '../databases/dump-tools';
 import type { Place } from '../databases/place';
@@ -37,9 +38,11 @@ export interface ExportOrder {
 export async function examineExport(tools: DumpTools, record: AppRecord, place: Place): Promise<StoredVersions> {
   const { name } = record;
   // Its first administrator may still have the password that everybody knows.
-  if (!isMade(record)) throw new AppError('APP_ARCHIVE_UNFIT', { reason: `"${name}" is not made yet` });
+  if (!isMade(record))
+    throw new AppError('APP_ARCHIVE_UNFIT', { reason: phrase('the creation of "{name}" is not finished', { name }) });
   const stored = await place.dialect.readVersions(place.inside, place.layout);
-  if (!stored?.core) throw new AppError('APP_ARCHIVE_UNFIT', { reason: `"${name}" is not installed yet` });
+  if (!stored?.core)
+    throw new AppError('APP_ARCHIVE_UNFIT', { reason: phrase('"{name}" is not installed yet', { name }) });
   await tools.describe(place);
   return stored;
 }

@@ -2,6 +2,7 @@ import type { AppRecord } from '../../src/app-record';
 import { KEY_PART, type ArchivedFile, type ArchivePart } from '../../src/archive-manifest';
 import { databaseKind } from '../../src/database-dialects';
 import { AppError } from '../../src/errors';
+import { phrase, type Reason } from '../../src/phrase';
 import { systemTitle } from '../../src/system-title';
 import type { StoredVersions, UpgradeVerdict } from '../../src/policies/upgrade-plan';
 import type { DatabaseProvisioner } from '../databases/provisioner';
@@ -33,7 +34,7 @@ export interface ImportOrder {
   timeoutMs: number;
 }
 
-function unfit(reason: string): AppError {
+function unfit(reason: Reason): AppError {
   return new AppError('APP_ARCHIVE_UNFIT', { reason });
 }
 
@@ -54,15 +55,17 @@ export async function examineImport(
   await assertNotNewer(host, name, nocobase);
   // By either dialect of MySQL's family one speaks to the same servers.
   if (databaseKind(database.dialect)?.family !== place.dialect.family) {
-    throw unfit(`it holds a database of the kind "${database.dialect}", and this one is "${place.dialect.name}"`);
+    const kinds = { from: database.dialect, here: place.dialect.name };
+    throw unfit(phrase('its database is of the kind "{from}", and the one here is of the kind "{here}"', kinds));
   }
   const { tablePrefix, underscored } = place.layout;
   if (database.tablePrefix !== tablePrefix) {
-    throw unfit(`its tables are prefixed "${database.tablePrefix}", and here it would be "${tablePrefix}"`);
+    const prefixes = { prefix: database.tablePrefix, here: tablePrefix };
+    throw unfit(phrase('its table names begin with "{prefix}", and the ones here begin with "{here}"', prefixes));
   }
-  if (database.underscored !== underscored) throw unfit('DB_UNDERSCORED is not what it was where it was made');
+  if (database.underscored !== underscored) throw unfit('it was exported where DB_UNDERSCORED has another value');
   // What a dump restores has the name of its schema; only in a database of its own can that be changed.
-  if (place.schema !== undefined) throw unfit('an application from an archive needs a database of its own');
+  if (place.schema !== undefined) throw unfit('an imported application needs a database of its own');
   await tools.assertCanRestore(place, database, () => archive.read(parts[0] as ArchivePart));
 }
 
@@ -78,7 +81,8 @@ async function restoreDatabase(host: ImportHost, order: ImportOrder): Promise<vo
   input.pause();
   await tools.restore(place, database, input, { timeoutMs, signal: job.signal, folder: work.folder });
   const stored = await place.dialect.readVersions(place.inside, place.layout);
-  if (!stored?.core) throw new AppError('APP_ARCHIVE_INVALID', { reason: 'its database holds no NocoBase' });
+  if (!stored?.core)
+    throw new AppError('APP_ARCHIVE_INVALID', { reason: 'its database contains no NocoBase application' });
   // The manifest may say anything; this is what will run.
   await assertNotNewer(host, record.name, stored);
 }

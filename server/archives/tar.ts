@@ -1,4 +1,5 @@
 import { AppError } from '../../src/errors';
+import type { Reason } from '../../src/phrase';
 
 /**
  * The part of the tar format (POSIX ustar) that our archives are made of: plain files with short names, one after the
@@ -71,15 +72,15 @@ function numberAt(block: Buffer, at: number, length: number): number {
 
 /** Undefined for an empty block, with which an archive ends. @throws APP_ARCHIVE_INVALID */
 export function decodeHeader(block: Buffer): TarEntry | undefined {
-  const invalid = (reason: string) => new AppError('APP_ARCHIVE_INVALID', { reason });
+  const invalid = (reason: Reason) => new AppError('APP_ARCHIVE_INVALID', { reason });
   if (block.every((byte) => byte === 0)) return undefined;
-  if (textAt(block, 257, 6) !== 'ustar') throw invalid('it is no tar file');
+  if (textAt(block, 257, 6) !== 'ustar') throw invalid('it is not a tar file');
   if (numberAt(block, CHECKSUM.at, CHECKSUM.length) !== checksumOf(block)) throw invalid('it is damaged');
   const kind = block[156];
-  if (kind !== 0x30 && kind !== 0) throw invalid('it holds something else than plain files');
+  if (kind !== 0x30 && kind !== 0) throw invalid('it contains something other than plain files');
   // A link's target, and the front part of a long name.
   if (textAt(block, 157, 100) !== '' || textAt(block, 345, 155) !== '')
-    throw invalid('it names files in a way that is not allowed');
+    throw invalid('the name of a file in it is not allowed');
   const size = numberAt(block, SIZE.at, SIZE.length);
   if (!Number.isSafeInteger(size) || size < 0) throw invalid('it is damaged');
   return { name: textAt(block, 0, NAME_BYTES), size };

@@ -6,6 +6,7 @@ import { Transform, type Readable } from 'node:stream';
 import { pipeline } from 'node:stream/promises';
 import type { ArchivedFile, ArchivePart } from '../../src/archive-manifest';
 import { AppError } from '../../src/errors';
+import { phrase } from '../../src/phrase';
 import { keyPlaces } from '../lifecycle/field-key';
 import { isInside, ownPath, uploadsFolder } from '../lifecycle/upload-folders';
 import type { Placed } from './work-folder';
@@ -22,7 +23,8 @@ async function writeDraft(draft: string, part: ArchivePart, source: Readable, mo
     },
   });
   await pipeline(source, watch, createWriteStream(draft, { flags: 'wx', mode }));
-  if (hash.digest('hex') !== part.sha256) throw new AppError('APP_ARCHIVE_INVALID', { reason: 'it changed meanwhile' });
+  if (hash.digest('hex') !== part.sha256)
+    throw new AppError('APP_ARCHIVE_INVALID', { reason: 'it changed while it was read' });
 }
 
 /** False where something lies there already, which is left alone. */
@@ -57,13 +59,14 @@ export async function placeUpload(
   await placed.makeFolder(folder);
   if (!isInside(await realpath(root), await realpath(folder))) {
     source.destroy();
-    throw new AppError('APP_ARCHIVE_INVALID', { reason: 'the folder of a file leads elsewhere' });
+    throw new AppError('APP_ARCHIVE_INVALID', { reason: 'the folder of a file is a link to another place' });
   }
   const draft = path.join(folder, `.app-import-${randomBytes(8).toString('hex')}`);
   const place = path.join(folder, filename);
   await placed.begin(draft, place);
   await writeDraft(draft, part, source, 0o644);
-  if (!(await occupy(draft, place))) throw new AppError('APP_ARCHIVE_STORAGE', { reason: 'no free name for a file' });
+  if (!(await occupy(draft, place)))
+    throw new AppError('APP_ARCHIVE_STORAGE', { reason: 'there is no free name for a file' });
   await placed.done(place);
   await rm(draft, { force: true });
 }
@@ -107,7 +110,9 @@ export async function placeKey(
   if (known.sha256 === sha256) return true;
   if (!known.file && known.sha256) return false;
   if (known.file) {
-    throw new AppError('APP_ARCHIVE_UNFIT', { reason: `a key of another application "${name}" lies in storage/apps` });
+    throw new AppError('APP_ARCHIVE_UNFIT', {
+      reason: phrase('storage/apps contains the key of another application "{name}"', { name }),
+    });
   }
   if (!key) return false;
   const [place] = keyPlaces(name);
@@ -115,7 +120,8 @@ export async function placeKey(
   await placed.makeFolder(path.dirname(place));
   await placed.begin(draft, place);
   await writeDraft(draft, key.part, key.source(), 0o600);
-  if (!(await occupy(draft, place))) throw new AppError('APP_ARCHIVE_STORAGE', { reason: 'a key came meanwhile' });
+  if (!(await occupy(draft, place)))
+    throw new AppError('APP_ARCHIVE_STORAGE', { reason: 'a key was written there at the same time' });
   await placed.done(place);
   await rm(draft, { force: true });
   return true;

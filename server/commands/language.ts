@@ -1,4 +1,4 @@
-import { fillMessage } from '../../src/errors';
+import { fillMessage } from '../../src/phrase';
 import { CHINESE } from './chinese';
 import type { Params } from './failure';
 

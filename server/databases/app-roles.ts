@@ -89,7 +89,8 @@ export class AppRoles {
       async (error: unknown): Promise<RoleObstacle> => {
         if (!isAppError(error) || error.code !== 'APP_DATABASE_DENIED') throw error;
         const { reason, sql } = error.params;
-        const found: RoleObstacle = { reason: 'not-owner', detail: String(reason), ...(sql && { sql: String(sql) }) };
+        const detail = typeof reason === 'number' ? String(reason) : reason;
+        const found: RoleObstacle = { reason: 'not-owner', detail, ...(sql && { sql: String(sql) }) };
         return (await roles.obstacle(server, scope)) ?? found;
       },
     );

@@ -1,6 +1,7 @@
 import { createHash } from 'node:crypto';
 import { isMade, type AppRecord } from '../../src/app-record';
 import { AppError, isAppError, type ErrorCode } from '../../src/errors';
+import type { Reason } from '../../src/phrase';
 import {
   canonical,
   installedEnvironment,
@@ -202,10 +203,12 @@ export class DatabaseCopies {
 
   /** @throws APP_CLONE_REFUSED when the application's database cannot be copied from here */
   async assertCopyable(source: AppRecord): Promise<void> {
-    const refused = (reason: string) => new AppError('APP_CLONE_REFUSED', { name: source.name, reason });
-    if (source.provisioning && !source.provisioning.readyAt) throw refused('it is not made yet');
+    const refused = (reason: Reason) => new AppError('APP_CLONE_REFUSED', { name: source.name, reason });
+    if (source.provisioning && !source.provisioning.readyAt) throw refused('its creation is not finished');
     if (!this.hasOwnDatabase(source)) {
-      throw refused("only applications with a database of their own on the main application's PostgreSQL are cloned");
+      throw refused(
+        "only applications with a database of their own on the main application's PostgreSQL can be cloned",
+      );
     }
     const { database } = recordTarget(source, this.host.places.server());
     if (!(await mayCopyPostgresDatabase(this.host.places.server(), database))) {

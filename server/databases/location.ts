@@ -39,7 +39,7 @@ export function dialectOf({ dialect }: DatabaseOptions): DatabaseDialect {
   if (known) return known;
   const reason =
     dialect === 'sqlite'
-      ? 'NocoBase comes without SQLite; applications need PostgreSQL, MySQL or MariaDB'
+      ? 'NocoBase does not include SQLite; applications need PostgreSQL, MySQL or MariaDB'
       : 'applications need PostgreSQL, MySQL or MariaDB';
   throw new AppError('APP_DATABASE_UNSUPPORTED', { reason });
 }
@@ -67,7 +67,8 @@ export function locationOf(options: DatabaseOptions): DatabaseLocation {
   const dialect = dialectOf(options);
   if (options.url !== undefined || options.uri !== undefined) {
     throw new AppError('APP_DATABASE_UNSUPPORTED', {
-      reason: 'an address as one text cannot be asked without booting',
+      reason:
+        'a database that is given as a URL cannot be checked before the application starts; give its host, port and name',
     });
   }
   return { dialect, server: addressOf(options), layout: layoutOf(options) };

@@ -3,6 +3,7 @@ import type { Socket } from 'node:net';
 import type { Connection, ConnectionOptions, RowDataPacket } from 'mysql2/promise';
 import { quotable } from '../../src/app-name';
 import { AppError, isAppError } from '../../src/errors';
+import { phrase } from '../../src/phrase';
 import type { ServerAddress } from './dialect';
 import { chainOf, isDiskFull } from './error-chain';
 
@@ -108,7 +109,11 @@ function driver(): typeof import('mysql2/promise') {
   try {
     return load('mysql2/promise') as typeof import('mysql2/promise');
   } catch (error) {
-    throw new AppError('APP_DATABASE_UNSUPPORTED', { reason: 'the package mysql2 is not installed' }, error);
+    throw new AppError(
+      'APP_DATABASE_UNSUPPORTED',
+      { reason: phrase('the package {package} is not installed', { package: 'mysql2' }) },
+      error,
+    );
   }
 }
 
@@ -118,7 +123,7 @@ export function assertDriver(dialect: 'mysql' | 'mariadb'): void {
   try {
     load.resolve(name);
   } catch (error) {
-    const reason = `the package ${name}, by which NocoBase speaks to it, is not installed`;
+    const reason = phrase('the package {package} is not installed', { package: name });
     throw new AppError('APP_DATABASE_UNSUPPORTED', { reason }, error);
   }
 }

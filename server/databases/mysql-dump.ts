@@ -5,6 +5,7 @@ import { pipeline } from 'node:stream/promises';
 import { rootCertificates } from 'node:tls';
 import type { ArchivedDatabase } from '../../src/archive-manifest';
 import { AppError, isAppError } from '../../src/errors';
+import { phrase } from '../../src/phrase';
 import { programAnswer, ProgramFailure, runProgram } from './child-program';
 import type { ServerAddress } from './dialect';
 import { isDiskFull } from './error-chain';
@@ -32,7 +33,10 @@ const PROGRAMS: Record<Maker, Record<'dump' | 'client', readonly string[]>> = {
 /** Of our own text, as it stands in a manifest. */
 function parseEdition(text: string): Edition {
   const [, maker, version] = /^(MariaDB|MySQL) (\d{1,5}(?:\.\d{1,5}){0,3})$/.exec(text) ?? [];
-  if (!version) throw new AppError('APP_ARCHIVE_INVALID', { reason: 'the version of its database is not valid' });
+  if (!version)
+    throw new AppError('APP_ARCHIVE_INVALID', {
+      reason: phrase('{what} is not valid', { what: 'the version of its database' }),
+    });
   return { maker: maker as Maker, version };
 }
 
@@ -86,7 +90,11 @@ async function assertTablesOnly(session: MysqlSession, database: string): Promis
     Array<string>(5).fill(database),
   );
   if (!other) return;
-  const reason = `its database holds a ${other.kind}, "${other.name}"; of MySQL and MariaDB an archive carries tables only`;
+  const { kind, name } = other;
+  const reason = phrase('its database contains a {kind}, "{name}"; archives of MySQL and MariaDB contain tables only', {
+    kind,
+    name,
+  });
   throw new AppError('APP_ARCHIVE_UNFIT', { reason });
 }
 
@@ -137,7 +145,11 @@ async function told<T>(work: Promise<T>): Promise<T> {
       throw new AppError('APP_DATABASE_DENIED', { reason: 'access denied' }, failure);
     }
     if (isDiskFull({ errno: number })) throw new AppError('APP_DATABASE_FULL', {}, failure);
-    throw new AppError('APP_DUMP_FAILED', { program, reason: `it ended with ${code}` }, failure);
+    throw new AppError(
+      'APP_DUMP_FAILED',
+      { program, reason: phrase('exit code {code}', { code: String(code) }) },
+      failure,
+    );
   }
 }
 
@@ -150,7 +162,7 @@ const MYSQL_ONLY = ['--set-gtid-purged=OFF', '--column-statistics=0'];
 
 /** A dump that could not be restored is no archive. */
 function unfit(error: unknown): unknown {
-  return error instanceof ScriptRefusal ? new AppError('APP_ARCHIVE_UNFIT', { reason: error.message }, error) : error;
+  return error instanceof ScriptRefusal ? new AppError('APP_ARCHIVE_UNFIT', { reason: error.reason }, error) : error;
 }
 
 async function runDump(place: Place, output: Writable, run: ToolRun): Promise<void> {
@@ -205,7 +217,10 @@ export const mysqlDump: DumpTools = {
   async assertCanRestore(place: Place, from: ArchivedDatabase, dump) {
     const [made, here] = [parseEdition(from.server), await serverEdition(place)];
     if (made.maker !== here.maker || !isAtLeast(here.version, minor(made.version))) {
-      const reason = `it is of ${textOf(made)}, and this server is ${textOf(here)}`;
+      const reason = phrase('it was exported from {made}, and this server is {here}', {
+        made: textOf(made),
+        here: textOf(here),
+      });
       throw new AppError('APP_ARCHIVE_UNFIT', { reason });
     }
     await findProgram('client', { maker: here.maker, version: parseEdition(from.tool).version });
@@ -214,7 +229,7 @@ export const mysqlDump: DumpTools = {
     check.resume();
     await pipeline(dump(), check).catch((error: unknown) => {
       if (!(error instanceof ScriptRefusal)) throw error;
-      throw new AppError('APP_ARCHIVE_INVALID', { reason: error.message }, error);
+      throw new AppError('APP_ARCHIVE_INVALID', { reason: error.reason }, error);
     });
   },
 

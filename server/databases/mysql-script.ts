@@ -1,4 +1,5 @@
 import { Transform, type TransformCallback } from 'node:stream';
+import { phrase, type Reason } from '../../src/phrase';
 import { MARK_TABLE } from './mysql-inspect';
 
 /**
@@ -10,6 +11,10 @@ import { MARK_TABLE } from './mysql-inspect';
 /** Why a script is not let near a server, for a person. */
 export class ScriptRefusal extends Error {
   override readonly name = 'ScriptRefusal';
+
+  constructor(readonly reason: Reason) {
+    super(String(reason));
+  }
 }
 
 /** Before it the client reads no statement, and older ones do not know it. */
@@ -76,7 +81,8 @@ function withoutQuotes(line: string): string {
     const end = endOfQuote(line, found.index + 1, quote);
     if (end === -1) throw new ScriptRefusal('a text does not end');
     // To a server of another version a part of a definition may be a comment, and end within a name.
-    if (quote === '`' && /\*\/|\/\*/.test(line.slice(found.index, end))) throw new ScriptRefusal('a strange name');
+    if (quote === '`' && /\*\/|\/\*/.test(line.slice(found.index, end)))
+      throw new ScriptRefusal('a name contains the beginning or the end of a comment');
     bare += line.slice(at, found.index) + quote + quote;
     at = end + 1;
   }
@@ -143,7 +149,7 @@ export class ScriptCheck extends Transform {
     try {
       this.checkLine(this.decode(bytes));
     } catch (error) {
-      throw error instanceof ScriptRefusal ? this.refusal(error.message) : error;
+      throw error instanceof ScriptRefusal ? this.refusal(error.reason) : error;
     }
   }
 
@@ -151,12 +157,12 @@ export class ScriptCheck extends Transform {
     try {
       return this.decoder.decode(bytes);
     } catch {
-      throw new ScriptRefusal('it is no text in UTF-8');
+      throw new ScriptRefusal('it is not text in UTF-8');
     }
   }
 
-  private refusal(reason: string): ScriptRefusal {
-    return new ScriptRefusal(`line ${this.lines || 1} of its database: ${reason}`);
+  private refusal(reason: Reason): ScriptRefusal {
+    return new ScriptRefusal(phrase('line {line} of its database: {reason}', { line: this.lines || 1, reason }));
   }
 
   private checkLine(line: string): void {
@@ -169,8 +175,12 @@ export class ScriptCheck extends Transform {
     const table = CREATE.exec(line)?.[1];
     const into = INSERT.exec(line);
     const name = table ?? into?.[1];
-    if (name === undefined) throw new ScriptRefusal(`"${line.slice(0, SHOWN)}" is no part of an application's dump`);
-    if (name.toLowerCase() === MARK_TABLE) throw new ScriptRefusal('a table that is ours');
+    if (name === undefined) {
+      throw new ScriptRefusal(
+        phrase('"{text}" is not allowed in a dump of an application', { text: line.slice(0, SHOWN) }),
+      );
+    }
+    if (name.toLowerCase() === MARK_TABLE) throw new ScriptRefusal('it contains a table of this plugin');
     if (into) return this.checkRows(line.slice(into[0].length));
     this.within = 'table';
   }
@@ -185,19 +195,21 @@ export class ScriptCheck extends Transform {
   private checkDefinition(line: string): void {
     const bare = withoutQuotes(line).trimEnd();
     this.tokens(bare, COLUMN, (token) => {
-      if (NEVER.has(token.toLowerCase())) throw new ScriptRefusal(`${token} in the definition of a table`);
+      if (NEVER.has(token.toLowerCase())) {
+        throw new ScriptRefusal(phrase('"{text}" is not allowed in the definition of a table', { text: token }));
+      }
       if (token.startsWith('/*')) {
-        if (this.optional) throw new ScriptRefusal('a part within a part');
+        if (this.optional) throw new ScriptRefusal('a conditional comment contains another one');
         this.optional = true;
       } else if (token === '*/') {
-        if (!this.optional) throw new ScriptRefusal('a part that did not begin');
+        if (!this.optional) throw new ScriptRefusal('a conditional comment ends that did not begin');
         this.optional = false;
       } else if (this.optional && (token === "''" || token === ';')) {
-        throw new ScriptRefusal('a text in a part for other servers');
+        throw new ScriptRefusal('a conditional comment contains a text');
       }
     });
     for (const [, engine] of bare.matchAll(ENGINE)) {
-      if (engine === undefined) throw new ScriptRefusal('a table of an engine that is not known');
+      if (engine === undefined) throw new ScriptRefusal('the storage engine of a table is not supported');
     }
     this.within = bare.endsWith(';') ? 'nothing' : 'table';
   }
@@ -206,7 +218,10 @@ export class ScriptCheck extends Transform {
     for (token.lastIndex = 0; token.lastIndex < bare.length;) {
       const at = token.lastIndex;
       const found = token.exec(bare)?.[0];
-      if (found === undefined) throw new ScriptRefusal(`"${bare.slice(at, at + SHOWN)}" is no part of a table`);
+      if (found === undefined) {
+        const text = bare.slice(at, at + SHOWN);
+        throw new ScriptRefusal(phrase('"{text}" is not allowed in the definition of a table', { text }));
+      }
       each(found);
     }
   }

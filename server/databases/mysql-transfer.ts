@@ -1,4 +1,5 @@
 import { AppError } from '../../src/errors';
+import { phrase } from '../../src/phrase';
 import type { DatabaseRole, ServerAddress } from './dialect';
 import { quoted, withSession, type MysqlSession } from './mysql-connection';
 
@@ -42,8 +43,6 @@ interface Statement extends Definition {
 /** Not the character set of the client: the statement is sent in that of this connection. */
 const SETTINGS = ['sql_mode', 'collation_connection', 'time_zone'] as const;
 
-const describe = ({ kind, name }: Definition) => `the ${kind.toLowerCase()} "${name}"`;
-
 async function readStatement(session: MysqlSession, definition: Definition): Promise<Statement> {
   const { kind, name, definer } = definition;
   const [row = {}] = (await session.run(`SHOW CREATE ${kind} ${quoted(name)}`)) as Record<string, unknown>[];
@@ -52,7 +51,10 @@ async function readStatement(session: MysqlSession, definition: Definition): Pro
   )?.[1];
   // A server shows what a routine does only to its definer, and to administrators.
   if (typeof text !== 'string' || withoutDefiner(text) === text) {
-    const reason = `${describe(definition)} is defined by ${definer}, and hidden from the main application's user: drop it, and define it again as that user`;
+    const reason = phrase(
+      'the {kind} "{name}" belongs to the user {definer}, and the user of the main application cannot read it: drop it, and create it again as that user',
+      { kind: kind.toLowerCase(), name, definer },
+    );
     throw new AppError('APP_DATABASE_DENIED', { reason });
   }
   const settings = SETTINGS.flatMap((key) => {
@@ -84,7 +86,10 @@ async function redefine(owner: MysqlSession, tenant: MysqlSession, statement: St
       throw error;
     }
   } catch (error) {
-    const reason = `${describe(statement)} needs rights beyond the database of the application`;
+    const reason = phrase('the {kind} "{name}" needs rights outside the database of the application', {
+      kind: kind.toLowerCase(),
+      name: statement.name,
+    });
     throw new AppError('APP_DATABASE_DENIED', { reason }, error);
   }
 }

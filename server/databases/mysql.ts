@@ -1,4 +1,5 @@
 import { AppError } from '../../src/errors';
+import { phrase } from '../../src/phrase';
 import type { StoredPlugin } from '../../src/policies/upgrade-plan';
 import type { DatabaseDialect, ServerAddress, TableLayout } from './dialect';
 import { explainMysqlError, mysqlCodeOf, quoted, withSession, type MysqlSession } from './mysql-connection';
@@ -47,7 +48,7 @@ async function exclusively<T>(
 async function lock(session: MysqlSession, name: string): Promise<void> {
   const row = await session.row<{ locked: number | null }>('SELECT GET_LOCK(?, ?) AS locked', [name, LOCK_TIMEOUT_S]);
   if (Number(row?.locked) !== 1) {
-    throw new AppError('APP_DATABASE_FAILED', { reason: 'another process makes or drops this database' });
+    throw new AppError('APP_DATABASE_FAILED', { reason: 'another process is creating or dropping this database' });
   }
 }
 
@@ -167,7 +168,9 @@ function dialectNamed(name: 'mysql' | 'mariadb'): DatabaseDialect {
       await withSession(server, MAINTENANCE, async (session) => {
         const { version = '' } = (await session.row<{ version: string }>('SELECT VERSION() AS version')) ?? {};
         if (mayMakeDatabases(await grants(session, '', /mariadb/i.test(version)))) return;
-        throw new AppError('APP_DATABASE_DENIED', { reason: `the role lacks ${CREATION_RIGHT}` });
+        throw new AppError('APP_DATABASE_DENIED', {
+          reason: phrase('the role lacks the right {right}', { right: CREATION_RIGHT }),
+        });
       });
     },
 

@@ -1,6 +1,7 @@
 import type { Socket } from 'node:net';
 import { Client, type ClientConfig } from 'pg';
 import { AppError, isAppError } from '../../src/errors';
+import { phrase } from '../../src/phrase';
 import type { ServerAddress } from './dialect';
 import { chainOf, isDiskFull } from './error-chain';
 
@@ -36,7 +37,11 @@ export function explainPostgresError(error: unknown, database = ''): AppError {
   if (code === '42P04') return new AppError('APP_DATABASE_EXISTS', { database }, error);
   if (isDiskFull(error)) return new AppError('APP_DATABASE_FULL', {}, error);
   if (code === '42501') return new AppError('APP_DATABASE_DENIED', { reason: 'permission denied' }, error);
-  return new AppError('APP_DATABASE_FAILED', { reason: code ? `SQLSTATE ${code}` : 'unknown error' }, error);
+  return new AppError(
+    'APP_DATABASE_FAILED',
+    { reason: code ? phrase('SQLSTATE {code}', { code }) : 'unknown error' },
+    error,
+  );
 }
 
 /** An empty text would be none to the driver, which would then ask the environment and ~/.pgpass. */

@@ -2,6 +2,7 @@ import { writeFile } from 'node:fs/promises';
 import path from 'node:path';
 import type { ArchivedDatabase } from '../../src/archive-manifest';
 import { AppError, isAppError } from '../../src/errors';
+import { phrase, type Reason } from '../../src/phrase';
 import { programVersion, ProgramFailure, runProgram } from './child-program';
 import type { ServerAddress } from './dialect';
 import { counted, type DumpTools, type ToolRun } from './dump-tools';
@@ -42,7 +43,8 @@ async function tlsEnvironment(ssl: unknown, folder: string): Promise<Record<stri
   }
   if (!verified || options.ca) return env;
   if ((await programVersion(DUMP)).major < SYSTEM_CERTIFICATES) {
-    const reason = `TLS without options.database.ssl.ca needs ${DUMP} of version ${SYSTEM_CERTIFICATES}`;
+    const needed = { program: DUMP, version: SYSTEM_CERTIFICATES };
+    const reason = phrase('without options.database.ssl.ca, TLS needs {program} of version {version}', needed);
     throw new AppError('APP_DUMP_UNSUPPORTED', { reason });
   }
   return { ...env, PGSSLROOTCERT: 'system' };
@@ -102,7 +104,11 @@ async function told<T>(work: Promise<T>): Promise<T> {
     if (/permission denied|must be owner/.test(details)) {
       throw new AppError('APP_DATABASE_DENIED', { reason: 'permission denied' }, error);
     }
-    throw new AppError('APP_DUMP_FAILED', { program, reason: `it ended with ${code}` }, error);
+    throw new AppError(
+      'APP_DUMP_FAILED',
+      { program, reason: phrase('exit code {code}', { code: String(code) }) },
+      error,
+    );
   }
 }
 
@@ -136,7 +142,7 @@ export async function explainDump(place: Place, error: unknown): Promise<unknown
 }
 
 /** Undefined where nothing does, or nobody can say. Never rejects. */
-async function obstacleIn({ inside, schema, layout }: Place): Promise<string | undefined> {
+async function obstacleIn({ inside, schema, layout }: Place): Promise<Reason | undefined> {
   const look = withClient(inside, inside.database, (client) =>
     client.query<{ name: string; owner: string; sql: string }>(UNREADABLE, [
       schema === undefined ? null : layout.schema,
@@ -147,7 +153,11 @@ async function obstacleIn({ inside, schema, layout }: Place): Promise<string | u
     () => [],
   );
   if (!found) return undefined;
-  return `it cannot read ${found.name}, which belongs to the role "${found.owner}": isolate the application once more, or run ${found.sql}`;
+  const { name, owner, sql } = found;
+  return phrase(
+    'it cannot read {name}, which belongs to the role "{owner}": isolate the application again, or run {sql}',
+    { name, owner, sql },
+  );
 }
 
 /** The schema that the tables came with gets the name of the one in which they are looked for here. */

@@ -82,7 +82,7 @@ async function rights(client: Client, schema: string) {
 async function assertNoAlias(client: Client, database: string): Promise<void> {
   const { name } = await row<{ name: string }>(client, 'SELECT current_database() AS name');
   if (name === database) return;
-  throw new AppError('APP_DATABASE_UNSUPPORTED', { reason: 'the server knows this database by another name' });
+  throw new AppError('APP_DATABASE_UNSUPPORTED', { reason: 'the server has this database under another name' });
 }
 
 /** See `DatabaseDialect.survey`. The database itself is tried first: it says the most, and often it is there. */

@@ -1,6 +1,7 @@
 import { createHash, createHmac, pbkdf2Sync, randomBytes } from 'node:crypto';
 import type { Client } from 'pg';
 import { AppError, isAppError } from '../../src/errors';
+import { phrase } from '../../src/phrase';
 import type { RoleObstacle } from '../../src/isolation';
 import type { DatabaseRole, RoleKeeper, RoleScope, ServerAddress } from './dialect';
 import { marker } from './mark';
@@ -125,7 +126,8 @@ async function giveDatabase(server: ServerAddress, database: string, role: strin
     );
     const [found] = rows;
     if (!found) return;
-    if (!found.ours) throw new AppError('APP_DATABASE_DENIED', { reason: `another role owns "${database}"` });
+    if (!found.ours)
+      throw new AppError('APP_DATABASE_DENIED', { reason: phrase('another role owns "{database}"', { database }) });
     await admitOnly(client, database, role);
     await endSessionsIn(client, database);
     await transferDatabase(server, database, role);
@@ -167,7 +169,8 @@ async function closeToNewRoles(client: Client): Promise<void> {
   if (!database?.ours || !database.open) return;
   const { name, others } = database;
   if (others.length > MOST_GRANTS) {
-    throw new AppError('APP_DATABASE_DENIED', { reason: `${others.length} roles would have to be let in by name` });
+    const reason = phrase('{count} roles would each need a right of their own to connect', { count: others.length });
+    throw new AppError('APP_DATABASE_DENIED', { reason });
   }
   const quoted = client.escapeIdentifier(name);
   const grantees = others.map((role) => client.escapeIdentifier(role)).join(', ');
@@ -256,7 +259,9 @@ export const postgresRoles: RoleKeeper = {
       withClient(server, server.database, async (client) => {
         const standing = await standingOf(client, role.name, server.realm);
         if (standing.exists && standing.comment !== ROLE_MARK) {
-          throw new AppError('APP_DATABASE_DENIED', { reason: `the role "${role.name}" is not ours` });
+          throw new AppError('APP_DATABASE_DENIED', {
+            reason: phrase('the role "{role}" was not created by this plugin', { role: role.name }),
+          });
         }
         await inTransaction(client, () =>
           client.query(roleStatements(client, role, standing, { realm: server.realm, maxConnections }).join('; ')),
@@ -281,7 +286,8 @@ export const postgresRoles: RoleKeeper = {
 
   async give(server, { database, schema }: RoleScope, { name }) {
     if (schema !== undefined) return again(() => giveSchema(server, database, schema, name));
-    if (database === server.database) throw new AppError('APP_DATABASE_DENIED', { reason: 'it is not its own' });
+    if (database === server.database)
+      throw new AppError('APP_DATABASE_DENIED', { reason: 'the application has no database of its own' });
     return again(() => giveDatabase(server, database, name));
   },
 

@@ -1,5 +1,6 @@
 import type { Client } from 'pg';
 import { AppError } from '../../src/errors';
+import { phrase } from '../../src/phrase';
 import type { SchemaKeeper } from './dialect';
 import { marker } from './mark';
 import { withClient } from './postgres-connection';
@@ -64,7 +65,9 @@ export const postgresSchemas: SchemaKeeper = {
         // Looked at once more: what carries no mark may have come since it was asked for.
         if ((await commentOf(client, schema)) !== marker(token)) return;
         if ((await client.query(DEPENDANTS, [schema])).rowCount) {
-          throw new AppError('APP_DATABASE_FAILED', { reason: `objects elsewhere depend on the schema "${schema}"` });
+          throw new AppError('APP_DATABASE_FAILED', {
+            reason: phrase('objects outside the schema "{schema}" depend on it', { schema }),
+          });
         }
         await client.query(`DROP SCHEMA ${client.escapeIdentifier(schema)} CASCADE`);
       });

@@ -1,5 +1,6 @@
 import type { Client } from 'pg';
 import { AppError } from '../../src/errors';
+import { phrase } from '../../src/phrase';
 import { FIRST_USER_OID, OBJECTS } from './postgres-objects';
 
 /** How long a table that somebody uses is waited for. */
@@ -89,7 +90,8 @@ export async function transferObjects(client: Client, role: string, schema?: str
     const refused = rows.filter(({ rank, allowed }) => rank > 0 && !allowed);
     const [first] = refused;
     if (first) {
-      const reason = `the ${first.type} ${first.identity} belongs to the role "${first.owner}"`;
+      const { type: kind, identity, owner: holder } = first;
+      const reason = phrase('the {kind} {identity} belongs to the role "{holder}"', { kind, identity, holder });
       // To the main application's role, which passes them on: that of the application may be gone until then.
       const { rows: own } = await client.query<{ name: string }>('SELECT current_user AS name');
       const heir = client.escapeIdentifier(own[0]?.name ?? '');

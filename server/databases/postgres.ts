@@ -1,5 +1,6 @@
 import type { Client } from 'pg';
 import { AppError, isAppError } from '../../src/errors';
+import { phrase } from '../../src/phrase';
 import { marker } from './mark';
 import { explainPostgresError, withClient } from './postgres-connection';
 import { ENCODING, identifyPostgres, measurePostgres, surveyPostgres } from './postgres-inspect';
@@ -100,7 +101,9 @@ export const postgresDialect: DatabaseDialect = {
         'SELECT rolcreatedb OR rolsuper AS allowed FROM pg_roles WHERE rolname = current_user',
       );
       if (!role.rows[0]?.allowed) {
-        throw new AppError('APP_DATABASE_DENIED', { reason: 'the role lacks CREATEDB' });
+        throw new AppError('APP_DATABASE_DENIED', {
+          reason: phrase('the role lacks the right {right}', { right: 'CREATEDB' }),
+        });
       }
     });
   },

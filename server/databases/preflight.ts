@@ -1,5 +1,6 @@
 import type { AppRecord } from '../../src/app-record';
 import { AppError, isAppError } from '../../src/errors';
+import { phrase, type Reason } from '../../src/phrase';
 import type { PreflightCheck } from '../../src/preflight';
 import type { StoredVersions, UpgradeVerdict } from '../../src/policies/upgrade-plan';
 import type { Survey } from './dialect';
@@ -133,7 +134,7 @@ async function attempt(place: Place, check: PreflightCheck, work: () => void | P
 function assertUsableServer({ version, readOnly }: Survey): void {
   const { text, needed, sufficient } = version;
   if (!sufficient) throw new AppError('APP_DATABASE_VERSION', { version: text, needed });
-  if (readOnly) throw new AppError('APP_DATABASE_UNSUPPORTED', { reason: 'nothing can be written on this server' });
+  if (readOnly) throw new AppError('APP_DATABASE_UNSUPPORTED', { reason: 'this server is read-only' });
 }
 
 function assertEncoding(place: Place, { encoding, databaseExists }: Survey): void {
@@ -143,9 +144,10 @@ function assertEncoding(place: Place, { encoding, databaseExists }: Survey): voi
 }
 
 function assertRights({ schema, dialect }: Place, survey: Survey): void {
-  const denied = (reason: string) => new AppError('APP_DATABASE_DENIED', { reason });
+  const denied = (reason: Reason) => new AppError('APP_DATABASE_DENIED', { reason });
   if (!survey.databaseExists) {
-    if (schema === undefined && !survey.mayCreateDatabases) throw denied(`the role lacks ${dialect.creationRight}`);
+    if (schema === undefined && !survey.mayCreateDatabases)
+      throw denied(phrase('the role lacks the right {right}', { right: dialect.creationRight }));
     return;
   }
   const isNewSchema = schema !== undefined && survey.finding === 'absent';

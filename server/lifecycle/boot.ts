@@ -1,6 +1,7 @@
 import type { Application, AppSupervisor } from '@nocobase/server';
 import { isMade, type AppRecord, type Provisioning } from '../../src/app-record';
 import { AppError, isAppError } from '../../src/errors';
+import { phrase, type Reason } from '../../src/phrase';
 import type { AppSecrets } from '../databases/secrets';
 import type { AppRoles } from '../databases/app-roles';
 import type { DatabaseCopies } from '../databases/copies';
@@ -215,10 +216,13 @@ export function explainBootError(error: unknown, name: string, step: BootStep): 
   return new AppError('APP_BOOT_FAILED', { name, step, reason: publicReason(error) }, error);
 }
 
-function publicReason(error: unknown): string {
+function publicReason(error: unknown): Reason {
   const { name, code } = (error ?? {}) as { name?: unknown; code?: unknown };
-  const kind = typeof name === 'string' && name !== 'Error' ? name : 'an error in the application';
-  return typeof code === 'string' && /^[\w-]{1,40}$/.test(code) ? `${kind} ${code}` : `${kind}; see the log`;
+  const kind = typeof name === 'string' && name !== 'Error' ? name : undefined;
+  if (typeof code === 'string' && /^[\w-]{1,40}$/.test(code)) {
+    return kind ? `${kind} ${code}` : phrase('an error in the application ({code})', { code });
+  }
+  return kind ? phrase('{error}; see the log', { error: kind }) : 'an error in the application; see the log';
 }
 
 /** For the log, where a stack may stand. */

@@ -2,6 +2,7 @@ import { readFile } from 'node:fs/promises';
 import path from 'node:path';
 import { storagePathJoin } from '@nocobase/utils';
 import { AppError } from '../../src/errors';
+import { phrase } from '../../src/phrase';
 import { writeWholeFile } from './whole-file';
 
 /** The key with which an application encrypts fields: without it, nobody can read them, wherever the database is. */
@@ -33,7 +34,7 @@ async function missingKey(source: string, name: string): Promise<Buffer | undefi
   if (!key || there?.equals(key)) return undefined;
   // One of another length was cut off while an earlier version wrote it.
   if (there?.length === key.length) {
-    const reason = `a key of another application "${name}" lies in storage/apps`;
+    const reason = phrase('storage/apps contains the key of another application "{name}"', { name });
     throw new AppError('APP_CLONE_REFUSED', { name: source, reason });
   }
   return key;

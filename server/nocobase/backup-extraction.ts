@@ -5,6 +5,7 @@ import path from 'node:path';
 import type { Readable, Writable } from 'node:stream';
 import { pipeline } from 'node:stream/promises';
 import { AppError } from '../../src/errors';
+import { phrase, type Reason } from '../../src/phrase';
 
 /**
  * Extracts the zip file of a backup in the place of the Backup Manager, which checks no sizes and leaves files open when it
@@ -60,7 +61,7 @@ const PLAIN_FILES = [...SMALL_FILES, 'data'];
 
 const current = new AsyncLocalStorage<Extraction>();
 
-const unusable = (reason: string) => new AppError('APP_ARCHIVE_INVALID', { reason });
+const unusable = (reason: Reason) => new AppError('APP_ARCHIVE_INVALID', { reason });
 
 /**
  * Runs a restore, in which the backup is checked before it is extracted. The Backup Manager replaces each error of an
@@ -79,16 +80,17 @@ export async function extractWithin<T>(assertFits: AssertFits, restore: () => Pr
 /** The place of an entry in the folder. @throws APP_ARCHIVE_INVALID */
 function placeOf({ fileName, uncompressedSize }: Entry, { extractPath, tempFile }: Extractor): string {
   const [first = '', ...below] = path.posix.normalize(fileName).toLowerCase().split('/');
-  if (first === path.basename(tempFile).toLowerCase()) throw unusable('it would replace itself');
+  if (first === path.basename(tempFile).toLowerCase()) throw unusable('a file in it would replace the archive');
   if (PLAIN_FILES.includes(first)) {
-    if (below.length > 0) throw unusable(`"${first}" in it is not one plain file`);
+    if (below.length > 0) throw unusable(phrase('"{name}" in it is not a plain file', { name: first }));
     if (SMALL_FILES.includes(first) && uncompressedSize > SMALL_BYTES) {
-      throw unusable(`"${first}" in it is larger than ${SMALL_BYTES / 1_024} KB`);
+      throw unusable(phrase('"{name}" in it is larger than {limit} KB', { name: first, limit: SMALL_BYTES / 1_024 }));
     }
   }
   const folder = path.resolve(extractPath);
   const place = path.resolve(folder, fileName);
-  if (place !== folder && !place.startsWith(folder + path.sep)) throw unusable('it leaves its folder');
+  if (place !== folder && !place.startsWith(folder + path.sep))
+    throw unusable('a file in it would be written outside its folder');
   return place;
 }
 
@@ -100,7 +102,7 @@ async function eachEntry(
 ): Promise<void> {
   const zip = await new Promise<ZipFile>((resolve, reject) =>
     reader.open(file, { lazyEntries: true, autoClose: false }, (error, opened) =>
-      opened ? resolve(opened) : reject(error ?? unusable('it is no zip file')),
+      opened ? resolve(opened) : reject(error ?? unusable('it is not a zip file')),
     ),
   );
   const visitAndGoOn = async (entry: Entry) => {
@@ -123,7 +125,9 @@ async function extractEntry(zip: ZipFile, entry: Entry, place: string): Promise<
   }
   await mkdir(path.dirname(place), { recursive: true });
   const stream = await new Promise<Readable>((resolve, reject) =>
-    zip.openReadStream(entry, (error, opened) => (opened ? resolve(opened) : reject(error ?? unusable('no stream')))),
+    zip.openReadStream(entry, (error, opened) =>
+      opened ? resolve(opened) : reject(error ?? unusable('a file in it cannot be read')),
+    ),
   );
   // Closes both, also after a failure.
   await pipeline(stream, createWriteStream(place));

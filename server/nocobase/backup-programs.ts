@@ -1,6 +1,7 @@
 import { lstat, open } from 'node:fs/promises';
-import { isShellWord, portNumber, SHELL_WORD_RULE } from '../../src/database-options';
+import { isShellWord, portNumber, shellWordRule } from '../../src/database-options';
 import { AppError } from '../../src/errors';
+import type { Reason } from '../../src/phrase';
 
 /**
  * Guards the programs that the Backup Manager runs: `pg_dump`, `pg_restore`, `mysqldump`, `mysql`. They run as the user of
@@ -38,11 +39,11 @@ const guarded = new WeakSet();
  */
 async function assertDump({ dbOpts }: Adapter, { filePath }: RestoreOptions): Promise<void> {
   const found = await lstat(filePath).catch(() => undefined);
-  if (!found?.isFile()) throw new AppError('APP_ARCHIVE_INVALID', { reason: 'its database is not one plain file' });
+  if (!found?.isFile()) throw new AppError('APP_ARCHIVE_INVALID', { reason: 'its database is not a plain file' });
   // Kingbase's own programs write another beginning.
   if (dbOpts.dialect !== 'postgres') return;
   if ((await beginningOf(filePath, CUSTOM_FORMAT.length)) !== CUSTOM_FORMAT) {
-    throw new AppError('APP_ARCHIVE_INVALID', { reason: "its database is no dump in PostgreSQL's custom format" });
+    throw new AppError('APP_ARCHIVE_INVALID', { reason: "its database is not a dump in PostgreSQL's custom format" });
   }
 }
 
@@ -71,8 +72,7 @@ function checkBefore<M extends 'backup' | 'restore'>(
   return true;
 }
 
-const refused = (option: string, reason: string) =>
-  new AppError('APP_OPTIONS_INVALID', { reason: `${option} ${reason}` });
+const refused = (reason: Reason) => new AppError('APP_OPTIONS_INVALID', { reason });
 
 /**
  * The adapter reads the servers of FEDERATED tables by commands of a shell, in which the names of tables stand: left out.
@@ -82,7 +82,7 @@ const refused = (option: string, reason: string) =>
 function withoutShell({ dbOpts }: Adapter, options: BackupOptions): void {
   options.skipFdw = true;
   for (const name of [dbOpts.database, ...(options.includeTables ?? [])]) {
-    if (String(name).startsWith('-')) throw refused('a name of a database or table', 'must not begin with "-"');
+    if (String(name).startsWith('-')) throw refused('the name of a database or table must not begin with "-"');
   }
 }
 
@@ -95,11 +95,12 @@ const SHELL_PATH = /^[^\s"'`$;&|<>(){}[\]*?!#]+$/;
  */
 function assertShellWords({ dbOpts }: Adapter, { filePath }: RestoreOptions): void {
   for (const option of ['username', 'host', 'database']) {
-    if (!isShellWord(dbOpts[option])) throw refused(`database.${option}`, SHELL_WORD_RULE);
+    if (!isShellWord(dbOpts[option])) throw refused(shellWordRule(option));
   }
   const { port } = dbOpts;
-  if (port && portNumber(port) === undefined) throw refused('database.port', 'must be a number');
-  if (!SHELL_PATH.test(filePath)) throw refused('the path of the backup', 'must not hold characters of the shell');
+  if (port && portNumber(port) === undefined) throw refused('database.port must be a number from 1 to 65535');
+  if (!SHELL_PATH.test(filePath))
+    throw refused('the path of the backup must not contain characters that a shell interprets');
 }
 
 /**

@@ -1,6 +1,7 @@
 import type { Context } from '@nocobase/actions';
 import type { Application } from '@nocobase/server';
 import { AppError, isAppError, type ErrorAnswer } from '../../src/errors';
+import { phrase } from '../../src/phrase';
 import { answerOf, languageOf } from '../error-answers';
 import { inParallel } from '../lifecycle/parallel';
 import { namedIn, target, targets } from './call';
@@ -20,7 +21,10 @@ export function several(ctx: Context): string[] | undefined {
   if (one || named === undefined || named === null) return undefined;
   const names = targets(ctx) ?? [];
   if (names.length > 0 && names.length <= MAX_NAMES) return names;
-  throw new AppError('APP_VALUE_INVALID', { field: 'names', reason: `give 1 to ${MAX_NAMES} IDs` });
+  throw new AppError('APP_VALUE_INVALID', {
+    field: 'names',
+    reason: phrase('give 1 to {max} IDs', { max: MAX_NAMES }),
+  });
 }
 
 /**

@@ -3,6 +3,7 @@ import type { Application } from '@nocobase/server';
 import type { AppRecord } from '../../src/app-record';
 import { assertKnownFields } from '../../src/application-fields';
 import { AppError } from '../../src/errors';
+import { phrase } from '../../src/phrase';
 import { isPlainObject } from '../../src/plain-object';
 import { absence } from '../absence';
 import { redact } from '../app-options';
@@ -112,7 +113,10 @@ export function texts(value: unknown, field: string): string[] | undefined {
 export function wordsAmong<T extends string>(value: unknown, field: string, known: readonly T[]): T[] | undefined {
   const named = texts(value, field);
   if (!named?.some((word) => !known.includes(word as T))) return named as T[] | undefined;
-  throw new AppError('APP_VALUE_INVALID', { field, reason: `it must be one or more of: ${known.join(', ')}` });
+  throw new AppError('APP_VALUE_INVALID', {
+    field,
+    reason: phrase('it must be one or more of: {values}', { values: known.join(', ') }),
+  });
 }
 
 /** A point in time, in ISO form or in epoch milliseconds. @throws APP_VALUE_INVALID */

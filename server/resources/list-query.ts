@@ -1,5 +1,6 @@
 import type { Collection } from '@nocobase/database';
 import { AppError, isAppError } from '../../src/errors';
+import { phrase } from '../../src/phrase';
 import { isPlainObject } from '../../src/plain-object';
 import { isWrongValue } from '../databases/error-chain';
 import { texts } from './call';
@@ -19,7 +20,10 @@ function shownColumns(collection: Collection): Set<string> {
 }
 
 function unknown(field: 'sort' | 'filter', column: string): AppError {
-  return new AppError('APP_VALUE_INVALID', { field, reason: `there is no column "${column.slice(0, 100)}"` });
+  return new AppError('APP_VALUE_INVALID', {
+    field,
+    reason: phrase('there is no column "{column}"', { column: column.slice(0, 100) }),
+  });
 }
 
 /** The order that a caller asks for: names of columns, each with `-` before it for the other way. @throws APP_VALUE_INVALID */

@@ -3,6 +3,7 @@ import type { Context } from '@nocobase/actions';
 import multer from 'multer';
 import { assertKnownFields } from '../../src/application-fields';
 import { AppError } from '../../src/errors';
+import { phrase } from '../../src/phrase';
 import { isPlainObject } from '../../src/plain-object';
 
 const FILE_FIELD = 'file';
@@ -56,6 +57,8 @@ function explainUpload(error: unknown, maxBytes: number): AppError {
     return new AppError('APP_ARCHIVE_STORAGE', { reason: code }, error);
   }
   const reason =
-    name === 'MulterError' ? `the form is not as expected (${code ?? 'unknown'})` : 'the form cannot be read';
+    name === 'MulterError'
+      ? phrase('the form is not as expected ({code})', { code: code ?? 'unknown' })
+      : 'the form cannot be read';
   return new AppError('APP_VALUE_INVALID', { field: FILE_FIELD, reason }, error);
 }

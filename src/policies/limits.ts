@@ -1,4 +1,5 @@
 import { AppError } from '../errors';
+import { phrase } from '../phrase';
 import { isPlainObject } from '../plain-object';
 
 /**
@@ -91,13 +92,16 @@ export function checkLimits(given: unknown, before: OwnLimits = {}): OwnLimits |
   const limits: Partial<Record<LimitName, number>> = { ...before };
   for (const [name, value] of Object.entries(given)) {
     if (!isLimitName(name)) {
-      const reason = `there is no limit of this name; the limits are ${LIMIT_NAMES.join(', ')}`;
+      const reason = phrase('there is no limit of this name; the limits are {known}', {
+        known: LIMIT_NAMES.join(', '),
+      });
       throw new AppError('APP_VALUE_INVALID', { field: `limits.${name.slice(0, 50)}`, reason });
     }
     if (value === null) delete limits[name];
     else if (isLimitValue(name, value)) limits[name] = value;
     else {
-      const reason = `it must be a whole number from ${LIMITS[name].min} to ${LIMITS[name].max}, or null`;
+      const { min, max } = LIMITS[name];
+      const reason = phrase('it must be a whole number from {min} to {max}, or null', { min, max });
       throw new AppError('APP_VALUE_INVALID', { field: `limits.${name}`, reason });
     }
   }

@@ -197,7 +197,7 @@ function userPerApplication(server: KnownServer): void {
     const before = await definers('old');
     const refused = await isolate('old');
     expect(code(refused)).toEqual([409, 'APP_ISOLATION_REFUSED']);
-    expect(JSON.stringify(refused.body)).toContain('the function \\"three\\" is defined by nobody_here@%');
+    expect(JSON.stringify(refused.body)).toContain('the function \\"three\\" belongs to the user nobody_here@%');
     expect(await definers('old')).toEqual(before);
     await sql('DROP FUNCTION three', name('old'));
     expect((await isolate('old')).status).toBe(200);

@@ -1,7 +1,8 @@
 import { Form, Input, type InputProps } from 'antd';
 import { useEffect, useState } from 'react';
 import { checkAppName, suggestAppName } from '../../../src/app-name';
-import { AppError, ERROR_TABLE, fillMessage, isAppError } from '../../../src/errors';
+import { AppError, ERROR_TABLE, isAppError } from '../../../src/errors';
+import { fillMessage } from '../../../src/phrase';
 import { TYPING_PAUSE_MS } from '../../hooks/use-domain-check';
 import { useT, type Translate } from '../../locale';
 import { useSupervisor } from '../../supervisor-context';
