@@ -49,15 +49,43 @@ function commandsIn(text: string): string[][] {
   );
 }
 
+/** Of each error code in its document: the code, the status, the sentence and what to do. */
+const errorRows = () => [...read('docs/errors.md').matchAll(/^\| `(APP_\w+)` *\| (\d+) +\| (.*?) +\| (.*?) +\|$/gm)];
+
 /** Code and documents agree, both ways. */
 describe('documents', () => {
   it('name every error code with its status, and no other', () => {
-    const rows = [...read('docs/errors.md').matchAll(/^\| `(APP_\w+)` *\| (\d+) +\| (.*?) +\|$/gm)];
-    const documented = Object.fromEntries(rows.map(([, code, status, sentence]) => [code, [Number(status), sentence]]));
+    const documented = Object.fromEntries(
+      errorRows().map(([, code, status, sentence]) => [code, [Number(status), sentence]]),
+    );
     const expected = Object.fromEntries(
       Object.entries(ERROR_TABLE).map(([code, { status, message }]) => [code, [status, message]]),
     );
     expect(documented).toEqual(expected);
+  });
+
+  it('say what to do for every error code, by commands, actions and variables that there are', () => {
+    const remedies = errorRows().map(([, code, , , remedy = '']) => ({ code, remedy }));
+    // One imperative sentence.
+    const isShort = (remedy: string) => /^[A-Z][a-z]+,? .*[^.]\.$/.test(remedy) && remedy.length <= 200;
+    expect(remedies.filter(({ remedy }) => !isShort(remedy))).toEqual([]);
+    expect(new Set(remedies.map(({ code }) => code))).toEqual(new Set(Object.keys(ERROR_TABLE)));
+    const variables = namesIn(read('docs/environment.md'), /`([A-Z][A-Z0-9_]+)`/g);
+    const paths = Object.keys((swagger as { paths: object }).paths);
+    for (const { code, remedy } of remedies) {
+      // Some only name the command.
+      const commands = commandsIn(remedy).map((words) => (words.length > 1 ? words : [...words, '--help']));
+      for (const words of commands) expect(() => readArguments(words)).not.toThrow();
+      const ours = namesIn(remedy, /\b(APP_SUPERVISOR_\w+)\b/g).filter((name) => !variables.includes(name));
+      const actions = namesIn(remedy, /\b(?:applications|appSupervisor):\w+/g).filter(
+        (one) => !paths.includes(`/${one}`),
+      );
+      expect([code, ours, actions]).toEqual([code, [], []]);
+    }
+    const commands = remedies.flatMap(({ remedy }) => commandsIn(remedy));
+    expect(commands.map(([command]) => command)).toEqual(
+      expect.arrayContaining(['remove', 'isolate', 'logs', 'start']),
+    );
   });
 
   it('use every error code somewhere in the code', () => {
