@@ -39,6 +39,11 @@ describe('what a list is asked for', () => {
     {},
     { name: 'crm' },
     { 'name.$includes': 'c' },
+    { name: null },
+    { name: ['crm', 'shop'] },
+    { name: { $or: [{ $eq: 'crm' }, { $not: { $startsWith: 's' } }] } },
+    { lastVisitedAt: { $dateOn: { type: 'past', number: 3, unit: 'day' } } },
+    { 'lastVisitedAt.$dateBefore': { type: 'today' } },
     { $and: [{ name: { $in: ['a'] } }, { $or: [{ displayName: { $includes: 'x' } }] }] },
   ])('filters by %j', (filter) => {
     expect(() => assertFilter(filter, collection)).not.toThrow();
@@ -54,6 +59,31 @@ describe('what a list is asked for', () => {
     { options: { $includes: 'a' } },
     JSON.parse(`${'{"$and":['.repeat(200)}{}${']}'.repeat(200)}`) as object,
     { constructor: 1 },
+    // Sequelize takes these for columns, or for pieces of SQL.
+    { $secrets$: { $like: 'v1:%' } },
+    { $options$: { $like: '%jwt%' } },
+    { '$options::text$': { $like: '%' } },
+    { '$applications.secrets$': { $ne: null } },
+    { $or: [{ $secrets$: { $notEmpty: true } }] },
+    { $not: { $secrets$: 'x' } },
+    { '$options$.database': { $eq: 'a' } },
+    { '$options.database.database$': 'a' },
+    { $secrets: 'a' },
+    { name: { $col: 'secrets' } },
+    { name: { $lt: { $col: 'secrets' } } },
+    { name: { $gt: { $col: 'applications.secrets' } } },
+    { name: { $startsWith: { $col: 'secrets' } } },
+    { name: { $in: [{ $col: 'secrets' }] } },
+    { name: { $or: [{ $ne: { $col: 'secrets' } }] } },
+    { 'name.$lt': { $col: 'secrets' } },
+    { 'name.$col': 'secrets' },
+    { name: { $like: { $any: ['a%'] } } },
+    { name: { $literal: '1=1' } },
+    { name: { $secrets$: { $ne: null } } },
+    { name: { secrets: 1 } },
+    { 'name.secrets': 1 },
+    { name: { '$nested.secrets$': 1 } },
+    { name: { $eq: { type: { $col: 'secrets' } } } },
   ])('does not filter by %j', (filter) => {
     expect(() => assertFilter(filter, collection)).toThrow(expect.objectContaining({ code: 'APP_VALUE_INVALID' }));
   });

@@ -12,6 +12,19 @@ const BESIDE_FIELDS = ['createdAt', 'updatedAt', 'sort'];
 /** Deeper than anybody's filter. */
 const MAX_DEPTH = 20;
 
+const LOGIC: ReadonlySet<string> = new Set(['$and', '$or', '$not']);
+
+/** The operators of NocoBase and Sequelize that compare a column with values, and with nothing else. */
+const COMPARISONS: ReadonlySet<string> = new Set(
+  [
+    ...['eq', 'ne', 'gt', 'gte', 'lt', 'lte', 'in', 'notIn', 'between', 'notBetween', 'is', 'exists', 'notExists'],
+    ...['empty', 'notEmpty', 'null', 'notNull', 'isTruly', 'isFalsy', 'includes', 'notIncludes', 'like', 'notLike'],
+    ...['iLike', 'notILike', 'startsWith', 'notStartsWith', 'startWith', 'notStartWith', 'endsWith', 'notEndsWith'],
+    ...['endWith', 'notEndWith', 'substring', 'regexp', 'notRegexp', 'iRegexp', 'notIRegexp'],
+    ...['dateOn', 'dateNotOn', 'dateBefore', 'dateNotBefore', 'dateAfter', 'dateNotAfter', 'dateBetween'],
+  ].map((name) => `$${name}`),
+);
+
 /** Names of the columns that callers are shown as they are: not those with a structure, of which secrets are left out. */
 function shownColumns(collection: Collection): Set<string> {
   const fields = [...collection.fields.values()] as { name: string; options: { hidden?: boolean; type?: string } }[];
@@ -23,6 +36,13 @@ function unknown(field: 'sort' | 'filter', column: string): AppError {
   return new AppError('APP_VALUE_INVALID', {
     field,
     reason: phrase('there is no column "{column}"', { column: column.slice(0, 100) }),
+  });
+}
+
+function unknownOperator(key: string): AppError {
+  return new AppError('APP_VALUE_INVALID', {
+    field: 'filter',
+    reason: phrase('"{operator}" is not an operator', { operator: key.slice(0, 100) }),
   });
 }
 
@@ -60,22 +80,41 @@ export function pickerOf(fields: unknown): (view: object) => object {
 }
 
 /**
- * Refuses a filter by what no answer shows: it would tell by and by what stands there. Operators begin with `$`; what stands
- * below a column is a matter of that column.
+ * Refuses a filter by what no answer shows: its results would tell, step by step, what stands there. Keys are logic, or
+ * names of columns that are shown; below a column stand operators that compare it with values. Sequelize knows more:
+ * `$column$` is a column, and `$col` compares with another one.
  * @throws APP_VALUE_INVALID
  */
 export function assertFilter(filter: unknown, collection: Collection): void {
   const shown = shownColumns(collection);
-  const check = (part: unknown, depth: number): void => {
+  const eachKey = (part: unknown, depth: number, check: (key: string, value: unknown) => void): void => {
     if (depth > MAX_DEPTH) throw new AppError('APP_VALUE_INVALID', { field: 'filter', reason: 'it is too deep' });
-    if (Array.isArray(part)) part.forEach((item) => check(item, depth + 1));
-    else if (isPlainObject(part)) {
-      for (const [key, value] of Object.entries(part)) {
-        const column = key.split('.')[0] ?? '';
-        if (key.startsWith('$')) check(value, depth + 1);
-        else if (!shown.has(column)) throw unknown('filter', column);
-      }
-    }
+    if (Array.isArray(part)) part.forEach((item) => eachKey(item, depth + 1, check));
+    else if (isPlainObject(part)) for (const [key, value] of Object.entries(part)) check(key, value);
   };
-  check(filter, 0);
+  const checkValue = (value: unknown, depth: number): void =>
+    eachKey(value, depth, (key, inner) => {
+      if (key.startsWith('$')) throw unknownOperator(key);
+      checkValue(inner, depth + 1);
+    });
+  const checkComparison = (part: unknown, depth: number): void =>
+    eachKey(part, depth, (key, value) => {
+      if (LOGIC.has(key)) checkComparison(value, depth + 1);
+      else if (COMPARISONS.has(key)) checkValue(value, depth + 1);
+      else throw unknownOperator(key);
+    });
+  const checkLogic = (part: unknown, depth: number): void =>
+    eachKey(part, depth, (key, value) => {
+      if (LOGIC.has(key)) checkLogic(value, depth + 1);
+      else {
+        // `name.$includes` is short for `{name: {$includes: …}}`.
+        const [column = '', ...operators] = key.split('.');
+        if (!shown.has(column)) throw unknown('filter', key);
+        const wrong = operators.find((operator) => !COMPARISONS.has(operator));
+        if (wrong !== undefined) throw unknownOperator(wrong);
+        if (operators.length > 0) checkValue(value, depth + 1);
+        else checkComparison(value, depth + 1);
+      }
+    });
+  checkLogic(filter, 0);
 }
