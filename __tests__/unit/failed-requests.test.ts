@@ -15,7 +15,7 @@ describe('a request on which the gateway of NocoBase fails', () => {
     reported.length = 0;
   });
 
-  async function answerTo(handle: Handle, url = '/static/plugins/none/x.js') {
+  async function answerTo(handle: Handle, url = '/static/plugins/@nocobase/server/x.js') {
     gateway.requestHandler = handle;
     answerFailedRequests((error) => reported.push(error));
     answerFailedRequests((error) => reported.push(error));
@@ -26,7 +26,42 @@ describe('a request on which the gateway of NocoBase fails', () => {
     return res;
   }
 
-  it('is answered 404 if it asks for a file of a plugin that is not installed', async () => {
+  it.each([
+    '/static/plugins/none/x.js',
+    '/static/plugins/none',
+    '/static/plugins/',
+    '/static/plugins/@none/none/x.js',
+    '/static/plugins/@nocobase/none/x.js',
+    '/static/plugins/@nocobase/x.js',
+    `/static/plugins/v${'x'.repeat(15_000)}/x.js`,
+    `/static/plugins/@a/v${'x'.repeat(300)}/x.js`,
+    '/static/plugins/none?x=/static/plugins/@nocobase/server/x.js',
+    '/static\\plugins\\none\\x.js',
+    'http://localhost/static/plugins/none/x.js',
+    '/static/plugins/%6eone/x.js',
+    '/static/plugins/.cache/x.js',
+    '/static/plugins/./x.js',
+    '/static/plugins/@/x/x.js',
+  ])('never reaches NocoBase if it asks for a file of a plugin that is not installed: %s', async (url) => {
+    const handle = jest.fn(() => Promise.resolve());
+    const res = await answerTo(handle, url);
+    expect([res.statusCode, res.json.error.code]).toEqual([404, 'APP_FILE_NOT_FOUND']);
+    expect([handle.mock.calls, reported]).toEqual([[], []]);
+  });
+
+  it.each([
+    '/static/plugins/@nocobase/server/x.js',
+    '/static/plugins/pg/package.json?v=1',
+    '/api/users:list?x=/static/plugins/none/x.js',
+    '/storage/uploads/static/plugins/none/x.js',
+    '//static/plugins/none/x.js',
+  ])('reaches NocoBase if it asks for something else: %s', async (url) => {
+    const handle = jest.fn(() => Promise.resolve());
+    await answerTo(handle, url);
+    expect(handle).toHaveBeenCalledTimes(1);
+  });
+
+  it('is answered 404 if NocoBase finds no package that it asks for', async () => {
     const missing = Object.assign(new Error('Cannot find module x'), { code: 'MODULE_NOT_FOUND' });
     const res = await answerTo(() => Promise.reject(missing));
     expect([res.statusCode, res.json.error.code, reported]).toEqual([404, 'APP_FILE_NOT_FOUND', []]);
