@@ -47,6 +47,7 @@ const FLOORS = [
     'actor.ts',
     'changed-fields.ts',
     'domain-check.ts',
+    'used-hosts.ts',
     'change-nudge.ts',
   ],
   ['files/'],

@@ -13,6 +13,8 @@ interface DomainCheckHost {
   readonly config: HostConfig;
   /** All applications that occupy a domain, also removed ones and those that are being created. */
   records(): Iterable<AppRecord>;
+  /** Hosts by which users have reached the main application lately. */
+  usedHosts(): Iterable<string>;
 }
 
 /** Checks the custom domains that an application asks for. */
@@ -100,7 +102,9 @@ export class DomainCheck {
     const { mainHosts } = this.host.config;
     const isMain = mainHosts.has(domain) || (isLoopback(domain) && !this.isBelowBaseDomain(domain));
     if (isMain) throw new AppError('APP_DOMAIN_MAIN', { domain });
-    for (const host of this.operatorHosts) {
+    // Who configures the hosts of the main application names all of them; users may have tried others.
+    const used = mainHosts.size === 0 ? this.host.usedHosts() : [];
+    for (const host of [...this.operatorHosts, ...used]) {
       const lost = host === domain || (host.endsWith(`.${domain}`) && !mainHosts.has(host));
       if (lost && !this.isBelowBaseDomain(host)) throw new AppError('APP_DOMAIN_MAIN', { domain });
     }

@@ -8,6 +8,7 @@ import { rememberEnabled } from './enabled-mark';
 import { confineCaches } from './nocobase/cache';
 import { boundVisitorMaps } from './nocobase/visitor-maps';
 import { answerErrors } from './error-answers';
+import { noteUsedHosts } from './used-hosts';
 import { limitPortals } from './app-portals';
 import { limitRestoreCommand, limitRestores } from './main-restore';
 import { Registrar } from './registrar';
@@ -82,6 +83,7 @@ export class PluginAppSupervisor extends Plugin {
     defineObservation(app, service);
     defineArchives(app, service, registrar);
     closeGeneralActions(app);
+    noteUsedHosts(app, registrar.usedHosts, service.config.trustedProxies);
     limitPortals(app, service);
     limitRestores(app, () => service.places.inMainDatabase());
     confineCaches(app);

@@ -1,5 +1,6 @@
 import { randomUUID } from 'node:crypto';
 import { isDeepStrictEqual } from 'node:util';
+import { storagePathJoin } from '@nocobase/utils';
 import { quotable, suggestAppName } from '../src/app-name';
 import { checkCreate, checkUpdate, domainsOf, recordFromRow, type AppOptions, type AppRecord } from '../src/app-record';
 import { UPDATABLE_FIELDS } from '../src/application-fields';
@@ -21,6 +22,7 @@ import { newUploadsId, removeUploads } from './lifecycle/upload-folders';
 import { isInstalledPlugin } from './nocobase/plugin-packages';
 import { formerUploadsOf, setAsideFormerState } from './lifecycle/former-state';
 import { COLLECTION } from './registry';
+import { UsedHosts } from './used-hosts';
 
 /** What a row about to be written looks like to the hooks: a Sequelize model instance. */
 export interface RowModel {
@@ -66,11 +68,17 @@ export class Registrar {
   private readonly updates = new WeakMap<object, { columns: string[]; fields: string[] }>();
 
   private readonly domains: DomainCheck;
+  readonly usedHosts: UsedHosts;
 
   constructor(private readonly service: AppService) {
+    const hostsFile = storagePathJoin('apps', 'main', 'app_supervisor_hosts.json');
+    this.usedHosts = new UsedHosts(hostsFile, (error) => {
+      service.supervisor.logger.warn('hosts of main not written', { module: 'app-supervisor', error: String(error) });
+    });
     this.domains = new DomainCheck({
       config: service.config,
       records: () => [...service.registry.everyone(), ...service.claims.all()],
+      usedHosts: () => this.usedHosts.recent(),
     });
   }
 

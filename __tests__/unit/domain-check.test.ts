@@ -9,9 +9,14 @@ describe('custom domains: what an application may ask for', () => {
     recordFromRow({ name: 'old', cname: 'old.example', removedAt: new Date() }),
   ];
 
-  function check(operatorHosts: string[] = [], mainHosts: string[] = [], baseDomains = ['apps.test']) {
+  function check(
+    operatorHosts: string[] = [],
+    mainHosts: string[] = [],
+    baseDomains = ['apps.test'],
+    usedHosts: string[] = [],
+  ) {
     const config = { baseDomains, mainHosts: new Set(mainHosts) };
-    const domains = new DomainCheck({ config, records: () => records });
+    const domains = new DomainCheck({ config, records: () => records, usedHosts: () => usedHosts });
     for (const host of operatorHosts) domains.noteOperatorHost(host);
     return (domain: string, self?: string) => {
       try {
@@ -42,6 +47,17 @@ describe('custom domains: what an application may ask for', () => {
   });
 
   it.each([
+    ['corp.example', [], 'APP_DOMAIN_MAIN'],
+    ['example', [], 'APP_DOMAIN_MAIN'],
+    ['app.corp.example', [], 'free'],
+    ['other.example', [], 'free'],
+    ['corp.example', ['main.example'], 'free'],
+    ['main.example', ['main.example'], 'APP_DOMAIN_MAIN'],
+  ])('where users reach the main application at corp.example, "%s" with the main hosts %j: %s', (domain, hosts, result) => {
+    expect(check([], hosts, ['apps.test'], ['corp.example', 'x.apps.test'])(domain)).toBe(result);
+  });
+
+  it.each([
     ['localhost', 'APP_DOMAIN_TAKEN'],
     ['crm.localhost', 'APP_DOMAIN_TAKEN'],
     ['crm.test.localhost', 'free'],
@@ -52,7 +68,7 @@ describe('custom domains: what an application may ask for', () => {
 
   it('a domain is taken while the row of another application is being written', () => {
     const config = { baseDomains: [], mainHosts: new Set<string>() };
-    const domains = new DomainCheck({ config, records: () => [] });
+    const domains = new DomainCheck({ config, records: () => [], usedHosts: () => [] });
     const release = domains.hold(['shop.example', 'store.example'], 'shop');
     expect(() => domains.hold(['store.example'], 'other')).toThrow(/belongs to the application "shop"/);
     expect(() => domains.assertFree(['shop.example'], 'other')).toThrow();

@@ -128,6 +128,34 @@ describeWithPostgres('permissions', () => {
     expect(allowed).toEqual([]);
   });
 
+  it('lets an operator take no host by which users work in the main application, also after a restart', async () => {
+    const as = (role: string, host: string) => ({
+      ...{ Authorization: `Bearer ${tokens[role]}`, 'X-Role': role, 'X-Authenticator': 'basic', Host: host },
+    });
+    const ask = async (domain: string) => {
+      const { status, body } = await app.get(`/api/applications:checkDomain?domain=${domain}`, as('operator', 'localhost'));
+      return [domain, status, (body as { data?: { code?: string } }).data?.code];
+    };
+    expect(await ask('corp.example')).toEqual(['corp.example', 200, undefined]);
+    // A stranger cannot keep a domain from the applications.
+    expect((await app.get('/api/auth:check', { Host: 'corp.example' })).status).not.toBe(500);
+    await app.get('/api/auth:check', { ...as('member', 'corp.example'), Authorization: 'Bearer no.such.token' });
+    expect(await ask('corp.example')).toEqual(['corp.example', 200, undefined]);
+    expect((await app.get('/api/auth:check', as('member', 'corp.example'))).status).toBe(200);
+    for (const domain of ['corp.example', 'CORP.example.', 'example']) {
+      expect(await ask(domain)).toEqual([domain, 200, 'APP_DOMAIN_MAIN']);
+    }
+    const taken = await app.post(
+      '/api/applications:create',
+      { name: app.name('thief'), cname: 'corp.example' },
+      as('operator', 'localhost'),
+    );
+    expect([taken.status, (taken.body as { errors: { code: string }[] }).errors[0]?.code]).toEqual([409, 'APP_DOMAIN_MAIN']);
+    await app.restart();
+    expect(await ask('corp.example')).toEqual(['corp.example', 200, 'APP_DOMAIN_MAIN']);
+    expect(await app.repository.count()).toBe(0);
+  });
+
   it('refuses none of our actions to who has the permission', async () => {
     const refused: unknown[] = [];
     for (const action of actions().filter((name) => !name.startsWith('applicationEvents:'))) {
