@@ -8,20 +8,20 @@ import type { PreflightCheck } from '../src/preflight';
 // What the server says in words of its own, as an administrator reads it. Each text is a key of the locales.
 
 export const START_MODE_TEXTS: Record<StartMode, { label: string; help: string }> = {
-  lazy: { label: 'On first visit', help: 'Started by its first visitor, put to sleep when nobody uses it.' },
-  eager: { label: 'With NocoBase', help: 'Started after the main application is up, and kept awake.' },
-  manual: { label: 'Manually', help: 'Started and stopped by an administrator only.' },
+  lazy: { label: 'On first visit', help: 'Starts on the first visit and sleeps when idle.' },
+  eager: { label: 'With NocoBase', help: 'Starts after the main application and stays awake.' },
+  manual: { label: 'Manually', help: 'Only an administrator starts and stops it.' },
 };
 
 export const CONNECTION_TEXTS: Record<DbConnType, { label: string; help: string }> = {
-  new_database: { label: 'A new database', help: "Beside the main application's, on the same server." },
+  new_database: { label: 'A new database', help: 'On the same server as the main application.' },
   new_schema: {
     label: 'A new schema',
     help: "In a database on the main application's server; PostgreSQL only. A restore of the main application's backup replaces it, unless the main application has a schema of its own.",
   },
   new_connection: {
     label: 'Another server',
-    help: 'PostgreSQL, MySQL or MariaDB, with an address and a user of its own.',
+    help: 'PostgreSQL, MySQL or MariaDB, with its own address and user.',
   },
 };
 
@@ -32,23 +32,23 @@ export const ON_SCHEDULE_TEXTS: Record<OnSchedule, string> = {
 
 export const CHECK_TEXTS: Record<PreflightCheck, string> = {
   options: 'The values are valid',
-  owner: 'Nobody else has data there',
+  owner: 'The database is not used by another application',
   server: 'The server can be reached',
-  credentials: 'User and password are accepted',
+  credentials: 'User name and password are correct',
   version: 'The server is new enough',
-  database: 'The database is absent, empty or fit to be taken in',
-  encoding: 'The encoding is right',
-  rights: 'The user may create what is needed',
+  database: 'The database does not exist yet, is empty, or can be adopted',
+  encoding: 'The encoding is correct',
+  rights: 'The user has the required privileges',
 };
 
 /** Steps of a boot, a making or an upgrade (`docs/lifecycle.md`). */
 export const STEP_TEXTS: Readonly<Record<string, string>> = {
-  queue: 'Waiting for its turn',
-  construct: 'Constructing',
+  queue: 'Queued',
+  construct: 'Creating the instance',
   role: 'Creating its database role',
   database: 'Creating the database',
   copy: 'Copying the database',
-  template: 'Keeping a template',
+  template: 'Saving a template',
   connect: 'Connecting to the database',
   check: 'Comparing versions',
   install: 'Installing NocoBase',
@@ -70,25 +70,25 @@ export const ISOLATION_TEXTS: Readonly<Record<IsolationReason, string>> = {
   'not-owner': 'The database, or something in it, belongs to another role',
   'name-too-long': 'The name of its database has more than 64 characters in a grant, where each "_" counts twice',
   'own-connection': 'It signs in as the role that was given with its connection',
-  'other-plugin': 'Another plugin decides where its data lies',
+  'other-plugin': 'Another plugin decides where its data is stored',
 };
 
 /** Why an application is in its state, or why something happened to it. */
 export const REASON_TEXTS: Readonly<Record<string, string>> = {
-  idle: 'Nobody used it',
+  idle: 'It was idle',
   'running-limit': 'To make room for others',
   memory: 'To free memory',
   operator: 'By an administrator',
   restart: 'For a restart',
   sleep: 'To sleep',
   shutdown: 'NocoBase was shut down',
-  manual: 'Not started since NocoBase is up',
+  manual: 'Not started yet',
   upgrade: 'After an upgrade',
-  cloned: 'For a clone of it',
-  isolated: 'It got a database role of its own',
+  cloned: 'While it is cloned',
+  isolated: 'It got its own database role',
   repaired: 'Its database role was repaired',
   ended: 'It ended by itself',
-  adopted: 'An existing database was taken in',
+  adopted: 'An existing database was adopted',
 };
 
 /** How the upgrade of one application ended; a failure is told as an error. */
@@ -101,13 +101,13 @@ export const UPGRADE_TEXTS: Readonly<Record<string, string>> = {
 
 export const AWAKE_TEXTS: Readonly<Record<AwakeReason, string>> = {
   eager: 'It starts with NocoBase',
-  manual: 'It is started and stopped by hand',
-  'keep-awake': 'It is to be kept awake',
-  'idle-timeout-off': 'It never sleeps for idleness',
-  request: 'Requests are under way',
+  manual: 'It is started and stopped manually',
+  'keep-awake': 'It is set to stay awake',
+  'idle-timeout-off': 'Idle sleep is switched off',
+  request: 'Requests are in progress',
   'recently-used': 'It was used recently',
   'just-started': 'It was just started',
-  busy: 'It is at work',
+  busy: 'It is working',
   'scheduled-work': 'It has scheduled work',
   'due-soon': 'Scheduled work is due soon',
 };
@@ -119,7 +119,7 @@ export const ARCHIVE_STEP_TEXTS: Readonly<Record<string, string>> = {
   dump: 'Reading the database',
   pack: 'Packing',
   database: 'Creating the database',
-  restore: 'Filling the database',
+  restore: 'Restoring the database',
   register: 'Registering',
 };
 
@@ -127,13 +127,14 @@ export const JOURNEY_TEXTS = { wake: 'Start', making: 'Creation', upgrade: 'Upgr
 
 /** What to do about an error of an application, where the server's sentence does not say it all. */
 export const ADVICE_TEXTS: Readonly<Record<string, string>> = {
-  APP_BOOT_FAILED: 'Look into its log for the cause, fix it, and retry.',
-  APP_BOOT_TIMEOUT: 'See in its journey which step took long. Retry, or raise APP_SUPERVISOR_BOOT_TIMEOUT.',
-  APP_QUARANTINED: 'Look into its log for the cause, fix it, and retry. No visit starts it until then.',
-  APP_DATABASE_EMPTY: 'Restore the database from a backup, then retry. No visit starts or installs it until then.',
+  APP_BOOT_FAILED: 'Check the log for the cause, fix it, then retry.',
+  APP_BOOT_TIMEOUT: 'See the step times below to find the slow step. Retry, or raise APP_SUPERVISOR_BOOT_TIMEOUT.',
+  APP_QUARANTINED: 'Check the log for the cause, fix it, then retry. Visits will not start it until you retry.',
+  APP_DATABASE_EMPTY:
+    'Restore the database from a backup, then retry. Visits will not start or install it until you retry.',
   APP_DATABASE_FOREIGN: 'Restore the right database, then retry. If this one is right, choose "Accept database".',
   APP_DATABASE_ROLE: 'Choose "Isolate": it repairs the database role. Then retry.',
-  APP_FAULTS: 'Look into its log for the errors. Disable the plugin or workflow that throws them.',
+  APP_FAULTS: 'Check the log for the errors, then disable the plugin or workflow that throws them.',
   APP_MEMORY_EXHAUSTED:
     'Find the request or workflow that needs much memory, or give the process a larger heap (--max-old-space-size).',
 };

@@ -46,7 +46,7 @@ export const ERROR_TABLE = {
   APP_OPTION_UNSUPPORTED: {
     status: 503,
     message:
-      'The application "{name}" cannot be started: its option "{option}" would decide where its data lies, and is not supported. Register its database anew with the documented options, or remove this option.',
+      'The application "{name}" cannot be started: its option "{option}" decides where its data is stored, and is not supported. Set its database by the documented options, or remove this option.',
   },
   APP_INSTANCE_MISMATCH: {
     status: 503,
@@ -56,7 +56,7 @@ export const ERROR_TABLE = {
   APP_ADMIN_INVALID: { status: 400, message: 'The first administrator is not valid: {reason}.' },
   APP_VALUE_INVALID: { status: 400, message: 'The value of "{field}" is not valid: {reason}.' },
   APP_ICON_INVALID: { status: 400, message: 'The image cannot be used as an icon: {reason}.' },
-  APP_UNEXPECTED: { status: 500, message: 'Something went wrong that was not expected; see the log of NocoBase.' },
+  APP_UNEXPECTED: { status: 500, message: 'An unexpected error occurred; see the log of NocoBase.' },
   APP_FORBIDDEN: {
     status: 403,
     message: 'Your role may not manage applications; it needs the permission "pm.app-supervisor".',
@@ -78,7 +78,7 @@ export const ERROR_TABLE = {
   APP_RESTORE_DROPS_APPLICATIONS: {
     status: 409,
     message:
-      'This restore replaces the database of the main application, and the data of applications that lie in it: {names}. Move them to databases of their own, or confirm with {confirmation}.',
+      'This restore replaces the database of the main application, and the data of applications that are stored in it: {names}. Move them to databases of their own, or confirm with {confirmation}.',
   },
   APP_SUPERVISOR_STANDBY: {
     status: 503,
@@ -134,12 +134,12 @@ export const ERROR_TABLE = {
   APP_FAULTS: {
     status: 503,
     message:
-      'The application "{name}" threw {count} uncaught errors within a minute and was taken down; the next visit after its backoff tries again.',
+      'The application "{name}" threw {count} uncaught errors within a minute and was stopped. After a pause, the next visit starts it again.',
   },
   APP_MEMORY_EXHAUSTED: {
     status: 503,
     message:
-      'The application "{name}" was taken down because the memory of the process was nearly exhausted while it was at work; the next visit after its backoff tries again.',
+      'The application "{name}" was stopped because the process had almost no memory left while it was working. After a pause, the next visit starts it again.',
   },
   APP_RELOADS_TOO_MANY: {
     status: 429,
@@ -154,7 +154,7 @@ export const ERROR_TABLE = {
   },
   APP_UPGRADE_RUNNING: {
     status: 409,
-    message: 'An upgrade of {count} applications is under way ({done} are done); wait until it has ended.',
+    message: 'An upgrade of {count} applications is in progress ({done} are done). Try again when it has finished.',
   },
   APP_WAIT_TIMEOUT: {
     status: 503,
@@ -196,7 +196,7 @@ export const ERROR_TABLE = {
     message:
       'An application with the ID "{name}" was deleted and can still be restored; restore it, or delete it permanently first.',
   },
-  APP_NOT_REMOVED: { status: 409, message: 'The application "{name}" is not removed.' },
+  APP_NOT_REMOVED: { status: 409, message: 'The application "{name}" is not deleted.' },
   APP_REMOVING: {
     status: 409,
     message: 'The application "{name}" is being deleted or restored. Try again when that has finished.',
@@ -222,7 +222,7 @@ export const ERROR_TABLE = {
   APP_DATABASE_EXISTS: {
     status: 409,
     message:
-      'The database "{database}" already exists and is not empty; choose another database name, or remove that database.',
+      'The database "{database}" already exists and is not empty; choose another database name, or drop that database.',
   },
   APP_DATABASE_SCHEMA_INVALID: {
     status: 400,
@@ -250,7 +250,7 @@ export const ERROR_TABLE = {
   },
   APP_DATABASE_VERSION: {
     status: 422,
-    message: 'The database server is of version {version}; version {needed} or a newer one is needed.',
+    message: 'The database server has version {version}; version {needed} or newer is needed.',
   },
   APP_DATABASE_UNSUPPORTED: {
     status: 400,
@@ -258,12 +258,12 @@ export const ERROR_TABLE = {
   },
   APP_DATABASE_MISSING: {
     status: 503,
-    message: 'The database "{database}" of the application does not exist; restore it, or remove the application.',
+    message: 'The database "{database}" of the application does not exist; restore it, or delete the application.',
   },
   APP_DATABASE_EMPTY: {
     status: 503,
     message:
-      'The database "{database}" of the application is empty, and NocoBase is installed only once; restore the database from a backup and start the application, or remove it and create it again.',
+      'The database "{database}" of the application is empty, and NocoBase is installed only once; restore the database from a backup and start the application, or delete it and create it again.',
   },
   APP_DATABASE_FOREIGN: {
     status: 503,
@@ -273,7 +273,7 @@ export const ERROR_TABLE = {
   APP_INSTALLED_ONCE: {
     status: 409,
     message:
-      'The application "{name}" was installed when it was created, and is not installed again; remove it and create a new one.',
+      'The application "{name}" was installed when it was created, and is not installed again; delete it and create a new one.',
   },
   APP_DATABASE_UNREACHABLE: {
     status: 503,
@@ -319,7 +319,7 @@ export const ERROR_TABLE = {
   },
   APP_DATABASE_FULL: {
     status: 503,
-    message: 'The disk of the database server is full; make room there, and try again.',
+    message: 'The disk of the database server is full; free some space there, then try again.',
   },
   APP_DATABASE_FAILED: { status: 503, message: 'The database refused the operation ({reason}).' },
   APP_DUMP_UNSUPPORTED: {
@@ -333,7 +333,7 @@ export const ERROR_TABLE = {
   },
   APP_DUMP_TOOL_OLD: {
     status: 503,
-    message: 'The program "{program}" is of version {version}; version {needed} or a newer one is needed.',
+    message: 'The program "{program}" has version {version}; version {needed} or newer is needed.',
   },
   APP_DUMP_FAILED: { status: 503, message: 'The program "{program}" failed ({reason}); see the log.' },
   APP_DUMP_TIMEOUT: {
@@ -354,7 +354,7 @@ export const ERROR_TABLE = {
   APP_ARCHIVE_UNFIT: { status: 409, message: 'This cannot be done with this application or archive: {reason}.' },
   APP_ARCHIVE_BUSY: {
     status: 409,
-    message: 'An export or import is under way ({count} in all); wait until it has ended.',
+    message: 'An export or import is in progress ({count} in all). Try again when it has finished.',
   },
   APP_ARCHIVE_STORAGE: {
     status: 503,

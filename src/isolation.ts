@@ -39,7 +39,7 @@ export const ISOLATION_SENTENCES: Readonly<Record<IsolationReason, string>> = {
   'not-owner': 'the database, or something in it, belongs to another role',
   'name-too-long': 'the name of its database has more than 64 characters in a grant, where each "_" counts twice',
   'own-connection': 'it signs in as the role that was given with its connection',
-  'other-plugin': 'another plugin decides where its data lies',
+  'other-plugin': 'another plugin decides where its data is stored',
 };
 
 /** What stands against a role of its own, and the SQL by which an administrator of the server can remove it. */

@@ -8,7 +8,7 @@ export type PreflightCheck = (typeof PREFLIGHT_CHECKS)[number];
 
 const ANOTHER_PLACE = 'Choose another name or address; nothing else may use this database.';
 const ADDRESS = 'Correct the connection settings, or start the database server.';
-const TAKE_IN = 'Take in only an application of yours; its data and its users stay as they are.';
+const TAKE_IN = 'Adopt only an application of your own; its data and users stay as they are.';
 
 /** What to do about a check that did not pass. */
 export const PREFLIGHT_ADVICE: Partial<Record<ErrorCode, string>> = {
@@ -16,12 +16,11 @@ export const PREFLIGHT_ADVICE: Partial<Record<ErrorCode, string>> = {
   APP_DATABASE_UNREACHABLE: ADDRESS,
   APP_DATABASE_FAILED: ADDRESS,
   APP_DATABASE_CREDENTIALS: 'Correct the user name and the password.',
-  APP_DATABASE_DENIED:
-    'Let an administrator of the database server grant the right, or make the empty database himself.',
+  APP_DATABASE_DENIED: 'Ask the database administrator to grant the privilege or to create an empty database.',
   APP_DATABASE_EXISTS: ANOTHER_PLACE,
   APP_DATABASE_ADOPTABLE: TAKE_IN,
   APP_DATABASE_NEWER: 'Upgrade this NocoBase, or choose another name.',
-  APP_DATABASE_ABSENT: 'Create the database on that server first, or leave the schema away.',
+  APP_DATABASE_ABSENT: 'Create the database on that server first, or leave Schema empty.',
   APP_DATABASE_ENCODING: 'Create the database with the encoding UTF8.',
   APP_DATABASE_VERSION: 'Use a newer database server.',
 };

@@ -162,7 +162,7 @@ describeInBrowser('the life of a dialog', () => {
   it('with a name in Chinese alone: the server makes the ID', async () => {
     const drawer = await openCreate();
     await nameOf(drawer).fill('客户管理');
-    expect(await idOf(drawer).getAttribute('placeholder')).toBe('Made from the name');
+    expect(await idOf(drawer).getAttribute('placeholder')).toBe('Created from the name');
     const sent = await asked('create', () => drawer.getByRole('button', { name: 'Create', exact: true }).click());
     expect(sent).toMatchObject({ displayName: '客户管理' });
     expect(sent).not.toHaveProperty('name');
@@ -302,7 +302,7 @@ describeInBrowser('the life of a dialog', () => {
       FROM generate_series(1, 11) AS n`);
     const drawer = await openMore('Deleted applications');
     // NocoBase's own button covers neither the pager nor, scrolled to the end, the last line.
-    await drawer.getByLabel('Delete for good: Gone 10', { exact: true }).click({ trial: true });
+    await drawer.getByLabel('Delete permanently: Gone 10', { exact: true }).click({ trial: true });
     await drawer.locator('.ant-pagination-item-2').click();
     await drawer.getByText('Gone 11').waitFor();
     await host.sql(`DELETE FROM applications WHERE name = 'gone-11'`);
@@ -310,8 +310,8 @@ describeInBrowser('the life of a dialog', () => {
     await drawer.getByText('Gone 10').waitFor();
 
     const goOn = await hold('purge', (route) => route.fulfill({ json: { data: {} } }));
-    await drawer.getByLabel('Delete for good: Gone 1', { exact: true }).click();
-    const dialog = screens.dialog('Delete "Gone 1" for good?');
+    await drawer.getByLabel('Delete permanently: Gone 1', { exact: true }).click();
+    const dialog = screens.dialog('Permanently delete "Gone 1"?');
     const typed = dialog.getByLabel(/Type the ID/);
     await typed.fill('gone-1');
     await typed.press('Enter');

@@ -59,7 +59,7 @@ describeInBrowser('entries', () => {
 
       await change({ hidden: true });
       await page.reload();
-      await page.getByText('There is no application to show.').waitFor();
+      await page.getByText('No applications to show.').waitFor();
       await screens.picture(`block-${client}-empty`, { documented: client === 'v1' });
       await change({ hidden: false });
       screens.assertQuiet();

@@ -122,7 +122,7 @@ const PERSON = { username: 'grace', email: 'grace@example.com', password: PLANTE
         const name = named(`uploaded-${client}`);
         const choose = drawer.locator('input[type=file]');
         const importing = handIn(drawer, 'Import');
-        await drawer.getByText('A file of yours').click();
+        await drawer.getByText('Upload a file').click();
         await drawer.getByLabel('Name', { exact: true }).fill(title);
         await drawer.getByLabel('ID', { exact: true }).fill(name);
         await importing.click();
@@ -162,7 +162,7 @@ const PERSON = { username: 'grace', email: 'grace@example.com', password: PLANTE
       await screens.unfold(drawer, /Database/);
       await drawer.getByLabel('Database name').fill(former);
       const test = drawer.getByRole('button', { name: 'Test connection' });
-      const check = drawer.getByRole('listitem').filter({ hasText: 'fit to be taken in' });
+      const check = drawer.getByRole('listitem').filter({ hasText: 'can be adopted' });
       await test.click();
       await check.getByLabel('failed').waitFor();
       expect(await check.innerText()).toContain('APP_DATABASE_ADOPTABLE');
@@ -171,7 +171,7 @@ const PERSON = { username: 'grace', email: 'grace@example.com', password: PLANTE
       // Without it, nothing is taken in.
       await handIn(drawer, 'Create').click();
       await drawer.getByRole('alert').filter({ hasText: 'APP_DATABASE_ADOPTABLE' }).waitFor();
-      await drawer.getByLabel(/take it in as it is/).check();
+      await drawer.getByLabel(/use it as it is/).check();
       await test.click();
       await check.getByLabel('passed').waitFor();
       await create(drawer, 'Taken in');
@@ -187,12 +187,12 @@ const PERSON = { username: 'grace', email: 'grace@example.com', password: PLANTE
       const name = named('of-somebody-else');
       await drawer.getByLabel('ID', { exact: true }).fill(name);
       await screens.unfold(drawer, /First administrator/);
-      await drawer.getByRole('radio', { name: 'Somebody else' }).check();
+      await drawer.getByRole('radio', { name: 'Another person' }).check();
       await handIn(drawer, 'Create').click();
-      await drawer.getByText('Give an e-mail address or a user name.').waitFor();
-      await drawer.getByText('Give a password.').waitFor();
+      await drawer.getByText('Enter an e-mail address or a user name.').waitFor();
+      await drawer.getByText('Enter a password.').waitFor();
       await drawer.getByLabel('E-mail').fill('grace');
-      await drawer.getByText('This is no e-mail address.').waitFor();
+      await drawer.getByText('Enter a valid e-mail address.').waitFor();
       await drawer.getByLabel('E-mail').fill(PERSON.email);
       await drawer.getByLabel('User name').fill(PERSON.username);
       await drawer.getByLabel('Nickname').fill('Grace');

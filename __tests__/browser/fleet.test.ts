@@ -80,11 +80,11 @@ describeInBrowser('a fleet', () => {
       await screens.dialog('Delete the application').getByRole('button', { name: 'Delete', exact: true }).click();
       await screens.row('crew-9').waitFor({ state: 'detached' });
       await open();
-      await drawer.getByLabel('Delete for good: crew-9').click();
-      const dialog = screens.dialog('Delete "crew-9" for good?');
-      expect(await dialog.getByRole('button', { name: 'Delete for good' }).isDisabled()).toBe(true);
+      await drawer.getByLabel('Delete permanently: crew-9').click();
+      const dialog = screens.dialog('Permanently delete "crew-9"?');
+      expect(await dialog.getByRole('button', { name: 'Delete permanently' }).isDisabled()).toBe(true);
       await dialog.getByLabel(/Type the ID/).fill('crew-9');
-      await dialog.getByRole('button', { name: 'Delete for good' }).click();
+      await dialog.getByRole('button', { name: 'Delete permanently' }).click();
       await drawer.getByText('No deleted applications').waitFor();
       screens.assertQuiet();
       await host.sql('DROP DATABASE IF EXISTS "crew-9" WITH (FORCE)', [], 'postgres');

@@ -107,17 +107,17 @@ describeInBrowser('forms and list of applications', () => {
       await screens.choose('Delete', 'Second');
       const dialog = screens.dialog('Delete the application');
       await dialog
-        .getByText('For 7 days it can be restored; then it is deleted for good. Its database is kept.')
+        .getByText('You can restore it for 7 days; then it is permanently deleted. Its database is kept.')
         .waitFor();
-      await dialog.getByLabel('Delete its database, too').check();
+      await dialog.getByLabel('Also drop its database on permanent deletion').check();
       await dialog
-        .getByText('For 7 days it can be restored; then it is deleted for good, with its database.')
+        .getByText('You can restore it for 7 days; then it is permanently deleted with its database.')
         .waitFor();
-      await dialog.getByLabel('Delete it for good at once').check();
+      await dialog.getByLabel('Delete permanently now').check();
       await dialog.getByText('The application and its database are deleted at once.').waitFor();
       if (client === 'v1') await screens.picture('delete-for-good');
-      await dialog.getByLabel('Delete its database, too').uncheck();
-      await dialog.getByLabel('Delete it for good at once').uncheck();
+      await dialog.getByLabel('Also drop its database on permanent deletion').uncheck();
+      await dialog.getByLabel('Delete permanently now').uncheck();
       await dialog.getByRole('button', { name: 'Delete', exact: true }).click();
       await screens.row('Second').waitFor({ state: 'detached' });
 

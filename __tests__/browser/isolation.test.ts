@@ -108,10 +108,10 @@ describeInBrowser('isolation of an application', () => {
     await screens.picture(`not-isolated-${client}`, { documented: client === 'v2' });
     await page.getByRole('button', { name: 'Isolate', exact: true }).click();
     const dialog = screens.dialog(`Isolate "${name}"?`);
-    await dialog.getByText('It is down meanwhile, and comes back by itself.').waitFor();
+    await dialog.getByText('It goes offline meanwhile and comes back by itself.').waitFor();
     await dialog.getByRole('button', { name: 'Isolate', exact: true }).click();
     await dialog.waitFor({ state: 'hidden' });
-    await page.getByText('Has a database role of its own').first().waitFor();
+    await page.getByText('Has its own database role').first().waitFor();
     expect(await page.getByRole('button', { name: 'Isolate', exact: true }).count()).toBe(0);
     expect((await host.get('/api/app:getInfo', { 'X-App': name })).status).toBe(200);
     const [tables] = await host.sql<{ owner: string; me: string }>(

@@ -115,7 +115,7 @@ describeInBrowser('the screens, by pictures', () => {
     await screens.picture('row-menu');
     await page.getByRole('menuitem', { name: 'Delete' }).click();
     const dialog = screens.dialog('Delete the application');
-    await dialog.getByLabel(/Delete its database/).check();
+    await dialog.getByLabel(/Also drop its database/).check();
     await dialog.getByLabel(/Type the ID/).fill('sho');
     expect(await dialog.getByRole('button', { name: 'Delete', exact: true }).isDisabled()).toBe(true);
     await screens.picture('delete');

@@ -4,7 +4,7 @@ import { PLANTED } from '../helpers/test-host';
 
 const NEW_PASSWORD = `${PLANTED}-new`;
 const MAKING_MS = 120_000;
-const ADVICE = 'Look into its log for the cause, fix it, and retry. No visit starts it until then.';
+const ADVICE = 'Check the log for the cause, fix it, then retry. No visit starts it until then.';
 
 /** Applications that fail, and how an administrator mends them: what is told, what is done, and that it works then. */
 describeInBrowser('applications in trouble', () => {
@@ -54,11 +54,11 @@ describeInBrowser('applications in trouble', () => {
     await drawer.getByLabel('Database password').fill('wrong');
     const check = (text: string) => drawer.getByRole('listitem').filter({ hasText: text });
     await drawer.getByRole('button', { name: 'Test connection' }).click();
-    await check('User and password are accepted').getByLabel('failed').waitFor();
-    await check('User and password are accepted').getByText('Correct the user name and the password.').waitFor();
+    await check('User name and password are correct').getByLabel('failed').waitFor();
+    await check('User name and password are correct').getByText('Correct the user name and the password.').waitFor();
     await drawer.getByLabel('Database password').fill(PLANTED);
     await drawer.getByRole('button', { name: 'Test connection' }).click();
-    await check('The user may create what is needed').getByLabel('passed').waitFor();
+    await check('The user has the required privileges').getByLabel('passed').waitFor();
     await drawer.getByRole('button', { name: 'Create', exact: true }).click();
     await drawer.getByText('"Far" is ready').waitFor({ timeout: MAKING_MS });
     screens.assertQuiet();

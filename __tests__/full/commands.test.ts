@@ -141,7 +141,7 @@ describe('nocobase app', () => {
     expect(await codes('create Bad.Name')).toEqual([5, expect.stringContaining('not allowed')]);
     expect(await codes('frobnicate')).toEqual([2, expect.stringContaining('There is no command')]);
     expect(await codes('remove crm')).toEqual([5, expect.stringContaining('--yes')]);
-    expect(await codes('remove crm', { LANG: 'zh_CN.UTF-8' })).toEqual([5, expect.stringContaining('没有移除')]);
+    expect(await codes('remove crm', { LANG: 'zh_CN.UTF-8' })).toEqual([5, expect.stringContaining('没有删除')]);
     expect(await codes('show nobody --json')).toEqual([4, expect.stringContaining('{"error":{"code":"APP_NOT_FOUND"')]);
     expect(await codes('list --socket /nowhere/s.sock')).toEqual([3, expect.stringContaining('/nowhere/s.sock')]);
     expect(await codes(`list --socket /${'x'.repeat(120)}`)).toEqual([3, expect.stringContaining('107 bytes')]);

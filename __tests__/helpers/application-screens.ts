@@ -104,7 +104,7 @@ export function describeApplications({ client, prefix, list }: ClientScreens): v
       await drawer.locator('input[type=file]').setInputFiles({ name: 'p.png', mimeType: 'image/png', buffer: PIXEL });
       await drawer.locator('img[src^="data:image/png"]').waitFor();
       await drawer.getByLabel('Show in the app switcher').check();
-      await drawer.getByText('After a time of its own').click();
+      await drawer.getByText('After a custom time').click();
       await drawer.getByLabel('Seconds without use').fill('900');
       await drawer.getByRole('button', { name: 'Save' }).click();
       await drawer.waitFor({ state: 'hidden' });
@@ -141,9 +141,9 @@ export function describeApplications({ client, prefix, list }: ClientScreens): v
 
       await screens.choose('Delete', `${title} (copy)`);
       const dialog = screens.dialog('Delete the application');
-      await dialog.getByLabel(/Delete its database/).check();
-      await dialog.getByLabel(/Delete it for good/).check();
-      const confirm = dialog.getByRole('button', { name: 'Delete for good', exact: true });
+      await dialog.getByLabel(/Also drop its database/).check();
+      await dialog.getByLabel(/Delete permanently now/).check();
+      const confirm = dialog.getByRole('button', { name: 'Delete permanently', exact: true });
       for (const typed of ['', name, `${copy} `]) {
         await dialog.getByLabel(/Type the ID/).fill(typed);
         expect(await confirm.isDisabled()).toBe(true);
@@ -225,7 +225,7 @@ export function describeApplications({ client, prefix, list }: ClientScreens): v
       const check = (text: string) => drawer.getByRole('listitem').filter({ hasText: text });
       await test.click();
       await check('The server can be reached').getByLabel('passed').waitFor();
-      await check('The user may create what is needed').getByLabel('passed').waitFor();
+      await check('The user has the required privileges').getByLabel('passed').waitFor();
 
       await drawer.getByText('Another server').click();
       // What was found is no longer true.
@@ -239,7 +239,7 @@ export function describeApplications({ client, prefix, list }: ClientScreens): v
       await failing.getByLabel('failed').waitFor();
       expect(await failing.innerText()).toContain('APP_DATABASE_UNREACHABLE');
       expect(await failing.innerText()).toContain('Correct the connection settings, or start the database server.');
-      await check('The encoding is right').getByLabel('not reached').waitFor();
+      await check('The encoding is correct').getByLabel('not reached').waitFor();
       screens.assertQuiet();
     });
 
@@ -268,7 +268,7 @@ export function describeApplications({ client, prefix, list }: ClientScreens): v
       await page.getByRole('button', { name: '创建应用' }).click();
       await page.getByLabel('标识', { exact: true }).fill('api');
       await page.getByText('应用标识“api”为 NocoBase 保留').waitFor();
-      for (const section of ['数据库', '首位管理员', '地址', '休眠', '显示']) {
+      for (const section of ['数据库', '初始管理员', '地址', '休眠', '显示']) {
         await page
           .getByRole('dialog')
           .getByRole('button', { name: new RegExp(section) })

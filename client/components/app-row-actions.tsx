@@ -45,7 +45,7 @@ export function AppRowActions({ row, compact = false }: AppRowActionsProps) {
     row.state === 'running' ? (
       <Popconfirm
         title={t('Stop the application "{{name}}"?', { name: title })}
-        description={t('Its visitors are turned away until it is started again.')}
+        description={t('Visitors cannot use it until it is started again.')}
         okText={t('Stop')}
         cancelText={t('Cancel')}
         onConfirm={does('stop')}

@@ -93,7 +93,13 @@ export function Failure({ row, onRetry }: AppStateTagProps) {
       </Typography.Text>
       {retryAt && state === 'failed' ? (
         <span>
-          {t('A visit tries it again:')} {new Date(retryAt) > new Date() ? <Moment at={retryAt} /> : t('from now on')}
+          {new Date(retryAt) > new Date() ? (
+            <>
+              {t('Next automatic retry:')} <Moment at={retryAt} />
+            </>
+          ) : (
+            t('The next visit will retry.')
+          )}
         </span>
       ) : null}
       {onRetry ? (

@@ -19,7 +19,7 @@ function adviceFor({ state, reasonCode }: SupervisorInfo): string | undefined {
   if (reasonCode === 'APP_SUPERVISOR_PEER_ENABLED') {
     return 'Disable "Multi-app manager" in the plugin manager, then check again. The applications registered there are kept and run under App Supervisor.';
   }
-  if (state === 'standby') return 'Reload this page in a moment, or end this process if it is one too many.';
+  if (state === 'standby') return 'Reload this page in a moment. If this process is not needed, stop it.';
   return undefined;
 }
 

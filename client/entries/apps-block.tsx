@@ -21,7 +21,7 @@ export function appsBlock(source: EntrySource): ComponentType {
     }
     if (!entries) return <Skeleton active title={false} paragraph={{ rows: 2 }} />;
     if (entries.length === 0) {
-      return <Empty image={Empty.PRESENTED_IMAGE_SIMPLE} description={t('There is no application to show.')} />;
+      return <Empty image={Empty.PRESENTED_IMAGE_SIMPLE} description={t('No applications to show.')} />;
     }
     return <EntryList entries={entries} target={source.target} boxed columnWidth={260} />;
   };

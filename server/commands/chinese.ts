@@ -43,9 +43,9 @@ export const CHINESE: Record<string, string> = {
   'stay-awake or wake-when-due': 'stay-awake 或 wake-when-due',
   'shown in the application switcher': '显示在应用切换器中',
   'not shown in the block of applications': '不显示在应用区块中',
-  'of its first administrator': '首位管理员的',
+  'of its first administrator': '初始管理员的',
   'a file with the password, or - for standard input; without an administrator the main application’s first user gets in with his own':
-    '含密码的文件，- 表示标准输入；不指定管理员时，主应用的首位用户以其自己的密码登录',
+    '含密码的文件，- 表示标准输入；不指定管理员时，主应用的第一个用户以其自己的密码登录',
   'new_database, new_schema or new_connection': 'new_database、new_schema 或 new_connection',
   'name of its database': '数据库名',
   'name of its schema': 'Schema 名称',
@@ -60,7 +60,7 @@ export const CHINESE: Record<string, string> = {
   'the language that it is installed in, such as zh-CN': '安装所用的语言，例如 zh-CN',
   'only those in these states, with commas': '只列出处于这些状态的，用逗号分隔',
   'only those whose ID or name matches, with * and ?': '只列出标识或名称匹配的，可用 * 和 ?',
-  'those that were removed and can be restored': '已移除且可恢复的',
+  'those that were removed and can be restored': '已删除且可恢复的',
   'all applications': '所有应用',
   'also those that are up to date': '也包括已是最新的',
   'change nothing, and tell what would be done': '不作改动，只说明将会做什么',
@@ -129,7 +129,7 @@ export const CHINESE: Record<string, string> = {
   'the name of its database has more than 64 characters in a grant, where each "_" counts twice':
     '其数据库名称在授权语句中超过 64 个字符（每个“_”按两个字符计）',
   'it signs in as the role that was given with its connection': '它使用连接中指定的角色登录',
-  'another plugin decides where its data lies': '数据的位置由其他插件决定',
+  'another plugin decides where its data is stored': '数据的位置由其他插件决定',
   ISOLATED: '隔离',
   'Own limits': '自己的限额',
   'Every application that may have a database role of its own has one.': '所有可以拥有自己数据库角色的应用都已拥有。',
@@ -144,11 +144,11 @@ export const CHINESE: Record<string, string> = {
   'Makes an application from an archive.': '由归档创建应用。',
   'from a file': '来自文件',
   'from the folder of archives on the server': '来自服务器的归档文件夹',
-  'Removes applications. They can be restored until their time is over.': '移除应用。在保留期内可以恢复。',
+  'Removes applications. They can be restored until their time is over.': '删除应用。在保留期内可以恢复。',
   'The database is kept unless --drop-database is said.': '除非使用 --drop-database，否则保留数据库。',
   'asks, and can be taken back': '会询问，且可恢复',
-  'at once, with its data, without a question': '立即移除，连同数据，不询问',
-  'Takes back a removal.': '恢复已移除的应用。',
+  'at once, with its data, without a question': '立即删除，连同数据，不询问',
+  'Takes back a removal.': '恢复已删除的应用。',
   'what can be restored': '哪些可以恢复',
   'bring it back as it was': '原样恢复',
   'Tells whether an application could be made with a database, and changes nothing.':
@@ -164,7 +164,7 @@ export const CHINESE: Record<string, string> = {
     '未接受任何数据库：没有可供询问的终端。使用 --yes 可不经询问直接接受。',
   'Nothing was accepted.': '未接受任何数据库。',
   'What happened to an application, the latest last; also after its removal.':
-    '应用发生过的事，最近的在最后；移除之后也可查看。',
+    '应用发生过的事，最近的在最后；删除之后也可查看。',
   'and by whom': '以及由谁所为',
   'The supervisor as a whole: applications by state, memory, connections, the boot queue.':
     '总体情况：各状态的应用数、内存、连接、启动队列。',
@@ -227,16 +227,16 @@ export const CHINESE: Record<string, string> = {
   'The archive {archive} stays on the server.': '归档 {archive} 保留在服务器上。',
   'The upload was given up; nothing was imported.': '上传已放弃；没有导入任何内容。',
   'Remove {names} for good, and drop the databases that were made for them?':
-    '永久移除 {names}，并删除为其创建的数据库？',
-  'Remove {names} for good?': '永久移除 {names}？',
+    '彻底删除 {names}，并删除为其创建的数据库？',
+  'Remove {names} for good?': '彻底删除 {names}？',
   'Remove {names}, and drop the databases that were made for them when their time is over?':
-    '移除 {names}，并在保留期满后删除为其创建的数据库？',
-  'Remove {names}?': '移除 {names}？',
+    '删除 {names}，并在保留期满后删除为其创建的数据库？',
+  'Remove {names}?': '删除 {names}？',
   'Nothing was removed: nobody can be asked here. Say --yes to remove without a question.':
-    '没有移除任何内容：此处无法询问。使用 --yes 可不经询问移除。',
-  'Nothing was removed.': '没有移除任何内容。',
+    '没有删除任何内容：此处无法询问。使用 --yes 可不经询问删除。',
+  'Nothing was removed.': '没有删除任何内容。',
   'What is removed already stays removed; nocobase app list --removed tells.':
-    '已移除的保持移除；可用 nocobase app list --removed 查看。',
+    '已删除的应用保持删除状态；可用 nocobase app list --removed 查看。',
   'Write over {file}?': '覆盖 {file}？',
   'The file exists, and nobody can be asked here. Say --yes to write over it.':
     '文件已存在，而此处无法询问。使用 --yes 可覆盖它。',
@@ -287,7 +287,7 @@ export const CHINESE: Record<string, string> = {
   'Last visit': '最近访问',
   'Next work due': '下次计划任务',
   Faults: '故障数',
-  Removed: '移除时间',
+  Removed: '删除时间',
   Purged: '清除时间',
   Application: '应用',
   Archive: '归档',

@@ -297,7 +297,7 @@ describeWithPostgres('the database of an application', () => {
     expect(outcome(await create({ ...values, admin }))).toEqual([409, 'APP_DATABASE_ADOPTABLE']);
     const { checks } = await checkDatabase(values);
     expect(failed(checks)).toEqual([['database', 'APP_DATABASE_ADOPTABLE']]);
-    expect(checks.find(({ ok }) => !ok)?.advice).toMatch(/an application of yours/);
+    expect(checks.find(({ ok }) => !ok)?.advice).toMatch(/an application of your own/);
 
     const version = way && 'dbConnType' in way ? `"${name}"."applicationVersion"` : '"applicationVersion"';
     const inside = 'dbConnType' in way ? app.address.database : name;

@@ -72,7 +72,7 @@ describe('what the command says', () => {
     expect(terminalLanguage({ LANG: 'zh_CN.UTF-8' })).toBe('zh-CN');
     expect(terminalLanguage({ LANG: 'zh_CN.UTF-8', LC_ALL: 'C' })).toBe('en-US');
     expect(terminalLanguage({})).toBe('en-US');
-    expect(speaking('zh-CN')('Remove {names}?', { names: 'crm' })).toBe('移除 crm？');
+    expect(speaking('zh-CN')('Remove {names}?', { names: 'crm' })).toBe('删除 crm？');
     expect(speaking('en-US')('Remove {names}?', { names: 'crm' })).toBe('Remove crm?');
   });
 

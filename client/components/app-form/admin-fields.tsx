@@ -15,7 +15,7 @@ export function AdminFields() {
         vertical
         options={[
           { value: 'me', label: t('You, with your own account') },
-          { value: 'other', label: t('Somebody else') },
+          { value: 'other', label: t('Another person') },
         ]}
       />
       {who === 'other' ? (
@@ -25,12 +25,12 @@ export function AdminFields() {
             label={t('E-mail')}
             dependencies={[['admin', 'username']]}
             rules={[
-              { type: 'email', message: t('This is no e-mail address.') },
+              { type: 'email', message: t('Enter a valid e-mail address.') },
               ({ getFieldValue }) => ({
                 validator: (_, value: unknown) =>
                   value || getFieldValue(['admin', 'username'])
                     ? Promise.resolve()
-                    : Promise.reject(new Error(t('Give an e-mail address or a user name.'))),
+                    : Promise.reject(new Error(t('Enter an e-mail address or a user name.'))),
               }),
             ]}
           >
@@ -49,7 +49,7 @@ export function AdminFields() {
           <Form.Item
             name={['admin', 'password']}
             label={t('Password')}
-            rules={[{ required: true, message: t('Give a password.') }]}
+            rules={[{ required: true, message: t('Enter a password.') }]}
           >
             <Input.Password autoComplete="new-password" maxLength={255} />
           </Form.Item>
@@ -58,9 +58,7 @@ export function AdminFields() {
         <Alert
           type="info"
           showIcon
-          message={t(
-            'You become its first administrator: sign in there with your own account and its present password.',
-          )}
+          message={t('You will be the first administrator. Sign in with your current account and password.')}
         />
       )}
     </>

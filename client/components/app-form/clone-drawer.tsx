@@ -62,7 +62,7 @@ export function CloneDrawer({ row, ...dialog }: CloneDrawerProps) {
         type="info"
         showIcon
         message={t(
-          'It begins with a copy of the data, users and settings of the original; its custom domain is not taken over.',
+          'It starts with a copy of the data, users and settings of the original. The custom domain is not copied.',
         )}
       />
     </FormDrawer>

@@ -115,7 +115,7 @@ function LanguageSelect({ id, value, onChange }: LanguageSelectProps) {
       showSearch
       allowClear
       optionFilterProp="label"
-      placeholder={t('As NocoBase is installed')}
+      placeholder={t('Same as NocoBase')}
       options={options}
     />
   );

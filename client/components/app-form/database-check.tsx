@@ -70,10 +70,7 @@ export function DatabaseCheckPanel() {
 
 function ForeseenIsolation({ isolation }: { isolation: NonNullable<DatabaseAnswer['isolation']> }) {
   const t = useT();
-  const texts = [
-    t('Would have a database role of its own'),
-    t("Would use the main application's database role"),
-  ] as const;
+  const texts = [t('Would have its own database role'), t("Would use the main application's database role")] as const;
   const names = isolation.openDatabases.join(', ');
   return (
     <Flex vertical>
@@ -92,7 +89,7 @@ function DatabaseChecks({ checks }: { checks: readonly DatabaseCheck[] }) {
   const { token } = theme.useToken();
   const found = new Map(checks.map((check) => [check.check, check]));
   return (
-    <ul style={{ listStyle: 'none', margin: 0, padding: 0 }} aria-label={t('What was checked')}>
+    <ul style={{ listStyle: 'none', margin: 0, padding: 0 }} aria-label={t('Check results')}>
       {PREFLIGHT_CHECKS.map((check) => {
         const answer = found.get(check);
         const told = !answer ? t('not reached') : answer.ok ? t('passed') : t('failed');

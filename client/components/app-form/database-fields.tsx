@@ -20,7 +20,7 @@ export function DatabaseFields() {
     <>
       <RadioField
         name={['db', 'dbConnType']}
-        label={t('Where its data is kept')}
+        label={t('Data location')}
         vertical
         options={DB_CONN_TYPES.map((value) => ({ value, label: <ExplainedChoice {...CONNECTION_TEXTS[value]} /> }))}
       />
@@ -42,7 +42,7 @@ export function DatabaseFields() {
         </Form.Item>
       ) : null}
       <Form.Item name={['db', 'adopt']} valuePropName="checked">
-        <Checkbox>{t('If an application of NocoBase is there already, take it in as it is')}</Checkbox>
+        <Checkbox>{t('If the database already contains a NocoBase application, use it as it is')}</Checkbox>
       </Form.Item>
       <DatabaseCheckPanel />
     </>

@@ -102,7 +102,7 @@ export function EditDrawer({ row, ...dialog }: EditDrawerProps) {
                       <Form.Item
                         name="databasePassword"
                         label={t('New database password')}
-                        extra={t('Leave it empty to keep the present one.')}
+                        extra={t('Leave it empty to keep the current password.')}
                       >
                         <Input.Password autoComplete="new-password" />
                       </Form.Item>

@@ -45,7 +45,7 @@ export function IconField({ name }: IconFieldProps) {
     try {
       form.setFieldValue('iconImage', await toIconImage(file));
     } catch {
-      setProblem(t('This file holds no image that can be used.'));
+      setProblem(t('This file is not a supported image.'));
     }
   };
 
@@ -62,7 +62,7 @@ export function IconField({ name }: IconFieldProps) {
           onChange={({ target }) => choose(target.value as Kind)}
           optionType="button"
           options={[
-            { value: 'letter', label: t('Letter') },
+            { value: 'letter', label: t('Initial') },
             { value: 'named', label: t('Icon') },
             { value: 'image', label: t('Picture') },
           ]}
@@ -84,7 +84,7 @@ export function IconField({ name }: IconFieldProps) {
               <Button icon={<UploadOutlined />}>{t('Choose a file')}</Button>
             </Upload>
             <Typography.Text type="secondary" style={{ fontSize: 12 }}>
-              {t('It is made 128 pixels wide.')}
+              {t('Resized to 128 px.')}
             </Typography.Text>
           </Flex>
         ) : null}

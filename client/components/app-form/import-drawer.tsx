@@ -69,7 +69,7 @@ export function ImportDrawer(dialog: DialogProps) {
           label={t('Archive')}
           options={[
             { value: 'server', label: t('On the server') },
-            { value: 'file', label: t('A file of yours') },
+            { value: 'file', label: t('Upload a file') },
           ]}
         />
         {source === 'file' ? (

@@ -95,7 +95,7 @@ function IdInput({ value, onChange, suggested, ...props }: IdInputProps) {
       autoComplete="off"
       spellCheck={false}
       maxLength={64}
-      placeholder={t('Made from the name')}
+      placeholder={t('Created from the name')}
       value={value ?? suggested}
       onChange={({ target }) => onChange?.(target.value)}
       onBlur={() => (value === '' ? onChange?.(undefined) : undefined)}

@@ -18,7 +18,7 @@ export function DisplayNameField() {
       name="displayName"
       label={t('Name')}
       rules={[
-        { required: true, whitespace: true, message: t('Give the application a name.') },
+        { required: true, whitespace: true, message: t('Enter a name for the application.') },
         { max: 255, message: t('At most {{count}} characters.', { count: 255 }) },
       ]}
     >
@@ -71,7 +71,7 @@ export function AddressFields({ self }: { self?: string }) {
           <ul style={{ margin: 0, paddingInlineStart: 20 }}>
             <li>{t('DNS: a CNAME or A record that points the name to this server.')}</li>
             <li>
-              {t('A proxy in front: it accepts the name, has a certificate for it, and passes the Host header on.')}
+              {t('Reverse proxy: accept this host name, hold a certificate for it, and forward the Host header.')}
             </li>
           </ul>
         }
@@ -81,9 +81,9 @@ export function AddressFields({ self }: { self?: string }) {
 }
 
 const IDLE_TEXTS: Record<IdleChoice, string> = {
-  default: 'As set for all applications',
+  default: 'Use the global setting',
   never: 'Never',
-  own: 'After a time of its own',
+  own: 'After a custom time',
 };
 
 export function SleepFields() {
@@ -94,7 +94,7 @@ export function SleepFields() {
     <>
       <RadioField
         name="idle"
-        label={t('Put to sleep when nobody uses it')}
+        label={t('Sleep when idle')}
         vertical
         options={(Object.keys(IDLE_TEXTS) as IdleChoice[]).map((value) => ({ value, label: t(IDLE_TEXTS[value]) }))}
       />
@@ -102,13 +102,13 @@ export function SleepFields() {
         <Form.Item
           name="idleSeconds"
           label={t('Seconds without use')}
-          rules={[{ required: true, message: t('Give a number of seconds.') }, wholeNumber(IDLE_LIMITS)]}
+          rules={[{ required: true, message: t('Enter a number of seconds.') }, wholeNumber(IDLE_LIMITS)]}
         >
           <InputNumber style={{ width: 160 }} />
         </Form.Item>
       ) : null}
       <Form.Item name="keepAwake" valuePropName="checked">
-        <Checkbox>{t('Keep awake, also when memory or places for running applications are short')}</Checkbox>
+        <Checkbox>{t('Never put to sleep, even when memory or running slots run low')}</Checkbox>
       </Form.Item>
       <RadioField
         name="onSchedule"
@@ -147,7 +147,7 @@ export function LimitFields() {
     <>
       <Typography.Paragraph type="secondary">
         {t(
-          'An empty field means the default of all applications, which it shows. 0 means no limit; in the queue, 0 means that no request waits.',
+          'An empty field uses the default of all applications, which it shows. 0 means no limit; for the queue, 0 means that no request waits.',
         )}
       </Typography.Paragraph>
       {LIMIT_NAMES.map((name) => (

@@ -78,7 +78,7 @@ export function AppOverview({ row, onRetry }: AppOverviewProps) {
     {
       key: 'memory',
       label: t('Memory, estimated'),
-      children: pending ?? (row.state === 'running' ? size(memory?.estimateBytes) : t('none: it does not run')),
+      children: pending ?? (row.state === 'running' ? size(memory?.estimateBytes) : t('– (not running)')),
     },
     {
       key: 'requests',
@@ -127,7 +127,7 @@ export function AppOverview({ row, onRetry }: AppOverviewProps) {
         <Alert
           type="warning"
           showIcon
-          message={t('Errors that nobody caught since NocoBase was started: {{count}}', { count: row.faults.count })}
+          message={t('Uncaught errors since NocoBase started: {{count}}', { count: row.faults.count })}
           description={<span style={{ overflowWrap: 'anywhere' }}>{row.faults.last.error}</span>}
         />
       ) : null}

@@ -17,7 +17,7 @@ export function ApplicationIsolation({ row, isolation }: { row: ApplicationRow; 
     <Flex vertical gap="small" align="flex-start">
       <IsolationText
         isolation={isolation}
-        texts={[t('Has a database role of its own'), t("Uses the main application's database role")]}
+        texts={[t('Has its own database role'), t("Uses the main application's database role")]}
       />
       {isolation.isolated || fixed ? null : (
         <Button size="small" disabled={running[row.name] !== undefined} onClick={() => open({ kind: 'isolate', row })}>

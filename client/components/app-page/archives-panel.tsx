@@ -67,7 +67,7 @@ export function ArchivesPanel({ row }: { row: ApplicationRow }) {
         columns={[
           { key: 'name', title: t('Archive'), dataIndex: 'name' },
           { key: 'size', title: t('Size'), render: (_, { size }) => byteSize(size, language) },
-          { key: 'storedAt', title: t('Made'), render: (_, { storedAt }) => <Moment at={storedAt} /> },
+          { key: 'storedAt', title: t('Created at'), render: (_, { storedAt }) => <Moment at={storedAt} /> },
           { key: 'deletedAt', title: t('Kept until'), render: (_, { deletedAt }) => <Moment at={deletedAt} /> },
           {
             key: 'actions',

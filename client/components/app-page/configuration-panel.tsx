@@ -18,7 +18,7 @@ export function ConfigurationPanel({ row }: { row: ApplicationRow }) {
       ? t('Never')
       : idleTimeout
         ? t('After {{count}} seconds', { count: idleTimeout })
-        : t('As set for all applications');
+        : t('Use the global setting');
   const options = JSON.stringify(row.options ?? {}, null, 2);
   return (
     <Flex vertical gap="middle">
@@ -34,7 +34,7 @@ export function ConfigurationPanel({ row }: { row: ApplicationRow }) {
           { key: 'startMode', label: t('Start mode'), children: t(START_MODE_TEXTS[row.startMode].label) },
           { key: 'cname', label: t('Custom domain'), children: row.cname ?? '–' },
           { key: 'domains', label: t('Further domains'), children: row.domains?.join(', ') || '–' },
-          { key: 'idle', label: t('Put to sleep when nobody uses it'), children: idle },
+          { key: 'idle', label: t('Sleep when idle'), children: idle },
           { key: 'awake', label: t('Kept awake'), children: yesOrNo(row.keepAwake) },
           {
             key: 'schedule',
@@ -45,7 +45,7 @@ export function ConfigurationPanel({ row }: { row: ApplicationRow }) {
           { key: 'pinned', label: t('Shown in the app switcher'), children: yesOrNo(row.pinned) },
           {
             key: 'created',
-            label: t('Created'),
+            label: t('Created at'),
             children: row.createdAt ? exactTime(new Date(row.createdAt).getTime(), language) : '–',
           },
         ]}

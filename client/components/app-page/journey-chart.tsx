@@ -28,9 +28,9 @@ export function JourneyChart({ journey }: { journey: Journey }) {
     return outcome === 'pending' ? token.colorWarning : token.colorPrimary;
   };
   const result = {
-    pending: t('under way'),
-    running: t('running after {{time}}', { time: duration(ms) }),
-    stopped: t('made in {{time}}', { time: duration(ms) }),
+    pending: t('in progress'),
+    running: t('started in {{time}}', { time: duration(ms) }),
+    stopped: t('created in {{time}}', { time: duration(ms) }),
     failed: t('failed after {{time}}', { time: duration(ms) }),
   }[outcome];
 

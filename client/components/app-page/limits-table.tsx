@@ -36,7 +36,7 @@ export function LimitsTable({ limits }: { limits: Record<LimitName, LimitUsage> 
           },
           {
             key: 'refused',
-            title: t('Refused since NocoBase was started'),
+            title: t('Refused since NocoBase started'),
             render: (_, { refused }) => format.format(refused),
           },
         ]}

@@ -40,7 +40,7 @@ export function LogPanel({ name }: { name: string }) {
         <Select
           value={lines}
           onChange={setLines}
-          aria-label={t('How many lines')}
+          aria-label={t('Number of lines')}
           options={LINES.map((value) => ({ value, label: t('{{count}} lines', { count: value }) }))}
         />
         <Checkbox checked={onlyGrave} onChange={({ target }) => setOnlyGrave(target.checked)}>

@@ -21,10 +21,10 @@ const QUESTIONS = {
 } as const;
 
 const CONSEQUENCES = {
-  start: 'They are started one after the other, a few at a time.',
-  stop: 'Their visitors are turned away until they are started again.',
-  restart: 'Their visitors wait meanwhile.',
-  destroy: 'They can no longer be visited. They can be restored for some days, with their data.',
+  start: 'They start one after another, a few at a time.',
+  stop: 'Visitors cannot use them until they are started again.',
+  restart: 'Visitors wait until the restart is finished.',
+  destroy: 'The applications go offline. You can restore them with their data for some days.',
 } as const;
 
 const LABELS = { start: 'Start', stop: 'Stop', restart: 'Restart', destroy: 'Delete' } as const;
@@ -124,7 +124,7 @@ function BulkQuestion({ order: { action, names }, onDone, ...dialog }: BulkQuest
     if (action !== 'destroy' || days === undefined) return t(CONSEQUENCES[action]);
     if (days === 0) return t('They are deleted at once and cannot be restored. Their databases are kept.');
     return t(
-      'They can no longer be visited. For {{time}} they can be restored; then they are deleted for good. Their databases are kept.',
+      'The applications go offline. You can restore them for {{time}}; then they are permanently deleted. Their databases are kept.',
       {
         time: dayCount(days, language),
       },

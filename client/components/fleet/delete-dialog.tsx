@@ -28,21 +28,21 @@ export function DeleteDialog({ row, ...dialog }: DeleteDialogProps) {
   const language = useLanguage();
   const days = useSupervisorInfo().value?.removalRetentionDays ?? undefined;
   const consequence = () => {
-    if (removed) return t('It can no longer be restored afterwards.');
+    if (removed) return t('It cannot be restored afterwards.');
     if (purge || days === 0) {
       return dropDatabase
         ? t('The application and its database are deleted at once. Neither can be restored.')
         : t('The application is deleted at once and cannot be restored. Its database is kept.');
     }
-    if (days === undefined) return t('It can no longer be visited. It can be restored for some days, with its data.');
+    if (days === undefined) return t('The application goes offline. You can restore it with its data for some days.');
     const time = dayCount(days, language);
     return dropDatabase
       ? t(
-          'It can no longer be visited. For {{time}} it can be restored; then it is deleted for good, with its database.',
+          'The application goes offline. You can restore it for {{time}}; then it is permanently deleted with its database.',
           { time },
         )
       : t(
-          'It can no longer be visited. For {{time}} it can be restored; then it is deleted for good. Its database is kept.',
+          'The application goes offline. You can restore it for {{time}}; then it is permanently deleted. Its database is kept.',
           {
             time,
           },
@@ -62,8 +62,10 @@ export function DeleteDialog({ row, ...dialog }: DeleteDialogProps) {
   return (
     <ConfirmDialog
       {...dialog}
-      title={t(removed ? 'Delete "{{name}}" for good?' : 'Delete the application "{{name}}"?', { name: titleOf(row) })}
-      okText={t(purge || removed ? 'Delete for good' : 'Delete')}
+      title={t(removed ? 'Permanently delete "{{name}}"?' : 'Delete the application "{{name}}"?', {
+        name: titleOf(row),
+      })}
+      okText={t(purge || removed ? 'Delete permanently' : 'Delete')}
       saving={saving}
       error={error}
       onConfirm={confirm}
@@ -73,10 +75,10 @@ export function DeleteDialog({ row, ...dialog }: DeleteDialogProps) {
       {removed ? null : (
         <Flex vertical gap="small">
           <Checkbox checked={dropDatabase} onChange={({ target }) => setDropDatabase(target.checked)}>
-            {t('Delete its database, too, when it is deleted for good')}
+            {t('Also drop its database on permanent deletion')}
           </Checkbox>
           <Checkbox checked={purge} onChange={({ target }) => setPurge(target.checked)}>
-            {t('Delete it for good at once: it cannot be restored')}
+            {t('Delete permanently now (cannot be undone)')}
           </Checkbox>
         </Flex>
       )}

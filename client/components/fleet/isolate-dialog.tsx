@@ -37,7 +37,7 @@ export function IsolateDialog({ row, onIsolated, ...dialog }: IsolateDialogProps
     >
       <Typography.Text>
         {t(
-          'It gets a database role of its own, or the role that it has is repaired. It is down meanwhile, and comes back by itself.',
+          'The application gets its own database role, or its role is repaired. It goes offline meanwhile and comes back by itself.',
         )}
       </Typography.Text>
     </ConfirmDialog>

@@ -91,10 +91,10 @@ export function RemovedDrawer(dialog: DialogProps) {
                   type="link"
                   danger
                   size="small"
-                  aria-label={`${t('Delete for good')}: ${title}`}
+                  aria-label={`${t('Delete permanently')}: ${title}`}
                   onClick={() => purging.open(row)}
                 >
-                  {t('Delete for good')}
+                  {t('Delete permanently')}
                 </Button>,
               ]}
             >
@@ -106,7 +106,7 @@ export function RemovedDrawer(dialog: DialogProps) {
                     <Typography.Text type="secondary">{row.name}</Typography.Text>
                     {row.purgeAt ? (
                       <span>
-                        {t('Deleted for good:')} <Moment at={row.purgeAt} />
+                        {t('Permanently deleted:')} <Moment at={row.purgeAt} />
                       </span>
                     ) : null}
                   </Flex>

@@ -46,9 +46,9 @@ export function BootsChart({ boots, at }: BootsChartProps) {
         <>
           <Flex wrap gap="middle" style={{ marginBottom: token.marginXS }}>
             <span>{told}</span>
-            <Legend color={colors.count} text={t('How many (left)')} square />
-            <Legend color={colors.took} text={t('How long (right)')} />
-            {failed ? <Legend color={colors.failed} text={t('Failed after (right)')} /> : null}
+            <Legend color={colors.count} text={t('Starts (left)')} square />
+            <Legend color={colors.took} text={t('Duration (right)')} />
+            {failed ? <Legend color={colors.failed} text={t('Failed (right)')} /> : null}
           </Flex>
           <Plot boots={boots} at={at} colors={colors} label={told} />
         </>

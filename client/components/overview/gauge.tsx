@@ -22,7 +22,7 @@ export function Gauge({ title, used, limit, format, note }: GaugeProps) {
   const color = percent >= FULL ? token.colorError : percent >= NEARLY_FULL ? token.colorWarning : token.colorPrimary;
   const words = limit
     ? t('{{used}} of {{limit}}', { used: format(used), limit: format(limit) })
-    : t('{{used}}, without a limit', { used: format(used) });
+    : t('{{used}} (no limit)', { used: format(used) });
   return (
     <Card size="small" style={{ height: '100%' }}>
       <Flex vertical align="center" gap={4} style={{ textAlign: 'center' }}>
