@@ -53,9 +53,12 @@ describe('custom domains: what an application may ask for', () => {
     ['other.example', [], 'free'],
     ['corp.example', ['main.example'], 'free'],
     ['main.example', ['main.example'], 'APP_DOMAIN_MAIN'],
-  ])('where users reach the main application at corp.example, "%s" with the main hosts %j: %s', (domain, hosts, result) => {
-    expect(check([], hosts, ['apps.test'], ['corp.example', 'x.apps.test'])(domain)).toBe(result);
-  });
+  ])(
+    'where users reach the main application at corp.example, "%s" with the main hosts %j: %s',
+    (domain, hosts, result) => {
+      expect(check([], hosts, ['apps.test'], ['corp.example', 'x.apps.test'])(domain)).toBe(result);
+    },
+  );
 
   it.each([
     ['localhost', 'APP_DOMAIN_TAKEN'],

@@ -133,7 +133,10 @@ describeWithPostgres('permissions', () => {
       ...{ Authorization: `Bearer ${tokens[role]}`, 'X-Role': role, 'X-Authenticator': 'basic', Host: host },
     });
     const ask = async (domain: string) => {
-      const { status, body } = await app.get(`/api/applications:checkDomain?domain=${domain}`, as('operator', 'localhost'));
+      const { status, body } = await app.get(
+        `/api/applications:checkDomain?domain=${domain}`,
+        as('operator', 'localhost'),
+      );
       return [domain, status, (body as { data?: { code?: string } }).data?.code];
     };
     expect(await ask('corp.example')).toEqual(['corp.example', 200, undefined]);
@@ -150,7 +153,10 @@ describeWithPostgres('permissions', () => {
       { name: app.name('thief'), cname: 'corp.example' },
       as('operator', 'localhost'),
     );
-    expect([taken.status, (taken.body as { errors: { code: string }[] }).errors[0]?.code]).toEqual([409, 'APP_DOMAIN_MAIN']);
+    expect([taken.status, (taken.body as { errors: { code: string }[] }).errors[0]?.code]).toEqual([
+      409,
+      'APP_DOMAIN_MAIN',
+    ]);
     await app.restart();
     expect(await ask('corp.example')).toEqual(['corp.example', 200, 'APP_DOMAIN_MAIN']);
     expect(await app.repository.count()).toBe(0);
