@@ -4,7 +4,8 @@ import { storagePathJoin } from '@nocobase/utils';
 import type { AppRecord, CreateInput } from '../../src/app-record';
 import { AppError } from '../../src/errors';
 import { phrase } from '../../src/phrase';
-import { SYSTEM, type Actor, type AppEvent } from '../../src/events';
+import { SYSTEM, type Actor, type AppEvent, type Operation } from '../../src/events';
+import { absence } from '../absence';
 import type { AppPlaces } from '../app-places';
 import type { Claims } from '../claims';
 import type { SupervisorConfig } from '../config';
@@ -21,7 +22,7 @@ import { openArchive } from './archive-file';
 import { ArchiveJob, explain } from './archive-job';
 import { archivedApplication, ArchiveStore } from './archive-store';
 import { DownloadTickets } from './download-tickets';
-import { examineExport, exportApplication } from './export';
+import { examineExport, exportApplication, type ExportOrder } from './export';
 import { examineImport, importApplication, undoImport } from './import';
 import { WorkFolder } from './work-folder';
 
@@ -31,6 +32,7 @@ export interface ArchivesHost {
   supervisor: Pick<AppSupervisor, 'logger'>;
   registry: Registry;
   claims: Claims;
+  bin: { underWay(name: string): Operation | undefined };
   places: AppPlaces;
   roles: AppRoles;
   versions: AppVersions;
@@ -75,6 +77,8 @@ export class Archives {
   readonly store: ArchiveStore;
   readonly downloads = new DownloadTickets();
   private jobs: ArchiveJob[] = [];
+  /** Exports that are being examined, before they are jobs. */
+  private readonly examinations = new Set<Operation>();
   private readonly ownFolders = new Set<string>();
   private timer?: NodeJS.Timeout;
   private clearing: Promise<void> = Promise.resolve();
@@ -126,12 +130,29 @@ export class Archives {
 
   /**
    * Begins an export.
-   * @throws what stands against it: APP_ARCHIVE_BUSY, APP_ARCHIVE_UNFIT, APP_DUMP_*, and what the database says
+   * @throws what stands against it: APP_REMOVING, APP_ARCHIVE_BUSY, APP_ARCHIVE_UNFIT, APP_DUMP_*, and what the database
+   * says
    */
   async export(record: AppRecord, by: Actor = SYSTEM): Promise<ArchiveJob> {
+    const { name } = record;
+    // A removal looks for exports once, before it begins.
+    if (this.host.bin.underWay(name) || !this.host.registry.has(name)) throw absence(this.host, name);
     const place = this.host.places.place(record);
     const tools = toolsOf(place);
-    await examineExport(tools, record, place);
+    const examination: Operation = { kind: 'export', application: name, since: new Date().toISOString(), by };
+    this.examinations.add(examination);
+    try {
+      await examineExport(tools, record, place);
+      return this.beginExport({ record, place, tools }, by);
+    } finally {
+      this.examinations.delete(examination);
+    }
+  }
+
+  private beginExport(
+    { record, place, tools }: Pick<ExportOrder, 'record' | 'place' | 'tools'>,
+    by: Actor,
+  ): ArchiveJob {
     return this.begin('export', record.name, by, async (job) => {
       await this.inWorkFolder(async (work) => {
         const timeoutMs = this.host.config.archiveTimeoutMs;
@@ -243,6 +264,8 @@ export class Archives {
   assertNotRead(name: string): void {
     const job = this.running().find(({ kind, application }) => kind === 'export' && application === name);
     if (job) this.refuse(job);
+    const examined = [...this.examinations].find(({ application }) => application === name);
+    if (examined) throw new AppError('APP_ARCHIVE_BUSY', { count: this.running().length + 1 }, undefined, examined);
   }
 
   private refuse({ operation }: ArchiveJob): never {

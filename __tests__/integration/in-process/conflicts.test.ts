@@ -71,6 +71,34 @@ describeWithPostgres('calls that meet others', () => {
     expect((await act('destroy', third, '&dropDatabase=true&purge=true')).status).toBe(200);
   });
 
+  it('leave an application as it is if its deletion is refused for an export that began at the same time', async () => {
+    const tools = path.join(app.storage, 'slow');
+    mkdirSync(tools, { recursive: true });
+    writeFileSync(path.join(tools, 'pg_dump'), SLOW_DUMP, { mode: 0o755 });
+    process.env.PATH = `${tools}:${PATH}`;
+    const outcomes = new Set<string>();
+    try {
+      for (const first of ['export', 'destroy', 'export', 'destroy']) {
+        const name = await made();
+        const calls = {
+          export: () => act('export', name),
+          destroy: () => act('destroy', name, '&dropDatabase=true&purge=true'),
+        };
+        const second = first === 'export' ? 'destroy' : 'export';
+        const [one, two] = await Promise.all([calls[first as 'export'](), calls[second]()]);
+        const [exported, removed] = first === 'export' ? [one, two] : [two, one];
+        const there = (await act('get', name)).status;
+        outcomes.add([exported.status, removed.status, there].join(' '));
+        expect([removed.status, there]).toEqual(exported.status === 200 ? [409, 200] : [200, 404]);
+        await app.service.archives.end();
+        app.service.archives.start();
+      }
+    } finally {
+      process.env.PATH = PATH;
+    }
+    expect([...outcomes].every((outcome) => /^(200 409 200|4\d\d 200 404)$/.test(outcome))).toBe(true);
+  });
+
   it('give a domain that two ask for at once to one of them', async () => {
     const domain = `${fresh()}.example.test`.replaceAll('_', '-');
     const create = (field: object) =>
