@@ -45,7 +45,9 @@ function findServer(): ServerEnvironment {
     const missing = reason && `the PostgreSQL on ${DB_HOST}:${DB_PORT ?? 5432} cannot be used: ${reason}`;
     return { env: { DB_DIALECT: 'postgres' }, missing };
   }
-  const usual = { DB_DIALECT: 'postgres', DB_HOST: '127.0.0.1', DB_PORT: '5432', DB_USER: 'postgres', DB_PASSWORD: '' };
+  // A server that asks for no password takes any, and applications get the main application's role by its password only.
+  const login = { DB_USER: 'postgres', DB_PASSWORD: 'postgres' };
+  const usual = { DB_DIALECT: 'postgres', DB_HOST: '127.0.0.1', DB_PORT: '5432', ...login };
   return { env: unreachable(usual) === undefined ? usual : {} };
 }
 

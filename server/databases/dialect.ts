@@ -96,6 +96,11 @@ export interface RoleKeeper {
   /** Whether the server lets the role sign in to the database, which need not exist yet. */
   maySignIn(server: ServerAddress, role: DatabaseRole, database: string): Promise<boolean>;
   /**
+   * Whether the role of the address is, or may act as, the role by which the main application signs in, or reaches its data
+   * otherwise.
+   */
+  reachesMain(server: ServerAddress, main: ServerAddress): Promise<boolean>;
+  /**
    * Gives the role an existing database, or a schema, with all objects in it; nothing to do where there is none yet. All other
    * sessions in the database end, or those that hold locks in the schema.
    * @throws APP_DATABASE_DENIED when the main application's role does not own it

@@ -116,6 +116,11 @@ export const mysqlRoles: RoleKeeper = {
     }
   },
 
+  async reachesMain(server, main) {
+    // A user sees the databases only on which it has a right.
+    return onServer(server, (session) => databaseExists(session, main.database));
+  },
+
   async give(server, { database }: RoleScope, role) {
     const exists = await onServer(server, async (session) => {
       await session.run(`GRANT ALL PRIVILEGES ON ${grantScope(database)} TO ${accountOf(role)}`);

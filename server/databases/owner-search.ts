@@ -1,8 +1,11 @@
 import type { AppRecord } from '../../src/app-record';
+import { databaseKind } from '../../src/database-dialects';
 import { AppError } from '../../src/errors';
+import { phrase } from '../../src/phrase';
 import type { ServerAddress, ServerIdentity } from './dialect';
 import { findOtherUser, isSameServer, namesakes, type MainPlace } from './ownership';
 import { placeName, type Place } from './place';
+import { generateRolePassword } from './secrets';
 
 interface SearchHost {
   main(): MainPlace;
@@ -47,7 +50,27 @@ export class OwnerSearch {
     if (owner !== undefined) throw new AppError('APP_DATABASE_IN_USE', { database: placeName(place), owner });
   }
 
-  private async isSame({ dialect }: Place, identity: ServerIdentity, other?: AppRecord): Promise<boolean> {
+  /**
+   * A server may let NocoBase's machine in without a password. Who names a role there has proven nothing: a role that
+   * reaches the main application's data is taken only if the server checks the password, or if it is the main application's
+   * own one.
+   * @throws APP_DATABASE_DENIED
+   */
+  async assertPasswordProven({ dialect, elsewhere, server }: Place, identity: ServerIdentity): Promise<void> {
+    const main = this.host.main();
+    const family = databaseKind(main.dialect ?? 'postgres')?.family;
+    if (!elsewhere || family !== dialect.family) return;
+    const { username = '', password = '' } = server;
+    const isMains = username === main.username && password !== '' && password === main.password;
+    if (isMains || !(await this.isSame({ dialect }, identity)) || !(await dialect.roles.reachesMain(server, main))) return;
+    const guess = { name: username, password: generateRolePassword() };
+    if (!(await dialect.roles.maySignIn(server, guess, server.database))) return;
+    throw new AppError('APP_DATABASE_DENIED', {
+      reason: phrase('the server lets the role "{role}" in without its password', { role: username }),
+    });
+  }
+
+  private async isSame({ dialect }: Pick<Place, 'dialect'>, identity: ServerIdentity, other?: AppRecord): Promise<boolean> {
     try {
       const address = other ? this.host.reach(other) : this.host.main();
       return isSameServer(identity, await dialect.identify(address));

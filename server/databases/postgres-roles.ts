@@ -284,6 +284,17 @@ export const postgresRoles: RoleKeeper = {
     }
   },
 
+  async reachesMain(server, main) {
+    return withClient(server, server.database, async (client) => {
+      const { rows } = await client.query<{ reaches: boolean }>(
+        `SELECT rolsuper OR EXISTS (SELECT 1 FROM pg_roles m WHERE m.rolname = $1 AND pg_has_role(r.oid, m.oid, 'MEMBER'))
+                AS reaches FROM pg_roles r WHERE rolname = current_user`,
+        [main.username ?? ''],
+      );
+      return rows[0]?.reaches !== false;
+    });
+  },
+
   async give(server, { database, schema }: RoleScope, { name }) {
     if (schema !== undefined) return again(() => giveSchema(server, database, schema, name));
     if (database === server.database)

@@ -65,6 +65,8 @@ export class Preflight {
     const clear = async () => {
       clearance = await this.clear(record, place, survey, adopt);
     };
+    const proven = await attempt(place, 'credentials', () => owners.assertPasswordProven(place, survey.identity));
+    if (proven.error) return { results: [known, ...results.filter(({ check }) => check !== 'credentials'), proven] };
     results.push(
       await attempt(place, 'version', () => assertUsableServer(survey)),
       await attempt(place, 'database', clear),

@@ -219,7 +219,9 @@ describeWithPostgres('archives of applications', () => {
 
   it('become an application on a server that the caller names, whose password nobody is shown', async () => {
     const name = world.app.name('elsewhere');
-    const { port, user: username } = world.app.address;
+    const { port } = world.app.address;
+    const username = world.app.name('elsewhere_role');
+    await world.app.sql(`CREATE ROLE "${username}" LOGIN CREATEDB PASSWORD '${PLANTED}'`);
     const database = { host: '127.0.0.1', port, username, password: PLANTED };
     const options = { plugins: USERS, dbConnType: 'new_connection', database };
     expect(world.outcome(await world.importing(name, { options }))).toEqual([200, undefined]);
@@ -231,6 +233,7 @@ describeWithPostgres('archives of applications', () => {
     expect(JSON.stringify(events)).toContain('imported');
     expect(JSON.stringify(events)).not.toContain(PLANTED);
     await world.post('destroy', {}, `?filterByTk=${name}&dropDatabase=true&purge=true`);
+    await world.app.sql(`DROP ROLE "${username}"`);
   });
 
   it('are refused where they are too large, and forgotten where the client hangs up', async () => {

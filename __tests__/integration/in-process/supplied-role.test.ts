@@ -51,6 +51,32 @@ describeWithPostgres('database roles: supplied by an administrator', () => {
     expect(await isolation('shared')).toMatchObject({ isolated: false, reason: 'right-missing' });
   });
 
+  it.each([
+    ["the main application's role", {}, ''],
+    ["the main application's role", {}, 'guessed'],
+    ["the main application's role by another address", { host: 'localhost' }, undefined],
+    ["the main application's role in its own database", { schema: 'sneaky' }, ''],
+    ['a superuser', {}, 'superuser'],
+    ["a member of the main application's role", {}, 'member'],
+  ])('is refused without a password that the server checks: %s %j %s', async (_title, more, how) => {
+    const { username: main } = app.service.places.server();
+    const member = app.name('member');
+    if (how === 'member') {
+      await app.sql(`CREATE ROLE "${member}" LOGIN CREATEDB PASSWORD '${PLANTED}'; GRANT "${main}" TO "${member}"`);
+    }
+    const username = how === 'superuser' ? app.address.user : how === 'member' ? member : main;
+    const password = how === 'superuser' || how === 'member' ? 'guessed' : how;
+    const database = 'schema' in more ? app.address.database : app.name('sneaky');
+    const answer = await create('sneaky', { ...more, username, password, database });
+    // A server that trusts this machine takes any password; another one refuses it.
+    expect([
+      [422, 'APP_DATABASE_DENIED'],
+      [503, 'APP_DATABASE_CREDENTIALS'],
+    ]).toContainEqual(code(answer));
+    expect(await app.databases()).not.toContain(app.name('sneaky'));
+    if (how === 'member') await app.sql(`DROP ROLE "${member}"`);
+  });
+
   it('isolates the application that was created with it', async () => {
     expect(code(await create('other'))).toEqual([200, undefined]);
     expect(await isolation('other')).toEqual({ isolated: true, reason: null, sql: null });
