@@ -62,7 +62,8 @@ export class OwnerSearch {
     if (!elsewhere || family !== dialect.family) return;
     const { username = '', password = '' } = server;
     const isMains = username === main.username && password !== '' && password === main.password;
-    if (isMains || !(await this.isSame({ dialect }, identity)) || !(await dialect.roles.reachesMain(server, main))) return;
+    if (isMains || !(await this.isSame({ dialect }, identity)) || !(await dialect.roles.reachesMain(server, main)))
+      return;
     const guess = { name: username, password: generateRolePassword() };
     if (!(await dialect.roles.maySignIn(server, guess, server.database))) return;
     throw new AppError('APP_DATABASE_DENIED', {
@@ -70,7 +71,11 @@ export class OwnerSearch {
     });
   }
 
-  private async isSame({ dialect }: Pick<Place, 'dialect'>, identity: ServerIdentity, other?: AppRecord): Promise<boolean> {
+  private async isSame(
+    { dialect }: Pick<Place, 'dialect'>,
+    identity: ServerIdentity,
+    other?: AppRecord,
+  ): Promise<boolean> {
     try {
       const address = other ? this.host.reach(other) : this.host.main();
       return isSameServer(identity, await dialect.identify(address));
