@@ -7,9 +7,13 @@ const INTRODUCTION = `# The command line
 
 \`nocobase app <command>\` manages the applications of the NocoBase that runs on the same machine. In an installation of
 NocoBase 2.2 it is \`yarn nocobase app …\` (or \`nocobase-v1 app …\`). NocoBase then loads itself first, which takes some
-seconds, and its wrapper makes 1 of every other exit code and adds a stack. Scripts call the same as a program of its own:
+seconds, prints its own log lines into the output, and its wrapper makes 1 of every other exit code and adds a stack.
+Scripts call the same as a program of its own, from any folder:
 
-    node node_modules/nocobase-plugin-app-supervisor/dist/server/app-command.js list
+    node /path/to/nocobase/node_modules/nocobase-plugin-app-supervisor/dist/server/app-command.js list
+
+That path is the same for a plugin that was uploaded and for one that was installed as a package. The program reads the \`.env\` of
+the current folder, or else that of the NocoBase in which it lies. In a container: \`docker compose exec app node …\`.
 
 In this repository it is \`npm run -s nocobase -- app …\`, against the host that \`npm start\` runs with the same
 \`HOST_DATA_DIR\`.

@@ -1,5 +1,5 @@
 import { buildSync } from 'esbuild';
-import { mkdtempSync, rmSync, writeFileSync } from 'node:fs';
+import { copyFileSync, mkdirSync, mkdtempSync, rmSync, symlinkSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import path from 'node:path';
 import { FakeSupervisor } from '../../helpers/fake-supervisor';
@@ -47,6 +47,44 @@ describe('the program', () => {
     const cut = [1, 'The answer could not be written (EPIPE).\n'];
     expect(await run('APP export crm -o - AT | head -c 10 > /dev/null')).toEqual(cut);
     expect(await run('APP export crm -o - AT | wc -c | grep -q ^5000000')).toEqual([0, '']);
+  });
+
+  it.each([
+    ['as a package', 'node_modules/nocobase-plugin-app-supervisor/dist/server'],
+    ['as an uploaded plugin', 'storage/plugins/nocobase-plugin-app-supervisor/dist/server'],
+    ['as an uploaded plugin that is called by its link', 'storage/plugins/linked/dist/server'],
+  ])('finds the NocoBase in which it lies %s from any folder', async (_way, place) => {
+    const root = mkdtempSync(path.join(tmpdir(), 'nb-'));
+    const elsewhere = mkdtempSync(path.join(tmpdir(), 'elsewhere-'));
+    mkdirSync(path.join(root, 'run'));
+    const own = await new FakeSupervisor(path.join(root, 'run', 'app-supervisor.sock')).listen();
+    own.on('applications:list', [{ name: 'crm' }]);
+    try {
+      mkdirSync(path.join(root, place), { recursive: true });
+      copyFileSync(program(), path.join(root, place, 'app-command.js'));
+      writeFileSync(path.join(root, '.env'), 'STORAGE_PATH=./run\n');
+      let called = path.join(root, place, 'app-command.js');
+      if (place.includes('linked')) {
+        mkdirSync(path.join(root, 'node_modules'));
+        symlinkSync(path.join(root, 'storage/plugins/linked'), path.join(root, 'node_modules/linked'));
+        called = path.join(root, 'node_modules/linked/dist/server/app-command.js');
+      }
+      const ask = async (folder: string, env = '') => {
+        const { code, err } = await new ShellLine(`cd ${folder} && ${env} ${process.execPath} ${called} list --json`)
+          .ended;
+        return [code, err];
+      };
+      expect(await ask(elsewhere)).toEqual([0, '']);
+      expect(await ask(root)).toEqual([0, '']);
+      // The caller's own words come first.
+      const [code, err] = await ask(elsewhere, 'STORAGE_PATH=.');
+      expect([code, err]).toEqual([3, expect.stringContaining(path.join(elsewhere, 'app-supervisor.sock'))]);
+      mkdirSync(path.join(elsewhere, 'storage'));
+      expect((await ask(elsewhere))[0]).toBe(3);
+    } finally {
+      own.close();
+      for (const one of [root, elsewhere]) rmSync(one, { recursive: true, force: true });
+    }
   });
 
   it('waits for a slow standard input', async () => {
