@@ -16,6 +16,7 @@ import { pauseBetweenCollections } from './lifecycle/boot-turns';
 import { limitReloads } from './lifecycle/reload-limit';
 import type { ProcessConnections } from './lifecycle/process-connections';
 import { assumeSchema } from './nocobase/existing-schema';
+import { separateExportLocks } from './nocobase/export-locks';
 import { separateFormulas } from './nocobase/formulas';
 import { confineTemplates } from './nocobase/template-engines';
 import { confineScripts } from './nocobase/workflow-scripts';
@@ -85,6 +86,7 @@ export function prepareInstance(app: Application, host: InstanceHooksHost): void
   });
   app.on('afterLoad', () => {
     boundVisitorMaps(app);
+    separateExportLocks(app, host.config.sizes.importBytes);
     confineOrigins(app, (address) => isTrusted(address, host.config.trustedProxies));
   });
   keepToSchema(app, host);

@@ -31,6 +31,8 @@ export interface SizeConfig {
   anonymousBody: BodyBounds;
   /** The records that one request may create or change in an application. */
   records: number;
+  /** What a spreadsheet that is imported into an application may hold when it is unpacked, in bytes. */
+  importBytes: number;
   webSocket: WebSocketSizes;
 }
 
@@ -97,6 +99,7 @@ export function readSizes(read: ReadNumber, requestBodyLimit: string | undefined
     urlBytes: orInfinity(read('APP_SUPERVISOR_URL_SIZE', 16, 0)) * 1_024,
     ...readBodies(read, requestBodyLimit),
     records: orInfinity(read('APP_SUPERVISOR_BODY_RECORDS', 1_000, 0)),
+    importBytes: orInfinity(read('APP_SUPERVISOR_IMPORT_SIZE', 10, 0)) * 2 ** 20,
     webSocket: readWebSocket(read),
   };
 }

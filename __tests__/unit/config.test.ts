@@ -72,6 +72,7 @@ describe('without an environment', () => {
         body: { bytes: 10 * 2 ** 20, values: 60_000, depth: 500 },
         anonymousBody: { bytes: 2 ** 20, values: 5_000, depth: 50 },
         records: 1_000,
+        importBytes: 10 * 2 ** 20,
         webSocket: {
           message: { bytes: 2 ** 20, values: 5_000, depth: 50 },
           bytes: { perSecond: 2 ** 19, burst: 2 ** 21 },

@@ -1,22 +1,21 @@
 import fs from 'node:fs';
 import { createRequire } from 'node:module';
-import path from 'node:path';
-import { compileFunction } from 'node:vm';
 import type { Application } from '@nocobase/server';
 import { AppError } from '../../src/errors';
+import { loadAnew } from './load-anew';
+import { boundsOf, loadImporter, withRowsRead, type ImportContext } from './spreadsheets';
 
 /**
  * NocoBase exports and imports one file at a time, by a lock in the module of the action: one application that exports
- * for long keeps all others from it. Here each instance gets the module anew, with a lock of its own.
+ * for long keeps all others from it. Here each instance gets the module anew, with a lock of its own. Spreadsheets that are
+ * imported are read in a thread.
  */
 
 type Handler = (this: unknown, ctx: ExportContext, next: () => Promise<void>) => Promise<void>;
 
-interface ExportContext {
+interface ExportContext extends ImportContext {
   /** Set by a plugin that has done the export by itself. */
   exportHandled?: boolean;
-  /** The uploaded file of an import. */
-  file?: { path?: string };
 }
 
 interface ResourceManager {
@@ -48,26 +47,16 @@ export const LOCKED_ACTIONS: readonly LockedAction[] = [
   },
 ];
 
-const compiled = new Map<string, (...given: unknown[]) => void>();
+type Load = (file: string, importBytes: number) => Record<string, unknown>;
 
-/**
- * Runs a module once more, and returns what it exports. What it requires is shared as ever.
- * @param load what the module gets as `require`
- * @throws Error if the file cannot be read
- */
-export function loadAnew(file: string, load: (name: string) => unknown = createRequire(file)): Record<string, unknown> {
-  let run = compiled.get(file);
-  if (!run) {
-    const names = ['exports', 'require', 'module', '__filename', '__dirname'];
-    run = compileFunction(fs.readFileSync(file, 'utf8'), names, { filename: file }) as (...given: unknown[]) => void;
-    compiled.set(file, run);
-  }
-  const module = { exports: {} };
-  run.call(module.exports, module.exports, load, module, file, path.dirname(file));
-  return module.exports;
+function loadOwn(file: string, importBytes: number): Record<string, unknown> {
+  const place = createRequire(require.resolve('@nocobase/server')).resolve(file);
+  if (!file.endsWith('import-xlsx.js')) return loadAnew(place);
+  const { exports, library } = loadImporter(place);
+  const { importXlsx } = exports;
+  if (typeof importXlsx !== 'function') return exports;
+  return { importXlsx: withRowsRead(importXlsx as Handler, library, boundsOf(importBytes)) };
 }
-
-const loadOwn = (file: string) => loadAnew(createRequire(require.resolve('@nocobase/server')).resolve(file));
 
 /** The action with a lock of its own; a call during another one answers 429 `APP_BUSY`. */
 export function withOwnLock(handler: Handler, name: string): Handler {
@@ -101,14 +90,15 @@ export function withOwnLock(handler: Handler, name: string): Handler {
 /**
  * Gives the exports and imports of this instance locks of their own, in each of its data sources. Call it after each
  * load.
+ * @param importBytes what an imported spreadsheet may hold when it is unpacked
  * @param load loads a file of a package anew
  */
-export function separateExportLocks(app: Application, load = loadOwn): void {
+export function separateExportLocks(app: Application, importBytes: number, load: Load = loadOwn): void {
   for (const locked of LOCKED_ACTIONS) {
     const plugin = app.pm.get(locked.plugin);
     if (!plugin) continue;
     try {
-      const handler = load(locked.file)[locked.handler];
+      const handler = load(locked.file, importBytes)[locked.handler];
       if (typeof handler !== 'function') throw new TypeError(`${locked.file} exports no ${locked.handler}`);
       const own = withOwnLock((handler as Handler).bind(plugin), app.name);
       app.dataSourceManager.afterAddDataSource((dataSource) => {

@@ -1,6 +1,6 @@
 import { createRequire } from 'node:module';
-import { Worker } from 'node:worker_threads';
 import type { Application } from '@nocobase/server';
+import { runInThread } from './thread';
 import { confineRunner, type ScriptRunner } from './workflow-scripts';
 
 /**
@@ -123,27 +123,9 @@ try {
 parentPort.postMessage(outcome);`;
 
 function evaluateInThread(query: Query, timeout: number, signal?: AbortSignal): Promise<Outcome> {
-  return new Promise((resolve, reject) => {
-    const worker = new Worker(THREAD, {
-      eval: true,
-      env: {},
-      execArgv: [],
-      resourceLimits: { maxOldGenerationSizeMb: MAX_MB, maxYoungGenerationSizeMb: 32 },
-      workerData: { ...query, inside: INSIDE, timeout },
-    });
-    const end = () => void worker.terminate();
-    // The thread ends the query by itself; this is for the time that it loads, and for what it cannot interrupt.
-    const timer = setTimeout(end, timeout + 5_000);
-    signal?.addEventListener('abort', end, { once: true });
-    worker.once('message', resolve);
-    worker.once('error', reject);
-    worker.once('exit', () => {
-      clearTimeout(timer);
-      signal?.removeEventListener('abort', end);
-      // Without effect after a message.
-      reject((signal?.reason as Error | undefined) ?? new Error('the query was ended'));
-    });
-  });
+  // The thread ends the query by itself; the time added is for what it loads, and for what it cannot interrupt.
+  const bounds = { ms: timeout + 5_000, heapMb: MAX_MB, signal };
+  return runInThread(THREAD, { ...query, inside: INSIDE, timeout }, bounds);
 }
 
 const asJson = (value: unknown): string | undefined => JSON.stringify(value);

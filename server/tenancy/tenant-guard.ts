@@ -10,7 +10,6 @@ import {
 import type { SupervisorConfig } from '../config';
 import { confineCaches } from '../nocobase/cache';
 import { confineCloudStorages } from '../nocobase/cloud-storages';
-import { separateExportLocks } from '../nocobase/export-locks';
 import { confineJsonQueries } from '../nocobase/json-queries';
 import { confineLlmKeys } from '../nocobase/llm-keys';
 import { guardLanguages } from '../nocobase/languages';
@@ -66,7 +65,6 @@ export function guardTenant(app: Application, trust: Trust, ownFolder: OwnFolder
       throw new AppError('APP_ACTION_LEAVES_APPLICATION', { action: `llmServices:${provider}` });
     });
     confineJsonQueries(app);
-    separateExportLocks(app);
     confineMailNode(app);
     confineMailNotifications(app);
     confineMcpServers(app, () => {

@@ -3,7 +3,8 @@ import { createRequire } from 'node:module';
 import os from 'node:os';
 import path from 'node:path';
 import type { Application } from '@nocobase/server';
-import { LOCKED_ACTIONS, loadAnew, separateExportLocks, withOwnLock } from '../../../server/nocobase/export-locks';
+import { LOCKED_ACTIONS, separateExportLocks, withOwnLock } from '../../../server/nocobase/export-locks';
+import { loadAnew } from '../../../server/nocobase/load-anew';
 
 /** The actions as NocoBase finds them. */
 const { resolve } = createRequire(path.resolve('host/node_modules/x.js'));
@@ -69,7 +70,7 @@ function instance(name: string, load = loadWithFakes) {
     log: { warn: (notice: string) => notices.push(notice) },
     dataSourceManager: { afterAddDataSource: (hook: (source: object) => void) => hook({ resourceManager: manager }) },
   } as unknown as Application;
-  return { handlers, notices, separate: () => separateExportLocks(app, load) };
+  return { handlers, notices, separate: () => separateExportLocks(app, Infinity, load) };
 }
 
 /** Calls an action, and tells after a while whether it is at work or has answered an error. */
