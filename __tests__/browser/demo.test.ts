@@ -3,7 +3,7 @@ import { get } from 'node:http';
 import path from 'node:path';
 import type { Page } from 'playwright-core';
 import { describeInBrowser, TestBrowser, type Visitor } from '../helpers/browser';
-import { DataFolder, freePort, Launcher } from '../helpers/launcher';
+import { DataFolder, freePort, Launcher, sleep } from '../helpers/launcher';
 import { ShellLine, type Ended } from '../helpers/shell';
 
 const TITLES: Record<string, string> = { crm: 'Customer relations', shop: 'Web shop' };
@@ -282,6 +282,17 @@ describeInBrowser('npm start -- --demo', () => {
     const file = path.join(folder.path, 'crm.tar');
     const { code, err } = await shell(exported.replace('crm.tar', file));
     if (code !== 0) expect(err).toMatch(/pg_dump/);
+
+    const state = async () => {
+      const { out } = await shell(`${all} --json`);
+      return (JSON.parse(out) as Array<{ name: string; state: string }>).find(({ name }) => name === 'shop')?.state;
+    };
+    for (const end = Date.now() + 120_000; (await state()) !== 'asleep';) {
+      if (Date.now() > end) throw new Error('shop did not fall asleep');
+      await sleep(2_000);
+    }
+    expect(await curl(`${base}/api/systemSettings:get`, { 'X-App': 'shop' })).toContain(TITLES.shop);
+    expect(await state()).toBe('running');
   });
 
   it('can be tried with the commands of README', async () => {

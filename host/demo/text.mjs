@@ -33,12 +33,19 @@ function waysToReach({ port, api, url }) {
 }
 
 /** @param {import('../index.mjs').Host} host */
-function nextSteps({ port, api, url, dataDir, credentials }) {
+function nextSteps({ port, api, url, dataDir, credentials, database }) {
   const local = `http://localhost:${port}`;
   const app = `${environment(dataDir)}npm run -s nocobase -- app`;
   const account = quoted(JSON.stringify({ account: credentials.email, password: credentials.password }));
   const headers = "-H 'X-Authenticator: basic' -H 'Content-Type: application/json'";
   const signIn = `${local}${api.slice(url.length)}/auth:signIn`;
+  const copies =
+    database.dialect === 'postgres'
+      ? [
+          '  Clone; and export, which needs a pg_dump that is as new as the server:',
+          `    ${app} clone crm crm-copy --wait`,
+        ]
+      : ['  Export (clones need PostgreSQL):'];
   return [
     '  Try next. The App Supervisor, where applications are managed (v1 and v2 client):',
     `    ${local}/admin/settings/app-supervisor`,
@@ -46,8 +53,7 @@ function nextSteps({ port, api, url, dataDir, credentials }) {
     '  In a second terminal, in this folder. Sleep after 20 seconds without a request; a visit wakes the application:',
     `    ${app} update shop --idle-timeout 20`,
     `    ${app} list`,
-    '  Clone, and export (needs pg_dump, or the dump program of your database, as new as the server):',
-    `    ${app} clone crm crm-copy --wait`,
+    ...copies,
     `    ${app} export crm --output crm.tar`,
     '  A second language: choose it in the user menu at the top right, or give an application its own:',
     `    ${app} create clinic --display-name 诊所 --lang zh-CN --wait`,
