@@ -27,6 +27,10 @@ const USER = 'nocobase';
 const START_MS = 60_000;
 /** "Fast" shutdown: connections are ended, data is written out. */
 const FAST = 'SIGINT';
+/** Writing the data out takes its time on a busy disk; a server that is killed meanwhile must recover. */
+const STOP_MS = 60_000;
+/** How long a process of a server that was killed may go on writing. */
+const LEFTOVER_MS = 60_000;
 
 /**
  * @typedef {import('./server-address.mjs').ServerAddress} ServerAddress
@@ -34,10 +38,11 @@ const FAST = 'SIGINT';
 
 /**
  * @param {import('./data-directory.mjs').DataDirectory} data
- * @param {{ maxConnections?: number, signal?: AbortSignal, hurry?: AbortSignal }} [options]
+ * @param {{ maxConnections?: number, signal?: AbortSignal, hurry?: AbortSignal, retryUntil?: number }} [options]
  * @returns {Promise<{ address: ServerAddress, pid: number, stop: () => Promise<void> }>}
  */
-export async function startPostgres(data, { maxConnections = 200, signal, hurry } = {}) {
+export async function startPostgres(data, options = {}) {
+  const { maxConnections = 200, signal, hurry, retryUntil = Date.now() + LEFTOVER_MS } = options;
   const place = await findPlace(data.path);
   await initialise(place, data, signal);
   const memory = /** @type {NonNullable<import('./data-directory.mjs').Memory['postgres']>} */ (data.memory.postgres);
@@ -64,7 +69,7 @@ export async function startPostgres(data, { maxConnections = 200, signal, hurry 
   closeSync(log);
   const forget = data.lock.noteProcess('PostgreSQL', { ...server, ask: FAST });
   const stop = async () => {
-    await stopProcess(server, { ask: FAST, deadlineMs: 15_000, hurry });
+    await stopProcess(server, { ask: FAST, deadlineMs: STOP_MS, hurry });
     forget();
   };
 
@@ -74,7 +79,9 @@ export async function startPostgres(data, { maxConnections = 200, signal, hurry 
     await untilReady(address, server, logFile, signal);
   } catch (error) {
     await stop();
-    throw error;
+    if (Date.now() > retryUntil || !readFileSync(logFile, 'utf8').includes('is still in use')) throw error;
+    await sleep(500);
+    return startPostgres(data, { ...options, retryUntil });
   }
   return { address, pid: server.pid, stop };
 }
@@ -150,7 +157,8 @@ async function removeStalePidFile(directory) {
   if (!existsSync(file)) return;
   const pid = Number.parseInt(readFileSync(file, 'utf8'), 10);
   const identity = identityOf(pid);
-  if (identity && isPostgresOf(pid, directory)) await stopProcess({ pid, identity }, { ask: FAST, deadlineMs: 15_000 });
+  if (identity && isPostgresOf(pid, directory))
+    await stopProcess({ pid, identity }, { ask: FAST, deadlineMs: STOP_MS });
   rmSync(file, { force: true });
 }
 
