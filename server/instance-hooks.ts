@@ -29,6 +29,7 @@ import { statePrefix } from './outside-state';
 import { guardTenant } from './tenancy/tenant-guard';
 import type { AppLimits } from './limits/app-limits';
 import { separateActions } from './limits/crowd-turns';
+import { limitFilters } from './limits/filter-limit';
 import { limitInjectedRequests, limitToolCalls } from './limits/injected-requests';
 import { limitRecords } from './limits/record-limit';
 import { limitUploads } from './limits/upload-limit';
@@ -78,6 +79,7 @@ export function prepareInstance(app: Application, host: InstanceHooksHost): void
     if (record) nameLocks(app, statePrefix(record));
     serveGuestClient(app, host);
     limitReloads(app, host.config.reloads);
+    limitFilters(app, host.config.sizes.query);
     limitRecords(app, host.config.sizes, host.limits);
     limitToolCalls(app, host.limits);
     separateActions(app, host.limits);

@@ -6,6 +6,8 @@ import type { AppService } from './app-service';
 import { runAppCommand } from './commands/app-command';
 import { rememberEnabled } from './enabled-mark';
 import { confineCaches } from './nocobase/cache';
+import { limitFilters } from './limits/filter-limit';
+import { boundFilters } from './nocobase/filters';
 import { boundVisitorMaps } from './nocobase/visitor-maps';
 import { answerErrors } from './error-answers';
 import { noteUsedHosts } from './used-hosts';
@@ -88,6 +90,8 @@ export class PluginAppSupervisor extends Plugin {
     limitRestores(app, () => service.places.inMainDatabase());
     confineCaches(app);
     boundVisitorMaps(app);
+    boundFilters(app, service.config.sizes.query);
+    limitFilters(app, service.config.sizes.query);
     admitOperators(app);
     const door = new CommandDoor(app, service.config.apiBasePath);
     // NocoBase awaits what these return, though their types do not say so.

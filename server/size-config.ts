@@ -1,5 +1,6 @@
 import type { BodyBounds } from '../src/policies/body-size';
 import type { FlowLimit } from '../src/policies/flow';
+import type { QueryBounds } from '../src/policies/query-size';
 
 /** Reads a whole number from the environment; a value out of range is reported and replaced by the fallback. */
 type ReadNumber = (variable: string, fallback: number, min: number) => number;
@@ -26,6 +27,8 @@ export interface SizeConfig {
   headerBytes: number;
   /** Path and query of one request, in bytes. */
   urlBytes: number;
+  /** The query of one request, which NocoBase parses whoever sends it. */
+  query: QueryBounds;
   /** A body that NocoBase parses as a whole, with a validly signed token and without one. */
   body: BodyBounds;
   anonymousBody: BodyBounds;
@@ -41,6 +44,12 @@ const DEFAULT_BODY_BYTES = 10 * 2 ** 20;
 /** No sign-in, sign-up or form of a visitor is nested as deeply. */
 const ANONYMOUS_DEPTH = 50;
 const MESSAGE_VALUES = 5_000;
+/** As for a body without a token. */
+const QUERY_VALUES = 5_000;
+/** NocoBase's parser makes an object, which its actions do not expect, of more than 100 parameters of one name. */
+const QUERY_REPEATED = 100;
+/** A statement of PostgreSQL has 1,664 columns at most, with those that NocoBase adds. */
+const QUERY_NAMES = 1_000;
 /** How much may come at once, as a multiple of what may come in a second. */
 const BYTE_BURST = 4;
 /** After a restart all open pages of an application come back, and introduce themselves, at once. */
@@ -75,6 +84,18 @@ function readBodies(
   return { body, anonymousBody };
 }
 
+function readQuery(read: ReadNumber): QueryBounds {
+  const depth = orInfinity(read('APP_SUPERVISOR_QUERY_DEPTH', 20, 0));
+  return {
+    parameters: orInfinity(read('APP_SUPERVISOR_QUERY_PARAMETERS', 1_000, 0)),
+    repeated: QUERY_REPEATED,
+    depth,
+    steps: depth,
+    values: QUERY_VALUES,
+    names: QUERY_NAMES,
+  };
+}
+
 function readWebSocket(read: ReadNumber): WebSocketSizes {
   const bytes = orInfinity(read('APP_SUPERVISOR_WEBSOCKET_MESSAGE_SIZE', 1_024, 0)) * 1_024;
   const perSecond = orInfinity(read('APP_SUPERVISOR_WEBSOCKET_TRAFFIC', 512, 0)) * 1_024;
@@ -97,6 +118,7 @@ export function readSizes(read: ReadNumber, requestBodyLimit: string | undefined
     keepAliveMs: read('APP_SUPERVISOR_KEEP_ALIVE_TIMEOUT', 65, 1) * 1_000,
     headerBytes: read('APP_SUPERVISOR_HEADER_SIZE', 64, 1) * 1_024,
     urlBytes: orInfinity(read('APP_SUPERVISOR_URL_SIZE', 16, 0)) * 1_024,
+    query: readQuery(read),
     ...readBodies(read, requestBodyLimit),
     records: orInfinity(read('APP_SUPERVISOR_BODY_RECORDS', 1_000, 0)),
     importBytes: orInfinity(read('APP_SUPERVISOR_IMPORT_SIZE', 10, 0)) * 2 ** 20,

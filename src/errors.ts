@@ -95,6 +95,10 @@ export const ERROR_TABLE = {
     status: 414,
     message: 'The address of the request is longer than {limit} KB; send long parameters in the body.',
   },
+  APP_QUERY_TOO_LARGE: {
+    status: 400,
+    message: 'The query of the request has more than {limit} {unit}; ask for less at a time.',
+  },
   APP_BODY_TOO_LARGE: {
     status: 413,
     message: 'The body of the request has more than {limit} {unit}; send less at a time.',

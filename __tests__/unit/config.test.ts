@@ -69,6 +69,7 @@ describe('without an environment', () => {
         keepAliveMs: 65_000,
         headerBytes: 65_536,
         urlBytes: 16_384,
+        query: { parameters: 1_000, repeated: 100, depth: 20, steps: 20, values: 5_000, names: 1_000 },
         body: { bytes: 10 * 2 ** 20, values: 60_000, depth: 500 },
         anonymousBody: { bytes: 2 ** 20, values: 5_000, depth: 50 },
         records: 1_000,

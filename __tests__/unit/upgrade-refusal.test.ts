@@ -41,6 +41,8 @@ describe('a WebSocket upgrade that is refused', () => {
     ['/ws?__appName=nope', '404 Not Found', 404, 'APP_NOT_FOUND', () => undefined],
     ['/ws?__appName=crm&__appName=erp', '400 Bad Request', 400, 'APP_REQUEST_INVALID', () => undefined],
     ['/ws/%ff', '400 Bad Request', 400, 'APP_REQUEST_INVALID', () => undefined],
+    [`/ws?${'a&'.repeat(5_000)}`, '400 Bad Request', 400, 'APP_QUERY_TOO_LARGE', () => undefined],
+    [`/ws?__appName${'[a]'.repeat(1_000)}=1`, '400 Bad Request', 400, 'APP_QUERY_TOO_LARGE', () => undefined],
     [`/ws?${'x'.repeat(17_000)}`, '414 URI Too Long', 414, 'APP_URL_TOO_LONG', () => undefined],
     ['/ws', '503 Service Unavailable', 503, 'APP_SHUTTING_DOWN', ({ service }) => (service.ending = true)],
     [

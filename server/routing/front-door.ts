@@ -103,6 +103,7 @@ export class FrontDoor {
       refuse(req, res, new AppError('APP_URL_TOO_LONG', { limit: urlBytes / 1_024 }));
       return Promise.resolve(true);
     }
+    if (this.gate.refusesQuery(req, res)) return ANSWERED;
     if (!isReadable(req.url) || !this.router.isAllowed(req)) {
       this.gate.refuseUnreadable(req, res);
       return ANSWERED;

@@ -1,6 +1,7 @@
 import type { IncomingMessage, ServerResponse } from 'node:http';
 import { quotable } from '../../src/app-name';
 import { AppError } from '../../src/errors';
+import { exceededQuery } from '../../src/policies/query-size';
 import type { AppService } from '../app-service';
 import type { AppRunner } from '../lifecycle/app-runner';
 import { bodyArrival } from '../limits/body-arrival';
@@ -76,6 +77,15 @@ export class RequestGate {
       return this.refuseStranger(req, res, `APP_NOT_FOUND ${shown}`, () => notFound(shown));
     }
     return this.refusesAtRest(req, res, runner) || this.refusesByLimit(req, res, name, place);
+  }
+
+  /** Refuses a request whose query has more than anything that is measured; its parser must not see it. */
+  refusesQuery(req: IncomingMessage, res: ServerResponse): boolean {
+    const exceeded = exceededQuery(req.url ?? '', this.service.config.sizes.query);
+    if (!exceeded) return false;
+    const { limit, unit } = exceeded;
+    const build = () => new AppError('APP_QUERY_TOO_LARGE', { limit, unit });
+    return this.refuseStranger(req, res, `APP_QUERY_TOO_LARGE ${unit}`, build);
   }
 
   /** A request whose address cannot be read. */

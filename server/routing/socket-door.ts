@@ -3,6 +3,7 @@ import type { Duplex } from 'node:stream';
 import { parse } from 'node:url';
 import { quotable } from '../../src/app-name';
 import { effectiveLimits } from '../../src/policies/limits';
+import { exceededQuery } from '../../src/policies/query-size';
 import type { AppService } from '../app-service';
 import { SERVICE_RESTART, socketServer, type CoreSocket, type CoreSocketServer } from '../core';
 import { withDeadline } from '../lifecycle/deadline';
@@ -149,6 +150,8 @@ export class SocketDoor {
     if (url.length > urlBytes) {
       return refuseUpgrade(socket, { code: 'APP_URL_TOO_LONG', params: { limit: urlBytes / 1_024 } });
     }
+    const exceeded = exceededQuery(url, service.config.sizes.query);
+    if (exceeded) return refuseUpgrade(socket, { code: 'APP_QUERY_TOO_LARGE', params: { ...exceeded } });
     const path = pathOf(url);
     if (path === undefined || !this.router.isAllowed(req))
       return refuseUpgrade(socket, { code: 'APP_REQUEST_INVALID' });
