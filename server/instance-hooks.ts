@@ -32,6 +32,7 @@ import { separateActions } from './limits/crowd-turns';
 import { limitFilters } from './limits/filter-limit';
 import { limitInjectedRequests, limitToolCalls } from './limits/injected-requests';
 import { limitRecords } from './limits/record-limit';
+import { limitTemplates, resolveInGroups } from './limits/template-limit';
 import { limitUploads } from './limits/upload-limit';
 import { limitUsers } from './limits/user-limit';
 
@@ -80,6 +81,7 @@ export function prepareInstance(app: Application, host: InstanceHooksHost): void
     serveGuestClient(app, host);
     limitReloads(app, host.config.reloads);
     limitFilters(app, host.config.sizes.query);
+    limitTemplates(app, () => host.limits.note(app.name, 'body'));
     limitRecords(app, host.config.sizes, host.limits);
     limitToolCalls(app, host.limits);
     separateActions(app, host.limits);
@@ -87,6 +89,7 @@ export function prepareInstance(app: Application, host: InstanceHooksHost): void
     limitUsers(app, host.limits);
   });
   app.on('afterLoad', () => {
+    resolveInGroups(app);
     boundVisitorMaps(app);
     separateExportLocks(app, host.config.sizes.importBytes);
     confineOrigins(app, (address) => isTrusted(address, host.config.trustedProxies));

@@ -7,6 +7,7 @@ import { runAppCommand } from './commands/app-command';
 import { rememberEnabled } from './enabled-mark';
 import { confineCaches } from './nocobase/cache';
 import { limitFilters } from './limits/filter-limit';
+import { limitTemplates, resolveInGroups } from './limits/template-limit';
 import { boundFilters } from './nocobase/filters';
 import { boundVisitorMaps } from './nocobase/visitor-maps';
 import { answerErrors } from './error-answers';
@@ -92,6 +93,8 @@ export class PluginAppSupervisor extends Plugin {
     boundVisitorMaps(app);
     boundFilters(app, service.config.sizes.query);
     limitFilters(app, service.config.sizes.query);
+    limitTemplates(app);
+    app.on('afterLoad', () => resolveInGroups(app));
     admitOperators(app);
     const door = new CommandDoor(app, service.config.apiBasePath);
     // NocoBase awaits what these return, though their types do not say so.
