@@ -121,6 +121,26 @@ const isolate: Verb = async (session) => {
   return tellFailures(session, results);
 };
 
+interface Removed {
+  name: string;
+  database: string;
+  databaseDropped: boolean;
+  purgeAt: string | null;
+}
+
+function removedTable({ say, terminal }: Session, removed: readonly Removed[]): string[] {
+  return table(
+    ['ID', say('DATABASE'), say('DROPPED'), say('PURGED')],
+    removed.map((one) => [
+      one.name,
+      one.database,
+      one.databaseDropped ? say('yes') : say('no'),
+      one.purgeAt ? clock(one.purgeAt) : say('now'),
+    ]),
+    terminal.width,
+  );
+}
+
 const remove: Verb = async (session) => {
   const { line, say, terminal } = session;
   const { yes, purge, 'drop-database': drop } = session.arguments.options;
@@ -147,26 +167,34 @@ const remove: Verb = async (session) => {
   session.interruption = say('What is removed already stays removed; nocobase app list --removed tells.');
   const call = async (extra: Record<string, string | undefined>, body?: object) =>
     (await line.call('applications:destroy', { query: { ...query, ...extra }, body, patient: true })).data;
-  type Removed = { name: string; database: string; databaseDropped: boolean; purgeAt: string | null };
-  const people = (removed: Removed[]) =>
-    table(
-      ['ID', say('DATABASE'), say('DROPPED'), say('PURGED')],
-      removed.map((one) => [
-        one.name,
-        one.database,
-        one.databaseDropped ? say('yes') : say('no'),
-        one.purgeAt ? clock(one.purgeAt) : say('now'),
-      ]),
-      terminal.width,
-    );
   if (names.length === 1) {
     const data = await call({ filterByTk: names[0] });
-    answer(session, data, () => people([data as Removed]));
+    answer(session, data, () => removedTable(session, [data as Removed]));
     return EXIT.done;
   }
   const results = await each(names, (batch) => call({}, { names: batch }));
   const done = results.flatMap((result) => (result.ok ? [result.application as unknown as Removed] : []));
-  answer(session, { results }, () => people(done));
+  answer(session, { results }, () => removedTable(session, done));
+  return tellFailures(session, results);
+};
+
+/** Deletes removed applications for good. */
+const purge: Verb = async (session) => {
+  const { line, say, terminal } = session;
+  const { words: names, options } = session.arguments;
+  if (!options.yes) {
+    const question = say('Delete {names} permanently?', { names: names.join(', ') });
+    const hint = 'Nothing was deleted: no terminal for the question. Use --yes to delete without a question.';
+    if (!(await terminal.confirm(question, hint))) {
+      terminal.note(say('Nothing was deleted.'));
+      return EXIT.refused;
+    }
+  }
+  const results = await each(names, async (batch) => {
+    return (await line.call('applications:purge', { body: { names: batch }, patient: true })).data;
+  });
+  const done = results.flatMap((result) => (result.ok ? [result.application as unknown as Removed] : []));
+  answer(session, { results }, () => removedTable(session, done));
   return tellFailures(session, results);
 };
 
@@ -187,7 +215,7 @@ const acceptDatabase: Verb = async (session) => {
 };
 
 export const ACTING: Record<string, Verb> = {
-  ...{ create, update, clone, remove, restore, isolate },
+  ...{ create, update, clone, remove, restore, purge, isolate },
   'accept-database': acceptDatabase,
   ...{ start: perform('start'), stop: perform('stop'), restart: perform('restart') },
 };

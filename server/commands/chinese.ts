@@ -235,6 +235,27 @@ export const CHINESE: Record<string, string> = {
   'Nothing was removed: nobody can be asked here. Say --yes to remove without a question.':
     '没有删除任何内容：此处无法询问。使用 --yes 可不经询问删除。',
   'Nothing was removed.': '没有删除任何内容。',
+  'Deletes removed applications permanently, before their retention period ends.':
+    '在保留期结束前彻底删除已删除的应用。',
+  'A database is dropped if that was said when the application was removed.':
+    '若在删除应用时已选择，其数据库也会一并删除。',
+  'without a question': '不再询问',
+  'Delete {names} permanently?': '彻底删除 {names} 吗？',
+  'Nothing was deleted: no terminal for the question. Use --yes to delete without a question.':
+    '未删除任何内容：没有可供询问的终端。请使用 --yes 直接删除。',
+  'Nothing was deleted.': '未删除任何内容。',
+  'Lists the archives on the server, of one application or of all.': '列出服务器上一个或全部应用的归档。',
+  'the latest first': '最新的在前',
+  'Downloads an archive from the server.': '从服务器下载归档。',
+  'write it to this file, or - for standard output': '写入此文件，或用 - 写到标准输出',
+  'into the current folder, under its name': '以其名称存入当前目录',
+  'Prints the address of an application.': '输出应用的地址。',
+  'for a script, or to open it': '供脚本使用，或用于打开',
+  'No archives.': '没有归档。',
+  ARCHIVE: '归档',
+  SIZE: '大小',
+  CREATED: '创建时间',
+  'KEPT UNTIL': '保留至',
   'What is removed already stays removed; nocobase app list --removed tells.':
     '已删除的应用保持删除状态；可用 nocobase app list --removed 查看。',
   'Write over {file}?': '覆盖 {file}？',

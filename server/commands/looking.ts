@@ -150,4 +150,12 @@ const checkDatabase: Verb = async (session) => {
   return data.ok ? EXIT.done : EXIT.refused;
 };
 
-export const LOOKING: Record<string, Verb> = { list, show, events, logs, status, 'check-database': checkDatabase };
+/** The address alone, for scripts and for the terminal's own links. */
+const url: Verb = async (session) => {
+  const query = { filterByTk: session.arguments.words[0] };
+  const { address } = (await session.line.call('applications:get', { query })).data as ApplicationView;
+  answer(session, address, () => [address.url]);
+  return EXIT.done;
+};
+
+export const LOOKING: Record<string, Verb> = { list, show, url, events, logs, status, 'check-database': checkDatabase };

@@ -5,8 +5,8 @@ import { pipeline } from 'node:stream/promises';
 import { valuesOf } from './arguments';
 import { CommandFailure, EXIT, failureOf, usage } from './failure';
 import { answer, type Session, type Verb } from './session';
-import { facts } from './table';
-import { megabytes } from './views';
+import { facts, table } from './table';
+import { clock, megabytes } from './views';
 import { waitFor } from './waiting';
 
 /** The verbs that move an application, by an archive. */
@@ -42,21 +42,29 @@ async function jobProgress({ line }: Session, kind: string, name?: string): Prom
   return `${job.application}: ${job.step}${share}`;
 }
 
+/**
+ * Whether an archive may be written to this file, or to standard output (`-`); asks before it replaces a file.
+ * @throws CommandFailure
+ */
+async function mayWrite({ say, terminal, json, arguments: { options } }: Session, file: string): Promise<boolean> {
+  if (file === '-') {
+    if (json) throw usage('The archive and an answer in JSON cannot both go to standard output.');
+    if (terminal.width !== undefined) {
+      throw usage('An archive is nothing for a terminal: name a file, or put a pipe behind.');
+    }
+    return true;
+  }
+  await mustBeWritable(file);
+  const hint = 'The file exists, and nobody can be asked here. Say --yes to write over it.';
+  return !existsSync(file) || Boolean(options.yes) || terminal.confirm(say('Write over {file}?', { file }), hint);
+}
+
 const exportVerb: Verb = async (session) => {
-  const { line, say, terminal } = session;
+  const { line, say } = session;
   const [name] = session.arguments.words;
-  const { output, wait, yes } = session.arguments.options;
+  const { output, wait } = session.arguments.options;
   const file = typeof output === 'string' ? output : undefined;
-  if (file === '-' && session.json) throw usage('The archive and an answer in JSON cannot both go to standard output.');
-  if (file === '-' && terminal.width !== undefined) {
-    throw usage('An archive is nothing for a terminal: name a file, or put a pipe behind.');
-  }
-  if (file && file !== '-') {
-    await mustBeWritable(file);
-    const hint = 'The file exists, and nobody can be asked here. Say --yes to write over it.';
-    const asked = existsSync(file) && !yes;
-    if (asked && !(await terminal.confirm(say('Write over {file}?', { file }), hint))) return EXIT.refused;
-  }
+  if (file && !(await mayWrite(session, file))) return EXIT.refused;
   const patient = Boolean(wait || file);
   const query = { filterByTk: name, wait: patient ? 'true' : undefined };
   const work = line.call('applications:export', { query, patient });
@@ -151,4 +159,42 @@ const importVerb: Verb = async (session) => {
   return EXIT.done;
 };
 
-export const MOVING: Record<string, Verb> = { export: exportVerb, import: importVerb };
+interface StoredArchive {
+  name: string;
+  size: number;
+  storedAt: string;
+  deletedAt: string | null;
+}
+
+const archives: Verb = async (session) => {
+  const { line, say, terminal } = session;
+  const [application] = session.arguments.words;
+  const query = { application, pageSize: '200' };
+  const found = (await line.call('applications:listArchives', { query })).data as StoredArchive[];
+  answer(session, found, () =>
+    table(
+      [say('ARCHIVE'), say('SIZE'), say('CREATED'), say('KEPT UNTIL')],
+      found.map((one) => [
+        one.name,
+        megabytes(one.size),
+        clock(one.storedAt),
+        one.deletedAt ? clock(one.deletedAt) : '',
+      ]),
+      terminal.width,
+    ),
+  );
+  if (!session.json && found.length === 0) terminal.note(say('No archives.'));
+  return EXIT.done;
+};
+
+const download: Verb = async (session) => {
+  const [archive = ''] = session.arguments.words;
+  const { output } = session.arguments.options;
+  const file = typeof output === 'string' ? output : path.basename(archive);
+  if (!(await mayWrite(session, file))) return EXIT.refused;
+  await fetchArchive(session, archive, file);
+  if (file !== '-') answer(session, { archive, file }, () => facts([[session.say('File'), file]]));
+  return EXIT.done;
+};
+
+export const MOVING: Record<string, Verb> = { export: exportVerb, import: importVerb, archives, download };

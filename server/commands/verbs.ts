@@ -183,6 +183,22 @@ export const VERBS: readonly VerbSpec[] = [
     ],
   },
   {
+    ...{ verb: 'archives', words: '[id]', least: 0, most: 1 },
+    text: 'Lists the archives on the server, of one application or of all.',
+    options: [JSON_OPTION],
+    examples: [['archives crm', 'the latest first']],
+  },
+  {
+    ...{ verb: 'download', words: '<archive>', least: 1, most: 1 },
+    text: 'Downloads an archive from the server.',
+    options: [
+      { name: 'output', short: 'o', value: 'file', text: 'write it to this file, or - for standard output' },
+      YES,
+      JSON_OPTION,
+    ],
+    examples: [['download crm-20260101T000000Z-1a2b.tar', 'into the current folder, under its name']],
+  },
+  {
     ...{ verb: 'remove', ...SEVERAL },
     text: 'Removes applications. They can be restored until their time is over.',
     more: [PATTERNS, 'The database is kept unless --drop-database is said.'],
@@ -210,6 +226,13 @@ export const VERBS: readonly VerbSpec[] = [
     ],
   },
   {
+    ...{ verb: 'purge', words: '<id…>', least: 1, most: Infinity },
+    text: 'Deletes removed applications permanently, before their retention period ends.',
+    more: ['A database is dropped if that was said when the application was removed.'],
+    options: [YES, JSON_OPTION],
+    examples: [['purge crm --yes', 'without a question']],
+  },
+  {
     ...{ verb: 'check-database', words: '[id]', least: 0, most: 1 },
     text: 'Tells whether an application could be made with a database, and changes nothing.',
     options: [...DATABASE, VALUES, JSON_OPTION],
@@ -226,6 +249,12 @@ export const VERBS: readonly VerbSpec[] = [
     text: 'Accepts the database of an application that does not carry its ownership marker, and starts the application.',
     options: [YES, ...WAIT, JSON_OPTION],
     examples: [['accept-database crm --wait', 'after its database was restored from a dump without the marker']],
+  },
+  {
+    ...{ verb: 'url', ...ONE },
+    text: 'Prints the address of an application.',
+    options: [JSON_OPTION],
+    examples: [['url crm', 'for a script, or to open it']],
   },
   {
     ...{ verb: 'events', ...ONE },

@@ -280,6 +280,61 @@ describe('the command', () => {
     ).toEqual(['a', 'b'].map((application) => ({ error: { application, code: 'APP_NOT_FOUND', message: 'm' } })));
   });
 
+  it('prints the address of an application, alone', async () => {
+    const address = { url: 'https://crm.example.com/', hosts: ['crm.example.com'], path: '/apps/crm/' };
+    server.on('applications:get', { name: 'crm', address });
+    expect(await run(['url', 'crm'])).toMatchObject({ code: 0, out: 'https://crm.example.com/\n' });
+    expect(JSON.parse((await run(['url', 'crm', '--json'])).out)).toEqual(address);
+  });
+
+  it('deletes removed applications permanently after a question', async () => {
+    const gone = (name: string) => ({ name, database: name, databaseDropped: true, purgeAt: null });
+    server.on('applications:purge', {
+      results: [
+        { name: 'crm', ok: true, application: gone('crm') },
+        { name: 'hr', ok: false, code: 'APP_NOT_REMOVED', message: 'The application "hr" is not removed.' },
+      ],
+    });
+    server.asked.length = 0;
+    expect((await run(['purge', 'crm', 'hr'])).code).toBe(5);
+    expect((await run(['purge', 'crm', 'hr'], { terminal: true, input: 'n\n' })).code).toBe(5);
+    expect(server.asked).toEqual([]);
+    const { code, out, err } = await run(['purge', 'crm', 'hr', '--yes']);
+    expect([code, server.asked.map(({ body }) => JSON.parse(body) as unknown)]).toEqual([
+      5,
+      [{ names: ['crm', 'hr'] }],
+    ]);
+    expect([out, err]).toEqual([
+      expect.stringMatching(/crm +crm +yes +now/),
+      expect.stringContaining('"hr" is not removed'),
+    ]);
+  });
+
+  it('lists archives, and downloads one into the current folder or to standard output', async () => {
+    const archive = { name: 'crm-1.tar', size: 3 * 2 ** 20, storedAt: '2026-01-01T00:00:00Z', deletedAt: null };
+    server.on('applications:listArchives', [archive]);
+    expect(await run(['archives'])).toMatchObject({
+      code: 0,
+      out: expect.stringMatching(/crm-1\.tar +3\.0 MB/) as string,
+    });
+    server.on('applications:listArchives', []);
+    expect(await run(['archives', 'crm'])).toMatchObject({ code: 0, err: 'No archives.\n' });
+    server.on('applications:downloadArchive', (res) => res.end('the archive'));
+    expect(await run(['download', 'crm-1.tar', '-o', '-'])).toMatchObject({ code: 0, out: 'the archive' });
+    const file = path.join(folder, 'downloaded.tar');
+    expect((await run(['download', 'crm-1.tar', '-o', file])).code).toBe(0);
+    expect(readFileSync(file, 'utf8')).toBe('the archive');
+    // It is there, and nothing can be asked.
+    expect((await run(['download', 'crm-1.tar', '-o', file])).code).toBe(5);
+    expect((await run(['download', 'crm-1.tar', '-o', file, '--yes'])).code).toBe(0);
+    server.on(
+      'applications:downloadArchive',
+      FakeSupervisor.json({ errors: [{ code: 'APP_ARCHIVE_NOT_FOUND', message: 'm' }] }, 404),
+    );
+    expect((await run(['download', 'none.tar', '-o', file, '--yes'])).code).not.toBe(0);
+    expect(readFileSync(file, 'utf8')).toBe('the archive');
+  });
+
   it('says in the question that a database goes later', async () => {
     const question = async (...more: string[]) =>
       (await run(['remove', 'crm', ...more], { terminal: true, input: 'n\n' })).err;
