@@ -16,10 +16,12 @@ import { pauseBetweenCollections } from './lifecycle/boot-turns';
 import { limitReloads } from './lifecycle/reload-limit';
 import type { ProcessConnections } from './lifecycle/process-connections';
 import { assumeSchema } from './nocobase/existing-schema';
+import { computingTimeOf, forgetComputingTime } from './nocobase/computing-time';
 import { separateExportLocks } from './nocobase/export-locks';
 import { separateFormulas } from './nocobase/formulas';
 import { confineTemplates } from './nocobase/template-engines';
 import { confineScripts } from './nocobase/workflow-scripts';
+import { boundPatterns } from './nocobase/patterns';
 import { nameLocks } from './nocobase/locks';
 import { sendEmptyPassword } from './nocobase/empty-password';
 import { boundVisitorMaps, confineOrigins } from './nocobase/visitor-maps';
@@ -57,6 +59,8 @@ export function prepareInstance(app: Application, host: InstanceHooksHost): void
   onEachDatabase(app, sendEmptyPassword);
   onEachDatabase(app, writeListsEvenly);
   onEachDatabase(app, pauseBetweenCollections);
+  const time = computingTimeOf(app.name);
+  onEachDatabase(app, (db) => boundPatterns(app, db, time));
   host.connections.attach(app);
   const record = host.registry.find(app.name);
   if (record) nameLocks(app, statePrefix(record));
@@ -64,7 +68,7 @@ export function prepareInstance(app: Application, host: InstanceHooksHost): void
     const current = host.record(app.name);
     return current && ownUploads(current);
   });
-  separateFormulas(app);
+  separateFormulas(app, () => host.fence.current);
   confineTemplates(app);
   confineScripts(app, () => host.fence.current);
   keepOwnUploads(app, host);
@@ -98,7 +102,10 @@ export function prepareInstance(app: Application, host: InstanceHooksHost): void
   trackBelongings(app);
   host.fence.encloseEvents(app.name, app);
   app.on('afterStart', () => void tightenPrivateFiles(app.name));
-  app.on('afterDestroy', () => forgetGatewayLogger(app.name));
+  app.on('afterDestroy', () => {
+    forgetGatewayLogger(app.name);
+    forgetComputingTime(app.name);
+  });
   host.fastStart.prepare(app, host.mainApp());
 }
 

@@ -1,5 +1,6 @@
 import { createRequire } from 'node:module';
 import type { Application } from '@nocobase/server';
+import { computingTimeOf } from './computing-time';
 
 /**
  * Formulas (workflow nodes, formula fields) run in one process with the same libraries for all applications. A formula
@@ -28,20 +29,52 @@ export function keepUnits(unit: UnitClass): void {
   }
 }
 
+type Evaluate = (expression: string, scope?: object) => unknown;
+
+/** The registry of NocoBase; its method does not replace an engine. */
+interface Evaluators {
+  map: Map<string, Evaluate>;
+}
+
+/** A formula computes in the shared thread. */
+const TIME = { maxMs: 250, freeMs: 5 };
+
+/**
+ * Makes an engine end formulas of applications that take too long. Its first formula is one of ours, without a limit: the
+ * engine prepares itself then, and must not be ended in between.
+ */
+export function withinTime(evaluate: Evaluate, current: () => string | undefined): Evaluate {
+  let prepared = false;
+  return (...given) => {
+    const name = current();
+    if (name === undefined) return evaluate(...given);
+    if (!prepared) evaluate('1', {});
+    prepared = true;
+    return computingTimeOf(name).run(() => evaluate(...given), TIME, 'expression', 'computing it takes too long');
+  };
+}
+
 let separated = false;
 
-/** Separates the formulas of the applications. Does its work once in a process; what is not found is logged. */
-export function separateFormulas(app: Application): void {
+/**
+ * Separates the formulas of the applications. Does its work once in a process; what is not found is logged.
+ * @param current returns the ID of the application that runs code now; undefined for the main application
+ */
+export function separateFormulas(app: Application, current: () => string | undefined): void {
   if (separated) return;
   separated = true;
-  const parts: Record<string, (load: NodeRequire) => void> = {
+  const boundAll = ({ map }: Evaluators) => {
+    for (const [engine, evaluate] of map) map.set(engine, withinTime(evaluate, current));
+  };
+  const parts: Record<string, (load: NodeRequire, evaluators: string) => void> = {
+    'all engines': (load, file) => boundAll((load(file) as { evaluators: Evaluators }).evaluators),
     'formula.js': (load) => freezeAll({ ...(load('@formulajs/formulajs') as object) }),
     'math.js': (load) => keepUnits((load('mathjs') as { Unit: UnitClass }).Unit),
   };
   for (const [library, separate] of Object.entries(parts)) {
     try {
       const evaluators = createRequire(require.resolve('@nocobase/server')).resolve('@nocobase/evaluators');
-      separate(createRequire(evaluators));
+      separate(createRequire(evaluators), evaluators);
     } catch (error) {
       const notice = `formulas of ${library} are not separated: this version of NocoBase has another library`;
       app.log.warn(notice, { module: 'app-supervisor', error: String(error) });

@@ -55,6 +55,37 @@ describeWithPostgres('engines that all applications share', () => {
     expect(await query('1 +')).toMatchObject({ result: null });
   });
 
+  it('patterns and formulas that take too long are ended', async () => {
+    const rules = [{ key: 'r', name: 'pattern', args: { regex: '^(a+)+$' } }] as never;
+    instance.acl.allow('words', '*', 'public');
+    instance.db.collection({
+      name: 'words',
+      fields: [
+        { type: 'string', name: 'v', validation: { type: 'string', rules } },
+        { type: 'uid', name: 'u', pattern: '^(a|a)*$' },
+      ],
+    });
+    await instance.db.sync();
+    const create = async (values: object) => await app.post('/api/words:create', values, { 'X-App': instance.name });
+    expect((await create({ v: 'aaa', u: 'aa' })).status).toBe(200);
+    const endless = `${'a'.repeat(60)}!`;
+    for (const values of [{ v: endless }, { v: 'a', u: endless }]) {
+      const { status, body } = await create(values);
+      expect([status, JSON.stringify(body)]).toEqual([400, expect.stringContaining('APP_VALUE_INVALID')]);
+    }
+    expect(await instance.db.getRepository('words').count()).toBe(1);
+    instance.acl.allow('flow_nodes', 'test', 'public');
+    const formula = async (expression: string) => {
+      const node = { type: 'calculation', config: { engine: 'math.js', expression } };
+      const { body } = await app.post('/api/flow_nodes:test', node, { 'X-App': instance.name });
+      return (body as { data: unknown }).data;
+    };
+    expect(await formula('1 + 2')).toMatchObject({ result: 3 });
+    expect(await formula('f(x) = x < 2 ? 1 : f(x - 1) + f(x - 2); f(34)')).toMatchObject({
+      result: expect.stringContaining('takes too long') as string,
+    });
+  });
+
   it('exports and imports have locks of their own', () => {
     const main = instance.dataSourceManager.dataSources.get('main')?.resourceManager as unknown as Manager;
     for (const action of ['export', 'importXlsx']) {
