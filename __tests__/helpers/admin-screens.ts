@@ -65,7 +65,8 @@ export class AdminScreens {
   }
 
   row(text: string): Locator {
-    return this.page.getByRole('row').filter({ hasText: text });
+    // A plain text would match without regard to case: "Second" also in "5 seconds ago".
+    return this.page.getByRole('row').filter({ hasText: new RegExp(text.replace(/[.*+?^${}()|[\]\\]/g, '\\$&')) });
   }
 
   async shows(name: string, state: string, timeout?: number): Promise<void> {
