@@ -1,10 +1,11 @@
 import { createRequire } from 'node:module';
 import type { Application } from '@nocobase/server';
 import { AppError } from '../../src/errors';
+import { boundedProgram, explainOutcome } from './script-output';
 
 /**
  * JavaScript nodes of workflows run in worker threads. NocoBase bounds neither their number nor, unless the node says
- * so, their time, and a script goes on when its application has ended.
+ * so, their time and what they log and return, and a script goes on when its application has ended.
  */
 
 /** How many scripts of one application run at a time. Each can keep one processor busy. */
@@ -24,6 +25,8 @@ type Run = (source: string, args: object, options: RunOptions) => Promise<unknow
 /** The class of NocoBase that runs a script in a thread of its own. */
 export interface ScriptRunner {
   run: Run;
+  /** The path of the program of the thread, or its address. */
+  readonly workerScript?: string | URL;
 }
 
 /** The scripts of one application. */
@@ -65,17 +68,35 @@ class Scripts {
   }
 }
 
+/** Lets the threads of applications run the bounded program in the place of NocoBase's. */
+function boundOutput(runner: ScriptRunner, current: () => string | undefined): void {
+  const original = Object.getOwnPropertyDescriptor(runner, 'workerScript');
+  if (!original?.get || !original.configurable) return;
+  const programs = new Map<string, URL>();
+  Object.defineProperty(runner, 'workerScript', {
+    ...original,
+    get(): string | URL {
+      const script = original.get?.call(runner) as string;
+      if (current() === undefined) return script;
+      const program = programs.get(script) ?? boundedProgram(script);
+      programs.set(script, program);
+      return program;
+    },
+  });
+}
+
 const running = new Map<string, Scripts>();
 const confined = new WeakSet<ScriptRunner>();
 
 /**
- * Bounds the scripts of applications in number and time, and lets `endScripts` end them. Scripts of the main application
+ * Bounds the scripts of applications in number, time and output, and lets `endScripts` end them. Scripts of the main application
  * stay as they are. Does its work once for each class.
  * @param current returns the ID of the application that runs code now; undefined for the main application
  */
 export function confineRunner(runner: ScriptRunner, current: () => string | undefined): void {
   if (confined.has(runner)) return;
   confined.add(runner);
+  boundOutput(runner, current);
   const original = runner.run.bind(runner);
   runner.run = async (source, args, options) => {
     const name = current();
@@ -84,10 +105,11 @@ export function confineRunner(runner: ScriptRunner, current: () => string | unde
     running.set(name, scripts);
     const timeout = Math.min(options.timeout && options.timeout > 0 ? options.timeout : MAX_MS, MAX_MS);
     try {
-      return await scripts.run((end) => {
+      const outcome = await scripts.run((end) => {
         const signal = options.signal ? AbortSignal.any([options.signal, end]) : end;
         return original(source, args, { ...options, timeout, signal });
       });
+      return explainOutcome(outcome);
     } finally {
       if (scripts.isIdle) running.delete(name);
     }
