@@ -6,7 +6,7 @@ import { describeWithPostgres, InProcessApp, OURS, SMALL } from '../../helpers/i
 const PLUGINS = [
   ...['error-handler', 'field-sort', 'data-source-manager', 'data-source-main', 'users', 'auth', 'acl'],
   ...['client', 'ui-schema-storage', 'system-settings', 'async-task-manager'],
-  ...['workflow', 'workflow-json-query', 'action-export', 'action-import'],
+  ...['workflow', 'workflow-javascript', 'workflow-json-query', 'action-export', 'action-import'],
 ];
 
 interface WorkflowPlugin {
@@ -84,6 +84,21 @@ describeWithPostgres('engines that all applications share', () => {
     expect(await formula('f(x) = x < 2 ? 1 : f(x - 1) + f(x - 2); f(34)')).toMatchObject({
       result: expect.stringContaining('takes too long') as string,
     });
+  });
+
+  it('what a script logs and returns is measured', async () => {
+    instance.acl.allow('flow_nodes', 'test', 'public');
+    const script = async (content: string) => {
+      const node = { type: 'script', config: { content, timeout: 10_000 } };
+      const { body } = await app.post('/api/flow_nodes:test', node, { 'X-App': instance.name });
+      return (body as { data: { result: unknown; log?: string } }).data;
+    };
+    expect(await script('console.log("a"); return 7')).toMatchObject({ result: 7, log: 'a\n' });
+    const flood = await script('console.log("x".repeat(2e6)); while (true);');
+    expect(flood.result).toBe('the script has logged more than 1 MB');
+    expect(flood.log?.length ?? 0).toBeLessThanOrEqual(2 ** 20);
+    const large = await script('return Array(300000).fill({ a: 1 })');
+    expect(large.result).toContain('the result of the script has more than');
   });
 
   it('exports and imports have locks of their own', () => {
