@@ -210,15 +210,16 @@ describeInBrowser('entries', () => {
     await drawer.waitFor({ state: 'hidden' });
     const shown = screens.row('Customer relations').locator('img');
     const picture = await shown.getAttribute('src');
-    expect(picture).toMatch(/^data:image\/png;base64,/);
+    expect(picture).toMatch(/^\/api\/appSupervisor:icon\?id=[0-9a-f]{32}$/);
+    const isDrawn = (image: HTMLImageElement) => image.decode().then(() => image.naturalWidth > 0);
+    expect(await shown.evaluate(isDrawn as never)).toBe(true);
     for (const { prefix, title } of PAGES) {
       await screens.goto(`${prefix}/admin/`);
       await settle();
       await new PageEditor(page).open(title);
       const block = page.getByRole('list', { name: 'Applications' }).first();
-      expect(await block.getByRole('link', { name: 'Customer relations' }).locator('img').getAttribute('src')).toBe(
-        picture,
-      );
+      const image = block.getByRole('link', { name: 'Customer relations' }).locator('img');
+      expect([await image.getAttribute('src'), await image.evaluate(isDrawn as never)]).toEqual([picture, true]);
       await dots().click();
       const choice = panel().getByRole('link', { name: 'Customer relations' });
       expect(await choice.locator('img').getAttribute('src')).toBe(picture);
