@@ -11,12 +11,13 @@ import {
 import { fillMessage, readPhrase, TRANSLATED_PARAMS } from '../src/phrase';
 import { chainOf } from './databases/error-chain';
 import { lossOf, mayBeLoss } from './databases/loss';
+import { mistakeOf, type FailedContext } from './databases/request-mistakes';
 
 /** The package's name: also the namespace of its texts. */
 export const PACKAGE = 'nocobase-plugin-app-supervisor';
 const RETRY_AFTER_SECONDS = 5;
 
-interface ErrorContext {
+interface ErrorContext extends FailedContext {
   status: number;
   body: unknown;
   i18n?: { language?: string };
@@ -27,6 +28,8 @@ interface ErrorContext {
 interface ErrorHandler {
   register<E>(guard: (error: unknown) => error is E, render: (error: E, ctx: ErrorContext) => void): void;
   handlers?: unknown;
+  /** Asks the registered handlers, and then the default one. */
+  renderError?(error: unknown, ctx: ErrorContext): void;
   /** Renders what no registered handler knows. */
   defaultHandler?(error: unknown, ctx: ErrorContext): void;
 }
@@ -136,6 +139,7 @@ export function answerErrors(app: Application, mainApp: () => Application, suspe
   const { handlers } = errorHandler ?? {};
   if (Array.isArray(handlers)) handlers.unshift(...handlers.splice(-2));
   if (errorHandler) {
+    codeMistakes(errorHandler, (ctx, error) => answer(ctx, error, app !== mainApp()));
     codeUnexpected(errorHandler, (ctx) => {
       const known = app.dataSourceManager.dataSources;
       const asked = ctx.get(DATA_SOURCE);
@@ -148,6 +152,18 @@ export function answerErrors(app: Application, mainApp: () => Application, suspe
       return true;
     });
   }
+}
+
+/** An action that failed for a mistake of its caller is answered 400, whatever NocoBase makes of the error. */
+function codeMistakes(handler: ErrorHandler, answer: (ctx: ErrorContext, error: AppError) => void): void {
+  if (typeof handler.renderError !== 'function') return;
+  const render = handler.renderError.bind(handler);
+  handler.renderError = (error, ctx) => {
+    const isKnown = ownError(error) !== undefined || lossOf(error) !== undefined;
+    const mistake = isKnown ? undefined : mistakeOf(error, ctx);
+    if (mistake) answer(ctx, mistake);
+    else render(error, ctx);
+  };
 }
 
 /**

@@ -69,3 +69,48 @@ describe('error responses of an application', () => {
     expect(() => answerErrors(app, () => app)).not.toThrow();
   });
 });
+
+describe('a failure by a mistake of the caller', () => {
+  /** The answer of the handler that NocoBase's plugin asks first. */
+  function renderedFor(error: unknown, params: object = {}): Answer {
+    const handler = {
+      register: () => undefined,
+      renderError: (_error: unknown, ctx: Answer) => void (ctx.status = 500),
+    };
+    const app = { i18n, pm: { get: () => ({ errorHandler: handler }) } } as unknown as Application;
+    answerErrors(app, () => app);
+    const ctx = { status: 404, get: () => '', action: { params } };
+    handler.renderError(error, ctx);
+    return ctx;
+  }
+  const driver = (code: string | number) =>
+    Object.assign(new Error('words of the driver'), { name: 'SequelizeDatabaseError', parent: { code } });
+
+  it.each<[unknown, object, string]>([
+    [driver('2201W'), {}, 'values'],
+    [driver('22P02'), { filter: { id: 'x' } }, 'filter'],
+    [driver('22003'), { filterByTk: '99999999999999999999' }, 'filterByTk'],
+    [driver('42883'), { filter: { id: 'x' } }, 'filter'],
+    [driver('54011'), { fields: ['a'] }, 'values'],
+    [driver(1366), { filter: { id: 'x' } }, 'filter'],
+    [new TypeError('sort.includes is not a function'), { sort: { 0: 'a' } }, 'sort'],
+    [driver('42601'), { sort: '-' }, 'sort'],
+  ])('is 400 without the words of the driver: %s %j', (error, params, field) => {
+    const { status, body } = renderedFor(error, params);
+    expect([status, body?.errors[0]]).toMatchObject([400, { code: 'APP_VALUE_INVALID', field }]);
+    expect(JSON.stringify(body)).not.toContain('driver');
+  });
+
+  it.each<[unknown, object]>([
+    [new TypeError('x is not a function'), { sort: 'a', page: 1 }],
+    [driver('42P01'), { filter: {} }],
+    [driver('57P01'), { sort: '-' }],
+    [Object.assign(new Error('of another service'), { code: '22P02' }), { filter: {} }],
+    [Object.assign(new Error('no'), { status: 422 }), { sort: '-' }],
+    [new AppError('APP_BUSY', { name: 'crm' }), { sort: '-' }],
+    ['text', {}],
+    [undefined, {}],
+  ])('is no other one: %s %j', (error, params) => {
+    expect(renderedFor(error, params)).toMatchObject({ status: 500 });
+  });
+});

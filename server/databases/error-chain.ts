@@ -37,9 +37,13 @@ export function isAccessDenied(error: unknown): boolean {
 
 /**
  * PostgreSQL's data exceptions (class 22) and errors of types (42883, 42804), and MySQL's errors of values and regular
- * expressions.
+ * expressions. A statement with too many columns or conditions (54000 to 54023) is made of what a caller asked for as well.
  */
-const WRONG_VALUE = new Set<unknown>(['42883', '42804', 1139, 1292, 1366, 1411, 1525, 3685, 3686, 3692, 3697]);
+const WRONG_VALUE = new Set<unknown>([
+  ...['54000', '54001', '54011', '54023'],
+  ...['42883', '42804'],
+  ...[1139, 1292, 1366, 1411, 1525, 3685, 3686, 3692, 3697],
+]);
 
 /** Whether the database server refuses a value of a statement, such as a regular expression. */
 export function isWrongValue(error: unknown): boolean {

@@ -19,6 +19,12 @@ interface Parser {
 /** NocoBase joins the filter of a request with those of its roles, each time one level deeper. */
 const JOINED = 2;
 
+/** What the parser has thrown: no statement can be made of the filter. */
+const filterErrors = new WeakSet<object>();
+
+export const isFilterError = (error: unknown): boolean =>
+  typeof error === 'object' && error !== null && filterErrors.has(error);
+
 /** Refuses a filter that is too deep, or has too long a path. */
 export function assertFilter(filter: unknown, bounds: FilterBounds): void {
   const exceeded = exceededFilter(filter, bounds);
@@ -44,6 +50,9 @@ export function boundParser(parser: Parser, flat: Flat, bounds: () => FilterBoun
     try {
       // It awaits nothing, so nothing else calls the package meanwhile.
       return original.call(this);
+    } catch (error) {
+      if (typeof error === 'object' && error !== null) filterErrors.add(error);
+      throw error;
     } finally {
       flat.unflatten = unflatten;
     }
