@@ -5,6 +5,7 @@ import { activeLocalAdapter, LOCAL_ADAPTER, registerLocalAdapter } from './adapt
 import type { AppService } from './app-service';
 import { runAppCommand } from './commands/app-command';
 import { rememberEnabled } from './enabled-mark';
+import { boundVariablePattern } from './nocobase/json-templates';
 import { confineCaches } from './nocobase/cache';
 import { limitFilters } from './limits/filter-limit';
 import { limitTemplates, resolveInGroups } from './limits/template-limit';
@@ -37,6 +38,7 @@ export class PluginAppSupervisor extends Plugin {
     if (process.argv[2] === COMMAND) process.exit(await runAppCommand(process.argv.slice(3)));
     registerLocalAdapter();
     limitRestoreCommand();
+    boundVariablePattern();
   }
 
   get service(): AppService | undefined {
@@ -89,6 +91,11 @@ export class PluginAppSupervisor extends Plugin {
     noteUsedHosts(app, registrar.usedHosts, service.config.trustedProxies);
     limitPortals(app, service);
     limitRestores(app, () => service.places.inMainDatabase());
+    if (!boundVariablePattern()) {
+      app.log.warn('the variables of this version of NocoBase cannot be found in bounded time', {
+        module: 'app-supervisor',
+      });
+    }
     confineCaches(app);
     boundVisitorMaps(app);
     boundFilters(app, service.config.sizes.query);
