@@ -17,7 +17,13 @@ export interface KnownServer {
   missing?: string;
 }
 
-const POSTGRES = { host: '127.0.0.1', port: 5432, username: 'postgres', password: 'postgres', database: 'postgres' };
+const POSTGRES = {
+  host: '127.0.0.1',
+  port: 5432,
+  username: 'postgres',
+  password: 'Trusted-4712',
+  database: 'postgres',
+};
 const MYSQL = {
   host: '127.0.0.1',
   port: 3306,

@@ -46,7 +46,7 @@ function findServer(): ServerEnvironment {
     return { env: { DB_DIALECT: 'postgres' }, missing };
   }
   // A server that asks for no password takes any, and applications get the main application's role by its password only.
-  const login = { DB_USER: 'postgres', DB_PASSWORD: 'postgres' };
+  const login = { DB_USER: 'postgres', DB_PASSWORD: 'Trusted-4712' };
   const usual = { DB_DIALECT: 'postgres', DB_HOST: '127.0.0.1', DB_PORT: '5432', ...login };
   return { env: unreachable(usual) === undefined ? usual : {} };
 }

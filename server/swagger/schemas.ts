@@ -49,11 +49,11 @@ const changeable = {
     description: 'Further custom domains, under the same rules.',
   },
   icon: text('Name of its icon.'),
-  iconImage: {
+  iconImage: maybe({
     type: 'string',
     nullable: true,
     description: `Its icon as a picture: a data URI in base64 of ${ICON_TYPES.join(', ')}, at most ${MAX_ICON_BYTES / 1024} KB. Lists leave it out: see \`iconUrl\`.`,
-  },
+  }),
   hidden: { type: 'boolean', description: 'Not shown in the block of applications.' },
   pinned: { type: 'boolean', description: 'Shown in the application switcher.' },
   startMode,
