@@ -17,7 +17,7 @@ interface Picture {
   content: Buffer;
 }
 
-/** Hexadecimal digits: nobody guesses the address of a picture that was never shown. */
+/** Hexadecimal digits: the address of a picture that was never shown cannot be guessed. */
 const ID_LENGTH = 32;
 /** An address never has another content. */
 const CACHE = 'public, max-age=31536000, immutable';

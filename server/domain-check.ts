@@ -102,7 +102,7 @@ export class DomainCheck {
     const { mainHosts } = this.host.config;
     const isMain = mainHosts.has(domain) || (isLoopback(domain) && !this.isBelowBaseDomain(domain));
     if (isMain) throw new AppError('APP_DOMAIN_MAIN', { domain });
-    // Who configures the hosts of the main application names all of them; users may have tried others.
+    // A configuration names all hosts of the main application; users may have tried others.
     const used = mainHosts.size === 0 ? this.host.usedHosts() : [];
     for (const host of [...this.operatorHosts, ...used]) {
       const lost = host === domain || (host.endsWith(`.${domain}`) && !mainHosts.has(host));

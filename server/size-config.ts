@@ -27,7 +27,7 @@ export interface SizeConfig {
   headerBytes: number;
   /** Path and query of one request, in bytes. */
   urlBytes: number;
-  /** The query of one request, which NocoBase parses whoever sends it. */
+  /** The query of one request, which NocoBase parses also without a token. */
   query: QueryBounds;
   /** A body that NocoBase parses as a whole, with a validly signed token and without one. */
   body: BodyBounds;

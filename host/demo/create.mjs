@@ -13,7 +13,7 @@ import { APPLICATIONS } from './applications.mjs';
 import { ensureApplicationsPage, ensureDataPage } from './pages.mjs';
 import { linesToTry } from './text.mjs';
 
-/** What its administrator has stopped since stays stopped; and what has failed is mended in the NocoBase that runs. */
+/** Applications that an administrator has stopped stay stopped; those that have failed are repaired in the running NocoBase. */
 const LEFT = ['stopped', 'failed', 'quarantined'];
 
 /** In the options of an application's system settings: the version of the demo that completed it. */

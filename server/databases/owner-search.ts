@@ -51,7 +51,7 @@ export class OwnerSearch {
   }
 
   /**
-   * A server may let NocoBase's machine in without a password. Who names a role there has proven nothing: a role that
+   * A server may let NocoBase's machine in without a password: the name of a role proves nothing there. A role that
    * reaches the main application's data is taken only if the server checks the password, or if it is the main application's
    * own one.
    * @throws APP_DATABASE_DENIED
