@@ -4,7 +4,7 @@ import { PLANTED } from '../helpers/test-host';
 
 const NEW_PASSWORD = `${PLANTED}-new`;
 const MAKING_MS = 120_000;
-const ADVICE = 'Check the log for the cause, fix it, then retry. No visit starts it until then.';
+const ADVICE = 'Check the log for the cause, fix it, then retry. Visits will not start it until you retry.';
 
 /** Applications that fail, and how an administrator mends them: what is told, what is done, and that it works then. */
 describeInBrowser('applications in trouble', () => {
