@@ -249,6 +249,8 @@ export class InProcessApp {
       env: {},
     });
     delete set.NODE_OPTIONS;
+    // Of another server that the file has used before.
+    if (set.DB_PASSWORD === undefined) delete process.env.DB_PASSWORD;
     // Jest gives every test file a `process.env` of its own.
     Object.assign(process.env, set, {
       API_BASE_PATH: '/api/',

@@ -37,7 +37,12 @@ describeWithPostgres('looking at applications', () => {
 
   const list = async (query = '') => {
     const { status, body } = await app.get(`/api/applications:list?${query}`);
-    return { status, rows: (body.data ?? []) as Row[], meta: body.meta, code: body.errors?.[0]?.code as string };
+    return {
+      status,
+      rows: (body.data ?? []) as Row[],
+      meta: body.meta,
+      code: (body.error ?? body.errors?.[0])?.code as string,
+    };
   };
   const names = async (query: string) => (await list(query)).rows.map(({ name }) => name);
   const visit = (name: string) => app.get('/api/pm:listEnabled', { 'X-App': name });
