@@ -3,7 +3,6 @@ import type { OnSchedule, StartMode } from '../src/app-record';
 import type { DbConnType } from '../src/database-options';
 import type { Actor } from '../src/events';
 import type { AwakeReason } from '../src/policies/idle';
-import type { PreflightCheck } from '../src/preflight';
 
 // What the server says in words of its own, as an administrator reads it. Each text is a key of the locales.
 
@@ -28,17 +27,6 @@ export const CONNECTION_TEXTS: Record<DbConnType, { label: string; help: string 
 export const ON_SCHEDULE_TEXTS: Record<OnSchedule, string> = {
   'stay-awake': 'Stay awake for it',
   'wake-when-due': 'Sleep, and wake in time',
-};
-
-export const CHECK_TEXTS: Record<PreflightCheck, string> = {
-  options: 'The values are valid',
-  owner: 'The database is not used by another application',
-  server: 'The server can be reached',
-  credentials: 'User name and password are correct',
-  version: 'The server is new enough',
-  database: 'The database does not exist yet, is empty, or can be adopted',
-  encoding: 'The encoding is correct',
-  rights: 'The user has the required privileges',
 };
 
 /** Steps of a boot, a making or an upgrade (`docs/lifecycle.md`). */

@@ -6,6 +6,18 @@ export const PREFLIGHT_CHECKS = [
 ] as const;
 export type PreflightCheck = (typeof PREFLIGHT_CHECKS)[number];
 
+/** The checks, as screens and the command line name them. */
+export const CHECK_TEXTS: Record<PreflightCheck, string> = {
+  options: 'The values are valid',
+  owner: 'The database is not used by another application',
+  server: 'The server can be reached',
+  credentials: 'User name and password are correct',
+  version: 'The server is new enough',
+  database: 'The database does not exist yet, is empty, or can be adopted',
+  encoding: 'The encoding is correct',
+  rights: 'The user has the required privileges',
+};
+
 const ANOTHER_PLACE = 'Choose another name or address; nothing else may use this database.';
 const ADDRESS = 'Correct the connection settings, or start the database server.';
 const TAKE_IN = 'Adopt only an application of your own; its data and users stay as they are.';

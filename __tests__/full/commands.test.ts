@@ -70,7 +70,7 @@ describe('nocobase app', () => {
     expect(listed).toEqual(told);
     const lines = (await table('list')).trimEnd().split('\n');
     expect(lines).toHaveLength(4);
-    expect(lines[0]).toMatch(/^ID +NAME +STATE +START +ADDRESS +DATABASE +LAST VISIT/);
+    expect(lines[0]).toMatch(/^ID +NAME +STATE +ADDRESS +LAST VISIT +DATABASE +START/);
     expect(lines[1]).toMatch(/^crm +客户关系 +running +lazy +http:\/\/crm\.localhost:\d+\/ +crm/);
     expect((await json("list --name 'shop-*'")).map(({ name }: { name: string }) => name)).toEqual(['shop-1']);
     expect((await json("list --name '客户*'")).map(({ name }: { name: string }) => name)).toEqual(['crm']);

@@ -238,6 +238,15 @@ describe('documents', () => {
     }
   });
 
+  it('are packed with the plugin where README links to them', () => {
+    const { files } = JSON.parse(read('package.json')) as { files: string[] };
+    const isPacked = (file: string) =>
+      files.some((pattern) => new RegExp(`^${pattern.replaceAll('.', '\\.').replaceAll('*', '[^/]*')}$`).test(file));
+    const links = [...read('README.md').matchAll(/\]\((?!https?:)([^)#]+)/g)].map((match) => match[1] ?? '');
+    expect(links.length).toBeGreaterThan(15);
+    expect(links.filter((link) => !isPacked(link))).toEqual([]);
+  });
+
   it('refer to pages and headings that there are', () => {
     const documents = ['README.md', ...readdirSync(path.join(root, 'docs')).map((file) => `docs/${file}`), ...guides];
     for (const document of documents.filter((file) => file.endsWith('.md'))) {

@@ -1,9 +1,10 @@
+import { CHECK_TEXTS, type PreflightCheck } from '../../src/preflight';
 import { numberOf, valuesOf } from './arguments';
 import { CommandFailure, EXIT } from './failure';
 import { allApplications, isMeant } from './fleet';
 import { logs } from './logs';
 import { knowsDatabase, offlineApplications } from './offline';
-import { answer, type ApplicationView, type EventView, type Session, type Verb } from './session';
+import { answer, type ApplicationView, type DetailsView, type EventView, type Session, type Verb } from './session';
 import { facts, plain, table } from './table';
 import { applicationFacts, applicationTable, eventTable, megabytes, reasonText } from './views';
 
@@ -46,6 +47,16 @@ const list: Verb = async (session) => {
   return EXIT.done;
 };
 
+/** Undefined where no NocoBase runs. */
+async function detailsOf(session: Session, name: string | undefined): Promise<DetailsView | undefined> {
+  try {
+    return (await session.line.call('applications:details', { query: { filterByTk: name } })).data as DetailsView;
+  } catch (error) {
+    if (error instanceof CommandFailure) return undefined;
+    throw error;
+  }
+}
+
 const show: Verb = async (session) => {
   const [name] = session.arguments.words;
   const application = await orOffline(
@@ -59,8 +70,9 @@ const show: Verb = async (session) => {
       });
     },
   );
+  const details = session.json || application.removedAt ? undefined : await detailsOf(session, name);
   answer(session, application, () => [
-    ...applicationFacts(session, application),
+    ...applicationFacts(session, application, details),
     ...(application.events?.length ? ['', ...eventTable(session, application.events)] : []),
   ]);
   return EXIT.done;
@@ -135,11 +147,11 @@ const checkDatabase: Verb = async (session) => {
   const [name] = session.arguments.words;
   const body = { ...valuesOf(session.arguments), ...(name && { name }) };
   const { data } = await session.line.call('applications:checkDatabase', { body });
-  const checks = data.checks as { check: string; ok: boolean; message?: string; advice?: string }[];
+  const checks = data.checks as { check: PreflightCheck; ok: boolean; message?: string; advice?: string }[];
   answer(session, data, () => {
     const rows = checks.map(({ check, ok, message }) => [
       { text: ok ? say('yes') : say('no'), paint: (text: string) => terminal.paint(ok ? 'green' : 'red', text) },
-      check,
+      say(CHECK_TEXTS[check]),
       message ?? '',
     ]);
     // A sentence is read to its end, however narrow the terminal.

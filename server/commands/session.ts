@@ -43,10 +43,23 @@ export interface ApplicationView {
   purgeAt: string | null;
   address: { path: string; hosts: string[]; url: string };
   databasePlace: { dialect: string; type: string; host?: string | null; database: string; schema?: string | null };
+  icon?: string | null;
+  idleTimeout?: number | null;
+  keepAwake?: boolean | null;
+  onSchedule?: string | null;
+  pinned?: boolean | null;
+  hidden?: boolean | null;
+  options?: { lang?: unknown } | null;
   limits?: Record<string, number> | null;
   isolation?: { isolated: boolean; reason: string | null; sql: string | null };
   faults: { count: number } | null;
   events?: EventView[];
+}
+
+/** What `applications:details` tells besides; null for what cannot be known. */
+export interface DetailsView {
+  version: { core: string | null; installedCore: string };
+  database: { bytes: number | null };
 }
 
 export interface EventView {

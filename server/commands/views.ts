@@ -1,5 +1,5 @@
 import { ISOLATION_SENTENCES, type IsolationReason } from '../../src/isolation';
-import type { ApplicationView, EventView, Session } from './session';
+import type { ApplicationView, DetailsView, EventView, Session } from './session';
 import { facts, table, type Cell } from './table';
 import type { Colour } from './terminal';
 
@@ -40,18 +40,18 @@ export function applicationTable(
   removed = false,
 ): string[] {
   const { say, terminal } = session;
-  const heads = ['ID', say('NAME'), say('STATE'), say('START'), say('ADDRESS'), say('DATABASE')];
   const last = removed ? say('PURGED') : say('LAST VISIT');
+  const heads = ['ID', say('NAME'), say('STATE'), say('ADDRESS'), last, say('DATABASE'), say('START')];
   const rows = applications.map((application) => [
     application.name,
     application.displayName ?? '',
     stateCell(session, application.state),
-    application.startMode,
     addressText(application),
-    databaseText(application),
     clock(removed ? application.purgeAt : application.lastVisitedAt),
+    databaseText(application),
+    application.startMode,
   ]);
-  return table([...heads, last], rows, terminal.width);
+  return table(heads, rows, terminal.width);
 }
 
 /** Why an application has no database role of its own, as the end of a sentence. */
@@ -87,7 +87,26 @@ function limitsText({ limits }: ApplicationView): string | undefined {
   return own.length > 0 ? own.join(', ') : undefined;
 }
 
-export function applicationFacts(session: Session, application: ApplicationView): string[] {
+function yesOrNo({ say }: Session, value: boolean | null | undefined): string {
+  return value ? say('yes') : say('no');
+}
+
+/** The time after which it is put to sleep, if it has one of its own. */
+function idleText({ say }: Session, { idleTimeout }: ApplicationView): string {
+  if (idleTimeout === null || idleTimeout === undefined) return say('by default');
+  return idleTimeout === 0 ? say('never') : say('{count} s', { count: idleTimeout });
+}
+
+function versionText({ say }: Session, { version }: DetailsView): string {
+  const { core, installedCore } = version;
+  if (core === null) return say('not known; {installed} is installed', { installed: installedCore });
+  return core === installedCore
+    ? core
+    : say('{version}; {installed} is installed', { version: core, installed: installedCore });
+}
+
+/** @param details what was asked besides; undefined if it was not */
+export function applicationFacts(session: Session, application: ApplicationView, details?: DetailsView): string[] {
   const { say } = session;
   const { lastError, stateReason, faults, databasePlace } = application;
   return facts([
@@ -98,8 +117,17 @@ export function applicationFacts(session: Session, application: ApplicationView)
     [say('Error'), lastError && `${lastError.code}: ${lastError.message}`],
     [say('Next attempt'), clock(application.retryAt)],
     [say('Start mode'), application.startMode],
+    [say('Sleeps when unused for'), idleText(session, application)],
+    [say('Kept awake'), yesOrNo(session, application.keepAwake)],
+    [say('Scheduled work'), application.onSchedule],
+    [say('In the switcher'), yesOrNo(session, application.pinned)],
+    [say('In the block'), yesOrNo(session, !application.hidden)],
+    [say('Icon'), application.icon],
+    [say('Language'), typeof application.options?.lang === 'string' ? application.options.lang : undefined],
+    [say('Version'), details && versionText(session, details)],
     [say('Addresses'), [application.address.url, ...application.address.hosts, application.address.path].join(', ')],
     [say('Database'), `${databaseText(application)} (${databasePlace.dialect}, ${databasePlace.type})`],
+    [say('Database size'), details?.database.bytes ? megabytes(details.database.bytes) : undefined],
     [say('Isolated'), isolationText(session, application)],
     [say('Own limits'), limitsText(application)],
     [say('Created'), clock(application.createdAt)],

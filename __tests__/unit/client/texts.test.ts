@@ -6,7 +6,7 @@ import { APP_STATES } from '../../../src/app-state';
 import { ERROR_TABLE } from '../../../src/errors';
 import { APP_EVENT_TYPES } from '../../../src/events';
 import { LIMITS } from '../../../src/policies/limits';
-import { GENERAL_ADVICE, PREFLIGHT_ADVICE, PREFLIGHT_CHECKS } from '../../../src/preflight';
+import { CHECK_TEXTS, GENERAL_ADVICE, PREFLIGHT_ADVICE, PREFLIGHT_CHECKS } from '../../../src/preflight';
 
 const root = path.resolve(__dirname, '../../..');
 const chinese = JSON.parse(readFileSync(path.join(root, 'locale/zh-CN.json'), 'utf8')) as Record<string, string>;
@@ -49,6 +49,7 @@ describe('the texts of the screens', () => {
     const shown = [
       ...client.flatMap(({ translated }) => translated),
       ...leaves(vocabulary),
+      ...leaves(CHECK_TEXTS),
       ...labels(APP_STATES),
       ...labels(APP_EVENT_TYPES),
       ...labels(LIMITS),
@@ -80,7 +81,7 @@ describe('the texts of the screens', () => {
   });
 
   it('name every check of a database, and keep their parameters in Chinese', () => {
-    expect(Object.keys(vocabulary.CHECK_TEXTS)).toEqual([...PREFLIGHT_CHECKS]);
+    expect(Object.keys(CHECK_TEXTS)).toEqual([...PREFLIGHT_CHECKS]);
     const parameters = (text: string) => (text.match(/\{+\w+\}+/g) ?? []).sort();
     for (const [key, text] of Object.entries(chinese)) expect([key, parameters(text)]).toEqual([key, parameters(key)]);
   });

@@ -6,6 +6,7 @@ import { EXIT } from '../../../server/commands/failure';
 import { speaking, terminalLanguage } from '../../../server/commands/language';
 import { COMMON } from '../../../server/commands/options';
 import { ISOLATION_SENTENCES } from '../../../src/isolation';
+import { CHECK_TEXTS } from '../../../src/preflight';
 import { VERBS } from '../../../server/commands/verbs';
 
 const folder = path.resolve(__dirname, '../../../server/commands');
@@ -43,6 +44,7 @@ describe('what the command says', () => {
     ...COMMON.map(({ text }) => text),
     ...EXIT_CODES.map(([, text]) => text),
     ...Object.values(ISOLATION_SENTENCES),
+    ...Object.values(CHECK_TEXTS),
   ]);
 
   it('is said in Chinese, too', () => {

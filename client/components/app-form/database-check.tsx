@@ -1,12 +1,11 @@
 import { CheckCircleFilled, CloseCircleFilled, MinusCircleOutlined } from '@ant-design/icons';
 import { Button, Flex, Form, theme, Typography } from 'antd';
 import { useEffect, useRef, useState } from 'react';
-import { PREFLIGHT_CHECKS } from '../../../src/preflight';
+import { CHECK_TEXTS, PREFLIGHT_CHECKS } from '../../../src/preflight';
 import type { DatabaseAnswer, DatabaseCheck } from '../../api-types';
 import { toApiError, type ApiError } from '../../api-error';
 import { useT } from '../../locale';
 import { useSupervisor } from '../../supervisor-context';
-import { CHECK_TEXTS } from '../../vocabulary';
 import { ErrorAlert } from '../error-alert';
 import { IsolationText } from '../isolation-text';
 import { databaseOptions, type CreateValues, type DatabaseValues } from './form-values';
