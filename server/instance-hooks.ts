@@ -21,6 +21,7 @@ import { separateExportLocks } from './nocobase/export-locks';
 import { separateFormulas } from './nocobase/formulas';
 import { confineTemplates } from './nocobase/template-engines';
 import { confineScripts } from './nocobase/workflow-scripts';
+import { boundFieldSizes } from './nocobase/field-sizes';
 import { boundPatterns } from './nocobase/patterns';
 import { nameLocks } from './nocobase/locks';
 import { sendEmptyPassword } from './nocobase/empty-password';
@@ -61,6 +62,7 @@ export function prepareInstance(app: Application, host: InstanceHooksHost): void
   onEachDatabase(app, pauseBetweenCollections);
   const time = computingTimeOf(app.name);
   onEachDatabase(app, (db) => boundPatterns(app, db, time));
+  onEachDatabase(app, (db) => boundFieldSizes(app, db));
   host.connections.attach(app);
   const record = host.registry.find(app.name);
   if (record) nameLocks(app, statePrefix(record));
@@ -69,7 +71,7 @@ export function prepareInstance(app: Application, host: InstanceHooksHost): void
     return current && ownUploads(current);
   });
   separateFormulas(app, () => host.fence.current);
-  confineTemplates(app);
+  confineTemplates(app, () => host.fence.current);
   confineScripts(app, () => host.fence.current);
   keepOwnUploads(app, host);
   limitInjectedRequests(app, host.limits);

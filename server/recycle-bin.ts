@@ -61,7 +61,10 @@ export interface Removed {
 
 const LOOK_MS = 10 * 60_000;
 /** Below `storage/`, what is one application's alone. Backups are kept: they are made to outlive it. */
-const FOLDERS = [...['apps', 'logs', path.join('cache', 'apps'), 'environment-variables', path.join('tmp', 'backups')]];
+const FOLDERS = [
+  ...['apps', 'logs', path.join('cache', 'apps'), 'environment-variables'],
+  ...[path.join('tmp', 'backups'), path.join('tmp', 'documents')],
+];
 
 /**
  * Removal in two steps. A removed application is out of reach at once, and its name, its domain and its database stay

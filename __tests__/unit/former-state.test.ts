@@ -6,7 +6,7 @@ import { ownUploads } from '../../server/lifecycle/upload-folders';
 import { outsideStateOptions, statePrefix } from '../../server/outside-state';
 import type { AppRecord } from '../../src/app-record';
 
-const ROOMS = ['apps', 'logs', 'cache/apps', 'backups', 'environment-variables', 'tmp/backups'];
+const ROOMS = ['apps', 'logs', 'cache/apps', 'backups', 'environment-variables', 'tmp/backups', 'tmp/documents'];
 const record = (provisioning?: AppRecord['provisioning']): AppRecord => ({
   ...{ name: 'crm', startMode: 'lazy', options: {} },
   ...(provisioning && { provisioning }),

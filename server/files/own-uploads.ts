@@ -19,6 +19,7 @@ import {
 } from '../lifecycle/upload-folders';
 import { beginRestore } from '../lifecycle/restored-contents';
 import { isSettled, markSettled } from '../lifecycle/upload-marker';
+import { confineDocuments } from '../nocobase/ai-documents';
 import { scopeBackups, type BackupScope } from '../nocobase/backups';
 import { replaceStorageClass } from '../nocobase/file-manager';
 import { guardedStorage } from './guarded-storage';
@@ -39,6 +40,9 @@ const RESTORED = '.restored';
 /** Columns of paths hold 255 characters, and NocoBase adds the name of a file to some. */
 const MAX_PATH = 160;
 
+/** The folder of the texts that an application's plugins read out of its documents. */
+const documentsFolder = (name: string) => storagePathJoin('tmp', 'documents', name);
+
 /** The own folders of the instances of this process, by application. */
 const folders = new Map<string, string>();
 
@@ -51,6 +55,7 @@ export function keepOwnUploads(app: Application, host: OwnUploadsHost): void {
   // The core awaits it, though the type of a listener does not say so.
   // eslint-disable-next-line @typescript-eslint/no-misused-promises
   app.on('beforeStart', () => settle(app, host));
+  app.on('afterLoad', () => confineDocuments(app, documentsFolder(app.name)));
 }
 
 async function settle(app: Application, host: OwnUploadsHost): Promise<void> {
@@ -60,6 +65,7 @@ async function settle(app: Application, host: OwnUploadsHost): Promise<void> {
   if (!scopeBackups(app, backupScope(host))) warn('the Backup Manager');
   // A process that ended in a backup, or in a restore, has left its files.
   if (!hasBackupWork(app.name)) await rm(storagePathJoin('tmp', 'backups', app.name), { recursive: true, force: true });
+  await rm(documentsFolder(app.name), { recursive: true, force: true });
   const own = await ensureFolder(app.name, host);
   if (own === undefined) return;
   folders.set(app.name, own);

@@ -23,6 +23,7 @@ const PRIVATE: readonly (readonly [folder: string, modes: Modes])[] = [
   ['backups', RECORDS],
   ['logs', RECORDS],
   ['tmp/backups', RECORDS],
+  ['tmp/documents', KEYS],
 ];
 
 /** Takes off every right that is not in the mode; adds none. Files of other users, and links, stay as they are. */

@@ -11,7 +11,15 @@ import { writeWholeFile } from './whole-file';
  * temporary files. An application that is created under the ID of a former one must inherit none of it.
  */
 const ROOMS: readonly (readonly string[])[] = [
-  ...[['apps'], ['logs'], ['cache', 'apps'], ['backups'], ['environment-variables'], ['tmp', 'backups']],
+  ...[
+    ['apps'],
+    ['logs'],
+    ['cache', 'apps'],
+    ['backups'],
+    ['environment-variables'],
+    ['tmp', 'backups'],
+    ['tmp', 'documents'],
+  ],
 ];
 /** Beside the folders of applications; no ID begins with a dot. */
 const FORMER = '.former';

@@ -4,6 +4,7 @@ import { maxExtractedBytes, type LimitName, type Limits } from '../../src/polici
 import { AppLimiter } from './app-limiter';
 import { DelayedResponses } from './delayed-responses';
 import { RecentUse } from './recent-use';
+import type { OtherUse } from './request-slots';
 import { StorageMeter, type StorageHost } from './storage-meter';
 
 /** At most one event for each limit of an application in this time. */
@@ -30,9 +31,18 @@ export class AppLimits {
   private readonly reached = new Map<string, Partial<Record<LimitName, Reached>>>();
   /** Requests that name no application of ours share one limiter, by which only their refusals are delayed. */
   private strangers?: AppLimiter;
+  private main?: AppLimiter;
 
   constructor(private readonly host: LimitsHost) {
     this.storage = new StorageMeter(host, (name) => this.of(name).inForce);
+  }
+
+  /** The turns of the main application: it has as many slots as there are requests. */
+  get ofMain(): AppLimiter {
+    if (this.main) return this.main;
+    const { limits } = this.host.config;
+    const endless = limits.requestSlots === 0 ? limits : { ...limits, requestSlots: Infinity };
+    return (this.main = new AppLimiter(endless, undefined, this.othersThan('main')));
   }
 
   /** The limiter of an application, with its limits as they are now. */
@@ -45,13 +55,17 @@ export class AppLimits {
     let limiter = this.limiters.get(name);
     if (limiter) limiter.update(record.limits);
     else {
-      limiter = new AppLimiter(this.host.config.limits, record.limits, {
-        msSinceOthers: () => this.use.msSinceOthers(name),
-        isOtherAtWork: () => this.use.isOtherAtWork(name),
-      });
+      limiter = new AppLimiter(this.host.config.limits, record.limits, this.othersThan(name));
       this.limiters.set(name, limiter);
     }
     return limiter;
+  }
+
+  private othersThan(name: string): OtherUse {
+    return {
+      msSinceOthers: () => this.use.msSinceOthers(name),
+      isOtherAtWork: () => this.use.isOtherAtWork(name),
+    };
   }
 
   /**

@@ -72,6 +72,11 @@ export class RequestSlots {
     return this.queue.size;
   }
 
+  /** A request that asks now would begin at once. */
+  get mayBegin(): boolean {
+    return this.queue.size === 0 && !this.turnTaken && this.pauseMs() <= 0;
+  }
+
   /** Many requests wait, and other applications are in use. */
   get isCrowded(): boolean {
     return this.queue.size >= MANY_WAITING && this.others.msSinceOthers() < IN_USE_MS;

@@ -153,10 +153,14 @@ export class StorageMeter {
   }
 }
 
-/** Bytes of an application's uploads and backups, also of those under way. Links are not followed. */
+/** Bytes of an application's uploads, of its backups, also of those under way, and of the texts of its documents. Links are not followed. */
 export async function sizeOfFiles(record: AppRecord): Promise<number> {
   const own = ownUploads(record);
-  const folders = [storagePathJoin('backups', record.name), storagePathJoin('tmp', 'backups', record.name)];
+  const folders = [
+    storagePathJoin('backups', record.name),
+    storagePathJoin('tmp', 'backups', record.name),
+    storagePathJoin('tmp', 'documents', record.name),
+  ];
   if (own !== undefined) folders.push(path.join(uploadsFolder(), own));
   const sizes = await Promise.all(folders.map(sizeOf));
   return sizes.reduce((sum, bytes) => sum + bytes, 0);

@@ -1,9 +1,15 @@
+import { computingTimeOf } from './computing-time';
+
 /**
  * Templates of Handlebars (messages of notifications, for example) come from the administrators of all applications,
  * and are rendered with one set of helpers. NocoBase registers a package of 170 helpers. One of them reads files;
  * others hand out constructors and prototypes, or call functions that the template names, and so run any code. Here
  * the set is reduced to helpers that compute from data alone. See `handlebars.test.ts` for what the rest would do.
+ * Templates are rendered in the shared thread: one of an application is ended when its time is over.
  */
+
+/** One template of an application. */
+const TIME = { maxMs: 250, freeMs: 5 };
 
 /** Helpers that compute their output from the data that they are given, and change nothing. */
 const ALLOWED = [
@@ -148,9 +154,14 @@ const confined = new WeakSet<object>();
  * Reduces the helpers of the engine to those that compute from data, and fixes them for the rest of the process. A
  * template that uses another helper fails. Does its work once for each engine.
  * @param notify is told what is not registered, now or later, and is not known to this file
+ * @param current returns the ID of the application that runs code now; undefined for the main application
  * @throws TypeError if the engine lacks members
  */
-export function confineHandlebars(engine: HandlebarsEngine, notify: (notice: string) => void): void {
+export function confineHandlebars(
+  engine: HandlebarsEngine,
+  notify: (notice: string) => void,
+  current: () => string | undefined,
+): void {
   if (confined.has(engine)) return;
   for (const method of ['compile', 'precompile', 'createFrame'] as const) {
     if (typeof engine[method] !== 'function') throw new TypeError(`Handlebars has no ${method}`);
@@ -164,6 +175,7 @@ export function confineHandlebars(engine: HandlebarsEngine, notify: (notice: str
   for (const helper of Object.values(helpers)) Object.freeze(helper);
   for (const name of unknown) notify(`the helper "${name}" of Handlebars is removed: it is not known to be harmless`);
   acceptTextsOnly(engine);
+  boundTime(engine, current);
   for (const kind of ['helpers', 'partials', 'decorators'] as const) Object.freeze(engine[kind]);
   refuseRegistrations(engine, notify);
 }
@@ -184,6 +196,22 @@ function acceptTextsOnly(engine: HandlebarsEngine): void {
       return original(input, ...rest);
     };
   }
+}
+
+type Template = (context: unknown, options?: unknown) => unknown;
+
+/** Handlebars reads a template when it is rendered for the first time: that counts as well. */
+function boundTime(engine: HandlebarsEngine, current: () => string | undefined): void {
+  const { compile } = engine;
+  engine.compile = (...given) => {
+    const template = compile(...given) as Template;
+    const bounded: Template = (...values) => {
+      const name = current();
+      if (name === undefined) return template(...values);
+      return computingTimeOf(name).run(() => template(...values), TIME, 'template', 'rendering it takes too long');
+    };
+    return Object.assign(bounded, template);
+  };
 }
 
 /** A plugin that registers something later must still load: it is told in the log, and gets no error. */

@@ -89,6 +89,21 @@ const running = new Map<string, Scripts>();
 const confined = new WeakSet<ScriptRunner>();
 
 /**
+ * Runs work of an application that takes a thread, in the place of a script: it waits for its turn.
+ * @param work its signal is aborted at the end of the application
+ * @throws APP_BUSY if too much waits, APP_STOPPED if the application ended while it waited
+ */
+export async function runAsScript<T>(name: string, work: (signal: AbortSignal) => Promise<T>): Promise<T> {
+  const scripts = running.get(name) ?? new Scripts(name);
+  running.set(name, scripts);
+  try {
+    return await scripts.run(work);
+  } finally {
+    if (scripts.isIdle && running.get(name) === scripts) running.delete(name);
+  }
+}
+
+/**
  * Bounds the scripts of applications in number, time and output, and lets `endScripts` end them. Scripts of the main application
  * stay as they are. Does its work once for each class.
  * @param current returns the ID of the application that runs code now; undefined for the main application
@@ -101,18 +116,12 @@ export function confineRunner(runner: ScriptRunner, current: () => string | unde
   runner.run = async (source, args, options) => {
     const name = current();
     if (name === undefined) return original(source, args, options);
-    const scripts = running.get(name) ?? new Scripts(name);
-    running.set(name, scripts);
     const timeout = Math.min(options.timeout && options.timeout > 0 ? options.timeout : MAX_MS, MAX_MS);
-    try {
-      const outcome = await scripts.run((end) => {
-        const signal = options.signal ? AbortSignal.any([options.signal, end]) : end;
-        return original(source, args, { ...options, timeout, signal });
-      });
-      return explainOutcome(outcome);
-    } finally {
-      if (scripts.isIdle) running.delete(name);
-    }
+    const outcome = await runAsScript(name, (end) => {
+      const signal = options.signal ? AbortSignal.any([options.signal, end]) : end;
+      return original(source, args, { ...options, timeout, signal });
+    });
+    return explainOutcome(outcome);
   };
 }
 

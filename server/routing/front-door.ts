@@ -8,6 +8,7 @@ import type { AppRunner } from '../lifecycle/app-runner';
 import { WaitingRoom } from '../lifecycle/waiting-room';
 import { departure } from './departure';
 import { wantsPage } from '../limits/error-response';
+import { MainTurns } from './main-turns';
 import { refuse } from './refusal';
 import { HEALTH_CHECK, RequestGate } from './request-gate';
 import { leaseFor } from './request-lease';
@@ -49,13 +50,15 @@ function whoIs(route: Route): string {
 
 /**
  * The first to see every request (`Gateway.registerRequestHandler`), before NocoBase resolves, logs or looks up
- * anything: resolve, refuse, admit, hold. A request for the main application passes without a promise or a query.
+ * anything: resolve, refuse, admit, hold. A request for the main application passes without a promise or a query, unless it
+ * waits for its turn.
  */
 export class FrontDoor {
   readonly traffic = new Traffic();
   private readonly mainRoom: WaitingRoom;
   private readonly storage: StorageGuard;
   private readonly gate: RequestGate;
+  private readonly mainTurns: MainTurns;
   /** Of a request that has passed the gate. */
   private readonly steps: readonly Step[] = [
     (visit, next) => this.answerProxy(visit, next),
@@ -80,6 +83,7 @@ export class FrontDoor {
   ) {
     this.storage = new StorageGuard(service);
     this.gate = new RequestGate(service, router);
+    this.mainTurns = new MainTurns(service, router);
     this.mainRoom = new WaitingRoom(
       'main',
       () => service.config,
@@ -111,10 +115,12 @@ export class FrontDoor {
     const ready = phase === 'active' && this.service.mainUp;
     const isMains = this.service.routes && this.service.mainUp && this.router.isForMain(req);
     if (ready && !isMains && this.gate.refuses(req, res)) return ANSWERED;
+    if (isMains && this.answersMainMonitor(req, res)) return ANSWERED;
     this.traffic.enter(req, res);
     if (isMains && this.router.storagePath(req) === undefined && this.router.askedHost(req) === undefined) {
       this.service.limits.use.note('main', res);
-      return false;
+      const turn = this.mainTurns.take(req, res);
+      return turn === true ? ANSWERED : turn;
     }
     const visit: Visit = { req, res, needsApp: true };
     return this.walk(visit, ready ? this.steps : this.earlySteps).catch((error: unknown) => {
@@ -125,6 +131,14 @@ export class FrontDoor {
       this.gate.refuse(req, res, coded, visit.runner);
       return true;
     });
+  }
+
+  /** The answer of the core, without the way to it. Monitors ask often, and while applications are at work. */
+  private answersMainMonitor(req: IncomingMessage, res: ServerResponse): boolean {
+    if (!req.url?.endsWith(HEALTH_CHECK) || !this.router.place(req).needsApp) return false;
+    if (this.service.supervisor.appStatus.main !== 'running') return false;
+    res.end('ok');
+    return true;
   }
 
   /** A step that only passes is no async function: it would cost each request a promise. What it throws, rejects. */

@@ -12,7 +12,7 @@ import { mustFind } from '../../helpers/installed-once';
 const REDIS = 'redis://127.0.0.1:6379/12';
 /** Of the applications. A plugin with timers of its own, such as the workflows, would leave them at a reload. */
 const PLUGINS = ['error-handler'];
-const ROOMS = ['apps', 'logs', 'cache/apps', 'backups', 'environment-variables', 'tmp/backups'];
+const ROOMS = ['apps', 'logs', 'cache/apps', 'backups', 'environment-variables', 'tmp/backups', 'tmp/documents'];
 
 /** Asked in a process of its own, so that the tests can be declared without waiting. */
 function isRedisHere(): boolean {

@@ -74,6 +74,8 @@ export class FakeRunner {
   }
 }
 
+/** Signs the tokens of the main application. */
+export const MAIN_SECRET = 'the secret of main';
 export const LONG = `Old-${'x'.repeat(90)}`;
 
 export function open(phase: ServicePhase = 'active', env: Record<string, string> = {}) {
@@ -99,7 +101,11 @@ export function open(phase: ServicePhase = 'active', env: Record<string, string>
     },
     leadership: { whenLeading: jest.fn(() => Promise.resolve()) },
     config,
-    supervisor: { logger: { error: jest.fn() }, appStatus: {} as Record<string, string> },
+    supervisor: {
+      logger: { error: jest.fn() },
+      appStatus: {} as Record<string, string>,
+      apps: { main: { authManager: { jwt: { secret: () => MAIN_SECRET } } } },
+    },
     registry: {
       has: (name: string) => runners.has(name),
       byDomain: () => undefined,

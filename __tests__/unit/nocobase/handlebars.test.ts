@@ -11,7 +11,16 @@ const registered = Object.keys(Handlebars.helpers);
 const render = (template: unknown, data: object = {}) =>
   (Handlebars.compile(template) as (data: object) => string)(data);
 
-beforeAll(() => confineHandlebars(Handlebars, (notice) => notices.push(notice)));
+/** The application that renders; none is the main application. */
+let current: string | undefined;
+
+beforeAll(() =>
+  confineHandlebars(
+    Handlebars,
+    (notice) => notices.push(notice),
+    () => current,
+  ),
+);
 
 describe('templates of Handlebars', () => {
   it('all helpers that NocoBase registers are judged; a new one must be added to a list of the guard', () => {
@@ -120,6 +129,54 @@ describe('templates of Handlebars', () => {
   });
 
   it('another version of the engine is noticed', () => {
-    expect(() => confineHandlebars({ helpers: {} } as never, () => undefined)).toThrow('Handlebars has no compile');
+    expect(() => confineHandlebars({ helpers: {} } as never, jest.fn(), jest.fn())).toThrow(
+      'Handlebars has no compile',
+    );
+  });
+});
+
+describe('the time of a template', () => {
+  const list = Array.from({ length: 400 }, (_, index) => index);
+  const each = (inner: string) => `{{#each @root.list}}${inner}{{/each}}`;
+
+  afterEach(() => {
+    current = undefined;
+  });
+
+  it.each([
+    each(each(each(each('x')))),
+    `{{#forEach list}}${each(each(each('{{add @root.one 1}}')))}{{/forEach}}`,
+    `{{#iterate list}}${each(each('{{sort @root.list}}'))}{{/iterate}}`,
+    each(each('{{join @root.list ","}}{{join @root.list ","}}{{JSONstringify @root.list}}')),
+    each(each(each('{{#if true}}{{/if}}'))),
+  ])('of an application ends after its time: %s', (template) => {
+    current = `hbs-${template.length}`;
+    let code: unknown;
+    try {
+      render(template, { list, one: 1 });
+    } catch (error) {
+      ({ code } = error as { code?: unknown });
+    }
+    expect(code).toBe('APP_VALUE_INVALID');
+    expect(render('{{one}} {{sum 1 2}}', { one: 1 })).toBe('1 3');
+  });
+
+  it('is used up by templates that take long, for the application that has them', () => {
+    const codes = Array.from({ length: 8 }, () => {
+      current = 'hbs-greedy';
+      try {
+        return render(each(each(each(each('x')))), { list });
+      } catch (error) {
+        return (error as { code?: unknown }).code;
+      }
+    });
+    expect(codes[0]).toBe('APP_VALUE_INVALID');
+    expect(codes.at(-1)).toBe('APP_BUSY');
+    current = 'hbs-neighbour';
+    expect(render('{{#each list}}{{this}}{{/each}}', { list: [1, 2] })).toBe('12');
+  });
+
+  it('is not bounded in the main application', () => {
+    expect(render(each(each('x')), { list })).toHaveLength(160_000);
   });
 });
