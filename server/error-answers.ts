@@ -110,6 +110,41 @@ export function answerMissingTables(app: Pick<Application, 'use'>, judge: LossJu
   app.use(middleware, { tag: 'app-supervisor-missing-tables', after: ERROR_HANDLER, before: 'cors' });
 }
 
+interface OuterContext extends ErrorContext {
+  res: { headersSent: boolean };
+}
+
+const isRefusal = (error: unknown) => {
+  const { status } = (error ?? {}) as { status?: unknown };
+  return typeof status === 'number' && status < 500;
+};
+
+/**
+ * Some plugins add middlewares outside of NocoBase's handler of errors. What they throw is answered with a code here, and
+ * stands in the log. Call it before each load.
+ */
+export function answerOuterErrors(app: Application, mainApp: () => Application): void {
+  const middleware = async (ctx: OuterContext, next: () => Promise<unknown>) => {
+    try {
+      await next();
+    } catch (error) {
+      if (ctx.res.headersSent || isRefusal(error)) throw error;
+      const coded = ownError(error) ?? new AppError(lossOf(error) ?? 'APP_UNEXPECTED', {}, error);
+      app.log.error('request', {
+        module: 'app-supervisor',
+        error: String(error),
+        stack: (error as Error | null)?.stack,
+      });
+      ctx.status = coded.status;
+      ctx.body = { errors: [visitorAnswerOf(mainApp(), coded, languageOf(ctx))] };
+    }
+  };
+  app.use(middleware as never, { tag: 'app-supervisor:outer-errors', before: 'generateReqId' });
+}
+
+/** Errors of JavaScript itself: their words are for the log. */
+const INNER_ERRORS = [TypeError, ReferenceError, RangeError, SyntaxError];
+
 /**
  * Our errors in the answers of this application, in the caller's language. An error by which its database is lost, or a
  * connection was cut, is answered as 503 with a code; the driver's words stand in the log of the application.
@@ -140,17 +175,20 @@ export function answerErrors(app: Application, mainApp: () => Application, suspe
   if (Array.isArray(handlers)) handlers.unshift(...handlers.splice(-2));
   if (errorHandler) {
     codeMistakes(errorHandler, (ctx, error) => answer(ctx, error, app !== mainApp()));
-    codeUnexpected(errorHandler, (ctx) => {
+    const answerMistake = (ctx: ErrorContext) => {
       const known = app.dataSourceManager.dataSources;
       const asked = ctx.get(DATA_SOURCE);
       if (asked === '' || known.has(asked)) return false;
-      answer(
-        ctx,
-        new AppError('APP_VALUE_INVALID', { field: DATA_SOURCE, reason: 'there is no such data source' }),
-        true,
-      );
+      const error = new AppError('APP_VALUE_INVALID', { field: DATA_SOURCE, reason: 'there is no such data source' });
+      answer(ctx, error, true);
       return true;
-    });
+    };
+    const answerInner = (error: unknown, ctx: ErrorContext) => {
+      const isInner = INNER_ERRORS.some((kind) => error instanceof kind) && !isRefusal(error);
+      if (isInner) answer(ctx, new AppError('APP_UNEXPECTED'), true);
+      return isInner;
+    };
+    codeUnexpected(errorHandler, answerMistake, answerInner);
   }
 }
 
@@ -169,12 +207,18 @@ function codeMistakes(handler: ErrorHandler, answer: (ctx: ErrorContext, error: 
 /**
  * Errors of NocoBase and its plugins that have no code get one if they are answered with 5xx; the sentence stays.
  * @param answerMistake answers a request that failed for a mistake of its caller; returns false for another request
+ * @param answerInner answers a request that failed by an error of JavaScript itself; returns false for another error
  */
-function codeUnexpected(handler: ErrorHandler, answerMistake: (ctx: ErrorContext) => boolean): void {
+function codeUnexpected(
+  handler: ErrorHandler,
+  answerMistake: (ctx: ErrorContext) => boolean,
+  answerInner: (error: unknown, ctx: ErrorContext) => boolean,
+): void {
   if (typeof handler.defaultHandler !== 'function') return;
   const renderDefault = handler.defaultHandler.bind(handler);
   handler.defaultHandler = (error, ctx) => {
     if (answerMistake(ctx)) return;
+    if (answerInner(error, ctx)) return;
     renderDefault(error, ctx);
     const { errors } = (ctx.body ?? {}) as { errors?: { code?: unknown }[] };
     const [first] = Array.isArray(errors) ? errors : [];

@@ -3,7 +3,7 @@ import type { EntriesHost } from './app-entries';
 import { isTrusted } from './client-address';
 import type { SupervisorConfig } from './config';
 import { forgetGatewayLogger, onEachDatabase } from './core';
-import { answerErrors, answerMissingTables } from './error-answers';
+import { answerErrors, answerOuterErrors, answerMissingTables } from './error-answers';
 import { tightenPrivateFiles } from './files/private-files';
 import { keepOwnUploads, type OwnUploadsHost } from './files/own-uploads';
 import { serveGuestClient } from './guest-client';
@@ -20,6 +20,12 @@ import { computingTimeOf, forgetComputingTime } from './nocobase/computing-time'
 import { separateExportLocks } from './nocobase/export-locks';
 import { separateFormulas } from './nocobase/formulas';
 import { confineTemplates } from './nocobase/template-engines';
+import { endRecursion } from './nocobase/recursive-queries';
+import { boundSnippets } from './nocobase/snippets';
+import { boundSchemas } from './nocobase/ui-schemas';
+import { boundAnswers } from './nocobase/outgoing-answers';
+import { endCircles, keepNodesStraight } from './nocobase/workflow-graph';
+import { spreadSteps } from './nocobase/workflow-steps';
 import { confineScripts } from './nocobase/workflow-scripts';
 import { boundFieldSizes } from './nocobase/field-sizes';
 import { boundPatterns } from './nocobase/patterns';
@@ -32,6 +38,7 @@ import { statePrefix } from './outside-state';
 import { guardTenant } from './tenancy/tenant-guard';
 import type { AppLimits } from './limits/app-limits';
 import { separateActions } from './limits/crowd-turns';
+import { limitBodyQueries } from './limits/body-query';
 import { limitFilters } from './limits/filter-limit';
 import { limitInjectedRequests, limitToolCalls } from './limits/injected-requests';
 import { limitRecords } from './limits/record-limit';
@@ -63,6 +70,7 @@ export function prepareInstance(app: Application, host: InstanceHooksHost): void
   const time = computingTimeOf(app.name);
   onEachDatabase(app, (db) => boundPatterns(app, db, time));
   onEachDatabase(app, (db) => boundFieldSizes(app, db));
+  onEachDatabase(app, endRecursion);
   host.connections.attach(app);
   const record = host.registry.find(app.name);
   if (record) nameLocks(app, statePrefix(record));
@@ -70,8 +78,10 @@ export function prepareInstance(app: Application, host: InstanceHooksHost): void
     const current = host.record(app.name);
     return current && ownUploads(current);
   });
+  boundSnippets(app);
   separateFormulas(app, () => host.fence.current);
   confineTemplates(app, () => host.fence.current);
+  boundAnswers(app, () => host.fence.current);
   confineScripts(app, () => host.fence.current);
   keepOwnUploads(app, host);
   limitInjectedRequests(app, host.limits);
@@ -82,11 +92,14 @@ export function prepareInstance(app: Application, host: InstanceHooksHost): void
       () => host.mainApp(),
       () => host.databaseWatch.suspect(app.name),
     );
+    answerOuterErrors(app, () => host.mainApp());
     answerMissingTables(app, () => host.databaseWatch.judge(app.name));
     if (record) nameLocks(app, statePrefix(record));
     serveGuestClient(app, host);
     limitReloads(app, host.config.reloads);
+    keepNodesStraight(app);
     limitFilters(app, host.config.sizes.query);
+    limitBodyQueries(app, host.config.sizes.query);
     limitTemplates(app, () => host.limits.note(app.name, 'body'));
     limitRecords(app, host.config.sizes, host.limits);
     limitToolCalls(app, host.limits);
@@ -97,6 +110,9 @@ export function prepareInstance(app: Application, host: InstanceHooksHost): void
   app.on('afterLoad', () => {
     resolveInGroups(app);
     boundVisitorMaps(app);
+    spreadSteps(app);
+    endCircles(app);
+    boundSchemas(app);
     separateExportLocks(app, host.config.sizes.importBytes);
     confineOrigins(app, (address) => isTrusted(address, host.config.trustedProxies));
   });

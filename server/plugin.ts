@@ -7,6 +7,7 @@ import { runAppCommand } from './commands/app-command';
 import { rememberEnabled } from './enabled-mark';
 import { boundVariablePattern } from './nocobase/json-templates';
 import { confineCaches } from './nocobase/cache';
+import { limitBodyQueries } from './limits/body-query';
 import { limitFilters } from './limits/filter-limit';
 import { limitTemplates, resolveInGroups } from './limits/template-limit';
 import { boundFilters } from './nocobase/filters';
@@ -100,6 +101,7 @@ export class PluginAppSupervisor extends Plugin {
     boundVisitorMaps(app);
     boundFilters(app, service.config.sizes.query);
     limitFilters(app, service.config.sizes.query);
+    limitBodyQueries(app, service.config.sizes.query);
     limitTemplates(app);
     app.on('afterLoad', () => resolveInGroups(app));
     admitOperators(app);

@@ -41,13 +41,23 @@ describe('requests to the main application, while another one is in use', () => 
     expect(opened.service.limits.ofMain.slots.inFlight).toBe(0);
   });
 
-  it.each([
-    ['a signed-in user', { url: URL, headers: bearer(tokenBy(MAIN_SECRET)) }],
-    ['a page', { url: '/admin/' }],
-  ])('by %s wait for nothing', (_, parts) => {
+  it.each([['a signed-in user', { url: URL, headers: bearer(tokenBy(MAIN_SECRET)) }]])(
+    'by %s wait for nothing',
+    (_, parts) => {
+      const opened = openInUse();
+      visit(opened, { url: URL });
+      for (let count = 0; count < 20; count += 1) expect(visit(opened, parts).outcome).toBe(false);
+    },
+  );
+
+  it('for pages and scripts are sent twelve at a time', async () => {
     const opened = openInUse();
-    visit(opened, { url: URL });
-    for (let count = 0; count < 20; count += 1) expect(visit(opened, parts).outcome).toBe(false);
+    const sent = Array.from({ length: 12 }, () => visit(opened, { url: '/admin/' }));
+    expect(sent.map(({ outcome }) => outcome)).toEqual(Array(12).fill(false));
+    const next = visit(opened, { url: '/assets/index.js' });
+    expect(next.outcome).toBeInstanceOf(Promise);
+    sent[0]?.res.close();
+    expect(await next.outcome).toBe(false);
   });
 
   it.each([

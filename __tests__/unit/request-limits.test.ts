@@ -145,13 +145,37 @@ describe('request slots at the front door', () => {
     expect([limiter.slots.inFlight, limiter.slots.waiting]).toEqual([0, 0]);
   });
 
+  const UPLOAD = {
+    url: '/api/__app/crm/attachments:create',
+    method: 'POST',
+    headers: { 'content-type': 'multipart/form-data; boundary=x', 'content-length': '5000000' },
+  };
+
   it('request slots: a large upload takes none', async () => {
     const opened = running(slots);
-    const headers = { 'content-type': 'multipart/form-data; boundary=x', 'content-length': '5000000' };
-    for (let count = 0; count < 3; count += 1) {
-      expect(await visit(opened, { ...API, method: 'POST', headers }).outcome).toBe(false);
-    }
+    for (let count = 0; count < 4; count += 1) expect(await visit(opened, UPLOAD).outcome).toBe(false);
     expect(opened.service.limits.of('crm').slots.inFlight).toBe(0);
+  });
+
+  it('request slots: further large uploads without a token are refused', async () => {
+    const opened = running(slots);
+    const visits = Array.from({ length: 5 }, () => visit(opened, UPLOAD));
+    expect(await visits[4]?.outcome).toBe(true);
+    expect(visits[4]?.res.json.error.code).toBe('APP_BUSY');
+    visits[0]?.res.close();
+    expect(await visit(opened, UPLOAD).outcome).toBe(false);
+  });
+
+  it.each([
+    { url: '/api/__app/crm/app:getLang', method: 'GET' },
+    { url: '/api/__app/crm/app:getLang', method: 'POST' },
+    { url: '/api/__app/crm/users:list', method: 'PUT' },
+  ])('request slots: a request that only says that it is an upload takes one: $method $url', async (parts) => {
+    const opened = running(slots);
+    const headers = { 'content-type': 'multipart/x', 'transfer-encoding': 'chunked' };
+    expect(await visit(opened, { ...parts, headers }).outcome).toBe(false);
+    expect(opened.service.limits.of('crm').slots.inFlight).toBe(1);
+    await jest.advanceTimersByTimeAsync(100);
   });
 });
 

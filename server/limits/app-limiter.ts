@@ -1,5 +1,7 @@
 import { effectiveLimits, takeToken, type Limits, type OwnLimits, type TokenBucket } from '../../src/policies/limits';
+import { FilePlaces } from './file-places';
 import { RequestSlots, type OtherUse } from './request-slots';
+import { UploadPlaces } from './upload-places';
 
 /** Refusals of one application that are answered at once; further ones wait. */
 const IMMEDIATE_BURST = 3;
@@ -10,6 +12,8 @@ const UNUSED: OtherUse = { msSinceOthers: () => Infinity, isOtherAtWork: () => f
 /** The limits of one application in this process, and what it uses of them. */
 export class AppLimiter {
   readonly slots: RequestSlots;
+  readonly uploads = new UploadPlaces();
+  readonly files = new FilePlaces();
   private limits: Limits;
   private readonly tokens: TokenBucket;
   private readonly immediate: TokenBucket = { tokens: IMMEDIATE_BURST, at: 0 };

@@ -39,8 +39,12 @@ function rangesOfParts(patterns: unknown): Range[] {
   const parts: Part[] = Array.isArray(patterns) ? patterns : [];
   const ranges: Range[] = [{ option: 'patterns', value: parts.length, least: 0, most: MAX_PARTS }];
   for (const part of parts.slice(0, MAX_PARTS)) {
-    ranges.push(lengthOf('digits', part?.options?.digits, 1));
-    ranges.push({ option: 'base', value: part?.options?.base, least: 2, most: 36 });
+    const { digits, base, length, start, value } = part?.options ?? {};
+    ranges.push(lengthOf('digits', digits, 1));
+    ranges.push({ option: 'base', value: base, least: 2, most: 36 });
+    ranges.push(lengthOf('length', length, 1));
+    ranges.push({ option: 'start', value: start, least: Number.MIN_SAFE_INTEGER, most: Number.MAX_SAFE_INTEGER });
+    if (typeof value === 'string') ranges.push(lengthOf('value', value.length));
   }
   return ranges;
 }

@@ -9,6 +9,9 @@ const SNIPPET = 'pm.app-supervisor';
 const SUPERVISOR = 'appSupervisor';
 const RESOURCES = [COLLECTION, EVENTS_COLLECTION, SUPERVISOR];
 
+/** NocoBase's name of the right to read a collection; no action of ours has it. */
+const VIEW = 'view';
+
 interface RoleState {
   currentRole?: string;
   currentRoles?: string[];
@@ -17,6 +20,21 @@ interface RoleState {
 /** So that a role can be given it. */
 export function offerPermission(app: Application): void {
   app.acl.registerSnippet({ name: SNIPPET, actions: [`${COLLECTION}:*`, `${SUPERVISOR}:*`] });
+  closeOtherDoors(app);
+}
+
+/**
+ * Plugins that read collections in ways of their own (charts, the context of `ai`) ask whether a role may view them. They
+ * show all columns, also those that are hidden here: only the root of the main application may.
+ */
+function closeOtherDoors({ acl }: Application): void {
+  const can = acl.can.bind(acl);
+  acl.can = (options) => {
+    const { resource, action, role, roles = [] } = options;
+    const isOurs = resource === COLLECTION || resource === EVENTS_COLLECTION;
+    const isRoot = role === 'root' || roles.includes('root');
+    return isOurs && action === VIEW && !isRoot ? null : can(options);
+  };
 }
 
 /** Of a timeline; it is written by what happens, and by nobody else. */

@@ -8,11 +8,13 @@ import type { AppRunner } from '../lifecycle/app-runner';
 import { WaitingRoom } from '../lifecycle/waiting-room';
 import { departure } from './departure';
 import { wantsPage } from '../limits/error-response';
+import { takeFileTurn } from './file-turns';
 import { MainTurns } from './main-turns';
 import { refuse } from './refusal';
 import { HEALTH_CHECK, RequestGate } from './request-gate';
 import { leaseFor } from './request-lease';
 import type { Router } from './router';
+import { separateOrigin, sharesOrigin } from './shared-origin';
 import { StorageGuard } from './storage-guard';
 import { Traffic } from './traffic';
 
@@ -207,6 +209,7 @@ export class FrontDoor {
     if (name === undefined || name === 'main') return this.router.storagePath(req) === undefined ? PASSED : next();
     visit.runner = route.kind === 'unknown' ? undefined : this.service.runner(name);
     if (!visit.runner) throw new AppError('APP_NOT_FOUND', { name: quotable(name) });
+    if (place.needsApp && sharesOrigin(route)) separateOrigin(visit.res);
     const completed = byPath ? this.router.completedPage(req) : undefined;
     return completed === undefined ? next() : this.redirect(visit, completed);
   }
@@ -262,10 +265,12 @@ export class FrontDoor {
   private admit({ req, res, runner, needsApp }: Visit, next: Next): Promise<boolean> {
     if (!runner) return PASSED;
     if (!needsApp) {
-      if (!wantsPage(req)) return PASSED;
-      this.service.visits.note(runner.name, 0);
-      runner.wake('prewarm', { kind: 'visitor', via: 'page' }).catch(() => undefined);
-      return PASSED;
+      if (wantsPage(req)) {
+        this.service.visits.note(runner.name, 0);
+        runner.wake('prewarm', { kind: 'visitor', via: 'page' }).catch(() => undefined);
+      }
+      const turn = takeFileTurn(this.service.limits.of(runner.name), req, res);
+      return typeof turn === 'boolean' ? (turn ? ANSWERED : PASSED) : turn;
     }
     this.service.visits.note(runner.name);
     this.service.limits.use.note(runner.name, res);

@@ -1,10 +1,10 @@
 import { effectiveLimits, maxBodyBytes } from '../../src/policies/limits';
 import type { AppService } from '../app-service';
-import { signingSecret } from '../core';
 import { BodyGuard, type BodyGuardHost } from '../limits/body-guard';
 import { refuse } from './refusal';
 import type { Router } from './router';
 import type { ServerSettings } from './server-settings';
+import { secretOf } from './token-secret';
 
 /** The guard of all request bodies, with what it asks of the service and of the router. */
 export function guardBodies(service: AppService, router: Router, settings: ServerSettings): BodyGuard {
@@ -24,19 +24,4 @@ export function guardBodies(service: AppService, router: Router, settings: Serve
     noteTooLarge: (app) => service.limits.note(app, 'body'),
   };
   return new BodyGuard(host);
-}
-
-/** What signs the tokens of an application: of its instance, or as sealed while it sleeps. Never throws. */
-function secretOf(service: AppService, app: string): string | Buffer | undefined {
-  const { apps } = service.supervisor;
-  const running = signingSecret(apps[app]);
-  if (running) return running;
-  const record = service.record(app);
-  if (!record) return undefined;
-  try {
-    // An application without a secret of its own shares that of the main application.
-    return service.secrets(record).jwtSecret ?? signingSecret(apps.main);
-  } catch {
-    return undefined;
-  }
 }

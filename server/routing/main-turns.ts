@@ -4,6 +4,7 @@ import { signingSecret } from '../core';
 import { bodyArrival } from '../limits/body-arrival';
 import { isSignedForUser, readToken } from '../limits/token-signature';
 import { departure, whenOver } from './departure';
+import { takeFileTurn } from './file-turns';
 import { HEALTH_CHECK } from './request-gate';
 import type { Router } from './router';
 
@@ -22,7 +23,8 @@ export class MainTurns {
     const { inForce, slots } = this.service.limits.ofMain;
     if (inForce.requestSlots === 0) return false;
     const { needsApp, path } = this.router.place(req);
-    if (!needsApp || path.endsWith(HEALTH_CHECK)) return false;
+    if (!needsApp) return takeFileTurn(this.service.limits.ofMain, req, res);
+    if (path.endsWith(HEALTH_CHECK)) return false;
     // Most tokens are looked at by NocoBase only: here where the request would wait.
     if (!slots.mayBegin && isSignedForUser(readToken(req), signingSecret(this.service.supervisor.apps.main))) {
       return false;

@@ -1,6 +1,7 @@
 import type { IncomingMessage, ServerResponse } from 'node:http';
 import { quotable } from '../../src/app-name';
 import { AppError } from '../../src/errors';
+import { isUploadAction } from '../../src/policies/body-size';
 import { exceededQuery } from '../../src/policies/query-size';
 import type { AppService } from '../app-service';
 import type { AppRunner } from '../lifecycle/app-runner';
@@ -8,11 +9,14 @@ import { bodyArrival } from '../limits/body-arrival';
 import { ErrorResponses, type ErrorResponse } from '../limits/error-response';
 import { holdSlot } from '../limits/held-slots';
 import type { SlotOutcome } from '../limits/request-slots';
+import { isSignedForUser, readToken } from '../limits/token-signature';
 import { departure, whenOver } from './departure';
 import { rateHeaders } from './rate-headers';
 import { retryAfter } from './refusal';
 import { onLeaseEnd } from './request-lease';
 import type { RequestPlace } from './request-reader';
+import { atHead } from './response-head';
+import { secretOf } from './token-secret';
 import type { Router } from './router';
 
 /** As the core knows it: the end of any path below the API's. */
@@ -23,23 +27,11 @@ export const NO_APPLICATION = '';
 /** An upload above this size takes no request slot: it waits for its visitor's line, and uses little of the thread. */
 const UPLOAD_BYTES = 2 ** 20;
 
-/** Whether a request mainly brings a large file. */
-function isLargeUpload(req: IncomingMessage): boolean {
-  if (!req.headers['content-type']?.startsWith('multipart/')) return false;
+/** Whether a request mainly brings a large file, by what it says. */
+function isLargeUpload(req: IncomingMessage, path: string): boolean {
+  if (req.method !== 'POST' && req.method !== 'PUT') return false;
+  if (!req.headers['content-type']?.startsWith('multipart/') || !isUploadAction(req.method, path)) return false;
   return req.headers['transfer-encoding'] !== undefined || Number(req.headers['content-length'] ?? 0) > UPLOAD_BYTES;
-}
-
-/** Calls the listener once, when the head of the response is written: from then on it is a stream of bytes. */
-function atHead(res: ServerResponse, listener: () => void): void {
-  const own = Object.getOwnPropertyDescriptor(res, 'writeHead');
-  const writeHead = res.writeHead.bind(res);
-  res.writeHead = ((...head: Parameters<typeof writeHead>) => {
-    // Once is enough.
-    if (own) Object.defineProperty(res, 'writeHead', own);
-    else delete (res as Partial<ServerResponse>).writeHead;
-    listener();
-    return writeHead(...head);
-  }) as typeof writeHead;
 }
 
 const notFound = (name: string) => new AppError('APP_NOT_FOUND', { name });
@@ -111,9 +103,24 @@ export class RequestGate {
    * @returns true if the request is answered, or its visitor has left
    */
   takeSlot(req: IncomingMessage, res: ServerResponse, runner: AppRunner, held: boolean): boolean | Promise<boolean> {
-    if (this.service.limits.of(runner.name).inForce.requestSlots === 0 || isLargeUpload(req)) return false;
+    if (this.service.limits.of(runner.name).inForce.requestSlots === 0) return false;
+    if (isLargeUpload(req, this.router.place(req).path)) return this.takeUploadPlace(req, res, runner, held);
     const arrival = bodyArrival(req);
     return arrival ? this.takeSlotAfter(arrival, req, res, runner, held) : this.takeSlotNow(req, res, runner, held);
+  }
+
+  /** Beyond their number, uploads of signed-in users take slots, and others are refused: a slow one would hold its slot. */
+  private takeUploadPlace(...visit: Parameters<RequestGate['takeSlotNow']>): boolean | Promise<boolean> {
+    const [req, res, { name }] = visit;
+    const signed = isSignedForUser(readToken(req), secretOf(this.service, name));
+    const leave = this.service.limits.of(name).uploads.take(signed);
+    if (leave) {
+      whenOver(req, res, leave);
+      return false;
+    }
+    if (signed) return this.takeSlotNow(...visit);
+    this.refuseBusy(req, res, name);
+    return true;
   }
 
   private async takeSlotAfter(

@@ -91,6 +91,9 @@ describe('fields that make values of a length among their options', () => {
     part({ digits: 0 }),
     part({ digits: 3, base: 1e9 }),
     part({ digits: 3, base: 1 }),
+    part({ start: '9'.repeat(400) }),
+    { patterns: [{ type: 'randomChar', options: { length: 3_000_000, charsets: ['number'] } }] },
+    { patterns: [{ type: 'string', options: { value: 'x'.repeat(256) } }] },
     { patterns: Array.from({ length: 101 }, () => ({ type: 'string', options: { value: 'x' } })) },
   ])('a sequence makes nothing with %j', async (options) => {
     const field = make('sequence', options);

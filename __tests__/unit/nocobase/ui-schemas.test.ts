@@ -1,0 +1,59 @@
+import { createRequire } from 'node:module';
+import path from 'node:path';
+import { assertCopyable, guardSchemas } from '../../../server/nocobase/ui-schemas';
+
+const host = createRequire(path.resolve('host/node_modules/x.js'));
+const { default: UiSchemaRepository } = host('./@nocobase/plugin-ui-schema-storage/dist/server/repository.js') as {
+  default: { schemaToSingleNodes(schema: object): { name: string }[] };
+};
+
+function nested(levels: number, values: number, key: 'properties' | 'items' = 'properties'): object {
+  let schema: object = { 'x-data': Array.from({ length: values }, () => ({})) };
+  for (let level = 0; level < levels; level += 1) schema = { [key]: key === 'items' ? [schema] : { a: schema } };
+  return schema;
+}
+
+const codeOf = (run: () => unknown) => {
+  try {
+    run();
+    return 'passes';
+  } catch (error) {
+    return (error as { code?: unknown }).code;
+  }
+};
+
+guardSchemas(UiSchemaRepository as never);
+
+describe('the schema of a page', () => {
+  it.each([
+    nested(237, 10_000),
+    nested(100, 5_000),
+    nested(200, 5_000, 'items'),
+    nested(1, 300_000),
+    { properties: Object.fromEntries(Array.from({ length: 40 }, (_, index) => [`p${index}`, nested(40, 300)])) },
+  ])('is refused if its levels hold too many values', (schema) => {
+    expect(codeOf(() => assertCopyable(schema))).toBe('APP_BODY_TOO_LARGE');
+    expect(codeOf(() => UiSchemaRepository.schemaToSingleNodes(schema))).toBe('APP_BODY_TOO_LARGE');
+  });
+
+  it('is refused where objects stand in it several times, and unfold to very many', () => {
+    let schema: object = { type: 'void' };
+    for (let level = 0; level < 60; level += 1) schema = { properties: { a: schema, b: schema } };
+    expect(codeOf(() => assertCopyable(schema))).toBe('APP_BODY_TOO_LARGE');
+  });
+
+  it.each([
+    { type: 'void' },
+    'a-uid',
+    nested(20, 500),
+    nested(1, 50_000),
+    { properties: Object.fromEntries(Array.from({ length: 300 }, (_, index) => [`p${index}`, nested(5, 20)])) },
+  ])('of the size of a page is taken apart as ever', (schema) => {
+    expect(codeOf(() => UiSchemaRepository.schemaToSingleNodes(schema as object))).toBe('passes');
+  });
+
+  it('has the same nodes', () => {
+    const nodes = UiSchemaRepository.schemaToSingleNodes({ name: 'a', properties: { b: { properties: { c: {} } } } });
+    expect(nodes.map(({ name }) => name)).toEqual(['a', 'b', 'c']);
+  });
+});

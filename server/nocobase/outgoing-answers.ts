@@ -1,0 +1,93 @@
+import { createRequire } from 'node:module';
+import type { Application } from '@nocobase/server';
+import { AppError } from '../../src/errors';
+import { phrase } from '../../src/phrase';
+import { jsonSize } from '../../src/policies/query-size';
+
+/**
+ * Custom requests, nodes of workflows and the plugin `ai` ask servers that a row of an application names. NocoBase takes
+ * answers of any size, and parses them in the shared thread; a few kilobytes unpack to gigabytes.
+ */
+
+/** Of one answer, unpacked. */
+const MAX_BYTES = 10 * 2 ** 20;
+/** Of one file. */
+const MAX_FILE_BYTES = 50 * 2 ** 20;
+/** Of one answer in JSON. */
+const MAX_VALUES = 200_000;
+const MAX_DEPTH = 500;
+const MAX_REDIRECTS = 5;
+
+type Transform = (this: unknown, data: unknown, ...rest: unknown[]) => unknown;
+
+export interface RequestConfig {
+  responseType?: string;
+  maxContentLength?: number;
+  maxRedirects?: number;
+  transformResponse?: Transform | Transform[];
+}
+
+interface HttpClient {
+  interceptors?: {
+    request?: { use?(bound: (config: RequestConfig) => RequestConfig, failed: undefined, options: object): unknown };
+  };
+}
+
+/** @throws APP_VALUE_INVALID */
+function assertParsable(text: string): void {
+  const { values, depth } = jsonSize(text);
+  if (values <= MAX_VALUES && depth <= MAX_DEPTH) return;
+  const reason = phrase('the answer has more than {values} values or {depth} levels', {
+    values: MAX_VALUES,
+    depth: MAX_DEPTH,
+  });
+  throw new AppError('APP_VALUE_INVALID', { field: 'response', reason });
+}
+
+/** Zero and less stand for no bound. */
+const atMost = (given: number | undefined, most: number) =>
+  typeof given === 'number' && given > 0 ? Math.min(given, most) : most;
+
+/** The settings of a request, with the bounds of its answer. */
+export function boundedRequest(config: RequestConfig): RequestConfig {
+  const transforms = [config.transformResponse ?? []].flat();
+  const measure: Transform = (data) => {
+    if (typeof data === 'string') assertParsable(data);
+    return data;
+  };
+  return Object.assign(config, {
+    maxContentLength: atMost(
+      config.maxContentLength,
+      config.responseType === 'arraybuffer' ? MAX_FILE_BYTES : MAX_BYTES,
+    ),
+    maxRedirects: config.maxRedirects === 0 ? 0 : atMost(config.maxRedirects, MAX_REDIRECTS),
+    transformResponse: [measure, ...transforms],
+  });
+}
+
+const bounded = new WeakSet<object>();
+
+/** Bounds the answers that a client of HTTP takes for applications. Once for each client. */
+export function boundClient(client: HttpClient, current: () => string | undefined): void {
+  if (bounded.has(client)) return;
+  const { request } = client.interceptors ?? {};
+  if (typeof request?.use !== 'function') throw new TypeError('the client has no interceptors');
+  bounded.add(client);
+  const bound = (config: RequestConfig) => (current() === undefined ? config : boundedRequest(config));
+  request.use(bound, undefined, { synchronous: true });
+}
+
+/**
+ * Bounds what applications take from other servers. What is not found is logged.
+ * @param current returns the ID of the application that runs code now; undefined for the main application
+ */
+export function boundAnswers(app: Application, current: () => string | undefined): void {
+  try {
+    const host = createRequire(require.resolve('@nocobase/server'));
+    const utils = createRequire(host.resolve('@nocobase/utils'));
+    boundClient(utils('axios') as HttpClient, current);
+  } catch (error) {
+    const notice = 'answers of other servers are not bounded: this version of NocoBase has another client';
+    app.log.warn(notice, { module: 'app-supervisor', error: String(error) });
+  }
+}

@@ -1,0 +1,56 @@
+import { createRequire } from 'node:module';
+import type { Application } from '@nocobase/server';
+
+/**
+ * The permissions of a role are patterns that administrators of applications write, and each is compared with all known ones
+ * in the shared thread. In a pattern, each pair of braces doubles the time, and so does each of many stars.
+ */
+
+/** A name in which stars stand for anything; with `!` before it, it takes a permission away. */
+const PLAIN = /^!?[\w.:@/-]*(?:\*{1,2}[\w.:@/-]*){0,4}$/;
+const MAX_LENGTH = 200;
+/** NocoBase and its plugins know about a hundred. */
+const MAX_SNIPPETS = 500;
+
+interface Role {
+  snippets: Set<unknown>;
+  effectiveSnippets: (this: Role) => unknown;
+}
+
+const isPlain = (snippet: unknown) =>
+  typeof snippet === 'string' && snippet.length <= MAX_LENGTH && PLAIN.test(snippet);
+
+const guarded = new WeakSet<object>();
+
+/** Makes roles disregard other patterns. Once for each class. */
+export function guardRoles(prototype: Role): void {
+  if (guarded.has(prototype)) return;
+  guarded.add(prototype);
+  const original = prototype.effectiveSnippets;
+  prototype.effectiveSnippets = function () {
+    const { snippets } = this;
+    // Most roles have plain ones only, and NocoBase asks several times for each request.
+    let count = 0;
+    for (const snippet of snippets) {
+      count += 1;
+      if (count > MAX_SNIPPETS || !isPlain(snippet)) {
+        this.snippets = new Set([...snippets].filter(isPlain).slice(0, MAX_SNIPPETS));
+        break;
+      }
+    }
+    return original.call(this);
+  };
+}
+
+/** Bounds the permissions of roles, of the main application as well: the class is one. What is not found is logged. */
+export function boundSnippets(app: Application): void {
+  try {
+    const host = createRequire(require.resolve('@nocobase/server'));
+    const { ACLRole } = host('@nocobase/acl') as { ACLRole?: { prototype: Partial<Role> } };
+    if (typeof ACLRole?.prototype.effectiveSnippets !== 'function') throw new TypeError('roles have no such method');
+    guardRoles(ACLRole.prototype as Role);
+  } catch (error) {
+    const notice = 'permissions of roles are not bounded: this version of NocoBase compares them in another way';
+    app.log.warn(notice, { module: 'app-supervisor', error: String(error) });
+  }
+}

@@ -1,0 +1,133 @@
+import { createRequire } from 'node:module';
+import type { Application } from '@nocobase/server';
+import { AppError } from '../../src/errors';
+import { isPlainObject } from '../../src/plain-object';
+
+/**
+ * NocoBase follows the nodes of a workflow from one to the next without an end if they form a circle: the process then
+ * answers nobody any more. The screens make no circle; a request, or SQL, can.
+ */
+
+type Key = string | number | bigint | null | undefined;
+
+interface WorkflowNode {
+  id?: Key;
+  upstreamId?: Key;
+  downstreamId?: Key;
+}
+
+/** The fields by which nodes are joined; NocoBase sets them itself. */
+const JOINTS = ['downstream', 'downstreamId', 'upstream', 'branches'];
+const READING = new Set(['list', 'get', 'test']);
+
+/** Whether following these pointers from some node leads back to it. */
+function hasCircle(next: ReadonlyMap<string, readonly string[]>): boolean {
+  const done = new Set<string>();
+  for (const start of next.keys()) {
+    // Without recursion: a workflow may have many nodes in a row.
+    const path: { id: string; left: string[] }[] = [];
+    const onPath = new Set<string>();
+    const enter = (id: string) => {
+      onPath.add(id);
+      path.push({ id, left: [...(next.get(id) ?? [])] });
+    };
+    if (!done.has(start)) enter(start);
+    for (let step = path.at(-1); step; step = path.at(-1)) {
+      const id = step.left.pop();
+      if (id === undefined) {
+        path.pop();
+        onPath.delete(step.id);
+        done.add(step.id);
+      } else if (onPath.has(id)) return true;
+      else if (!done.has(id)) enter(id);
+    }
+  }
+  return false;
+}
+
+/** @throws APP_VALUE_INVALID if the nodes form a circle, in either direction */
+export function assertNoCircle(nodes: readonly WorkflowNode[]): void {
+  const forwards = new Map<string, string[]>();
+  const backwards = new Map<string, string[]>();
+  const join = (map: Map<string, string[]>, from: Key, to: Key) => {
+    if (from === null || from === undefined || to === null || to === undefined) return;
+    map.set(String(from), [...(map.get(String(from)) ?? []), String(to)]);
+  };
+  for (const { id, upstreamId, downstreamId } of nodes) {
+    join(forwards, id, downstreamId);
+    join(forwards, upstreamId, id);
+    join(backwards, id, upstreamId);
+  }
+  if (hasCircle(forwards) || hasCircle(backwards)) {
+    throw new AppError('APP_VALUE_INVALID', { field: 'nodes', reason: 'the nodes of the workflow form a circle' });
+  }
+}
+
+interface NodeContext {
+  action?: {
+    resourceName?: string;
+    actionName?: string;
+    sourceId?: unknown;
+    params?: { filterByTk?: unknown; values?: unknown };
+  };
+}
+
+/** The nodes of the workflow that a request to nodes is about. */
+async function nodesMeant(app: Application, { action }: NodeContext): Promise<WorkflowNode[]> {
+  const repository = app.db.getRepository('flow_nodes');
+  const fields = ['id', 'upstreamId', 'downstreamId', 'workflowId'];
+  const key = action?.params?.filterByTk;
+  const one = typeof key === 'string' || typeof key === 'number' ? await repository.findOne({ filterByTk: key }) : null;
+  const workflowId = (one?.get('workflowId') ?? action?.sourceId) as string | undefined;
+  if (workflowId === undefined) return [];
+  const found = (await repository.find({ filter: { workflowId }, fields })) as { toJSON(): WorkflowNode }[];
+  return found.map((node) => node.toJSON());
+}
+
+/** Refuses changes to nodes that would make NocoBase follow a circle. Call it before each load. */
+export function keepNodesStraight(app: Application): void {
+  const check = async (ctx: NodeContext, next: () => Promise<void>) => {
+    const { values } = ctx.action?.params ?? {};
+    const joint = isPlainObject(values) ? JOINTS.find((field) => field in values) : undefined;
+    if (joint) throw new AppError('APP_VALUE_INVALID', { field: joint, reason: 'NocoBase sets it itself' });
+    assertNoCircle(await nodesMeant(app, ctx));
+    await next();
+  };
+  const middleware = (ctx: NodeContext, next: () => Promise<void>): Promise<void> => {
+    const { resourceName, actionName = '' } = ctx.action ?? {};
+    const isNode = resourceName === 'flow_nodes' || resourceName === 'workflows.nodes';
+    return isNode && !READING.has(actionName) ? check(ctx, next) : next();
+  };
+  app.resourceManager.use(middleware as never, { tag: 'app-supervisor:nodes', after: 'acl' });
+}
+
+interface Processor {
+  makeNodes: (this: Processor, nodes?: WorkflowNode[]) => unknown;
+}
+
+const guarded = new WeakSet<object>();
+
+/** Ends a run of a workflow whose nodes form a circle before it begins. Once for each class. */
+export function guardRuns(prototype: Processor): void {
+  if (guarded.has(prototype)) return;
+  guarded.add(prototype);
+  const original = prototype.makeNodes;
+  prototype.makeNodes = function (nodes) {
+    assertNoCircle(nodes ?? []);
+    return original.call(this, nodes);
+  };
+}
+
+/** Bounds the runs of workflows, of the main application as well: the class is one. Call it after each load. */
+export function endCircles(app: Application): void {
+  if (!app.pm.get('workflow')) return;
+  try {
+    const host = createRequire(require.resolve('@nocobase/server'));
+    const { Processor } = host('@nocobase/plugin-workflow') as { Processor?: { prototype: Partial<Processor> } };
+    if (typeof Processor?.prototype.makeNodes !== 'function') throw new TypeError('the processor makes no nodes');
+    guardRuns(Processor.prototype as Processor);
+  } catch (error) {
+    const notice = 'circles of nodes are not found: this version of NocoBase runs workflows in another way';
+    app.log.warn(notice, { module: 'app-supervisor', error: String(error) });
+  }
+}
