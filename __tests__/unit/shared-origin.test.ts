@@ -85,7 +85,7 @@ describe('a response of an application at the host of others', () => {
       res.setHeader('Content-Security-Policy', policy);
       withType('text/html')(res);
     });
-    expect(headers[POLICY]?.startsWith(expected)).toBe(true);
+    expect(String(headers[POLICY])).toMatch(new RegExp(`^${expected.replaceAll('(', '')}`));
     const kept = await headersOf((res) => {
       res.setHeader('Content-Security-Policy', policy);
       withType('image/png')(res);

@@ -12,6 +12,24 @@ const RESOURCES = [COLLECTION, EVENTS_COLLECTION, SUPERVISOR];
 /** NocoBase's name of the right to read a collection; no action of ours has it. */
 const VIEW = 'view';
 
+interface ContextManager {
+  innerQuery?: (ctx: Context, options: { datasource?: unknown; collectionName?: unknown }) => Promise<unknown>;
+}
+
+/** The plugin `ai` lists the records of any collection with all columns, by the right to list those of ours. */
+function closeContext(app: Application): void {
+  const plugin = app.pm.get('ai') as unknown as { aiContextDatasourceManager?: ContextManager } | undefined;
+  const manager = plugin?.aiContextDatasourceManager;
+  const query = manager?.innerQuery?.bind(manager);
+  if (!manager || !query) return;
+  manager.innerQuery = async (ctx, options) => {
+    const { currentRole, currentRoles = [currentRole] } = ctx.state as RoleState;
+    const isOurs = options?.collectionName === COLLECTION || options?.collectionName === EVENTS_COLLECTION;
+    if (isOurs && !currentRoles.includes('root')) throw new AppError('APP_FORBIDDEN');
+    return await query(ctx, options);
+  };
+}
+
 interface RoleState {
   currentRole?: string;
   currentRoles?: string[];
@@ -21,6 +39,7 @@ interface RoleState {
 export function offerPermission(app: Application): void {
   app.acl.registerSnippet({ name: SNIPPET, actions: [`${COLLECTION}:*`, `${SUPERVISOR}:*`] });
   closeOtherDoors(app);
+  app.on('afterLoad', () => closeContext(app));
 }
 
 /**
