@@ -20,15 +20,20 @@ const PLAIN_KEY = /^[\w-]{1,64}$/;
 type SourceFile = Record<string, unknown> & { toJSON?: () => SourceFile };
 
 interface DocumentLoader {
-  readonly plugin: { app: Application };
+  readonly plugin: AiPlugin;
   load: (this: DocumentLoader, file: SourceFile, options?: unknown) => Promise<unknown>;
   persistParsedText: (this: DocumentLoader, file: SourceFile, text: string) => Promise<unknown>;
   getCacheKey(file: SourceFile): string | null;
   getCache(): Promise<{ set(key: string, value: string, ms: number): Promise<unknown> }>;
 }
 
-/** The folders of the applications' texts. */
-const folders = new WeakMap<Application, string>();
+interface AiPlugin {
+  readonly app: { name: string };
+  documentLoaders?: { cached?: object };
+}
+
+/** The folders of the applications' texts, by their plugins: `app` of a plugin is not the instance itself. */
+const folders = new WeakMap<object, string>();
 const guarded = new WeakSet<object>();
 
 /** Removes the texts that NocoBase has forgotten, and the oldest ones beyond the bounds. */
@@ -78,12 +83,12 @@ function guardLoader(prototype: DocumentLoader): void {
   guarded.add(prototype);
   const { load, persistParsedText } = prototype;
   prototype.load = function (file, options) {
-    const { app } = this.plugin;
-    if (!folders.has(app)) return load.call(this, file, options);
-    return runAsScript(app.name, () => load.call(this, withPlainKey(file), options));
+    const { plugin } = this;
+    if (!folders.has(plugin)) return load.call(this, file, options);
+    return runAsScript(plugin.app.name, () => load.call(this, withPlainKey(file), options));
   };
   prototype.persistParsedText = async function (file, text) {
-    const folder = folders.get(this.plugin.app);
+    const folder = folders.get(this.plugin);
     if (folder === undefined) return await persistParsedText.call(this, file, text);
     return await keepText(this, folder, file, text);
   };
@@ -95,9 +100,9 @@ function guardLoader(prototype: DocumentLoader): void {
  * @param folder nothing else is in it
  */
 export function confineDocuments(app: Application, folder: string): void {
-  const plugin = app.pm.get('ai') as { documentLoaders?: { cached?: object } } | undefined;
+  const plugin = app.pm.get('ai') as unknown as AiPlugin | undefined;
   if (!plugin) return;
-  folders.set(app, folder);
+  folders.set(plugin, folder);
   try {
     const { cached } = plugin.documentLoaders ?? {};
     if (!cached) throw new TypeError('there is no loader of documents');

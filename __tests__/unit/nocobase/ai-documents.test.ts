@@ -33,7 +33,8 @@ function loaderOf(name: string, confined: boolean): Cached {
   const plugin: Record<string, unknown> = { app, fileManager };
   plugin.documentLoaders = new DocumentLoaders(plugin);
   const instance = { ...app, pm: { get: () => plugin } } as unknown as Application;
-  plugin.app = instance;
+  // As in NocoBase: not the instance itself.
+  plugin.app = new Proxy(instance, {});
   if (confined) confineDocuments(instance, folder);
   expect(app.log.warn).not.toHaveBeenCalled();
   return (plugin.documentLoaders as { cached: Cached }).cached;
