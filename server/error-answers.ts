@@ -143,7 +143,7 @@ export function answerOuterErrors(app: Application, mainApp: () => Application):
 }
 
 /** Errors of JavaScript itself: their words are for the log. */
-const INNER_ERRORS = [TypeError, ReferenceError, RangeError, SyntaxError];
+const INNER_ERRORS = [TypeError, ReferenceError, RangeError, SyntaxError, URIError];
 
 /**
  * Our errors in the answers of this application, in the caller's language. An error by which its database is lost, or a

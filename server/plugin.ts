@@ -12,6 +12,9 @@ import { limitFilters } from './limits/filter-limit';
 import { limitTemplates, resolveInGroups } from './limits/template-limit';
 import { boundFilters } from './nocobase/filters';
 import { boundVisitorMaps } from './nocobase/visitor-maps';
+import { boundSchemas } from './nocobase/ui-schemas';
+import { boundSnippets } from './nocobase/snippets';
+import { endCircles } from './nocobase/workflow-graph';
 import { answerErrors } from './error-answers';
 import { noteUsedHosts } from './used-hosts';
 import { limitPortals } from './app-portals';
@@ -97,13 +100,18 @@ export class PluginAppSupervisor extends Plugin {
         module: 'app-supervisor',
       });
     }
+    boundSnippets(app);
     confineCaches(app);
     boundVisitorMaps(app);
     boundFilters(app, service.config.sizes.query);
     limitFilters(app, service.config.sizes.query);
     limitBodyQueries(app, service.config.sizes.query);
     limitTemplates(app);
-    app.on('afterLoad', () => resolveInGroups(app));
+    app.on('afterLoad', () => {
+      resolveInGroups(app);
+      boundSchemas(app);
+      endCircles(app);
+    });
     admitOperators(app);
     const door = new CommandDoor(app, service.config.apiBasePath);
     // NocoBase awaits what these return, though their types do not say so.

@@ -153,15 +153,15 @@ describe('request slots at the front door', () => {
 
   it('request slots: a large upload takes none', async () => {
     const opened = running(slots);
-    for (let count = 0; count < 4; count += 1) expect(await visit(opened, UPLOAD).outcome).toBe(false);
+    for (let count = 0; count < 8; count += 1) expect(await visit(opened, UPLOAD).outcome).toBe(false);
     expect(opened.service.limits.of('crm').slots.inFlight).toBe(0);
   });
 
   it('request slots: further large uploads without a token are refused', async () => {
     const opened = running(slots);
-    const visits = Array.from({ length: 5 }, () => visit(opened, UPLOAD));
-    expect(await visits[4]?.outcome).toBe(true);
-    expect(visits[4]?.res.json.error.code).toBe('APP_BUSY');
+    const visits = Array.from({ length: 9 }, () => visit(opened, UPLOAD));
+    expect(await visits[8]?.outcome).toBe(true);
+    expect(visits[8]?.res.json.error.code).toBe('APP_BUSY');
     visits[0]?.res.close();
     expect(await visit(opened, UPLOAD).outcome).toBe(false);
   });

@@ -15,11 +15,14 @@ interface BodyContext {
   req: { url?: string };
 }
 
+/** Half of a pair of code units cannot be encoded. */
+const encode = (text: string) => encodeURIComponent(text.replace(/[\ud800-\udfff]/g, '\ufffd'));
+
 /** The parameters as a query has them: brackets for members, and for elements of lists. */
 function* parametersOf(value: unknown, name: string): Generator<string> {
   if (typeof value !== 'object' || value === null) {
     const text = typeof value === 'string' ? value : String(value);
-    yield `${encodeURIComponent(name)}=${encodeURIComponent(text)}`;
+    yield `${encode(name)}=${encode(text)}`;
     return;
   }
   for (const [key, member] of Object.entries(value)) {

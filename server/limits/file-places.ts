@@ -1,5 +1,7 @@
 /** Scripts and styles of one application that are sent at a time: a browser asks for six over one connection. */
 const AT_ONCE = 12;
+/** A client that reads slowly takes no time of the threads: its place is free after so many milliseconds. */
+const HELD_MS = 1_000;
 /** A file that has waited so many milliseconds is sent. */
 const MAX_WAIT_MS = 10_000;
 
@@ -13,12 +15,13 @@ type OnGone = (listener: () => void) => void;
 export class FilePlaces {
   private taken = 0;
   private readonly queue = new Set<(begins: boolean) => void>();
+  private readonly holders = new Set<() => void>();
 
   get waiting(): number {
     return this.queue.size;
   }
 
-  /** True if a place was free. Otherwise resolves when one is; to false if the visitor has left. */
+  /** Takes a place: call `hold` then. True if one was free; otherwise resolves when one is, to false if the visitor has left. */
   take(onGone: OnGone): true | Promise<boolean> {
     if (this.taken < AT_ONCE) {
       this.taken += 1;
@@ -37,8 +40,19 @@ export class FilePlaces {
     });
   }
 
-  /** Gives a place back. */
-  leave(): void {
+  /** A place was taken. Returns what gives it back, once; it is given back after `HELD_MS` in any case. */
+  hold(): () => void {
+    const leave = () => {
+      clearTimeout(timer);
+      this.leave(leave);
+    };
+    const timer = setTimeout(leave, HELD_MS).unref();
+    this.holders.add(leave);
+    return leave;
+  }
+
+  private leave(holder: () => void): void {
+    if (!this.holders.delete(holder)) return;
     this.taken -= 1;
     const [next] = this.queue;
     if (next && this.taken < AT_ONCE) next(true);

@@ -1,7 +1,7 @@
 /** Uploads of signed-in users that are under way without a request slot; as many files as a few pages send at once. */
 const SIGNED = 16;
 /** Uploads of other visitors, such as those of public forms. */
-const ANONYMOUS = 4;
+const ANONYMOUS = 8;
 
 /** The places of one application for uploads that take no request slot. */
 export class UploadPlaces {

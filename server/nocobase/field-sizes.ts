@@ -12,6 +12,10 @@ import { phrase } from '../../src/phrase';
 
 /** The length of the columns of NocoBase's text fields. */
 const MAX_LENGTH = 255;
+/** A character stands for one byte. */
+const MAX_ALPHABET = 256;
+/** NocoBase knows four sets of characters. */
+const MAX_CHARSETS = 4;
 /** The parts of one sequence. */
 const MAX_PARTS = 100;
 
@@ -35,23 +39,33 @@ type Part = { options?: Record<string, unknown> | null } | null | undefined;
 
 const lengthOf = (option: string, value: unknown, least = 0): Range => ({ option, value, least, most: MAX_LENGTH });
 
+/** The length of a text or a list; NaN for another value. An absent one stays absent. */
+function sizeOf(value: unknown): number | undefined {
+  if (value === undefined || value === null) return undefined;
+  return typeof value === 'string' || (Array.isArray(value) && value.length > 0) ? value.length : NaN;
+}
+
 function rangesOfParts(patterns: unknown): Range[] {
   const parts: Part[] = Array.isArray(patterns) ? patterns : [];
   const ranges: Range[] = [{ option: 'patterns', value: parts.length, least: 0, most: MAX_PARTS }];
   for (const part of parts.slice(0, MAX_PARTS)) {
-    const { digits, base, length, start, value } = part?.options ?? {};
+    const { digits, base, length, start, value, charsets } = part?.options ?? {};
     ranges.push(lengthOf('digits', digits, 1));
     ranges.push({ option: 'base', value: base, least: 2, most: 36 });
     ranges.push(lengthOf('length', length, 1));
     ranges.push({ option: 'start', value: start, least: Number.MIN_SAFE_INTEGER, most: Number.MAX_SAFE_INTEGER });
-    if (typeof value === 'string') ranges.push(lengthOf('value', value.length));
+    ranges.push(lengthOf('value', sizeOf(value)));
+    ranges.push({ option: 'charsets', value: sizeOf(charsets), least: 0, most: MAX_CHARSETS });
   }
   return ranges;
 }
 
 /** The sizes that the fields of a type have among their options, and their ranges. */
 const SIZES: Record<string, (options: SizedField['options']) => Range[]> = {
-  nanoid: ({ size }) => [lengthOf('size', size)],
+  nanoid: ({ size, customAlphabet }) => [
+    lengthOf('size', size),
+    { option: 'customAlphabet', value: sizeOf(customAlphabet || undefined), least: 1, most: MAX_ALPHABET },
+  ],
   password: ({ length, randomBytesSize }) => [
     lengthOf('length', length, 2),
     lengthOf('randomBytesSize', randomBytesSize),
@@ -59,16 +73,19 @@ const SIZES: Record<string, (options: SizedField['options']) => Range[]> = {
   sequence: ({ patterns }) => rangesOfParts(patterns),
 };
 
-/** The methods and listeners of these fields that make or compare values. */
-const MAKERS = ['listener', 'bulkUpdateListener', 'hash', 'verify', 'setValue', 'setGroupValue'] as const;
+/** The methods and listeners of these fields that make or compare values; not all are asynchronous. */
+const MAKERS = [
+  ...(['listener', 'bulkUpdateListener', 'hash', 'verify', 'setValue', 'setGroupValue'] as const),
+  // A sequence compares by a pattern, in which its sizes stand as they were written.
+  ...(['validate', 'match', 'update'] as const),
+];
 
 /** @throws APP_VALUE_INVALID if a size among the options of a field is out of its range */
 function assertSizes(field: SizedField): void {
   for (const { option, value, least, most } of SIZES[field.type]?.(field.options) ?? []) {
-    // An absent one has NocoBase's default. A text counts as the number that NocoBase makes of it.
+    // An absent one has NocoBase's default. NocoBase counts to a size until it is met: a text, or a fraction, never is.
     if (value === undefined || value === null) continue;
-    const number = Number(value);
-    if (number >= least && number <= most) continue;
+    if (Number.isInteger(value) && (value as number) >= least && (value as number) <= most) continue;
     const reason = phrase('its option "{option}" must be a number from {least} to {most}', { option, least, most });
     throw new AppError('APP_VALUE_INVALID', { field: field.name, reason });
   }
@@ -94,9 +111,9 @@ export function guardSizes(prototype: SizedField): void {
       const make = made[maker];
       // A field is bound more than once: its collection is extended, or loaded again.
       if (typeof make !== 'function' || guarded.has(make)) continue;
-      made[maker] = async (...given) => {
+      made[maker] = (...given) => {
         assertSizes(this);
-        return await make.apply(this, given);
+        return make.apply(this, given);
       };
       guarded.add(made[maker]);
     }

@@ -10,11 +10,12 @@ import type { Application } from '@nocobase/server';
 const PLAIN = /^!?[\w.:@/-]*(?:\*{1,2}[\w.:@/-]*){0,4}$/;
 const MAX_LENGTH = 200;
 /** NocoBase and its plugins know about a hundred. */
-const MAX_SNIPPETS = 500;
+const MAX_SNIPPETS = 150;
 
 interface Role {
   snippets: Set<unknown>;
   effectiveSnippets: (this: Role) => unknown;
+  toJSON: (this: Role) => unknown;
 }
 
 const isPlain = (snippet: unknown) =>
@@ -26,20 +27,28 @@ const guarded = new WeakSet<object>();
 export function guardRoles(prototype: Role): void {
   if (guarded.has(prototype)) return;
   guarded.add(prototype);
-  const original = prototype.effectiveSnippets;
+  const { effectiveSnippets, toJSON } = prototype;
   prototype.effectiveSnippets = function () {
-    const { snippets } = this;
-    // Most roles have plain ones only, and NocoBase asks several times for each request.
-    let count = 0;
-    for (const snippet of snippets) {
-      count += 1;
-      if (count > MAX_SNIPPETS || !isPlain(snippet)) {
-        this.snippets = new Set([...snippets].filter(isPlain).slice(0, MAX_SNIPPETS));
-        break;
-      }
-    }
-    return original.call(this);
+    keepPlain(this);
+    return effectiveSnippets.call(this);
   };
+  // NocoBase joins the permissions of several roles in this form.
+  prototype.toJSON = function () {
+    keepPlain(this);
+    return toJSON.call(this);
+  };
+}
+
+function keepPlain(role: Role): void {
+  const { snippets } = role;
+  // Most roles have plain ones only, and NocoBase asks several times for each request.
+  let count = 0;
+  for (const snippet of snippets) {
+    count += 1;
+    if (count <= MAX_SNIPPETS && isPlain(snippet)) continue;
+    role.snippets = new Set([...snippets].filter(isPlain).slice(0, MAX_SNIPPETS));
+    return;
+  }
 }
 
 /** Bounds the permissions of roles, of the main application as well: the class is one. What is not found is logged. */
@@ -47,8 +56,10 @@ export function boundSnippets(app: Application): void {
   try {
     const host = createRequire(require.resolve('@nocobase/server'));
     const { ACLRole } = host('@nocobase/acl') as { ACLRole?: { prototype: Partial<Role> } };
-    if (typeof ACLRole?.prototype.effectiveSnippets !== 'function') throw new TypeError('roles have no such method');
-    guardRoles(ACLRole.prototype as Role);
+    const { effectiveSnippets, toJSON } = ACLRole?.prototype ?? {};
+    if (typeof effectiveSnippets !== 'function' || typeof toJSON !== 'function')
+      throw new TypeError('roles have no such method');
+    guardRoles(ACLRole?.prototype as Role);
   } catch (error) {
     const notice = 'permissions of roles are not bounded: this version of NocoBase compares them in another way';
     app.log.warn(notice, { module: 'app-supervisor', error: String(error) });

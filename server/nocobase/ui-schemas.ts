@@ -8,7 +8,7 @@ import { AppError } from '../../src/errors';
 
 /** The values that may be copied for one schema; about a quarter of a second. */
 const MAX_COPIED = 200_000;
-const CHILDREN = ['properties', 'definitions', 'patternProperties', 'additionalProperties', 'items'];
+const CHILDREN = ['properties', 'definitions', 'patternProperties', 'additionalProperties', 'items', 'subModels'];
 
 /** Thrown inside, to end the count. */
 const tooMany = new Error('too many values');
@@ -44,10 +44,41 @@ export function assertCopyable(schema: unknown): void {
   throw new AppError('APP_BODY_TOO_LARGE', { limit: MAX_COPIED, unit: 'values' });
 }
 
-type TakeApart = (schema: unknown, carry?: unknown, childOptions?: unknown) => unknown;
+type TakeApart = (this: unknown, schema: unknown, ...rest: unknown[]) => unknown;
+type PutTogether = (this: unknown, nodes: unknown, ...rest: unknown[]) => unknown;
 
 interface SchemaRepository {
   schemaToSingleNodes?: TakeApart;
+  modelToSingleNodes?: TakeApart;
+  nodesToModel?: PutTogether;
+  prototype?: { nodesToSchema?: PutTogether };
+}
+
+/** NocoBase looks through all nodes for the children of each one. */
+const MAX_NODES = 10_000;
+
+function withFewNodes(original: PutTogether): PutTogether {
+  return function (nodes, ...rest) {
+    if (Array.isArray(nodes) && nodes.length > MAX_NODES) {
+      throw new AppError('APP_BODY_TOO_LARGE', { limit: MAX_NODES, unit: 'values' });
+    }
+    return original.call(this, nodes, ...rest);
+  };
+}
+
+/** It calls itself for each level, and awaits nothing: only the first call measures. */
+function ofBoundedSize(original: TakeApart): TakeApart {
+  let isInside = false;
+  return function (schema, ...rest) {
+    if (isInside) return original.call(this, schema, ...rest);
+    assertCopyable(schema);
+    isInside = true;
+    try {
+      return original.call(this, schema, ...rest);
+    } finally {
+      isInside = false;
+    }
+  };
 }
 
 const guarded = new WeakSet<object>();
@@ -57,17 +88,17 @@ export function guardSchemas(repository: SchemaRepository): void {
   const original = repository.schemaToSingleNodes;
   if (typeof original !== 'function' || guarded.has(repository)) return;
   guarded.add(repository);
-  repository.schemaToSingleNodes = function (schema, carry, childOptions) {
-    // It calls itself for each level, with more arguments.
-    if (carry === undefined) assertCopyable(schema);
-    return original.call(this, schema, carry, childOptions);
-  };
+  const { nodesToModel, modelToSingleNodes, prototype } = repository;
+  if (typeof nodesToModel === 'function') repository.nodesToModel = withFewNodes(nodesToModel);
+  if (typeof prototype?.nodesToSchema === 'function') prototype.nodesToSchema = withFewNodes(prototype.nodesToSchema);
+  repository.schemaToSingleNodes = ofBoundedSize(original);
+  if (typeof modelToSingleNodes === 'function') repository.modelToSingleNodes = ofBoundedSize(modelToSingleNodes);
 }
 
 /** Bounds the schemas of pages, of the main application as well: the class is one. Call it after each load. */
 export function boundSchemas(app: Application): void {
   for (const collection of ['uiSchemas', 'flowModels']) {
     if (!app.db.getCollection(collection)) continue;
-    guardSchemas(app.db.getRepository(collection).constructor as unknown as SchemaRepository);
+    guardSchemas(app.db.getRepository(collection).constructor);
   }
 }

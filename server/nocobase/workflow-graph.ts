@@ -18,6 +18,9 @@ interface WorkflowNode {
 
 /** The fields by which nodes are joined; NocoBase sets them itself. */
 const JOINTS = ['downstream', 'downstreamId', 'upstream', 'branches'];
+const NODES = 'flow_nodes';
+/** Actions that follow the nodes of the workflow. */
+const FOLLOWING = new Set(['destroy', 'destroyBranch', 'move', 'duplicate']);
 const READING = new Set(['list', 'get', 'test']);
 
 /** Whether following these pointers from some node leads back to it. */
@@ -51,7 +54,9 @@ export function assertNoCircle(nodes: readonly WorkflowNode[]): void {
   const backwards = new Map<string, string[]>();
   const join = (map: Map<string, string[]>, from: Key, to: Key) => {
     if (from === null || from === undefined || to === null || to === undefined) return;
-    map.set(String(from), [...(map.get(String(from)) ?? []), String(to)]);
+    const known = map.get(String(from));
+    if (known) known.push(String(to));
+    else map.set(String(from), [String(to)]);
   };
   for (const { id, upstreamId, downstreamId } of nodes) {
     join(forwards, id, downstreamId);
@@ -72,31 +77,61 @@ interface NodeContext {
   };
 }
 
-/** The nodes of the workflow that a request to nodes is about. */
+interface Row {
+  get(field: string): unknown;
+  toJSON(): WorkflowNode;
+}
+
+/** The nodes of the workflows that a request to nodes is about. */
 async function nodesMeant(app: Application, { action }: NodeContext): Promise<WorkflowNode[]> {
   const repository = app.db.getRepository('flow_nodes');
   const fields = ['id', 'upstreamId', 'downstreamId', 'workflowId'];
-  const key = action?.params?.filterByTk;
-  const one = typeof key === 'string' || typeof key === 'number' ? await repository.findOne({ filterByTk: key }) : null;
-  const workflowId = (one?.get('workflowId') ?? action?.sourceId) as string | undefined;
-  if (workflowId === undefined) return [];
-  const found = (await repository.find({ filter: { workflowId }, fields })) as { toJSON(): WorkflowNode }[];
+  const given = [action?.params?.filterByTk ?? []].flat();
+  const keys = given.filter((key) => typeof key === 'string' || typeof key === 'number');
+  const named = keys.length > 0 ? ((await repository.find({ filter: { id: keys }, fields })) as Row[]) : [];
+  const workflows = new Set(named.map((node) => node.get('workflowId')));
+  if (action?.sourceId !== undefined && action.sourceId !== null) workflows.add(action.sourceId);
+  if (workflows.size === 0) return [];
+  const found = (await repository.find({ filter: { workflowId: [...workflows] }, fields })) as Row[];
   return found.map((node) => node.toJSON());
+}
+
+const SET_BY_NOCOBASE = 'NocoBase sets it itself';
+
+function assertNoJoints(nodes: readonly unknown[]): void {
+  for (const node of nodes) {
+    const joint = isPlainObject(node) ? JOINTS.find((field) => field in node) : undefined;
+    if (joint) throw new AppError('APP_VALUE_INVALID', { field: joint, reason: SET_BY_NOCOBASE });
+  }
 }
 
 /** Refuses changes to nodes that would make NocoBase follow a circle. Call it before each load. */
 export function keepNodesStraight(app: Application): void {
   const check = async (ctx: NodeContext, next: () => Promise<void>) => {
-    const { values } = ctx.action?.params ?? {};
-    const joint = isPlainObject(values) ? JOINTS.find((field) => field in values) : undefined;
-    if (joint) throw new AppError('APP_VALUE_INVALID', { field: joint, reason: 'NocoBase sets it itself' });
-    assertNoCircle(await nodesMeant(app, ctx));
+    const { actionName = '', params } = ctx.action ?? {};
+    assertNoJoints([params?.values ?? []].flat());
+    if (FOLLOWING.has(actionName)) {
+      if (params?.filterByTk === undefined || params.filterByTk === null) {
+        throw new AppError('APP_VALUE_INVALID', { field: 'filterByTk', reason: 'it is missing' });
+      }
+      assertNoCircle(await nodesMeant(app, ctx));
+    }
     await next();
   };
   const middleware = (ctx: NodeContext, next: () => Promise<void>): Promise<void> => {
-    const { resourceName, actionName = '' } = ctx.action ?? {};
-    const isNode = resourceName === 'flow_nodes' || resourceName === 'workflows.nodes';
-    return isNode && !READING.has(actionName) ? check(ctx, next) : next();
+    const { resourceName = '', actionName = '', params } = ctx.action ?? {};
+    if (READING.has(actionName)) return next();
+    if (resourceName === NODES || resourceName === 'workflows.nodes') return check(ctx, next);
+    // The associations of nodes with each other.
+    if (resourceName.startsWith(`${NODES}.`)) {
+      throw new AppError('APP_VALUE_INVALID', { field: resourceName.slice(NODES.length + 1), reason: SET_BY_NOCOBASE });
+    }
+    if (resourceName === 'workflows') {
+      for (const values of [params?.values ?? []].flat()) {
+        if (isPlainObject(values)) assertNoJoints([values.nodes ?? []].flat());
+      }
+    }
+    return next();
   };
   app.resourceManager.use(middleware as never, { tag: 'app-supervisor:nodes', after: 'acl' });
 }

@@ -1,7 +1,7 @@
 import type { Application } from '@nocobase/server';
 import { AppError } from '../../src/errors';
 import { phrase } from '../../src/phrase';
-import { computingTimeOf } from './computing-time';
+import { ComputingTime } from './computing-time';
 
 /**
  * Nodes of workflows compute in the shared thread, one after another. NocoBase waits for nothing between most of them, and a
@@ -11,7 +11,7 @@ import { computingTimeOf } from './computing-time';
 /** The nodes of one application compute for so many milliseconds, then others are served. */
 const STRETCH_MS = 10;
 /** The longest stretch of a loop that its condition skips. */
-const TIME = { maxMs: 250, freeMs: 5 };
+const TIME = { maxMs: 500, freeMs: 5 };
 const LOOP = 'loop';
 
 type Step = (...given: unknown[]) => unknown;
@@ -54,7 +54,7 @@ function countStep(processor: unknown): void {
 }
 
 /** Makes a node wait for its turn before it runs. */
-export function spreadInstruction(type: string, instruction: Instruction, turns: Turns, name: string): void {
+export function spreadInstruction(type: string, instruction: Instruction, turns: Turns, time: ComputingTime): void {
   if (guarded.has(instruction)) return;
   guarded.add(instruction);
   for (const method of ['run', 'resume'] as const) {
@@ -65,7 +65,7 @@ export function spreadInstruction(type: string, instruction: Instruction, turns:
       await turns.rest();
       countStep(given[2]);
       if (type !== LOOP) return await compute(given);
-      return await computingTimeOf(name).run(() => compute(given), TIME, LOOP, 'its condition skips too many rounds');
+      return await time.run(() => compute(given), TIME, LOOP, 'its condition skips too many rounds');
     };
   }
 }
@@ -81,5 +81,7 @@ export function spreadSteps(app: Application): void {
     return;
   }
   const turns = new Turns();
-  for (const [type, instruction] of entities) spreadInstruction(type, instruction, turns, app.name);
+  // Of its own: formulas that took long must not end loops.
+  const time = new ComputingTime(app.name);
+  for (const [type, instruction] of entities) spreadInstruction(type, instruction, turns, time);
 }

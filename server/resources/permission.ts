@@ -30,6 +30,15 @@ function closeContext(app: Application): void {
   };
 }
 
+/** A custom request sends the fields of any record that its caller names, also those that are hidden here. */
+function refuseRecords(ctx: Context): void {
+  const { values } = ctx.action.params as { values?: { options?: { collectionName?: unknown } } };
+  const name = values?.options?.collectionName;
+  if (name !== COLLECTION && name !== EVENTS_COLLECTION) return;
+  const { currentRole, currentRoles = [currentRole] } = ctx.state as RoleState;
+  if (!currentRoles.includes('root')) throw new AppError('APP_FORBIDDEN');
+}
+
 interface RoleState {
   currentRole?: string;
   currentRoles?: string[];
@@ -72,6 +81,7 @@ export function closeGeneralActions(app: Application): void {
         (resourceName === COLLECTION && !handlers.has(`${COLLECTION}:${actionName}`)) ||
         (resourceName === EVENTS_COLLECTION && !READING.includes(actionName));
       if (closed) ctx.throw(404);
+      if (resourceName === 'customRequests' && actionName === 'send') refuseRecords(ctx);
       return next();
     }) as never,
     { after: 'acl' },

@@ -13,7 +13,7 @@ export function takeFileTurn(
 ): boolean | Promise<boolean> {
   if (inForce.requestSlots === 0) return false;
   const begin = () => {
-    whenOver(req, res, () => files.leave());
+    whenOver(req, res, files.hold());
     return false;
   };
   const taken = files.take((left) => whenOver(req, res, left));

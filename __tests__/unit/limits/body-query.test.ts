@@ -44,6 +44,7 @@ describe('a query in a body', () => {
         __method__: 'get',
       },
     ],
+    [{ __params__: { filter: 'half \ud800 of a pair \udc00', '\ud800': ['\udfff'] } }],
     [{ __params__: '' }],
     [{ __params__: null, __method__: 5 }],
     [{ name: 'crm' }],

@@ -4,7 +4,7 @@ import { UploadPlaces } from '../../../server/limits/upload-places';
 describe('uploads that take no request slot', () => {
   it.each([
     [true, 16],
-    [false, 4],
+    [false, 8],
   ])('are bounded, signed %p: %d', (signed, most) => {
     const places = new UploadPlaces();
     const taken = Array.from({ length: 30 }, () => places.take(signed)).filter((leave) => leave !== undefined);
@@ -23,43 +23,52 @@ describe('files of one application', () => {
     jest.useRealTimers();
   });
 
+  /** All places are taken; the functions give them back. */
   const full = () => {
     const places = new FilePlaces();
-    for (let count = 0; count < 12; count += 1) expect(places.take(jest.fn())).toBe(true);
-    return places;
+    const leave = Array.from({ length: 12 }, () => {
+      expect(places.take(jest.fn())).toBe(true);
+      return places.hold();
+    });
+    return { places, leave };
   };
 
   it('are sent in turn beyond a number', async () => {
-    const places = full();
+    const { places, leave } = full();
     const waits = [places.take(jest.fn()), places.take(jest.fn())];
     expect(places.waiting).toBe(2);
-    places.leave();
+    leave[0]?.();
+    leave[0]?.();
     expect(await waits[0]).toBe(true);
     expect(places.waiting).toBe(1);
-    places.leave();
+    leave[1]?.();
     expect(await waits[1]).toBe(true);
+    for (const give of leave) give();
   });
 
   it('lose their turn when the visitor leaves', async () => {
-    const places = full();
-    let leave: () => void = () => undefined;
-    const left = places.take((listener) => (leave = listener));
+    const { places, leave } = full();
+    let gone: () => void = () => undefined;
+    const left = places.take((listener) => (gone = listener));
     const next = places.take(jest.fn());
-    leave();
+    gone();
     expect(await left).toBe(false);
-    places.leave();
+    for (const give of leave) give();
     expect([await next, places.waiting]).toEqual([true, 0]);
   });
 
+  it('that are read slowly hold their place for a second', async () => {
+    const { places } = full();
+    const wait = places.take(jest.fn());
+    await jest.advanceTimersByTimeAsync(1_000);
+    expect(await wait).toBe(true);
+  });
+
   it('are sent after the longest time, and take a place then', async () => {
-    const places = full();
+    const places = new FilePlaces();
+    for (let count = 0; count < 12; count += 1) expect(places.take(jest.fn())).toBe(true);
     const wait = places.take(jest.fn());
     await jest.advanceTimersByTimeAsync(10_000);
     expect(await wait).toBe(true);
-    const next = places.take(jest.fn());
-    places.leave();
-    expect(places.waiting).toBe(1);
-    places.leave();
-    expect(await next).toBe(true);
   });
 });

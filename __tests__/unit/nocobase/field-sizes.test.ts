@@ -66,7 +66,7 @@ async function valueOf(run: (instance: object) => Promise<unknown>): Promise<str
 const part = (options: object) => ({ patterns: [{ type: 'integer', options }] });
 
 describe('fields that make values of a length among their options', () => {
-  it.each([256, 20_000_000, '20000000', 2 ** 31, 1e300, -1, 'many', [1, 2], { valueOf: 'x' }])(
+  it.each([256, 20_000_000, '20000000', '12', 2.5, true, 2 ** 31, 1e300, -1, 'many', [1, 2], { valueOf: 'x' }])(
     'a field "nanoid" of the size %j makes nothing',
     async (size) => {
       const field = make('nanoid', { size });
@@ -79,15 +79,41 @@ describe('fields that make values of a length among their options', () => {
     [null, 12],
     [0, 12],
     [1, 1],
-    ['20', 20],
     [255, 255],
   ])('a field "nanoid" of the size %j makes a text of %d characters', async (size, length) => {
     const field = make('nanoid', { size });
     expect(await valueOf((instance) => field.listener([instance]))).toHaveLength(length);
   });
 
+  it.each([[[]], ['x'.repeat(257)], [7], [{}]])(
+    'a field "nanoid" with the alphabet %j makes nothing',
+    async (customAlphabet) => {
+      const field = make('nanoid', { customAlphabet });
+      expect(await valueOf((instance) => field.listener([instance]))).toBe('APP_VALUE_INVALID');
+    },
+  );
+
+  it('a field "nanoid" makes a text of its alphabet', async () => {
+    const field = make('nanoid', { customAlphabet: 'ab', size: 20 });
+    expect(await valueOf((instance) => field.listener([instance]))).toMatch(/^[ab]{20}$/);
+    expect(await valueOf((instance) => make('nanoid', { customAlphabet: '' }).listener([instance]))).toHaveLength(12);
+  });
+
+  it.each(['1}|(a+)+$|x{1', '3', 1.5])('a sequence compares nothing with the digits %j', (digits) => {
+    const field = make('sequence', { ...part({ digits }), inputable: true, match: true }) as unknown as {
+      match(value: string): unknown;
+      validate(instance: object): unknown;
+    };
+    const value = `${'a'.repeat(40)}!`;
+    const refused = expect.objectContaining({ code: 'APP_VALUE_INVALID' }) as Error;
+    expect(() => field.match(value)).toThrow(refused);
+    expect(() => field.validate({ get: () => value })).toThrow(refused);
+  });
+
   it.each([
     part({ digits: 100_000_000 }),
+    { patterns: [{ type: 'randomChar', options: { length: 6, charsets: Array(50_000).fill('number') } }] },
+    { patterns: [{ type: 'string', options: { value: { length: 3 } } }] },
     part({ digits: 0 }),
     part({ digits: 3, base: 1e9 }),
     part({ digits: 3, base: 1 }),

@@ -20,6 +20,12 @@ describe('a statement that follows records of one table', () => {
     expect(withEnd(FOLLOWING.replaceAll('"', '`'))).toContain('UNION\n');
   });
 
+  it.each(['boss(id)', 'a) UNION ALL SELECT (b', 'UNION ALL', "t.'x'"])('has an end for a column %j', (column) => {
+    const sql = FOLLOWING.replaceAll('bossId', column);
+    const step = /UNION(?: ALL)?\s+SELECT t\.[^]*$/.exec(String(withEnd(sql)))?.[0] ?? '';
+    expect(step).toMatch(/^UNION\s+SELECT t\./);
+  });
+
   it.each([
     'SELECT 1 UNION ALL SELECT 2',
     'WITH RECURSIVE cte AS (SELECT 1 AS n UNION ALL SELECT n + 1 FROM cte WHERE n < 5) SELECT * FROM cte',

@@ -13,6 +13,17 @@ function nested(levels: number, values: number, key: 'properties' | 'items' = 'p
   return schema;
 }
 
+const { default: FlowModelRepository } = host('./@nocobase/plugin-flow-engine/dist/server/repository.js') as {
+  default: { modelToSingleNodes(model: object): unknown[]; nodesToModel(nodes: object[], uid: string): unknown };
+};
+
+/** A model of a block, with others in it. */
+function model(levels: number, values: number): object {
+  let inner: object = { use: 'A', stepParams: Array.from({ length: values }, () => ({})) };
+  for (let level = 0; level < levels; level += 1) inner = { use: 'B', subModels: { a: level % 2 ? inner : [inner] } };
+  return inner;
+}
+
 const codeOf = (run: () => unknown) => {
   try {
     run();
@@ -23,6 +34,7 @@ const codeOf = (run: () => unknown) => {
 };
 
 guardSchemas(UiSchemaRepository as never);
+guardSchemas(FlowModelRepository as never);
 
 describe('the schema of a page', () => {
   it.each([
@@ -50,6 +62,25 @@ describe('the schema of a page', () => {
     { properties: Object.fromEntries(Array.from({ length: 300 }, (_, index) => [`p${index}`, nested(5, 20)])) },
   ])('of the size of a page is taken apart as ever', (schema) => {
     expect(codeOf(() => UiSchemaRepository.schemaToSingleNodes(schema as object))).toBe('passes');
+  });
+
+  it('of a block is refused likewise', () => {
+    expect(codeOf(() => FlowModelRepository.modelToSingleNodes(model(60, 3_500)))).toBe('APP_BODY_TOO_LARGE');
+    expect(codeOf(() => FlowModelRepository.modelToSingleNodes(model(20, 500)))).toBe('passes');
+    expect(FlowModelRepository.modelToSingleNodes(model(3, 1))).toHaveLength(4);
+  });
+
+  it('is not put together of very many nodes', () => {
+    const nodes = Array.from({ length: 10_001 }, (_, index) => ({
+      'x-uid': `n${index}`,
+      uid: `n${index}`,
+      parent: 'n0',
+    }));
+    const repository = Object.create((UiSchemaRepository as unknown as { prototype: object }).prototype) as {
+      nodesToSchema(nodes: object[], uid: string): unknown;
+    };
+    expect(codeOf(() => repository.nodesToSchema(nodes, 'n0'))).toBe('APP_BODY_TOO_LARGE');
+    expect(codeOf(() => FlowModelRepository.nodesToModel(nodes, 'n0'))).toBe('APP_BODY_TOO_LARGE');
   });
 
   it('has the same nodes', () => {

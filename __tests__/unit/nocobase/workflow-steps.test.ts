@@ -1,10 +1,11 @@
+import { ComputingTime } from '../../../server/nocobase/computing-time';
 import { spreadInstruction, Turns } from '../../../server/nocobase/workflow-steps';
 
 type Step = (...given: unknown[]) => Promise<unknown>;
 
 function instructionOf(type: string, run: (...given: unknown[]) => unknown) {
   const instruction: { run: Step; resume?: Step } = { run: run as Step };
-  spreadInstruction(type, instruction, new Turns(), `steps-${type}-${Math.random()}`);
+  spreadInstruction(type, instruction, new Turns(), new ComputingTime('crm'));
   return instruction;
 }
 
