@@ -20,14 +20,22 @@ const folder = path.join(temporary, 'own');
 let reading = 0;
 let mostAtOnce = 0;
 
-function loaderOf(name: string, confined: boolean): Cached {
+/** Reads a document without a thread. */
+const quickLoader = {
+  async load({ content = 'a text' }: { content?: string }) {
+    mostAtOnce = Math.max(mostAtOnce, (reading += 1));
+    await new Promise((resolve) => setTimeout(resolve, 5));
+    reading -= 1;
+    return [{ pageContent: content }];
+  },
+};
+
+/** @param loader in the place of that of the plugin, which reads in threads */
+function loaderOf(name: string, confined: boolean, loader?: object): Cached {
   const kept = new Map<string, unknown>();
   const cache = { get: (key: string) => kept.get(key), set: (key: string, value: unknown) => kept.set(key, value) };
   const fileManager = {
-    getFileStream: ({ content = 'a text' }: { content?: string }) => {
-      mostAtOnce = Math.max(mostAtOnce, (reading += 1));
-      return { stream: Readable.from([content]).once('close', () => (reading -= 1)) };
-    },
+    getFileStream: ({ content = 'a text' }: { content?: string }) => ({ stream: Readable.from([content]) }),
   };
   const app = { name, cacheManager: { createCache: () => Promise.resolve(cache) }, log: { warn: jest.fn() } };
   const plugin: Record<string, unknown> = { app, fileManager };
@@ -37,7 +45,9 @@ function loaderOf(name: string, confined: boolean): Cached {
   plugin.app = new Proxy(instance, {});
   if (confined) confineDocuments(instance, folder);
   expect(app.log.warn).not.toHaveBeenCalled();
-  return (plugin.documentLoaders as { cached: Cached }).cached;
+  const { cached } = plugin.documentLoaders as { cached: Cached & { options: { loader: object } } };
+  if (loader) cached.options.loader = loader;
+  return cached;
 }
 
 const file = (more: object = {}) => ({ id: 7, storageId: 1, filename: 'a.txt', extname: '.txt', size: 6, ...more });
@@ -62,7 +72,7 @@ describe('the texts of documents of an application', () => {
   it.each(['../../outside', '/etc/x', 'a\\b', 'x'.repeat(65), '.', ['../x']])(
     'are not kept for a record with the key %j',
     async (id) => {
-      const loader = loaderOf('crm', true);
+      const loader = loaderOf('crm', true, quickLoader);
       const odd = [file({ id }), file({ storageId: id }), { toJSON: () => file({ id }) }];
       const loaded = await Promise.all(odd.map((one) => loader.load(one)));
       expect(loaded).toEqual(odd.map(() => expect.objectContaining({ fromCache: false, text: 'a text' })));
@@ -71,7 +81,7 @@ describe('the texts of documents of an application', () => {
   );
 
   it('are removed when they are old, and the oldest beyond a number and a size', async () => {
-    const loader = loaderOf('crm', true);
+    const loader = loaderOf('crm', true, quickLoader);
     await loader.load(file());
     const minutesAgo = (minutes: number) => new Date(Date.now() - minutes * 60_000);
     for (let index = 0; index < 150; index += 1) {
@@ -95,13 +105,13 @@ describe('the texts of documents of an application', () => {
 
   it('are read four at a time', async () => {
     mostAtOnce = 0;
-    const loader = loaderOf('crm', true);
+    const loader = loaderOf('crm', true, quickLoader);
     await Promise.all(Array.from({ length: 10 }, (_, id) => loader.load(file({ id }))));
     expect(mostAtOnce).toBe(4);
   });
 
   it('of the main application are where NocoBase keeps them', async () => {
-    await loaderOf('main', false).load(file());
+    await loaderOf('main', false, quickLoader).load(file());
     expect(parsedFiles()).toHaveLength(1);
   });
 });
