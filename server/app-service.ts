@@ -34,6 +34,7 @@ import { AppRunner } from './lifecycle/app-runner';
 import { BootQueue } from './lifecycle/boot-queue';
 import { ProcessConnections, type LentServer } from './lifecycle/process-connections';
 import { DatabaseWatch } from './lifecycle/database-watch';
+import { deferred, type Deferred } from './lifecycle/deferred';
 import { Sleeper } from './lifecycle/sleeper';
 import { Waker } from './lifecycle/waker';
 import type { FaultFence } from './lifecycle/fault-fence';
@@ -105,7 +106,7 @@ export class AppService implements RunnerHost {
   private currentPhase: ServicePhase = 'off';
   /** False from the beginning of a start until the main application runs for the first time. */
   mainUp = true;
-  private whenUp?: { promise: Promise<void>; resolve: () => void };
+  private whenUp?: Deferred;
   obstacle?: AppError;
   /** The process was asked to end: nobody is let in any more, and nothing boots. */
   ending = false;
@@ -163,11 +164,7 @@ export class AppService implements RunnerHost {
     if (this.routes || this.currentPhase === 'starting') return;
     this.currentPhase = 'starting';
     this.mainUp = false;
-    let resolve: () => void = () => undefined;
-    const promise = new Promise<void>((done) => {
-      resolve = done;
-    });
-    this.whenUp = { promise, resolve };
+    this.whenUp = deferred();
   }
 
   /** Resolves when the main application is up, or when there is nothing to wait for any longer. */
@@ -175,7 +172,7 @@ export class AppService implements RunnerHost {
     return this.mainUp || !this.whenUp ? Promise.resolve() : this.whenUp.promise;
   }
 
-  /** The main application runs: from here on its requests pass as they come, also while it reloads. */
+  /** The main application runs. From here on its requests wait only while it executes a command of its own. */
   mainStarted(): void {
     this.mainUp = true;
     this.whenUp?.resolve();

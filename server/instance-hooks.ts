@@ -7,6 +7,7 @@ import { answerErrors, answerOuterErrors, answerMissingTables } from './error-an
 import { tightenPrivateFiles } from './files/private-files';
 import { keepOwnUploads, type OwnUploadsHost } from './files/own-uploads';
 import { serveGuestClient } from './guest-client';
+import { gateAppCommands, type AppCommandsHost } from './lifecycle/app-commands';
 import { trackBelongings } from './lifecycle/belongings';
 import type { DatabaseWatch } from './lifecycle/database-watch';
 import type { FaultFence } from './lifecycle/fault-fence';
@@ -47,7 +48,7 @@ import { limitUploads } from './limits/upload-limit';
 import { limitUsers } from './limits/user-limit';
 
 /** The parts of the service that an instance is connected to. */
-export interface InstanceHooksHost extends EntriesHost, OwnUploadsHost, OwnInstanceHost {
+export interface InstanceHooksHost extends EntriesHost, OwnUploadsHost, OwnInstanceHost, AppCommandsHost {
   readonly config: SupervisorConfig;
   readonly connections: ProcessConnections;
   readonly fastStart: FastStart;
@@ -74,6 +75,8 @@ export function prepareInstance(app: Application, host: InstanceHooksHost): void
   host.connections.attach(app);
   const record = host.registry.find(app.name);
   if (record) nameLocks(app, statePrefix(record));
+  // Before the guard of its commands: one that is refused holds nothing.
+  gateAppCommands(app, host);
   guardTenant(app, host.config, () => {
     const current = host.record(app.name);
     return current && ownUploads(current);

@@ -1,3 +1,4 @@
+import { AsyncResource } from 'node:async_hooks';
 import type { AppRunner } from '../../server/lifecycle/app-runner';
 import { Flight } from '../../server/lifecycle/flight';
 import { ABANDONED_MS, handleLeased, leaseFor } from '../../server/routing/request-lease';
@@ -10,8 +11,9 @@ afterEach(() => {
   jest.useRealTimers();
 });
 
-function arrive() {
-  const flight = new Flight();
+const LATE = new AppError('APP_WAIT_TIMEOUT', { name: 'crm' });
+
+function arrive(flight = new Flight()) {
   const runner = { lease: flight.lease.bind(flight) } as unknown as AppRunner;
   const req = new FakeRequest();
   const res = new FakeResponse();
@@ -117,6 +119,56 @@ describe('the lease of a request', () => {
     expect(drained).toBe(true);
     finish();
     await Promise.all([handled, draining]);
+  });
+
+  it('does not keep a command waiting that its own handler gives, and is waited for by the end of the instance', async () => {
+    const { flight, res } = arrive();
+    const other = arrive(flight);
+    const done: string[] = [];
+    const command = () => {
+      done.push('command');
+      return Promise.resolve();
+    };
+    const handled = handleLeased(res.asResponse, () => flight.runCommand(command, 10_000, LATE));
+    await jest.advanceTimersByTimeAsync(1);
+    expect(done).toEqual([]);
+    other.res.close();
+    await handled;
+    expect(done).toEqual(['command']);
+    const ended = flight.drain(10_000, LATE).then(() => done.push('drained'));
+    await jest.advanceTimersByTimeAsync(1);
+    expect(done).toEqual(['command']);
+    res.close();
+    await ended;
+    expect(flight.requests).toBe(0);
+  });
+
+  it('is left alone by what a former handler left behind', async () => {
+    const { flight, res } = arrive();
+    let give: () => Promise<void> = () => Promise.resolve();
+    await handleLeased(res.asResponse, async () => {
+      give = AsyncResource.bind(() => flight.runCommand(() => Promise.resolve(), 10_000, LATE));
+    });
+    const given = give();
+    await jest.advanceTimersByTimeAsync(1);
+    expect(flight.hold.isDraining).toBe(true);
+    res.close();
+    await given;
+  });
+
+  it.each([
+    ['a command leaves a response alone that has begun', true, 'command', 200],
+    ['the end of the instance cuts a response that has begun', true, 'end', 200],
+    ['a command refuses a request without a response', false, 'command', 503],
+    ['the end of the instance refuses a request without a response', false, 'end', 503],
+  ])('after the deadline: %s', async (_, begun, cause, status) => {
+    const { flight, res } = arrive();
+    res.headersSent = begun;
+    const over = cause === 'end' ? flight.drain(1_000, LATE) : flight.runCommand(() => Promise.resolve(), 1_000, LATE);
+    await jest.advanceTimersByTimeAsync(1_000);
+    await over;
+    expect([res.statusCode, res.destroyed]).toEqual([status, begun && cause === 'end']);
+    res.close();
   });
 
   it('lets a request pass that has no lease, e.g. one of the main application', async () => {

@@ -16,7 +16,7 @@ import { trackBelongings } from '../lifecycle/belongings';
 import { guardInstall } from '../lifecycle/install-guard';
 import { discard } from '../lifecycle/instance-end';
 import { watchLogFiles } from '../metrics/log-health';
-import { closeDoors, openDoors } from '../routing/doors';
+import { closeDoors, holdMainCommands, openDoors } from '../routing/doors';
 import { arrivedBySocket, isUnreadableMessage } from '../routing/socket-context';
 import { assertInScope, isInScope, isKnownIn, publicModel } from './scope';
 
@@ -72,7 +72,9 @@ export class LocalAdapter implements AppDiscoveryAdapter, AppProcessAdapter {
     watchLogFiles((message) => supervisor.logger.warn(message, { module: 'app-supervisor' }));
     // Before main's plugins open any log file. Sub-applications are tracked when they are constructed.
     supervisor.on('afterAppAdded', (app: Application) => {
-      if (app.name === 'main') trackBelongings(app);
+      if (app.name !== 'main') return;
+      trackBelongings(app);
+      holdMainCommands(app);
     });
     // Before the core's own, which hides errors and does not quote. Once: a creator cannot be taken off again.
     supervisor.registerAppDbCreator(

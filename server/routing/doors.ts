@@ -1,12 +1,14 @@
 import type { IncomingMessage, ServerResponse } from 'node:http';
 import type { Duplex } from 'node:stream';
-import { Gateway } from '@nocobase/server';
+import { Gateway, type Application } from '@nocobase/server';
 import type { AppService } from '../app-service';
 import { coreServer, socketHandlers } from '../core';
+import { gateCommands } from '../lifecycle/own-commands';
 import type { BodyGuard } from '../limits/body-guard';
 import { answerFailedRequests, leaveFailedRequests } from './failed-requests';
 import { FrontDoor } from './front-door';
 import { guardBodies } from './guarded-bodies';
+import { runMainRequest } from './main-commands';
 import { ProcessEnd } from './process-end';
 import { handleLeased } from './request-lease';
 import { addRetryAfter, removeRetryAfter } from './retry-after';
@@ -18,6 +20,7 @@ import { SocketDoor } from './socket-door';
 interface Doors {
   service: AppService;
   router: Router;
+  front: FrontDoor;
   sockets: SocketDoor;
   end: ProcessEnd;
   settings: ServerSettings;
@@ -42,6 +45,7 @@ export function openDoors(service: AppService): void {
     const settings = new ServerSettings(service.config.sizes);
     doors = {
       service,
+      front,
       end,
       settings,
       bodies: guardBodies(service, router, settings),
@@ -59,6 +63,17 @@ export function openDoors(service: AppService): void {
   }
   doors.settings.raise();
   doors.bodies.install(coreServer());
+}
+
+/**
+ * Holds requests to the main application while it executes a command of its own. Called once with its instance, before
+ * anything is loaded into it; until it is up for the first time, its requests wait for that.
+ */
+export function holdMainCommands(main: Application): void {
+  gateCommands(main, () => {
+    const { service, front } = doors ?? {};
+    return service?.routes && service.mainUp && !service.ending ? front?.mainCommands : undefined;
+  });
 }
 
 /** Our place in the core's selector chain; the chain is another one after each `Gateway.reset()`. */
@@ -80,10 +95,12 @@ interface HandledRequest {
 
 /**
  * Runs the handler of a request. Its faults count as the application's, and it keeps the application's instance until it
- * ends, also after its visitor has left.
+ * ends, also after its visitor has left. A command that the handler gives does not wait for the request.
  */
 function encloseRequest({ appName, res }: HandledRequest, next: () => Promise<void>): Promise<void> {
-  if (appName === 'main' || !doors?.service.active) return next();
+  if (!doors) return next();
+  if (appName === 'main') return runMainRequest(res, next);
+  if (!doors.service.active) return next();
   return doors.service.fence.within(appName, () => handleLeased(res, next));
 }
 

@@ -9,6 +9,7 @@ import { WaitingRoom } from '../lifecycle/waiting-room';
 import { departure } from './departure';
 import { wantsPage } from '../limits/error-response';
 import { takeFileTurn } from './file-turns';
+import { MainCommands } from './main-commands';
 import { MainTurns } from './main-turns';
 import { refuse } from './refusal';
 import { HEALTH_CHECK, RequestGate } from './request-gate';
@@ -53,10 +54,11 @@ function whoIs(route: Route): string {
 /**
  * The first to see every request (`Gateway.registerRequestHandler`), before NocoBase resolves, logs or looks up
  * anything: resolve, refuse, admit, hold. A request for the main application passes without a promise or a query, unless it
- * waits for its turn.
+ * waits for its turn, or for the end of a command of the main application.
  */
 export class FrontDoor {
   readonly traffic = new Traffic();
+  readonly mainCommands: MainCommands;
   private readonly mainRoom: WaitingRoom;
   private readonly storage: StorageGuard;
   private readonly gate: RequestGate;
@@ -91,6 +93,7 @@ export class FrontDoor {
       () => service.config,
       () => undefined,
     );
+    this.mainCommands = new MainCommands(service, router, this.traffic, this.mainRoom);
   }
 
   /** NocoBase goes on when the answer is `false`, and stops at anything else; a throw would only be printed. */
@@ -119,11 +122,18 @@ export class FrontDoor {
     if (ready && !isMains && this.gate.refuses(req, res)) return ANSWERED;
     if (isMains && this.answersMainMonitor(req, res)) return ANSWERED;
     this.traffic.enter(req, res);
+    if (isMains && this.mainCommands.holds(req)) return this.awaitMainCommand(req, res);
+    return this.letIn(req, res, isMains);
+  }
+
+  /** @param isMains whether the request is known to be for the main application */
+  private letIn(req: IncomingMessage, res: ServerResponse, isMains: boolean): Promise<boolean> | false {
     if (isMains && this.router.storagePath(req) === undefined && this.router.askedHost(req) === undefined) {
       this.service.limits.use.note('main', res);
       const turn = this.mainTurns.take(req, res);
       return turn === true ? ANSWERED : turn;
     }
+    const ready = this.service.phase === 'active' && this.service.mainUp;
     const visit: Visit = { req, res, needsApp: true };
     return this.walk(visit, ready ? this.steps : this.earlySteps).catch((error: unknown) => {
       if (!isAppError(error)) this.service.supervisor.logger.error('front door', { error: String(error) });
@@ -141,6 +151,21 @@ export class FrontDoor {
     if (this.service.supervisor.appStatus.main !== 'running') return false;
     res.end('ok');
     return true;
+  }
+
+  /** Waits while the main application executes a command of its own. */
+  private async awaitMainCommand(req: IncomingMessage, res: ServerResponse): Promise<boolean> {
+    try {
+      if (!(await this.mainCommands.wait(req, res)) || res.headersSent) return true;
+    } catch (error) {
+      if (!isAppError(error)) throw error;
+      this.gate.refuse(req, res, error, undefined, error.code !== 'APP_TOO_MANY_WAITING');
+      return true;
+    }
+    const { phase } = this.service;
+    // The command has disabled this plugin.
+    if (phase === 'off' || phase === 'inert') return false;
+    return this.letIn(req, res, true);
   }
 
   /** A step that only passes is no async function: it would cost each request a promise. What it throws, rejects. */
@@ -274,31 +299,53 @@ export class FrontDoor {
     }
     this.service.visits.note(runner.name);
     this.service.limits.use.note(runner.name, res);
-    leaseFor(runner, req, res, true);
     return next();
   }
 
   /**
-   * Waits for the application to come up, and then for a request slot. The response is the application's own, or the
-   * same coded error for all that waited.
+   * Waits for the application to end its command or to come up, and then for a request slot. The response is the
+   * application's own, or the same coded error for all that waited.
    */
   private async hold({ req, res, runner }: Visit): Promise<boolean> {
     if (!runner) return false;
+    const waitsForCommand = runner.flight.hold.ended !== undefined;
+    // Without a lease: neither the next command nor the end of the instance waits for a request that waits for them.
+    if (waitsForCommand && !(await this.awaitCommand(req, res, runner))) return true;
+    leaseFor(runner, req, res, true);
     const held = runner.state !== 'running';
     if (held && !(await this.awaitRunning(req, res, runner))) return true;
-    return this.gate.takeSlot(req, res, runner, held);
+    return this.gate.takeSlot(req, res, runner, held || waitsForCommand);
+  }
+
+  /** False if the request is answered, or its visitor has left. */
+  private async awaitCommand(req: IncomingMessage, res: ServerResponse, runner: AppRunner): Promise<boolean> {
+    const { hold } = runner.flight;
+    // The next command may have begun already.
+    for (let { ended } = hold; ended; { ended } = hold) {
+      if (!(await this.stay(req, res, runner, ended))) return false;
+    }
+    return true;
   }
 
   /** False if the request is answered, or its visitor has left. */
   private async awaitRunning(req: IncomingMessage, res: ServerResponse, runner: AppRunner): Promise<boolean> {
+    const running = runner.wake('visitor', { kind: 'visitor', via: 'request' });
+    if (!(await this.stay(req, res, runner, running))) return false;
+    if (runner.state !== 'stopped') return true;
+    // It was stopped as soon as it was up.
+    this.gate.refuse(req, res, new AppError('APP_STOPPED', { name: runner.name }), runner, true);
+    return false;
+  }
+
+  /** Waits in the application's room. False if the request is answered, or its visitor has left. */
+  private async stay(
+    req: IncomingMessage,
+    res: ServerResponse,
+    runner: AppRunner,
+    ready: Promise<void>,
+  ): Promise<boolean> {
     try {
-      const stayed = await runner.room.hold(
-        runner.wake('visitor', { kind: 'visitor', via: 'request' }),
-        departure(req, res),
-      );
-      // It was stopped as soon as it was up.
-      if (stayed && runner.state === 'stopped') throw new AppError('APP_STOPPED', { name: runner.name });
-      return stayed && !res.headersSent;
+      return (await runner.room.hold(ready, departure(req, res))) && !res.headersSent;
     } catch (error) {
       if (!isAppError(error)) throw error;
       this.gate.refuse(req, res, error, runner, error.code !== 'APP_TOO_MANY_WAITING');

@@ -1,7 +1,8 @@
 import type { IncomingMessage, ServerResponse } from 'node:http';
 import type { AppRunner } from '../lifecycle/app-runner';
+import { runRequest, type OwnRequest } from '../lifecycle/request-context';
 import { whenOver } from './departure';
-import { cutOff } from './refusal';
+import { cutOff, refuse } from './refusal';
 
 /** A handler counts as in flight for at most this long after its connection has closed, in milliseconds. */
 export const ABANDONED_MS = 15 * 60_000;
@@ -32,6 +33,14 @@ class RequestLease {
   end(): void {
     this.handlers -= 1;
     this.settle();
+  }
+
+  /** Moves to the requests that arrive from now on, if it has not ended. */
+  renew(): void {
+    const { release } = this;
+    if (!release) return;
+    this.release = this.acquire();
+    release();
   }
 
   responseOver(): void {
@@ -71,7 +80,9 @@ const leases = new WeakMap<ServerResponse, RequestLease>();
  * @param counts whether the request is a use of the application
  */
 export function leaseFor(runner: AppRunner, req: IncomingMessage, res: ServerResponse, counts: boolean): void {
-  const lease = new RequestLease(() => runner.lease(counts, (error) => cutOff(req, res, error)));
+  // A response that has begun survives a command; `refuse` leaves it alone.
+  const acquire = () => runner.lease(counts, (error, cause) => (cause === 'end' ? cutOff : refuse)(req, res, error));
+  const lease = new RequestLease(acquire);
   leases.set(res, lease);
   whenOver(req, res, () => lease.responseOver());
 }
@@ -88,9 +99,12 @@ export async function handleLeased(res: ServerResponse | undefined, handler: () 
   const lease = res && leases.get(res);
   if (!lease) return handler();
   lease.begin();
+  const own: OwnRequest = { moveOn: () => lease.renew() };
   try {
-    await handler();
+    await runRequest(own, handler);
   } finally {
+    // What the handler leaves behind keeps `own`.
+    own.moveOn = undefined;
     lease.end();
   }
 }

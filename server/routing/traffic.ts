@@ -22,6 +22,11 @@ export class Traffic {
     for (const resolve of this.whenEmpty.splice(0)) resolve();
   }
 
+  /** The requests inside that meet the condition. */
+  find(condition: (req: IncomingMessage, res: ServerResponse) => boolean): [ServerResponse, IncomingMessage][] {
+    return [...this.inside].filter(([res, req]) => condition(req, res));
+  }
+
   /** Resolves when the last one has left. */
   empty(): Promise<void> {
     if (this.inside.size === 0) return Promise.resolve();

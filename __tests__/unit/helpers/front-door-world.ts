@@ -1,6 +1,7 @@
 import type { AppService, ServicePhase } from '../../../server/app-service';
 import { readConfig } from '../../../server/config';
 import { AppLimits } from '../../../server/limits/app-limits';
+import { CommandHold } from '../../../server/lifecycle/command-hold';
 import { WaitingRoom } from '../../../server/lifecycle/waiting-room';
 import { FrontDoor } from '../../../server/routing/front-door';
 import { Router } from '../../../server/routing/router';
@@ -19,6 +20,7 @@ export class FakeRunner {
   uses = 0;
   wakes = 0;
   readonly room: WaitingRoom;
+  readonly flight = { hold: new CommandHold() };
   private settle?: { resolve: () => void; reject: (error: Error) => void };
   private coming?: Promise<void>;
 
