@@ -101,7 +101,7 @@ export class AppService implements RunnerHost {
   readonly leadership: Leadership;
   readonly secretBox: SecretBox;
   private readonly watchers = new Set<AppWatcher>();
-  private readonly faults: FaultDesk;
+  readonly faults: FaultDesk;
   private readonly instanceOptions: InstanceOptions;
   private currentPhase: ServicePhase = 'off';
   /** False from the beginning of a start until the main application runs for the first time. */

@@ -8,6 +8,8 @@ import type { AppRunner } from './lifecycle/app-runner';
 import { FaultFence, type Fault } from './lifecycle/fault-fence';
 import { guardSources } from './lifecycle/fault-sources';
 import { FaultLedger } from './lifecycle/fault-ledger';
+import { OutgoingRequests } from './lifecycle/outgoing-requests';
+import { trackOutgoing } from './lifecycle/outgoing-sources';
 
 interface DeskHost {
   supervisor: AppSupervisor;
@@ -22,14 +24,24 @@ interface DeskHost {
  */
 export class FaultDesk {
   readonly fence: FaultFence;
+  /** Requests of applications to other servers: they belong to the work that the fence tells apart. */
+  readonly outgoing = new OutgoingRequests(() => this.fence.enclosure);
   private readonly ledger: FaultLedger;
 
   constructor(private readonly host: DeskHost) {
     this.ledger = new FaultLedger(() => host.config.faults);
+    const onObstacle = (message: string) => host.supervisor.logger.warn(message, { module: 'app-supervisor' });
     this.fence = new FaultFence({
       onFault: (fault) => this.take(fault),
-      onObstacle: (message) => host.supervisor.logger.warn(message, { module: 'app-supervisor' }),
-      guardSources: (guard) => guardSources(guard, sharedEmitters(host.supervisor)),
+      onObstacle,
+      guardSources: (guard) => {
+        const release = guardSources(guard, sharedEmitters(host.supervisor));
+        const untrack = trackOutgoing(this.outgoing.current, onObstacle);
+        return () => {
+          untrack();
+          release();
+        };
+      },
     });
   }
 

@@ -3,6 +3,7 @@ import type { EntriesHost } from './app-entries';
 import { isTrusted } from './client-address';
 import type { SupervisorConfig } from './config';
 import { forgetGatewayLogger, onEachDatabase } from './core';
+import { withDumpBound } from './databases/row-limit';
 import { answerErrors, answerOuterErrors, answerMissingTables } from './error-answers';
 import { tightenPrivateFiles } from './files/private-files';
 import { keepOwnUploads, type OwnUploadsHost } from './files/own-uploads';
@@ -12,6 +13,7 @@ import { trackBelongings } from './lifecycle/belongings';
 import type { DatabaseWatch } from './lifecycle/database-watch';
 import type { FaultFence } from './lifecycle/fault-fence';
 import type { FastStart } from './lifecycle/fast-start/fast-start';
+import type { OutgoingRequests } from './lifecycle/outgoing-requests';
 import { ownUploads } from './lifecycle/upload-folders';
 import { pauseBetweenCollections } from './lifecycle/boot-turns';
 import { limitReloads } from './lifecycle/reload-limit';
@@ -25,6 +27,7 @@ import { endRecursion } from './nocobase/recursive-queries';
 import { boundSnippets } from './nocobase/snippets';
 import { boundSchemas } from './nocobase/ui-schemas';
 import { boundAnswers } from './nocobase/outgoing-answers';
+import { widenDumps } from './nocobase/table-dumps';
 import { endCircles, keepNodesStraight } from './nocobase/workflow-graph';
 import { spreadSteps } from './nocobase/workflow-steps';
 import { confineScripts } from './nocobase/workflow-scripts';
@@ -54,6 +57,7 @@ export interface InstanceHooksHost extends EntriesHost, OwnUploadsHost, OwnInsta
   readonly fastStart: FastStart;
   readonly databaseWatch: DatabaseWatch;
   readonly fence: FaultFence;
+  readonly faults: { outgoing: Pick<OutgoingRequests, 'attach'> };
   readonly limits: AppLimits;
   mainApp(): Application;
 }
@@ -85,6 +89,7 @@ export function prepareInstance(app: Application, host: InstanceHooksHost): void
   separateFormulas(app, () => host.fence.current);
   confineTemplates(app, () => host.fence.current);
   boundAnswers(app, () => host.fence.current);
+  host.faults.outgoing.attach(app, host.fence.enclosureOf(app.name));
   confineScripts(app, () => host.fence.current);
   keepOwnUploads(app, host);
   limitInjectedRequests(app, host.limits);
@@ -116,6 +121,7 @@ export function prepareInstance(app: Application, host: InstanceHooksHost): void
     spreadSteps(app);
     endCircles(app);
     boundSchemas(app);
+    widenDumps(app, withDumpBound);
     separateExportLocks(app, host.config.sizes.importBytes);
     confineOrigins(app, (address) => isTrusted(address, host.config.trustedProxies));
   });

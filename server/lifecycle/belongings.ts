@@ -1,4 +1,5 @@
 import type { Application } from '@nocobase/server';
+import { endOutgoing } from './outgoing-requests';
 import { endReplacedParts } from './replaced-parts';
 
 /**
@@ -88,6 +89,7 @@ interface CoreLeftovers {
 
 /** Releases what a destroyed instance has left; never rejects. */
 export async function releaseBelongings(app: Application): Promise<void> {
+  endOutgoing(app);
   loggers.get(app)?.closeAll();
   loggers.delete(app);
   const { lockManager } = app as unknown as CoreLeftovers;

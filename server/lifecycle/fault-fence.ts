@@ -24,7 +24,7 @@ interface AsyncEmitter {
 }
 
 /** The work of one instance. It holds nothing of the instance: contexts outlive it. */
-interface Enclosure {
+export interface Enclosure {
   readonly app: string;
 }
 
@@ -119,6 +119,17 @@ export class FaultFence {
   /** Whose work is being done. */
   get current(): string | undefined {
     return this.inside.getStore()?.app;
+  }
+
+  /** The work at hand, by its instance; undefined for that of the main application. */
+  get enclosure(): Enclosure | undefined {
+    return this.inside.getStore();
+  }
+
+  /** The work of the instance of an application that is being constructed, or runs. */
+  enclosureOf(app: string): Enclosure {
+    const { enclosure } = this;
+    return enclosure?.app === app ? enclosure : (this.present.get(app) ?? this.enclose(app));
   }
 
   /** The application is gone for good. */

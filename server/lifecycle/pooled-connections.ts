@@ -2,6 +2,7 @@ import type Database from '@nocobase/database';
 import { AppError } from '../../src/errors';
 import { connectionManagerOf, type CoreConnection, type CoreConnectionManager } from '../core';
 import { endsBy, endStatement } from '../databases/pool';
+import { boundResults } from '../databases/row-limit';
 import type { ConnectionBudget, Holder, Permit } from './connection-budget';
 
 /** What an application's pool is given, in terms of Sequelize's `pool` option, and one thing more. */
@@ -23,8 +24,13 @@ export const CLOSE_PATIENCE_MS = 10_000;
 /** A permit is waited for longer than a connection of the pool, so that the pool is the first to say so. */
 const PERMIT_GRACE_MS = 5_000;
 
-/** Ends the session of a number at a MySQL or MariaDB server. */
-type EndSession = (thread: number) => Promise<void>;
+/** What a pool needs of its surroundings. */
+export interface PoolHost {
+  /** Ends the session of a number at a MySQL or MariaDB server. */
+  endSession?: (thread: number) => Promise<void>;
+  /** Told of a connection on which results are not bounded. */
+  onUnbounded?: () => void;
+}
 
 /** Nobody waits any longer for a connection that was to be opened. */
 class Unwanted extends Error {
@@ -32,14 +38,14 @@ class Unwanted extends Error {
 }
 
 /** Counts the connections of this database in the budget, also after it reconnects. */
-export function countConnections(db: Database, name: string, budget: ConnectionBudget, endSession?: EndSession): void {
-  new PooledConnections(name, connectionManagerOf(db), budget, endSession);
+export function countConnections(db: Database, name: string, budget: ConnectionBudget, host: PoolHost = {}): void {
+  new PooledConnections(name, connectionManagerOf(db), budget, host);
   const reconnect = db.reconnect.bind(db);
   db.reconnect = async () => {
     const before = connectionManagerOf(db);
     await reconnect();
     const manager = connectionManagerOf(db);
-    if (manager !== before) new PooledConnections(name, manager, budget, endSession);
+    if (manager !== before) new PooledConnections(name, manager, budget, host);
   };
 }
 
@@ -70,7 +76,7 @@ class PooledConnections implements Holder {
     readonly name: string,
     private readonly manager: CoreConnectionManager,
     private readonly budget: ConnectionBudget,
-    private readonly endSession?: EndSession,
+    private readonly host: PoolHost,
   ) {
     const options = manager.config.pool as Partial<AppPoolOptions> & { max: number };
     this.max = options.max;
@@ -104,7 +110,9 @@ class PooledConnections implements Holder {
       const connection = await this.driver._connect(own);
       this.open.set(connection, permit);
       permit.opened();
-      if (this.endSession) endsBy(connection, this.endSession);
+      const { endSession } = this.host;
+      if (endSession) endsBy(connection, endSession);
+      if (!boundResults(connection, () => this.discard(connection))) this.host.onUnbounded?.();
       connection.once?.('end', () => this.gone(connection));
       return connection;
     } catch (error) {

@@ -56,6 +56,7 @@ interface ConnectionsHost {
 export class ProcessConnections {
   private readonly own = new ConnectionBudget(UNKNOWN_SERVER_LIMIT);
   private readonly others = new Map<string, ConnectionBudget>();
+  private readonly unbounded = new Set<string>();
   private total = UNKNOWN_SERVER_LIMIT;
 
   constructor(
@@ -113,8 +114,9 @@ export class ProcessConnections {
       // Otherwise Sequelize opens a connection beside the pool, only to ask the server for its version.
       if (budget === this.own) sequelize.options.databaseVersion ||= main.sequelize.options.databaseVersion;
       const options = db.options as unknown as DatabaseOptions;
-      countConnections(db, app.name, budget, (thread) => {
-        return this.host.roles.endSession(app.name, options, thread);
+      countConnections(db, app.name, budget, {
+        endSession: (thread) => this.host.roles.endSession(app.name, options, thread),
+        onUnbounded: () => this.warnOfResults(db.sequelize.getDialect()),
       });
       if (budget === this.own) letMainEnd(connectionManagerOf(db), () => this.mainAddress());
     });
@@ -151,6 +153,14 @@ export class ProcessConnections {
       otherServers: [...this.others].map(([server, budget]) => ({ server, ...budget.snapshot() })),
       external: [this.host.mainApp(), ...apps].flatMap((app) => externalConnections(app)),
     };
+  }
+
+  /** Once for each dialect. */
+  private warnOfResults(dialect: string): void {
+    if (this.unbounded.has(dialect)) return;
+    this.unbounded.add(dialect);
+    const notice = `results of statements are not bounded: the driver of ${dialect} is another one`;
+    this.host.mainApp().log.warn(notice, { module: 'app-supervisor' });
   }
 
   private mainAddress(): ServerAddress {

@@ -17,11 +17,14 @@ const MAX_FILE_BYTES = 50 * 2 ** 20;
 const MAX_VALUES = 200_000;
 const MAX_DEPTH = 500;
 const MAX_REDIRECTS = 5;
+/** Rows name timeouts of many days. */
+const MAX_TIMEOUT_MS = 10 * 60_000;
 
 type Transform = (this: unknown, data: unknown, ...rest: unknown[]) => unknown;
 
 export interface RequestConfig {
   responseType?: string;
+  timeout?: number;
   maxContentLength?: number;
   maxRedirects?: number;
   transformResponse?: Transform | Transform[];
@@ -56,6 +59,7 @@ export function boundedRequest(config: RequestConfig): RequestConfig {
     return data;
   };
   return Object.assign(config, {
+    timeout: atMost(config.timeout, MAX_TIMEOUT_MS),
     maxContentLength: atMost(
       config.maxContentLength,
       config.responseType === 'arraybuffer' ? MAX_FILE_BYTES : MAX_BYTES,

@@ -77,7 +77,10 @@ describe('what an application is answered by another server', () => {
       maxContentLength: 10,
       maxRedirects: 0,
     });
-    expect(boundedRequest({ maxContentLength: -1, maxRedirects: 50 })).toMatchObject({
+    expect(boundedRequest({ timeout: 5_000 })).toMatchObject({ timeout: 5_000 });
+    expect(boundedRequest({})).toMatchObject({ timeout: 600_000 });
+    expect(boundedRequest({ timeout: 86_400_000, maxContentLength: -1, maxRedirects: 50 })).toMatchObject({
+      timeout: 600_000,
       maxContentLength: 10 * MB,
       maxRedirects: 5,
     });
