@@ -30,7 +30,8 @@ export class RequestAccount {
   private readonly waiting = new Map<OutgoingRequest, Waiting>();
   private closed = false;
 
-  constructor(private readonly name: string) {}
+  /** @param name the ID of its application */
+  constructor(readonly name: string) {}
 
   get size(): number {
     return this.open.size;

@@ -1,6 +1,7 @@
 import { AsyncLocalStorage } from 'node:async_hooks';
 import { subscribe, unsubscribe } from 'node:diagnostics_channel';
 import { Agent, type ClientRequest, type IncomingMessage } from 'node:http';
+import { LookupTurns, lookupInTurn, trackLookups } from './lookup-turns';
 import type { OutgoingRequest, RequestAccount } from './outgoing-requests';
 
 /** Where requests to other servers begin: agents of Node's `http` and `https`, and `fetch`. */
@@ -74,6 +75,11 @@ class HttpRequest implements OutgoingRequest {
   }
 }
 
+const isObject = (value: unknown): value is { lookup?: unknown } => typeof value === 'object' && value !== null;
+
+/** Of all applications of this process. */
+const turns = new LookupTurns();
+
 /** Counts the requests that applications make by agents of Node. */
 function trackAgents(current: Current): () => void {
   const agents = Agent.prototype as unknown as { addRequest?: AddRequest };
@@ -85,6 +91,8 @@ function trackAgents(current: Current): () => void {
     const account = known.has(request) ? undefined : current();
     if (!account) return add.call(this, request, ...rest);
     known.add(request);
+    const [options] = rest;
+    if (isObject(options)) options.lookup ??= lookupInTurn(turns, account.name);
     new HttpRequest(request, account).take(() => add.call(this, request, ...rest));
   };
   agents.addRequest = tracked;
@@ -192,7 +200,8 @@ function trackFetch(current: Current): () => void {
  */
 export function trackOutgoing(current: Current, onObstacle: (message: string) => void): () => void {
   const undo: (() => void)[] = [];
-  for (const track of [trackAgents, trackFetch]) {
+  const trackNames = () => trackLookups(turns, () => current()?.name);
+  for (const track of [trackAgents, trackFetch, trackNames]) {
     try {
       undo.push(track(current));
     } catch (error) {

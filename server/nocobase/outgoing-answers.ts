@@ -1,6 +1,6 @@
 import { createRequire } from 'node:module';
 import type { Application } from '@nocobase/server';
-import { AppError } from '../../src/errors';
+import { AppError, isAppError } from '../../src/errors';
 import { phrase } from '../../src/phrase';
 import { jsonSize } from '../../src/policies/query-size';
 
@@ -17,6 +17,8 @@ const MAX_FILE_BYTES = 50 * 2 ** 20;
 const MAX_VALUES = 200_000;
 const MAX_DEPTH = 500;
 const MAX_REDIRECTS = 5;
+/** What is thrown here. */
+const MINE: ReadonlySet<string> = new Set(['APP_VALUE_INVALID', 'APP_BODY_TOO_LARGE']);
 /** Rows name timeouts of many days. */
 const MAX_TIMEOUT_MS = 10 * 60_000;
 
@@ -33,11 +35,14 @@ export interface RequestConfig {
 interface HttpClient {
   interceptors?: {
     request?: { use?(bound: (config: RequestConfig) => RequestConfig, failed: undefined, options: object): unknown };
+    response?: { use?(passed: undefined, failed: (error: unknown) => never): unknown };
   };
 }
 
-/** @throws APP_VALUE_INVALID */
+/** @throws APP_VALUE_INVALID if a text that would be parsed is too much */
 function assertParsable(text: string): void {
+  // The client tries to parse every text, and fails at once with other ones.
+  if (!/^\s*[[{]/.test(text)) return;
   const { values, depth } = jsonSize(text);
   if (values <= MAX_VALUES && depth <= MAX_DEPTH) return;
   const reason = phrase('the answer has more than {values} values or {depth} levels', {
@@ -51,6 +56,8 @@ function assertParsable(text: string): void {
 const atMost = (given: number | undefined, most: number) =>
   typeof given === 'number' && given > 0 ? Math.min(given, most) : most;
 
+const maxBytes = ({ responseType }: RequestConfig) => (responseType === 'arraybuffer' ? MAX_FILE_BYTES : MAX_BYTES);
+
 /** The settings of a request, with the bounds of its answer. */
 export function boundedRequest(config: RequestConfig): RequestConfig {
   const transforms = [config.transformResponse ?? []].flat();
@@ -60,13 +67,34 @@ export function boundedRequest(config: RequestConfig): RequestConfig {
   };
   return Object.assign(config, {
     timeout: atMost(config.timeout, MAX_TIMEOUT_MS),
-    maxContentLength: atMost(
-      config.maxContentLength,
-      config.responseType === 'arraybuffer' ? MAX_FILE_BYTES : MAX_BYTES,
-    ),
+    // A stream is not kept as a whole.
+    ...(config.responseType !== 'stream' && { maxContentLength: atMost(config.maxContentLength, maxBytes(config)) }),
     maxRedirects: config.maxRedirects === 0 ? 0 : atMost(config.maxRedirects, MAX_REDIRECTS),
     transformResponse: [measure, ...transforms],
   });
+}
+
+interface FailedRequest {
+  isAxiosError?: boolean;
+  message?: string;
+  config?: RequestConfig;
+  response?: unknown;
+}
+
+/**
+ * An answer that exceeds its bounds, in the form of an answer with an error: plugins pass that on with its status, and make
+ * an error of the process of any other one.
+ */
+export function asAnswer(error: unknown): unknown {
+  const failed = (error ?? {}) as FailedRequest;
+  const isTooLong =
+    failed.isAxiosError === true && /^maxContentLength size of \d+ exceeded$/.test(failed.message ?? '');
+  const limit = Math.floor((failed.config?.maxContentLength ?? MAX_BYTES) / 2 ** 20);
+  const refusal = isTooLong ? new AppError('APP_BODY_TOO_LARGE', { limit, unit: 'MB' }) : error;
+  if (!isAppError(refusal) || !MINE.has(refusal.code)) return error;
+  const { status, code, message } = refusal;
+  const data = { errors: [{ code, message }] };
+  return Object.assign(refusal, { isAxiosError: true, response: { status, statusText: code, headers: {}, data } });
 }
 
 const bounded = new WeakSet<object>();
@@ -74,11 +102,16 @@ const bounded = new WeakSet<object>();
 /** Bounds the answers that a client of HTTP takes for applications. Once for each client. */
 export function boundClient(client: HttpClient, current: () => string | undefined): void {
   if (bounded.has(client)) return;
-  const { request } = client.interceptors ?? {};
-  if (typeof request?.use !== 'function') throw new TypeError('the client has no interceptors');
+  const { request, response } = client.interceptors ?? {};
+  if (typeof request?.use !== 'function' || typeof response?.use !== 'function') {
+    throw new TypeError('the client has no interceptors');
+  }
   bounded.add(client);
   const bound = (config: RequestConfig) => (current() === undefined ? config : boundedRequest(config));
   request.use(bound, undefined, { synchronous: true });
+  response.use(undefined, (error) => {
+    throw current() === undefined ? error : asAnswer(error);
+  });
 }
 
 /**
