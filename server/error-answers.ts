@@ -111,7 +111,14 @@ export function answerMissingTables(app: Pick<Application, 'use'>, judge: LossJu
 }
 
 interface OuterContext extends ErrorContext {
-  res: { headersSent: boolean };
+  res: { headersSent: boolean; getHeaderNames(): string[]; removeHeader(name: string): void };
+}
+
+/** Headers of an answer that is not given. Those of the connection and of its origin stay. */
+const OF_CONTENT = /^(?:content-(?!security-policy).+|etag|last-modified|cache-control|expires|location)$/;
+
+function allowRetry(ctx: ErrorContext, { status }: AppError): void {
+  if (status === 503 || status === 429) ctx.set('Retry-After', String(RETRY_AFTER_SECONDS));
 }
 
 const isRefusal = (error: unknown) => {
@@ -128,14 +135,17 @@ export function answerOuterErrors(app: Application, mainApp: () => Application):
     try {
       await next();
     } catch (error) {
-      if (ctx.res.headersSent || isRefusal(error)) throw error;
-      const coded = ownError(error) ?? new AppError(lossOf(error) ?? 'APP_UNEXPECTED', {}, error);
+      const own = ownError(error);
+      if (ctx.res.headersSent || (!own && isRefusal(error))) throw error;
+      const coded = own ?? new AppError(lossOf(error) ?? 'APP_UNEXPECTED', {}, error);
       app.log.error('request', {
         module: 'app-supervisor',
         error: String(error),
         stack: (error as Error | null)?.stack,
       });
+      for (const name of ctx.res.getHeaderNames()) if (OF_CONTENT.test(name)) ctx.res.removeHeader(name);
       ctx.status = coded.status;
+      allowRetry(ctx, coded);
       ctx.body = { errors: [visitorAnswerOf(mainApp(), coded, languageOf(ctx))] };
     }
   };
@@ -154,7 +164,7 @@ export function answerErrors(app: Application, mainApp: () => Application, suspe
   const { errorHandler } = plugin ?? {};
   const answer = (ctx: ErrorContext, error: AppError, forVisitor: boolean) => {
     ctx.status = error.status;
-    if (error.status === 503 || error.status === 429) ctx.set('Retry-After', String(RETRY_AFTER_SECONDS));
+    allowRetry(ctx, error);
     const describe = forVisitor ? visitorAnswerOf : answerOf;
     ctx.body = { errors: [describe(mainApp(), error, languageOf(ctx))] };
   };

@@ -23,6 +23,8 @@ import { computingTimeOf, forgetComputingTime } from './nocobase/computing-time'
 import { separateExportLocks } from './nocobase/export-locks';
 import { separateFormulas } from './nocobase/formulas';
 import { confineTemplates } from './nocobase/template-engines';
+import { keepApiDocuments } from './nocobase/api-documents';
+import { limitOauth } from './nocobase/oauth-states';
 import { endRecursion } from './nocobase/recursive-queries';
 import { boundSnippets } from './nocobase/snippets';
 import { boundSchemas } from './nocobase/ui-schemas';
@@ -108,6 +110,7 @@ export function prepareInstance(app: Application, host: InstanceHooksHost): void
     keepNodesStraight(app);
     limitFilters(app, host.config.sizes.query);
     limitBodyQueries(app, host.config.sizes.query);
+    limitOauth(app);
     limitTemplates(app, () => host.limits.note(app.name, 'body'));
     limitRecords(app, host.config.sizes, host.limits);
     limitToolCalls(app, host.limits);
@@ -122,6 +125,7 @@ export function prepareInstance(app: Application, host: InstanceHooksHost): void
     endCircles(app);
     boundSchemas(app);
     widenDumps(app, withDumpBound);
+    keepApiDocuments(app);
     separateExportLocks(app, host.config.sizes.importBytes);
     confineOrigins(app, (address) => isTrusted(address, host.config.trustedProxies));
   });

@@ -10,6 +10,7 @@ import { confineCaches } from './nocobase/cache';
 import { limitBodyQueries } from './limits/body-query';
 import { limitFilters } from './limits/filter-limit';
 import { limitTemplates, resolveInGroups } from './limits/template-limit';
+import { limitOauth } from './nocobase/oauth-states';
 import { boundFilters } from './nocobase/filters';
 import { boundVisitorMaps } from './nocobase/visitor-maps';
 import { boundSchemas } from './nocobase/ui-schemas';
@@ -107,6 +108,7 @@ export class PluginAppSupervisor extends Plugin {
     limitFilters(app, service.config.sizes.query);
     limitBodyQueries(app, service.config.sizes.query);
     limitTemplates(app);
+    limitOauth(app);
     app.on('afterLoad', () => {
       resolveInGroups(app);
       boundSchemas(app);

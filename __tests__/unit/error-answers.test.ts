@@ -1,5 +1,5 @@
 import type { Application } from '@nocobase/server';
-import { answerErrors } from '../../server/error-answers';
+import { answerErrors, answerOuterErrors } from '../../server/error-answers';
 import { AppError } from '../../src/errors';
 
 interface Answer {
@@ -112,5 +112,70 @@ describe('a failure by a mistake of the caller', () => {
     [undefined, {}],
   ])('is no other one: %s %j', (error, params) => {
     expect(renderedFor(error, params)).toMatchObject({ status: 500 });
+  });
+});
+
+describe('an error that a plugin throws outside of the handler of NocoBase', () => {
+  interface Outer extends Answer {
+    headers: Map<string, string>;
+    res: object;
+  }
+  type Middleware = (ctx: Outer, next: () => Promise<void>) => Promise<void>;
+
+  const log = { error: jest.fn() };
+  const other = { i18n } as unknown as Application;
+
+  /** What the outermost middleware answers; throws what it leaves to Koa. */
+  async function answerOf(error: unknown, headersSent = false): Promise<Outer> {
+    const added: { middleware: Middleware; place: object }[] = [];
+    const use = (middleware: Middleware, place: object) => added.push({ middleware, place });
+    answerOuterErrors({ i18n, log, use } as unknown as Application, () => other);
+    expect(added).toMatchObject([{ place: { before: 'generateReqId' } }]);
+    const headers = new Map([
+      ['content-type', 'text/html'],
+      ['content-length', '5'],
+      ['etag', 'x'],
+      ['content-security-policy', 'sandbox'],
+      ['vary', 'Origin'],
+    ]);
+    const res = {
+      headersSent,
+      getHeaderNames: () => [...headers.keys()],
+      removeHeader: (name: string) => headers.delete(name),
+    };
+    const set = (name: string, value: string) => headers.set(name.toLowerCase(), value);
+    const ctx = { status: 404, headers, set, res } as Outer;
+    // eslint-disable-next-line @typescript-eslint/prefer-promise-reject-errors
+    await added[0]?.middleware(ctx, () => Promise.reject(error));
+    return ctx;
+  }
+
+  it.each<[unknown, number, string]>([
+    [new TypeError('Cannot read properties of null'), 500, 'APP_UNEXPECTED'],
+    [new Error('words of a plugin'), 500, 'APP_UNEXPECTED'],
+    [Object.assign(new Error('gateway'), { status: 502 }), 500, 'APP_UNEXPECTED'],
+    ['text', 500, 'APP_UNEXPECTED'],
+    [undefined, 500, 'APP_UNEXPECTED'],
+    [new AppError('APP_BUSY', { name: 'crm' }), 429, 'APP_BUSY'],
+    [new Error('x', { cause: new AppError('APP_USERS_LIMIT', { name: 'crm', limit: 3 }) }), 409, 'APP_USERS_LIMIT'],
+  ])('is answered with a code, and without its words: %s', async (error, status, code) => {
+    const answer = await answerOf(error);
+    expect(answer).toMatchObject({ status, body: { errors: [{ code }] } });
+    expect(JSON.stringify(answer.body)).not.toMatch(/Cannot read|words|gateway|text/);
+    expect(log.error).toHaveBeenLastCalledWith('request', expect.objectContaining({ error: String(error) }));
+    expect([...answer.headers.keys()]).toEqual([
+      ...['content-security-policy', 'vary'],
+      ...(status === 429 ? ['retry-after'] : []),
+    ]);
+  });
+
+  it.each([400, 401, 404, 405])('stays a refusal if it is one: %i', async (status) => {
+    const error = Object.assign(new Error('no'), { status });
+    await expect(answerOf(error)).rejects.toBe(error);
+  });
+
+  it('ends the connection if the answer has begun', async () => {
+    const error = new TypeError('late');
+    await expect(answerOf(error, true)).rejects.toBe(error);
   });
 });

@@ -12,7 +12,8 @@ const METHODS: ReadonlySet<unknown> = new Set(['GET', 'POST', 'PUT', 'PATCH', 'D
 
 interface BodyContext {
   request: { body?: unknown; querystring: string };
-  req: { url?: string };
+  /** As it was when the request arrived: Koa changes `req.url` with the query. */
+  originalUrl: string;
 }
 
 /** Half of a pair of code units cannot be encoded. */
@@ -41,7 +42,7 @@ function queryOf(params: unknown, { parameters }: QueryBounds): string {
 }
 
 /** @throws APP_VALUE_INVALID, APP_QUERY_TOO_LARGE */
-export function assertBodyQuery({ request, req }: BodyContext, bounds: QueryBounds): void {
+export function assertBodyQuery({ request, originalUrl }: BodyContext, bounds: QueryBounds): void {
   const { body, querystring } = request;
   if (isPlainObject(body) && body.__params__ !== undefined && body.__params__ !== null) {
     const { __method__: method, __params__: params } = body;
@@ -56,7 +57,7 @@ export function assertBodyQuery({ request, req }: BodyContext, bounds: QueryBoun
     assertWithin(exceededQuery(queryOf(params, bounds), bounds));
   }
   // The query of the address was measured before: this one was made since.
-  if (!req.url?.endsWith(querystring)) assertWithin(exceededQuery(`?${querystring}`, bounds));
+  if (!originalUrl.endsWith(querystring)) assertWithin(exceededQuery(`?${querystring}`, bounds));
 }
 
 function assertWithin(exceeded: ReturnType<typeof exceededQuery>): void {

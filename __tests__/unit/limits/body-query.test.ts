@@ -6,7 +6,7 @@ const BOUNDS: QueryBounds = { parameters: 1_000, repeated: 100, depth: 20, steps
 
 function outcome(body: unknown, querystring = '', url = '/api/users:list'): unknown {
   try {
-    assertBodyQuery({ request: { body, querystring }, req: { url } }, BOUNDS);
+    assertBodyQuery({ request: { body, querystring }, originalUrl: url }, BOUNDS);
     return 'passes';
   } catch (error) {
     return (error as { code?: unknown }).code ?? error;
