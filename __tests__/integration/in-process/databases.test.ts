@@ -384,7 +384,8 @@ describeWithPostgres('the database of an application', () => {
       const options = elsewhere({ port: server.port, password: PLANTED });
       const [answer, asked] = await Promise.all([
         create({ name: app.name('nowhere'), options }),
-        checkDatabase({ name: app.name('nowhere'), options }),
+        // The other name is taken while it is being made.
+        checkDatabase({ name: app.name('checked'), options }),
       ]);
       expect(outcome(answer)).toEqual([503, expected]);
       expect(failed(asked.checks)).toEqual([[check, expected]]);

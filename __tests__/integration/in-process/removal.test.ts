@@ -134,8 +134,8 @@ describeWithPostgres('a removed application', () => {
     expect(data(await act('purge', kept))).toMatchObject({ database: kept, databaseDropped: false, purgeAt: null });
     expect(data(await act('purge', dropped))).toMatchObject({ databaseDropped: true });
     expect([await databaseIsThere(kept), await databaseIsThere(dropped)]).toEqual([true, false]);
-    expect(foldersOf(kept).map((folder) => existsSync(path.join(folder, 'planted')))).toEqual(Array(5).fill(true));
-    expect(foldersOf(dropped).map((folder) => existsSync(folder))).toEqual(Array(5).fill(false));
+    expect(foldersOf(kept).map((folder) => existsSync(path.join(folder, 'planted')))).toEqual(Array(6).fill(true));
+    expect(foldersOf(dropped).map((folder) => existsSync(folder))).toEqual(Array(6).fill(false));
     expect((await events(kept))[0]).toMatchObject({ type: 'purged', reason: 'database-kept' });
     expect((await events(dropped))[0]).toMatchObject({ type: 'purged', reason: 'database-dropped' });
     expect(codeOf(await act('restore', dropped))).toEqual([404, 'APP_NOT_FOUND']);
@@ -251,6 +251,7 @@ describeWithPostgres('a removed application', () => {
       storagePathJoin('cache', 'apps', 'crm'),
       storagePathJoin('environment-variables', 'crm'),
       storagePathJoin('tmp', 'backups', 'crm'),
+      storagePathJoin('tmp', 'documents', 'crm'),
     ]);
   });
 });
