@@ -215,18 +215,26 @@ describeWithPostgres('a query that no action can answer', () => {
     expect(codes.get('APP_VALUE_INVALID')).toBeGreaterThan(80);
   });
 
-  it('an error that is not the fault of its caller stays what it is', async () => {
+  it.each([
+    ['stays what it is', Error, 'a fault of the plugin'],
+    [
+      'of JavaScript itself is told without its words',
+      TypeError,
+      'An unexpected error occurred; see the log of NocoBase.',
+    ],
+  ])('an error that is not the fault of its caller %s', async (_, kind, message) => {
+    const name = `broken${kind.name}`;
     app.main.resourceManager.define({
-      name: 'broken',
+      name,
       actions: {
         list: (() => {
-          throw new TypeError('a fault of the plugin');
+          throw new kind('a fault of the plugin');
         }) as never,
       },
     });
     for (const query of ['', 'page=1&pageSize=20&sort=-title&fields=title&filter={"title":"a"}&filterByTk=1']) {
-      const { status, body } = await app.get(`/api/broken:list?${query}`);
-      expect([status, body.errors?.[0]]).toEqual([500, { message: 'a fault of the plugin', code: 'APP_UNEXPECTED' }]);
+      const { status, body } = await app.get(`/api/${name}:list?${query}`);
+      expect([status, body.errors?.[0]]).toEqual([500, { message, code: 'APP_UNEXPECTED' }]);
     }
   });
 });
