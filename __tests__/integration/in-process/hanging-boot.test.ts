@@ -48,7 +48,7 @@ describeWithPostgres('a boot that hangs', () => {
     providePlugin('hanging', Hanging);
     app = await InProcessApp.start({
       plugins: [...SMALL, 'hanging', OURS],
-      env: { APP_SUPERVISOR_BOOT_TIMEOUT: '8', APP_SUPERVISOR_BOOT_CONCURRENCY: '1' },
+      env: { APP_SUPERVISOR_BOOT_TIMEOUT: '15', APP_SUPERVISOR_BOOT_CONCURRENCY: '1' },
     });
     name = app.name('hung');
     await app.create({ name, options: { plugins: [...SMALL, 'hanging'] } });
