@@ -82,7 +82,8 @@ const KINDS: Record<string, (dirname: string, health: LogHealth) => object> = {
       health = new LogHealth(() => now);
       logger = winston.createLogger({ transports: [open(folder, health)] });
       logger.info('before');
-      await settle();
+      // The file is opened first; that may take its time.
+      for (let look = 0; look < 100 && !content().includes('before'); look += 1) await settle();
     });
 
     afterEach(async () => {
