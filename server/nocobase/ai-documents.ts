@@ -2,6 +2,7 @@ import { randomUUID } from 'node:crypto';
 import { mkdir, readdir, rm, stat, writeFile } from 'node:fs/promises';
 import path from 'node:path';
 import type { Application } from '@nocobase/server';
+import { changeHost } from './host-parts';
 import { runAsScript } from './workflow-scripts';
 
 /**
@@ -103,13 +104,11 @@ export function confineDocuments(app: Application, folder: string): void {
   const plugin = app.pm.get('ai') as unknown as AiPlugin | undefined;
   if (!plugin) return;
   folders.set(plugin, folder);
-  try {
+  const notice = 'texts of documents are not kept apart: this version of NocoBase reads them in another way';
+  changeHost(app, notice, () => {
     const { cached } = plugin.documentLoaders ?? {};
     if (!cached) throw new TypeError('there is no loader of documents');
     // On the prototype: a provider of a language model makes a loader of its own.
     guardLoader(Object.getPrototypeOf(cached) as DocumentLoader);
-  } catch (error) {
-    const notice = 'texts of documents are not kept apart: this version of NocoBase reads them in another way';
-    app.log.warn(notice, { module: 'app-supervisor', error: String(error) });
-  }
+  });
 }

@@ -5,6 +5,7 @@ import type { Application } from '@nocobase/server';
 import { storagePathJoin } from '@nocobase/utils';
 import { extractWithin, guardExtraction, type ZipReader } from './backup-extraction';
 import { guardBackupPrograms, type GetAdapter } from './backup-programs';
+import { hostRequire } from './host-parts';
 import { ProgramDeadline } from './program-deadline';
 
 /** The Backup Manager's classes. Both copy whole folders of `storage/uploads`, by a setting of the process. */
@@ -174,10 +175,10 @@ function loaderOf(
   packageName = (app.pm.get('backups') as { options?: { packageName?: unknown } } | undefined)?.options?.packageName,
 ): Loader | undefined {
   if (typeof packageName !== 'string') return undefined;
-  const hostRequire = createRequire(require.resolve('@nocobase/server'));
+  const load = hostRequire();
   const pathOf = (module: string) => `${packageName}/dist/server/${module}`;
-  return Object.assign((module: string) => hostRequire(pathOf(module)) as Record<string, unknown>, {
-    zipReader: () => createRequire(hostRequire.resolve(pathOf('utils')))('yauzl') as ZipReader,
+  return Object.assign((module: string) => load(pathOf(module)) as Record<string, unknown>, {
+    zipReader: () => createRequire(load.resolve(pathOf('utils')))('yauzl') as ZipReader,
   });
 }
 
@@ -185,7 +186,7 @@ const guardWith = (load: Loader) => guardBackupPrograms(load('adapters/database'
 
 function isPackagePresent(): boolean {
   try {
-    createRequire(require.resolve('@nocobase/server')).resolve(`${PACKAGE}/package.json`);
+    hostRequire().resolve(`${PACKAGE}/package.json`);
     return true;
   } catch {
     return false;

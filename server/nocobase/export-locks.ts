@@ -1,7 +1,7 @@
 import fs from 'node:fs';
-import { createRequire } from 'node:module';
 import type { Application } from '@nocobase/server';
 import { AppError } from '../../src/errors';
+import { changeHost, hostRequire } from './host-parts';
 import { loadAnew } from './load-anew';
 import { boundsOf, loadImporter, withRowsRead, type ImportContext } from './spreadsheets';
 
@@ -50,7 +50,7 @@ export const LOCKED_ACTIONS: readonly LockedAction[] = [
 type Load = (file: string, importBytes: number) => Record<string, unknown>;
 
 function loadOwn(file: string, importBytes: number): Record<string, unknown> {
-  const place = createRequire(require.resolve('@nocobase/server')).resolve(file);
+  const place = hostRequire().resolve(file);
   if (!file.endsWith('import-xlsx.js')) return loadAnew(place);
   const { exports, library } = loadImporter(place);
   const { importXlsx } = exports;
@@ -97,7 +97,8 @@ export function separateExportLocks(app: Application, importBytes: number, load:
   for (const locked of LOCKED_ACTIONS) {
     const plugin = app.pm.get(locked.plugin);
     if (!plugin) continue;
-    try {
+    const notice = `the action "${locked.action}" shares its lock with other applications: this version of NocoBase has another action`;
+    changeHost(app, notice, () => {
       const handler = load(locked.file, importBytes)[locked.handler];
       if (typeof handler !== 'function') throw new TypeError(`${locked.file} exports no ${locked.handler}`);
       const own = withOwnLock((handler as Handler).bind(plugin), app.name);
@@ -107,9 +108,6 @@ export function separateExportLocks(app: Application, importBytes: number, load:
         if (!manager.getRegisteredHandler(locked.action)?.name.endsWith(locked.handler)) return;
         manager.registerActionHandler(locked.action, own);
       });
-    } catch (error) {
-      const notice = `the action "${locked.action}" shares its lock with other applications: this version of NocoBase has another action`;
-      app.log.warn(notice, { module: 'app-supervisor', error: String(error) });
-    }
+    });
   }
 }

@@ -1,8 +1,8 @@
-import { createRequire } from 'node:module';
 import type Database from '@nocobase/database';
 import type { Application } from '@nocobase/server';
 import { AppError } from '../../src/errors';
 import { phrase } from '../../src/phrase';
+import { changeHost } from './host-parts';
 
 /**
  * Some fields make values of a length that an administrator of an application wrote. NocoBase takes any number: a field
@@ -123,13 +123,9 @@ export function guardSizes(prototype: SizedField): void {
 /** Bounds the sizes that fields of a database make values of. A version of NocoBase with other classes is logged. */
 export function boundFieldSizes(app: Application, db: Database): void {
   bounded.add(db);
-  try {
-    const load = createRequire(require.resolve('@nocobase/server'));
+  changeHost(app, 'sizes of fields are not bounded: this version of NocoBase has other fields', (load) => {
     const { Field } = load('@nocobase/database') as { Field?: { prototype: Partial<SizedField> } };
     if (typeof Field?.prototype.bind !== 'function') throw new TypeError('no fields that are bound');
     guardSizes(Field.prototype as SizedField);
-  } catch (error) {
-    const notice = 'sizes of fields are not bounded: this version of NocoBase has other fields';
-    app.log.warn(notice, { module: 'app-supervisor', error: String(error) });
-  }
+  });
 }

@@ -2,6 +2,7 @@ import { createRequire } from 'node:module';
 import type { Application } from '@nocobase/server';
 import { AppError } from '../../src/errors';
 import { exceededFilter, type QueryBounds } from '../../src/policies/query-size';
+import { changeHost } from './host-parts';
 
 type FilterBounds = Pick<QueryBounds, 'depth' | 'steps'>;
 type Unflatten = (target: object, ...rest: unknown[]) => unknown;
@@ -66,14 +67,10 @@ export function boundFilters(app: Application, bounds: FilterBounds): void {
   const isFirst = current === undefined;
   current = bounds;
   if (!isFirst) return;
-  try {
-    const host = createRequire(require.resolve('@nocobase/server'));
-    const { FilterParser } = host('@nocobase/database') as { FilterParser: { prototype: Parser } };
-    const flat = createRequire(host.resolve('@nocobase/database'))('flat') as Flat;
+  changeHost(app, 'filters are not bounded: this version of NocoBase parses them in another way', (load) => {
+    const { FilterParser } = load('@nocobase/database') as { FilterParser: { prototype: Parser } };
+    const flat = createRequire(load.resolve('@nocobase/database'))('flat') as Flat;
     if (typeof FilterParser.prototype.toSequelizeParams !== 'function') throw new TypeError('the parser has no method');
     boundParser(FilterParser.prototype, flat, () => current ?? bounds);
-  } catch (error) {
-    const notice = 'filters are not bounded: this version of NocoBase parses them in another way';
-    app.log.warn(notice, { module: 'app-supervisor', error: String(error) });
-  }
+  });
 }

@@ -1,6 +1,7 @@
 import { createRequire } from 'node:module';
 import type { Application } from '@nocobase/server';
 import { computingTimeOf } from './computing-time';
+import { changeHost } from './host-parts';
 
 /**
  * Formulas (workflow nodes, formula fields) run in one process with the same libraries for all applications. A formula
@@ -72,12 +73,10 @@ export function separateFormulas(app: Application, current: () => string | undef
     'math.js': (load) => keepUnits((load('mathjs') as { Unit: UnitClass }).Unit),
   };
   for (const [library, separate] of Object.entries(parts)) {
-    try {
-      const evaluators = createRequire(require.resolve('@nocobase/server')).resolve('@nocobase/evaluators');
+    const notice = `formulas of ${library} are not separated: this version of NocoBase has another library`;
+    changeHost(app, notice, (load) => {
+      const evaluators = load.resolve('@nocobase/evaluators');
       separate(createRequire(evaluators), evaluators);
-    } catch (error) {
-      const notice = `formulas of ${library} are not separated: this version of NocoBase has another library`;
-      app.log.warn(notice, { module: 'app-supervisor', error: String(error) });
-    }
+    });
   }
 }

@@ -1,5 +1,6 @@
 import { createRequire } from 'node:module';
 import type { Application } from '@nocobase/server';
+import { changeHost } from './host-parts';
 import { runInThread } from './thread';
 import { confineRunner, type ScriptRunner } from './workflow-scripts';
 
@@ -157,19 +158,15 @@ interface WorkflowPlugin {
  */
 export function confineJsonQueries(app: Application): void {
   if (!app.pm.get('workflow-json-query')) return;
-  try {
+  changeHost(app, 'JSON queries are not confined: this version of NocoBase evaluates them in another way', (load) => {
     const workflow = app.pm.get('workflow') as unknown as WorkflowPlugin | undefined;
     const engines = workflow?.instructions?.get('json-query')?.engines;
     if (typeof engines?.get !== 'function') throw new TypeError('the node has no engines');
-    const host = createRequire(require.resolve('@nocobase/server'));
     const libraries = createRequire(
-      host.resolve('@nocobase/plugin-workflow-json-query/dist/server/JSONQueryInstruction.js'),
+      load.resolve('@nocobase/plugin-workflow-json-query/dist/server/JSONQueryInstruction.js'),
     );
     confineEngines(engines, (name) => libraries.resolve(name), app.name);
-  } catch (error) {
-    const notice = 'JSON queries are not confined: this version of NocoBase evaluates them in another way';
-    app.log.warn(notice, { module: 'app-supervisor', error: String(error) });
-  }
+  });
 }
 
 /**

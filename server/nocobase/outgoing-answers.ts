@@ -3,6 +3,7 @@ import type { Application } from '@nocobase/server';
 import { AppError, isAppError } from '../../src/errors';
 import { phrase } from '../../src/phrase';
 import { jsonSize } from '../../src/policies/query-size';
+import { changeHost } from './host-parts';
 
 /**
  * Custom requests, nodes of workflows and the plugin `ai` ask servers that a row of an application names. NocoBase takes
@@ -119,12 +120,8 @@ export function boundClient(client: HttpClient, current: () => string | undefine
  * @param current returns the ID of the application that runs code now; undefined for the main application
  */
 export function boundAnswers(app: Application, current: () => string | undefined): void {
-  try {
-    const host = createRequire(require.resolve('@nocobase/server'));
-    const utils = createRequire(host.resolve('@nocobase/utils'));
+  changeHost(app, 'answers of other servers are not bounded: this version of NocoBase has another client', (load) => {
+    const utils = createRequire(load.resolve('@nocobase/utils'));
     boundClient(utils('axios') as HttpClient, current);
-  } catch (error) {
-    const notice = 'answers of other servers are not bounded: this version of NocoBase has another client';
-    app.log.warn(notice, { module: 'app-supervisor', error: String(error) });
-  }
+  });
 }

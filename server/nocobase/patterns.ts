@@ -1,7 +1,7 @@
-import { createRequire } from 'node:module';
 import type Database from '@nocobase/database';
 import type { Application } from '@nocobase/server';
 import type { ComputingTime } from './computing-time';
+import { changeHost } from './host-parts';
 
 /**
  * Administrators of applications write patterns: validation rules of fields, and fields of the type `uid`. NocoBase tests
@@ -70,16 +70,12 @@ export function guardUidFields(prototype: UidField): void {
 /** Bounds the patterns of a database. A version of NocoBase with other classes is logged. */
 export function boundPatterns(app: Application, db: Database, time: ComputingTime): void {
   bounded.set(db, time);
-  try {
-    const load = createRequire(require.resolve('@nocobase/server'));
+  changeHost(app, 'patterns of fields are not bounded: this version of NocoBase tests them in another way', (load) => {
     const classes = load('@nocobase/database') as Record<'Collection' | 'UidField', { prototype: object } | undefined>;
     const [collections, uidFields] = [classes.Collection?.prototype, classes.UidField?.prototype];
     if (typeof (collections as Partial<Collection>)?.validate !== 'function') throw new TypeError('no validation');
     if (typeof (uidFields as Partial<UidField>)?.init !== 'function') throw new TypeError('no fields of the type uid');
     guardValidation(collections as Collection);
     guardUidFields(uidFields as UidField);
-  } catch (error) {
-    const notice = 'patterns of fields are not bounded: this version of NocoBase tests them in another way';
-    app.log.warn(notice, { module: 'app-supervisor', error: String(error) });
-  }
+  });
 }

@@ -1,5 +1,5 @@
-import { createRequire } from 'node:module';
 import type { Application } from '@nocobase/server';
+import { changeHost } from './host-parts';
 
 /**
  * The permissions of a role are patterns that administrators of applications write, and each is compared with all known ones
@@ -53,15 +53,13 @@ function keepPlain(role: Role): void {
 
 /** Bounds the permissions of roles, of the main application as well: the class is one. What is not found is logged. */
 export function boundSnippets(app: Application): void {
-  try {
-    const host = createRequire(require.resolve('@nocobase/server'));
-    const { ACLRole } = host('@nocobase/acl') as { ACLRole?: { prototype: Partial<Role> } };
+  const notice = 'permissions of roles are not bounded: this version of NocoBase compares them in another way';
+  changeHost(app, notice, (load) => {
+    const { ACLRole } = load('@nocobase/acl') as { ACLRole?: { prototype: Partial<Role> } };
     const { effectiveSnippets, toJSON } = ACLRole?.prototype ?? {};
-    if (typeof effectiveSnippets !== 'function' || typeof toJSON !== 'function')
+    if (typeof effectiveSnippets !== 'function' || typeof toJSON !== 'function') {
       throw new TypeError('roles have no such method');
+    }
     guardRoles(ACLRole?.prototype as Role);
-  } catch (error) {
-    const notice = 'permissions of roles are not bounded: this version of NocoBase compares them in another way';
-    app.log.warn(notice, { module: 'app-supervisor', error: String(error) });
-  }
+  });
 }

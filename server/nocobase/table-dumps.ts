@@ -1,5 +1,5 @@
-import { createRequire } from 'node:module';
 import type { Application } from '@nocobase/server';
+import { changeHost } from './host-parts';
 
 /**
  * The plugin `backup-restore` reads each table by one statement, and so may read more by it than others.
@@ -31,14 +31,11 @@ export function widenDumper({ prototype }: DumperClass, widen: Widen): void {
 }
 
 /** The same for the plugin of this instance, if it has it. What is not found is logged. */
-export function widenDumps(app: Application, widen: Widen, load: (file: string) => unknown = loadOfHost): void {
+export function widenDumps(app: Application, widen: Widen, load?: (file: string) => unknown): void {
   if (!app.pm.get(PLUGIN)) return;
-  try {
-    widenDumper((load(FILE) as { Dumper: DumperClass }).Dumper, widen);
-  } catch (error) {
-    const notice = 'backups do not hold tables of more than 200,000 rows: this version of NocoBase has another plugin';
-    app.log.warn(notice, { module: 'app-supervisor', error: String(error) });
-  }
+  const notice = 'backups do not hold tables of more than 200,000 rows: this version of NocoBase has another plugin';
+  changeHost(app, notice, (ofHost) => {
+    const { Dumper } = (load ?? ofHost)(FILE) as { Dumper: DumperClass };
+    widenDumper(Dumper, widen);
+  });
 }
-
-const loadOfHost = (file: string): unknown => createRequire(require.resolve('@nocobase/server'))(file);

@@ -1,5 +1,6 @@
 import { createRequire } from 'node:module';
 import type { Application } from '@nocobase/server';
+import { changeHost } from './host-parts';
 import { confineHandlebars, type HandlebarsEngine } from './handlebars';
 import { confineLiquid, type LiquidClass } from './liquid';
 
@@ -25,15 +26,9 @@ let confined = false;
 export function confineTemplates(app: Application, current: Current): void {
   if (confined) return;
   confined = true;
-  const warn = (notice: string, more: object = {}) => app.log.warn(notice, { module: 'app-supervisor', ...more });
-  const load = createRequire(require.resolve('@nocobase/server'));
+  const warn = (notice: string) => void app.log.warn(notice, { module: 'app-supervisor' });
   for (const [engine, confine] of Object.entries(engines)) {
-    try {
-      confine(load, warn, current);
-    } catch (error) {
-      warn(`templates of ${engine} are not confined: this version of NocoBase has another engine`, {
-        error: String(error),
-      });
-    }
+    const notice = `templates of ${engine} are not confined: this version of NocoBase has another engine`;
+    changeHost(app, notice, (load) => confine(load, warn, current));
   }
 }

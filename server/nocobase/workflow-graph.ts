@@ -1,7 +1,7 @@
-import { createRequire } from 'node:module';
 import type { Application } from '@nocobase/server';
 import { AppError } from '../../src/errors';
 import { isPlainObject } from '../../src/plain-object';
+import { changeHost } from './host-parts';
 
 /**
  * NocoBase follows the nodes of a workflow from one to the next without an end if they form a circle: the process then
@@ -156,13 +156,9 @@ export function guardRuns(prototype: Processor): void {
 /** Bounds the runs of workflows, of the main application as well: the class is one. Call it after each load. */
 export function endCircles(app: Application): void {
   if (!app.pm.get('workflow')) return;
-  try {
-    const host = createRequire(require.resolve('@nocobase/server'));
-    const { Processor } = host('@nocobase/plugin-workflow') as { Processor?: { prototype: Partial<Processor> } };
+  changeHost(app, 'circles of nodes are not found: this version of NocoBase runs workflows in another way', (load) => {
+    const { Processor } = load('@nocobase/plugin-workflow') as { Processor?: { prototype: Partial<Processor> } };
     if (typeof Processor?.prototype.makeNodes !== 'function') throw new TypeError('the processor makes no nodes');
     guardRuns(Processor.prototype as Processor);
-  } catch (error) {
-    const notice = 'circles of nodes are not found: this version of NocoBase runs workflows in another way';
-    app.log.warn(notice, { module: 'app-supervisor', error: String(error) });
-  }
+  });
 }

@@ -1,6 +1,6 @@
-import { createRequire } from 'node:module';
 import type { Application } from '@nocobase/server';
 import { AppError } from '../../src/errors';
+import { changeHost } from './host-parts';
 import { boundedProgram, explainOutcome } from './script-output';
 
 /**
@@ -134,16 +134,13 @@ export function endScripts(name: string): void {
 export function confineScripts(app: Application, current: () => string | undefined): void {
   app.on('afterLoad', () => {
     if (!app.pm.get('workflow-javascript')) return;
-    try {
-      const load = createRequire(require.resolve('@nocobase/server'));
+    const notice = 'scripts of workflows are not bounded: this version of NocoBase runs them in another way';
+    changeHost(app, notice, (load) => {
       const module = load('@nocobase/plugin-workflow-javascript/dist/server/ScriptWorkerRunner.js') as {
         ScriptWorkerRunner: ScriptRunner;
       };
       confineRunner(module.ScriptWorkerRunner, current);
-    } catch (error) {
-      const notice = 'scripts of workflows are not bounded: this version of NocoBase runs them in another way';
-      app.log.warn(notice, { module: 'app-supervisor', error: String(error) });
-    }
+    });
   });
   app.on('beforeStop', () => endScripts(app.name));
 }
