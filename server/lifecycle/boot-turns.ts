@@ -1,9 +1,7 @@
 import { setImmediate as turn } from 'node:timers/promises';
 import { ImporterReader, type Collection, type CollectionOptions, type Database } from '@nocobase/database';
 import type { Application } from '@nocobase/server';
-
-/** After so many milliseconds a boot pauses where it can: requests of other applications wait about as long. */
-const STRETCH_MS = 10;
+import { Turns } from '../nocobase/turns';
 
 /** One boot goes on in a turn of the event loop: the stretches of several boots do not add up. */
 let last: Promise<unknown> = Promise.resolve();
@@ -26,15 +24,10 @@ type Definition = CollectionOptions & {
  * which no request of another application is served.
  */
 export function pauseBetweenPlugins(app: Application): void {
-  let since = performance.now();
+  const turns = new Turns(yieldToOthers);
   // NocoBase awaits the listeners of this event, though its type does not say so.
   // eslint-disable-next-line @typescript-eslint/no-misused-promises
-  app.on('beforeLoadPlugin', async () => {
-    // Most plugins load in less than a millisecond, and each turn of the event loop takes time.
-    if (performance.now() - since < STRETCH_MS) return;
-    await yieldToOthers();
-    since = performance.now();
-  });
+  app.on('beforeLoadPlugin', () => turns.rest());
 }
 
 /** The same between the collections of a plugin: does the work of `Database.import`, with pauses. */
@@ -42,12 +35,9 @@ export function pauseBetweenCollections(db: Database): void {
   db.import = async ({ directory, extensions, from }) => {
     const definitions = (await new ImporterReader(directory, extensions).read()) as Definition[];
     const collections = new Map<string, Collection>();
-    let since = performance.now();
+    const turns = new Turns(yieldToOthers);
     for (const definition of definitions) {
-      if (performance.now() - since > STRETCH_MS) {
-        await yieldToOthers();
-        since = performance.now();
-      }
+      if (turns.isDue) await turns.rest();
       if (definition.extend) {
         db.extendCollection(definition.collectionOptions, definition.mergeOptions);
         continue;

@@ -14,15 +14,10 @@ const MAX_WAITING = 200;
 
 type Begin = (end: () => void) => void;
 
-interface Waiting {
-  begin: Begin;
-  refuse: () => void;
-}
-
 /** One look-up at a time; the applications that wait take turns. */
 export class LookupTurns {
   private busy = false;
-  private readonly queues = new Map<string, Set<Waiting>>();
+  private readonly queues = new Map<string, Set<Begin>>();
 
   /**
    * @param name the application
@@ -30,19 +25,16 @@ export class LookupTurns {
    * @param refuse called if there is no turn in time
    */
   take(name: string, begin: Begin, refuse: () => void): void {
-    const queue = this.queues.get(name) ?? new Set<Waiting>();
+    const queue = this.queues.get(name) ?? new Set<Begin>();
     if (queue.size >= MAX_WAITING) return refuse();
     const timer = setTimeout(() => {
       if (!queue.delete(waiting)) return;
       if (queue.size === 0) this.queues.delete(name);
       refuse();
     }, MAX_WAIT_MS).unref();
-    const waiting: Waiting = {
-      begin: (end) => {
-        clearTimeout(timer);
-        begin(end);
-      },
-      refuse,
+    const waiting: Begin = (end) => {
+      clearTimeout(timer);
+      begin(end);
     };
     queue.add(waiting);
     this.queues.set(name, queue);
@@ -51,18 +43,16 @@ export class LookupTurns {
 
   private next(): void {
     if (this.busy) return;
-    const [first] = this.queues;
-    if (!first) return;
-    const [name, queue] = first;
-    const [waiting] = queue;
+    const [[name, queue] = []] = this.queues;
+    const [begin] = queue ?? [];
+    if (name === undefined || !queue || !begin) return;
+    queue.delete(begin);
     // The application goes to the end of the row.
     this.queues.delete(name);
-    if (waiting) queue.delete(waiting);
     if (queue.size > 0) this.queues.set(name, queue);
-    if (!waiting) return this.next();
     this.busy = true;
     let ended = false;
-    waiting.begin(() => {
+    begin(() => {
       if (ended) return;
       ended = true;
       this.busy = false;

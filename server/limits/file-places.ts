@@ -8,31 +8,32 @@ const MAX_WAIT_MS = 10_000;
 /** Calls the listener when the visitor has left. */
 type OnGone = (listener: () => void) => void;
 
+/** Gives a place back. May be repeated. */
+type Leave = () => void;
+
 /**
  * The places of one application for files that are the same for all applications. NocoBase packs each one anew for each
  * request, in four threads that all applications share: those of one application take turns beyond a number.
  */
 export class FilePlaces {
-  private taken = 0;
+  private readonly taken = new Set<Leave>();
   private readonly queue = new Set<(begins: boolean) => void>();
-  private readonly holders = new Set<() => void>();
 
   get waiting(): number {
     return this.queue.size;
   }
 
-  /** Takes a place: call `hold` then. True if one was free; otherwise resolves when one is, to false if the visitor has left. */
-  take(onGone: OnGone): true | Promise<boolean> {
-    if (this.taken < AT_ONCE) {
-      this.taken += 1;
-      return true;
-    }
+  /**
+   * Takes a place, now or when one is free. It is given back after `HELD_MS` in any case.
+   * @returns what gives the place back; undefined if the visitor has left before
+   */
+  take(onGone: OnGone): Leave | Promise<Leave | undefined> {
+    if (this.taken.size < AT_ONCE) return this.begin();
     return new Promise((resolve) => {
       const settle = (begins: boolean) => {
         if (!this.queue.delete(settle)) return;
         clearTimeout(timer);
-        if (begins) this.taken += 1;
-        resolve(begins);
+        resolve(begins ? this.begin() : undefined);
       };
       const timer = setTimeout(() => settle(true), MAX_WAIT_MS);
       this.queue.add(settle);
@@ -40,21 +41,15 @@ export class FilePlaces {
     });
   }
 
-  /** A place was taken. Returns what gives it back, once; it is given back after `HELD_MS` in any case. */
-  hold(): () => void {
+  private begin(): Leave {
     const leave = () => {
       clearTimeout(timer);
-      this.leave(leave);
+      if (!this.taken.delete(leave)) return;
+      const [next] = this.queue;
+      if (this.taken.size < AT_ONCE) next?.(true);
     };
     const timer = setTimeout(leave, HELD_MS).unref();
-    this.holders.add(leave);
+    this.taken.add(leave);
     return leave;
-  }
-
-  private leave(holder: () => void): void {
-    if (!this.holders.delete(holder)) return;
-    this.taken -= 1;
-    const [next] = this.queue;
-    if (next && this.taken < AT_ONCE) next(true);
   }
 }

@@ -4,7 +4,7 @@ import { AppError } from '../../src/errors';
 import { isPlainObject } from '../../src/plain-object';
 import { phrase } from '../../src/phrase';
 import { RecentMap } from './recent-map';
-import { Turns } from './workflow-steps';
+import { Turns } from './turns';
 
 /**
  * The plugin `api-doc` builds the description of all plugins anew for each request: it loads their files, and copies all that

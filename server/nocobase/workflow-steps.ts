@@ -2,14 +2,13 @@ import type { Application } from '@nocobase/server';
 import { AppError } from '../../src/errors';
 import { phrase } from '../../src/phrase';
 import { ComputingTime } from './computing-time';
+import { Turns } from './turns';
 
 /**
  * Nodes of workflows compute in the shared thread, one after another. NocoBase waits for nothing between most of them, and a
  * loop whose condition does not hold counts on without a pause: a workflow with a large loop would hold up all applications.
  */
 
-/** The nodes of one application compute for so many milliseconds, then others are served. */
-const STRETCH_MS = 10;
 /** The longest stretch of a loop that its condition skips. */
 const TIME = { maxMs: 500, freeMs: 5 };
 const LOOP = 'loop';
@@ -23,17 +22,6 @@ interface Instruction {
 
 interface WorkflowPlugin {
   instructions?: { getEntities?: () => IterableIterator<[string, Instruction]> };
-}
-
-/** Lets others be served when the nodes of an application have computed for a while. */
-export class Turns {
-  private since = performance.now();
-
-  async rest(): Promise<void> {
-    if (performance.now() - this.since < STRETCH_MS) return;
-    await new Promise(setImmediate);
-    this.since = performance.now();
-  }
 }
 
 const guarded = new WeakSet<Instruction>();

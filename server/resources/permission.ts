@@ -12,6 +12,23 @@ const RESOURCES = [COLLECTION, EVENTS_COLLECTION, SUPERVISOR];
 /** NocoBase's name of the right to read a collection; no action of ours has it. */
 const VIEW = 'view';
 
+const ROOT = 'root';
+
+const isOurs = (collection: unknown) => collection === COLLECTION || collection === EVENTS_COLLECTION;
+
+function rolesOf({ state }: Context): string[] {
+  const { currentRole, currentRoles = currentRole ? [currentRole] : [] } = state as {
+    currentRole?: string;
+    currentRoles?: string[];
+  };
+  return currentRoles;
+}
+
+/** @throws APP_FORBIDDEN */
+function assertRoot(ctx: Context): void {
+  if (!rolesOf(ctx).includes(ROOT)) throw new AppError('APP_FORBIDDEN');
+}
+
 interface ContextManager {
   innerQuery?: (ctx: Context, options: { datasource?: unknown; collectionName?: unknown }) => Promise<unknown>;
 }
@@ -23,9 +40,7 @@ function closeContext(app: Application): void {
   const query = manager?.innerQuery?.bind(manager);
   if (!manager || !query) return;
   manager.innerQuery = async (ctx, options) => {
-    const { currentRole, currentRoles = [currentRole] } = ctx.state as RoleState;
-    const isOurs = options?.collectionName === COLLECTION || options?.collectionName === EVENTS_COLLECTION;
-    if (isOurs && !currentRoles.includes('root')) throw new AppError('APP_FORBIDDEN');
+    if (isOurs(options?.collectionName)) assertRoot(ctx);
     return await query(ctx, options);
   };
 }
@@ -33,15 +48,7 @@ function closeContext(app: Application): void {
 /** A custom request sends the fields of any record that its caller names, also those that are hidden here. */
 function refuseRecords(ctx: Context): void {
   const { values } = ctx.action.params as { values?: { options?: { collectionName?: unknown } } };
-  const name = values?.options?.collectionName;
-  if (name !== COLLECTION && name !== EVENTS_COLLECTION) return;
-  const { currentRole, currentRoles = [currentRole] } = ctx.state as RoleState;
-  if (!currentRoles.includes('root')) throw new AppError('APP_FORBIDDEN');
-}
-
-interface RoleState {
-  currentRole?: string;
-  currentRoles?: string[];
+  if (isOurs(values?.options?.collectionName)) assertRoot(ctx);
 }
 
 /** So that a role can be given it. */
@@ -59,9 +66,8 @@ function closeOtherDoors({ acl }: Application): void {
   const can = acl.can.bind(acl);
   acl.can = (options) => {
     const { resource, action, role, roles = [] } = options;
-    const isOurs = resource === COLLECTION || resource === EVENTS_COLLECTION;
-    const isRoot = role === 'root' || roles.includes('root');
-    return isOurs && action === VIEW && !isRoot ? null : can(options);
+    const isRoot = role === ROOT || roles.includes(ROOT);
+    return isOurs(resource) && action === VIEW && !isRoot ? null : can(options);
   };
 }
 
@@ -95,14 +101,13 @@ export function closeGeneralActions(app: Application): void {
  */
 export function requirePermission(app: Application): void {
   const isOperator = (name: string) =>
-    name === 'root' || app.acl.getRole(name)?.snippetAllowed(`${SUPERVISOR}:info`) === true;
+    name === ROOT || app.acl.getRole(name)?.snippetAllowed(`${SUPERVISOR}:info`) === true;
   app.acl.use(
     (ctx: Context, next: () => Promise<void>) => {
       const [resource = ''] = String(ctx.action?.resourceName ?? '').split('.');
       const { skip } = ctx.permission as { skip?: boolean };
       if (!skip && RESOURCES.includes(resource)) {
-        const { currentRole, currentRoles = currentRole ? [currentRole] : [] } = ctx.state as RoleState;
-        if (!currentRoles.some(isOperator)) throw new AppError('APP_FORBIDDEN');
+        if (!rolesOf(ctx).some(isOperator)) throw new AppError('APP_FORBIDDEN');
       }
       return next();
     },

@@ -33,6 +33,16 @@ export function whenOver({ socket }: IncomingMessage, res: ServerResponse, done:
   res.on('close', end);
 }
 
+/**
+ * Waits until the body of a request has arrived.
+ * @returns false if the request needs no response any more: its body was refused, its application was stopped, or its visitor
+ * has left
+ */
+export async function bodyArrived(arrival: Promise<void>, req: IncomingMessage, res: ServerResponse): Promise<boolean> {
+  await Promise.race([arrival, departure(req, res)]);
+  return !res.headersSent && !res.destroyed && !req.socket.destroyed;
+}
+
 /** Resolves when the answer is over, or its connection is. */
 export function departure(req: IncomingMessage, res: ServerResponse): Promise<void> {
   return new Promise((resolve) => whenOver(req, res, resolve));

@@ -12,10 +12,10 @@ export function takeFileTurn(
   res: ServerResponse,
 ): boolean | Promise<boolean> {
   if (inForce.requestSlots === 0) return false;
-  const begin = () => {
-    whenOver(req, res, files.hold());
+  const begin = (leave: () => void) => {
+    whenOver(req, res, leave);
     return false;
   };
   const taken = files.take((left) => whenOver(req, res, left));
-  return taken === true ? begin() : taken.then((begins) => (begins ? begin() : true));
+  return typeof taken === 'function' ? begin(taken) : taken.then((leave) => (leave ? begin(leave) : true));
 }

@@ -1,12 +1,12 @@
 import type { IncomingMessage, ServerResponse } from 'node:http';
 import type { AppService } from '../app-service';
-import { signingSecret } from '../core';
 import { bodyArrival } from '../limits/body-arrival';
 import { isSignedForUser, readToken } from '../limits/token-signature';
-import { departure, whenOver } from './departure';
+import { bodyArrived, whenOver } from './departure';
 import { takeFileTurn } from './file-turns';
 import { HEALTH_CHECK } from './request-gate';
 import type { Router } from './router';
+import { secretOf } from './token-secret';
 
 /**
  * Requests to the main application are not refused, and those of signed-in users and of monitors wait for nothing. All
@@ -26,7 +26,7 @@ export class MainTurns {
     if (!needsApp) return takeFileTurn(this.service.limits.ofMain, req, res);
     if (path.endsWith(HEALTH_CHECK)) return false;
     // Most tokens are looked at by NocoBase only: here where the request would wait.
-    if (!slots.mayBegin && isSignedForUser(readToken(req), signingSecret(this.service.supervisor.apps.main))) {
+    if (!slots.mayBegin && isSignedForUser(readToken(req), secretOf(this.service, 'main'))) {
       return false;
     }
     const arrival = bodyArrival(req);
@@ -35,10 +35,7 @@ export class MainTurns {
 
   /** A body that arrives slowly takes no turn. */
   private async takeAfter(arrival: Promise<void>, req: IncomingMessage, res: ServerResponse): Promise<boolean> {
-    await Promise.race([arrival, departure(req, res)]);
-    // Its body was refused, or its visitor has left.
-    if (res.headersSent || res.destroyed || req.socket.destroyed) return true;
-    return this.takeNow(req, res);
+    return (await bodyArrived(arrival, req, res)) ? this.takeNow(req, res) : true;
   }
 
   private takeNow(req: IncomingMessage, res: ServerResponse): boolean | Promise<boolean> {

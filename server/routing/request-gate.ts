@@ -10,7 +10,7 @@ import { ErrorResponses, type ErrorResponse } from '../limits/error-response';
 import { holdSlot } from '../limits/held-slots';
 import type { SlotOutcome } from '../limits/request-slots';
 import { isSignedForUser, readToken } from '../limits/token-signature';
-import { departure, whenOver } from './departure';
+import { bodyArrived, whenOver } from './departure';
 import { rateHeaders } from './rate-headers';
 import { retryAfter } from './refusal';
 import { onLeaseEnd } from './request-lease';
@@ -128,10 +128,7 @@ export class RequestGate {
     ...visit: Parameters<RequestGate['takeSlotNow']>
   ): Promise<boolean> {
     const [req, res] = visit;
-    await Promise.race([arrival, departure(req, res)]);
-    // Its body was refused, its application was stopped, or its visitor has left.
-    if (res.headersSent || res.destroyed || req.socket.destroyed) return true;
-    return this.takeSlotNow(...visit);
+    return (await bodyArrived(arrival, req, res)) ? this.takeSlotNow(...visit) : true;
   }
 
   /** Takes a slot that is returned with the head of the response, or with the end of the handler. */

@@ -23,12 +23,15 @@ describe('files of one application', () => {
     jest.useRealTimers();
   });
 
+  const A_PLACE = expect.any(Function) as () => void;
+
   /** All places are taken; the functions give them back. */
   const full = () => {
     const places = new FilePlaces();
     const leave = Array.from({ length: 12 }, () => {
-      expect(places.take(jest.fn())).toBe(true);
-      return places.hold();
+      const taken = places.take(jest.fn());
+      expect(taken).toEqual(A_PLACE);
+      return taken as () => void;
     });
     return { places, leave };
   };
@@ -39,10 +42,12 @@ describe('files of one application', () => {
     expect(places.waiting).toBe(2);
     leave[0]?.();
     leave[0]?.();
-    expect(await waits[0]).toBe(true);
+    leave.push((await waits[0]) as () => void);
+    expect(leave.at(-1)).toEqual(A_PLACE);
     expect(places.waiting).toBe(1);
     leave[1]?.();
-    expect(await waits[1]).toBe(true);
+    leave.push((await waits[1]) as () => void);
+    expect(leave.at(-1)).toEqual(A_PLACE);
     for (const give of leave) give();
   });
 
@@ -52,23 +57,32 @@ describe('files of one application', () => {
     const left = places.take((listener) => (gone = listener));
     const next = places.take(jest.fn());
     gone();
-    expect(await left).toBe(false);
+    expect(await left).toBeUndefined();
     for (const give of leave) give();
-    expect([await next, places.waiting]).toEqual([true, 0]);
+    const taken = await next;
+    expect([taken, places.waiting]).toEqual([A_PLACE, 0]);
+    taken?.();
   });
 
   it('that are read slowly hold their place for a second', async () => {
     const { places } = full();
     const wait = places.take(jest.fn());
+    await jest.advanceTimersByTimeAsync(999);
+    expect(places.waiting).toBe(1);
+    await jest.advanceTimersByTimeAsync(1);
+    expect(await wait).toEqual(A_PLACE);
     await jest.advanceTimersByTimeAsync(1_000);
-    expect(await wait).toBe(true);
   });
 
-  it('are sent after the longest time, and take a place then', async () => {
-    const places = new FilePlaces();
-    for (let count = 0; count < 12; count += 1) expect(places.take(jest.fn())).toBe(true);
-    const wait = places.take(jest.fn());
-    await jest.advanceTimersByTimeAsync(10_000);
-    expect(await wait).toBe(true);
+  it('are sent after the longest time', async () => {
+    const { places } = full();
+    // Twelve of them have their turn in each second.
+    const waits = Array.from({ length: 150 }, () => places.take(jest.fn()));
+    await jest.advanceTimersByTimeAsync(9_999);
+    expect(places.waiting).toBeGreaterThan(30);
+    await jest.advanceTimersByTimeAsync(1);
+    expect(places.waiting).toBe(0);
+    expect(await Promise.all(waits.map(async (wait) => await wait))).toEqual(Array(150).fill(A_PLACE));
+    await jest.advanceTimersByTimeAsync(1_000);
   });
 });

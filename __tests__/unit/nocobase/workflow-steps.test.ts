@@ -1,5 +1,6 @@
 import { ComputingTime } from '../../../server/nocobase/computing-time';
-import { spreadInstruction, Turns } from '../../../server/nocobase/workflow-steps';
+import { Turns } from '../../../server/nocobase/turns';
+import { spreadInstruction } from '../../../server/nocobase/workflow-steps';
 
 type Step = (...given: unknown[]) => Promise<unknown>;
 
