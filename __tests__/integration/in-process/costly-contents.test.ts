@@ -1,6 +1,7 @@
 import '../../helpers/in-process-environment';
 import type { Application } from '@nocobase/server';
 import { describeWithPostgres, InProcessApp, OURS } from '../../helpers/in-process-app';
+import { instanceOf } from '../../helpers/instance-of';
 import { MAIN_WITH_PEOPLE, signIn, WITH_PEOPLE } from '../../helpers/people';
 
 const PLUGINS = [
@@ -30,9 +31,7 @@ describeWithPostgres('contents of an application that cost much', () => {
     const crm = app.name('crm');
     await app.create({ name: crm, options: { plugins: PLUGINS } });
     expect((await app.get('/api/app:getLang', { 'X-App': crm })).status).toBe(200);
-    const found = app.supervisor.getApps().find(({ name }) => name === crm);
-    if (!found) throw new Error('the application does not run');
-    instance = found;
+    instance = instanceOf(app, crm);
     for (const resource of ['iframeHtml', 'uiSchemas', 'workflows', 'workflows.nodes', 'flow_nodes', 'people']) {
       instance.acl.allow(resource, '*', 'loggedIn');
     }

@@ -5,6 +5,7 @@ import { createRequire } from 'node:module';
 import type { Application } from '@nocobase/server';
 import request from 'supertest';
 import { describeWithPostgres, InProcessApp, OURS, SMALL } from '../../helpers/in-process-app';
+import { instanceOf } from '../../helpers/instance-of';
 
 const PLUGINS = [
   ...['error-handler', 'field-sort', 'data-source-manager', 'data-source-main', 'users', 'auth', 'acl'],
@@ -35,9 +36,7 @@ describeWithPostgres('an import into an application', () => {
     crm = app.name('crm');
     await app.create({ name: crm, options: { plugins: PLUGINS } });
     expect((await app.get('/api/app:getLang', { 'X-App': crm })).status).toBe(200);
-    const found = app.supervisor.getApps().find(({ name }) => name === crm);
-    if (!found) throw new Error('the application does not run');
-    instance = found;
+    instance = instanceOf(app, crm);
     instance.acl.allow('rows', '*', 'public');
     instance.db.collection({ name: 'rows', fields: [{ type: 'string', name: 'w', interface: 'input' }] });
     await instance.db.sync();

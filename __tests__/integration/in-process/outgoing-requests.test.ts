@@ -5,6 +5,7 @@ import type { AddressInfo, Socket } from 'node:net';
 import path from 'node:path';
 import { Plugin } from '@nocobase/server';
 import { describeWithPostgres, InProcessApp, providePlugin } from '../../helpers/in-process-app';
+import { instanceOf } from '../../helpers/instance-of';
 
 const host = createRequire(path.resolve('host/node_modules/x.js'));
 const { serverRequest } = host('@nocobase/utils') as { serverRequest(config: object): Promise<unknown> };
@@ -102,12 +103,12 @@ describeWithPostgres('requests of applications to other servers', () => {
 
   it('end when NocoBase restarts or reloads the instance', async () => {
     await act('start');
-    const instance = app.supervisor.getApps().find(({ name }) => name === crm);
+    const instance = instanceOf(app, crm);
     await begin();
-    await instance?.restart();
+    await instance.restart();
     await ended();
     await begin();
-    await instance?.reload();
+    await instance.reload();
     await ended();
   });
 

@@ -1,6 +1,7 @@
 import '../../helpers/in-process-environment';
 import type Database from '@nocobase/database';
 import { describeWithPostgres, InProcessApp, OURS, SMALL } from '../../helpers/in-process-app';
+import { instanceOf } from '../../helpers/instance-of';
 
 const COUNT = 12;
 
@@ -14,9 +15,7 @@ describeWithPostgres('a list of records', () => {
     const crm = app.name('crm');
     await app.create({ name: crm, options: { plugins: ['error-handler'] } });
     expect((await app.get('/api/pm:listEnabled', { 'X-App': crm })).status).toBe(200);
-    const instance = app.supervisor.getApps().find(({ name }) => name === crm);
-    if (!instance) throw new Error('the application does not run');
-    db = instance.db;
+    db = instanceOf(app, crm).db;
     const title = { type: 'string', name: 'title' };
     db.collection({ name: 'comments', fields: [title] });
     db.collection({

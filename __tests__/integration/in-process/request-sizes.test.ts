@@ -3,6 +3,7 @@ import { createRequire } from 'node:module';
 import path from 'node:path';
 import type { Application } from '@nocobase/server';
 import { describeWithPostgres, InProcessApp, OURS, SMALL } from '../../helpers/in-process-app';
+import { instanceOf } from '../../helpers/instance-of';
 
 /** The package that the parser of filters in NocoBase calls. */
 const flat = createRequire(createRequire(path.resolve('host/node_modules/x.js')).resolve('@nocobase/database'))(
@@ -37,7 +38,7 @@ describeWithPostgres('the size of what is asked', () => {
     await app.create({ name: crm, options: { plugins: ['error-handler'] } });
     expect((await app.get('/api/pm:listEnabled', { 'X-App': crm })).status).toBe(200);
     await define(app.main);
-    await define(app.supervisor.getApps().find(({ name }) => name === crm) as Application);
+    await define(instanceOf(app, crm));
   });
 
   afterAll(() => app?.end());
@@ -85,8 +86,8 @@ describeWithPostgres('the size of what is asked', () => {
 
     it('a filter from elsewhere is bounded where it is parsed', async () => {
       const [name] = host();
-      const instance = name === 'main' ? app.main : app.supervisor.getApps().find((one) => one.name === crm);
-      const find = (filter: never) => instance?.db.getRepository('posts').find({ filter });
+      const instance = name === 'main' ? app.main : instanceOf(app, crm);
+      const find = (filter: never) => instance.db.getRepository('posts').find({ filter });
       expect(await find(JSON.parse(deep(30)) as never)).toHaveLength(1);
       await expect(find(JSON.parse(deep(400)) as never)).rejects.toMatchObject({ code: 'APP_QUERY_TOO_LARGE' });
       const dotted = { [`${'comments.post.'.repeat(30)}id`]: 1 };

@@ -2,6 +2,7 @@ import '../../helpers/in-process-environment';
 import { createRequire } from 'node:module';
 import type { Application } from '@nocobase/server';
 import { describeWithPostgres, InProcessApp, OURS, SMALL } from '../../helpers/in-process-app';
+import { instanceOf } from '../../helpers/instance-of';
 
 const PLUGINS = [
   ...['error-handler', 'field-sort', 'data-source-manager', 'data-source-main', 'users', 'auth', 'acl'],
@@ -27,9 +28,7 @@ describeWithPostgres('engines that all applications share', () => {
     const crm = app.name('crm');
     await app.create({ name: crm, options: { plugins: PLUGINS } });
     expect((await app.get('/api/app:getLang', { 'X-App': crm })).status).toBe(200);
-    const found = app.supervisor.getApps().find(({ name }) => name === crm);
-    if (!found) throw new Error('the application does not run');
-    instance = found;
+    instance = instanceOf(app, crm);
   });
 
   afterAll(() => app?.end());

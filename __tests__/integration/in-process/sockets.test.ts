@@ -1,6 +1,7 @@
 import '../../helpers/in-process-environment';
 import WebSocket from 'ws';
 import { describeWithPostgres, InProcessApp, OURS, SMALL } from '../../helpers/in-process-app';
+import { instanceOf } from '../../helpers/instance-of';
 
 describeWithPostgres('the WebSocket of an application', () => {
   let app: InProcessApp;
@@ -16,9 +17,9 @@ describeWithPostgres('the WebSocket of an application', () => {
   afterAll(() => app?.end());
 
   it('delivers all messages that arrive together with the close of the connection', async () => {
-    const instance = app.service.supervisor.getApps().find(({ name }) => name === crm);
+    const instance = instanceOf(app, crm);
     const heard: number[] = [];
-    instance?.on('ws:message:note', ({ payload }: { payload: number }) => heard.push(payload));
+    instance.on('ws:message:note', ({ payload }: { payload: number }) => heard.push(payload));
     const address = `${app.url.replace('http', 'ws')}/ws?__appName=${crm}`;
     const sockets = Array.from({ length: 8 }, () => new WebSocket(address));
     await Promise.all(sockets.map((socket) => new Promise((resolve) => socket.once('open', resolve))));

@@ -1,6 +1,7 @@
 import '../../helpers/in-process-environment';
 import type { Application } from '@nocobase/server';
 import { describeWithPostgres, InProcessApp, OURS, SMALL } from '../../helpers/in-process-app';
+import { instanceOf } from '../../helpers/instance-of';
 
 /** Queries that anybody may send to a public action, in the main application and in its applications. */
 describeWithPostgres('a query that no action can answer', () => {
@@ -29,7 +30,7 @@ describeWithPostgres('a query that no action can answer', () => {
     await app.create({ name: crm, options: { plugins: ['error-handler'] } });
     expect((await app.get('/api/pm:listEnabled', { 'X-App': crm })).status).toBe(200);
     await define(app.main);
-    await define(app.supervisor.getApps().find(({ name }) => name === crm) as Application);
+    await define(instanceOf(app, crm));
   });
 
   afterAll(() => app?.end());

@@ -1,5 +1,6 @@
 import { createRequire } from 'node:module';
 import path from 'node:path';
+import { codeOf } from '../helpers/code-of';
 import { assertCopyable, guardSchemas } from '../../../server/nocobase/ui-schemas';
 
 const host = createRequire(path.resolve('host/node_modules/x.js'));
@@ -23,15 +24,6 @@ function model(levels: number, values: number): object {
   for (let level = 0; level < levels; level += 1) inner = { use: 'B', subModels: { a: level % 2 ? inner : [inner] } };
   return inner;
 }
-
-const codeOf = (run: () => unknown) => {
-  try {
-    run();
-    return 'passes';
-  } catch (error) {
-    return (error as { code?: unknown }).code;
-  }
-};
 
 guardSchemas(UiSchemaRepository as never);
 guardSchemas(FlowModelRepository as never);

@@ -1,20 +1,12 @@
 import { createRequire } from 'node:module';
 import path from 'node:path';
 import * as fc from 'fast-check';
+import { codeOf } from '../helpers/code-of';
 import { assertNoCircle, guardRuns } from '../../../server/nocobase/workflow-graph';
 
 const host = createRequire(path.resolve('host/node_modules/x.js'));
 const { Processor } = host('@nocobase/plugin-workflow') as {
   Processor: { prototype: { makeNodes(nodes: object[]): void } };
-};
-
-const codeOf = (run: () => unknown) => {
-  try {
-    run();
-    return 'passes';
-  } catch (error) {
-    return (error as { code?: unknown }).code;
-  }
 };
 
 /** Nodes in a row; some have branches. Node 0 is the first. */
