@@ -68,7 +68,7 @@ describe('a command of a sub-application', () => {
   });
 
   it.each(['stop', 'restart'] as const)(
-    'is waited for by an operator’s %s, and holds nobody any more',
+    'is waited for by an operator’s %s, and holds no request any more',
     async (word) => {
       const { world, flight, work, give } = await running();
       const given = give();

@@ -23,12 +23,12 @@ const MB = 2 ** 20;
 
 const wider = new AsyncLocalStorage<ResultBound>();
 
-/** Runs work whose statements may return more. */
+/** Applies another bound to all statements of this work. */
 export function withResultBound<T>(bound: ResultBound, work: () => T): T {
   return wider.run(bound, work);
 }
 
-/** Runs work that dumps tables. */
+/** Applies the bound of dumps to all statements of this work. */
 export const withDumpBound = <T>(work: () => T): T => withResultBound(DUMP_BOUND, work);
 
 type Method = (this: unknown, ...given: unknown[]) => unknown;

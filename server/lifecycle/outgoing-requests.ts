@@ -122,7 +122,7 @@ export function endOutgoing(app: Application): void {
 export class OutgoingRequests {
   private readonly accounts = new WeakMap<Owner, RequestAccount>();
 
-  /** @param owner returns the instance whose code runs now; undefined for the main application, which is not bounded */
+  /** @param owner returns the instance that runs code now; undefined for the main application, which has no bound */
   constructor(private readonly owner: () => Owner | undefined) {}
 
   /** Returns the account of the code that runs now. */

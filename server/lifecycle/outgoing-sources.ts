@@ -6,12 +6,12 @@ import type { OutgoingRequest, RequestAccount } from './outgoing-requests';
 
 /** Where requests to other servers begin: agents of Node's `http` and `https`, and `fetch`. */
 
-/** Returns the account of the application whose code runs now; undefined for the main application. */
+/** Returns the account of the application that runs code now; undefined for the main application. */
 type Current = () => RequestAccount | undefined;
 
 // ---- http and https -------------------------------------------------------------------------------------------------
 
-/** A request on whose connection nothing moves for this long is ended; looked at once a minute. */
+/** A check once a minute ends a request if its connection has sent and received no byte during ten checks. */
 const LOOK_MS = 60_000;
 const QUIET_LOOKS = 10;
 

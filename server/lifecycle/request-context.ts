@@ -1,6 +1,6 @@
 import { AsyncLocalStorage } from 'node:async_hooks';
 
-/** The request in whose handler the code runs. */
+/** The request that the running handler belongs to. */
 export interface OwnRequest {
   /**
    * Moves the request to those that arrive from now on. Missing once its handler has ended, and for requests that hold

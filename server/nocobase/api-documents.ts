@@ -7,9 +7,9 @@ import { RecentMap } from './recent-map';
 import { Turns } from './turns';
 
 /**
- * The plugin `api-doc` builds the description of all plugins anew for each request: it loads their files, and copies all that
- * it has so far for each one. Every signed-in user may ask for it, and each time nobody else is served for a second. Here an
- * application builds one document at a time, in many turns of the event loop, and keeps it for a while.
+ * For each request, the plugin `api-doc` loads the description files of all plugins again, and copies the growing document once
+ * for each plugin. This blocks the event loop for about a second, and every signed-in user may request it. Here an application
+ * builds one document at a time, in many turns of the event loop, and keeps it for a short time.
  */
 
 /** Plugins change at a reload only, which makes new objects. */

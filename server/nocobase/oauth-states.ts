@@ -11,7 +11,7 @@ import { takeToken } from '../../src/policies/limits';
  */
 
 const COLLECTION = 'oidcStates';
-/** Clients by which nobody has signed in, or whose last sign-in has expired. */
+/** A client is unused if no user has signed in with it, or if its last sign-in has expired. */
 const MAX_UNUSED_CLIENTS = 500;
 const MAX_CLIENTS = 5_000;
 /** Of each kind: sign-ins that were begun, sessions without a user, codes of devices. */

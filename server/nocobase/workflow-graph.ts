@@ -4,8 +4,8 @@ import { isPlainObject } from '../../src/plain-object';
 import { changeHost } from './host-parts';
 
 /**
- * NocoBase follows the nodes of a workflow from one to the next without an end if they form a circle: the process then
- * answers nobody any more. The screens make no circle; a request, or SQL, can.
+ * If the nodes of a workflow form a circle, NocoBase follows them forever, and the process answers no further request. The
+ * screens of NocoBase cannot create such a circle. An HTTP request or an SQL statement can.
  */
 
 type Key = string | number | bigint | null | undefined;
@@ -142,7 +142,7 @@ interface Processor {
 
 const guarded = new WeakSet<object>();
 
-/** Ends a run of a workflow whose nodes form a circle before it begins. Once for each class. */
+/** Refuses to run a workflow if its nodes form a circle. Patches each class once. */
 export function guardRuns(prototype: Processor): void {
   if (guarded.has(prototype)) return;
   guarded.add(prototype);

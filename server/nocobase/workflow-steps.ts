@@ -5,8 +5,8 @@ import { ComputingTime } from './computing-time';
 import { Turns } from './turns';
 
 /**
- * Nodes of workflows compute in the shared thread, one after another. NocoBase waits for nothing between most of them, and a
- * loop whose condition does not hold counts on without a pause: a workflow with a large loop would hold up all applications.
+ * Workflow nodes run one after another in the shared thread, most of them without a pause in between. A loop node also counts
+ * without a pause while its condition is false. A workflow with a large loop would block all applications.
  */
 
 /** The longest stretch of a loop that its condition skips. */

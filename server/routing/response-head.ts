@@ -15,7 +15,7 @@ export function atHead(res: ServerResponse, listener: (head: readonly unknown[])
   }) as WriteHead;
 }
 
-/** The media type of a response whose head is about to be written; undefined without one. */
+/** The media type of a response, read just before its head is written; undefined without one. */
 export function mediaTypeOf(res: ServerResponse, head: readonly unknown[]): string | undefined {
   const given = head.at(-1);
   const pairs = Array.isArray(given) ? pairsOf(given) : Object.entries((typeof given === 'object' && given) || {});

@@ -6,7 +6,7 @@ import { widenDumper, widenDumps } from '../../../server/nocobase/table-dumps';
 
 const DUMP_ROWS = 1_000_000;
 
-/** A connection as `pg` has it, whose statements return so many rows. */
+/** A connection in the form of `pg`. Each of its statements returns this number of rows. */
 function connect(rows: number) {
   const stream = Object.assign(new EventEmitter(), { destroy: jest.fn() });
   const wire = Object.assign(new EventEmitter(), { stream: stream as unknown as Socket });
