@@ -43,6 +43,8 @@ const project = (displayName, folders, setup) => ({
 /** @type {import('jest').Config} */
 module.exports = {
   maxWorkers: 2,
+  // A NocoBase in the process of a test file is not freed whole; a heap of some gigabytes makes each file slower.
+  workerIdleMemoryLimit: '1GB',
   // Hundreds of random histories take their time on a busy machine. The other groups have limits of their own.
   testTimeout: 60_000,
   projects: [

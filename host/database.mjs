@@ -22,13 +22,14 @@ import { addressIn, ensureDatabase, nameOf } from './server-address.mjs';
  * @param {object} options
  * @param {import('./server-address.mjs').Environment} options.env
  * @param {string} [options.database] its name, instead of DB_DATABASE
+ * @param {number} [options.release] of the PostgreSQL that comes along, for new data
  * @param {import('./report.mjs').Report} options.report
  * @param {import('./releases.mjs').Releases} options.releases
  * @param {AbortSignal} [options.signal]
  * @param {AbortSignal} [options.hurry]
  * @returns {Promise<Database>}
  */
-export async function openDatabase(data, { env, database, report, releases, signal, hurry }) {
+export async function openDatabase(data, { env, database, release, report, releases, signal, hurry }) {
   const named = addressIn(env);
   const name = database ?? (env.DB_DATABASE || 'nocobase');
   if (named) {
@@ -36,8 +37,8 @@ export async function openDatabase(data, { env, database, report, releases, sign
       ready(data, { key: `${nameOf(named)}/${name}`, address: named, name, env }),
     );
   }
-  return report.step('starting PostgreSQL', async () => {
-    const server = await startPostgres(data, { signal, hurry });
+  return report.step('starting PostgreSQL', async (note) => {
+    const server = await startPostgres(data, { release, signal, hurry, note });
     releases.add(server.stop);
     const opened = await ready(data, { key: `embedded/${name}`, address: server.address, name, env });
     return { ...opened, serverPid: server.pid };

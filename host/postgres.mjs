@@ -38,12 +38,18 @@ const LEFTOVER_MS = 60_000;
 
 /**
  * @param {import('./data-directory.mjs').DataDirectory} data
- * @param {{ maxConnections?: number, signal?: AbortSignal, hurry?: AbortSignal, retryUntil?: number }} [options]
+ * @param {object} [options]
+ * @param {number} [options.release] of PostgreSQL, for new data: 15 (default) or 18
+ * @param {number} [options.maxConnections]
+ * @param {AbortSignal} [options.signal]
+ * @param {AbortSignal} [options.hurry]
+ * @param {(text: string) => void} [options.note] told of an installation that takes long
+ * @param {number} [options.retryUntil] milliseconds since 1970
  * @returns {Promise<{ address: ServerAddress, pid: number, stop: () => Promise<void> }>}
  */
 export async function startPostgres(data, options = {}) {
-  const { maxConnections = 200, signal, hurry, retryUntil = Date.now() + LEFTOVER_MS } = options;
-  const place = await findPlace(data.path);
+  const { release, maxConnections = 200, signal, hurry, note, retryUntil = Date.now() + LEFTOVER_MS } = options;
+  const place = await findPlace(data.path, { release, signal, note });
   await initialise(place, data, signal);
   const memory = /** @type {NonNullable<import('./data-directory.mjs').Memory['postgres']>} */ (data.memory.postgres);
   await removeStalePidFile(place.directory);
@@ -123,8 +129,9 @@ async function initialise(place, data, signal) {
         '--auth=scram-sha-256',
         '--encoding=UTF8',
         '--locale=C',
-        '--locale-provider=builtin',
-        '--builtin-locale=C.UTF-8',
+        // Letters of all languages, in each release and without a locale of the system.
+        '--locale-provider=icu',
+        '--icu-locale=und',
       ],
       { ...runAs(place), signal, started: (record) => data.lock.noteProcess('initdb', record) },
     );

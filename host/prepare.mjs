@@ -5,15 +5,12 @@
  *
  * Runs by itself too: `node host/prepare.mjs`.
  */
-import { mkdirSync } from 'node:fs';
-import { join } from 'node:path';
-import { setTimeout as sleep } from 'node:timers/promises';
 import { pathToFileURL } from 'node:url';
 import { buildPlugin, isBuilt, isPlaced, placePlugin } from './built-plugin.mjs';
-import { FileLock } from './lock.mjs';
 import { areInstalled, areLibrariesLinked, installPackages, linkLibraries } from './packages.mjs';
 import { HOST_DIR, ROOT_DIR } from './paths.mjs';
-import { HostProblem, reasonOf } from './problem.mjs';
+import { preparing } from './preparation-lock.mjs';
+import { HostProblem } from './problem.mjs';
 import { consoleReport } from './report.mjs';
 
 /**
@@ -22,7 +19,7 @@ import { consoleReport } from './report.mjs';
 export async function prepare({ report = consoleReport(), signal } = {}) {
   requireNode();
   if (isPrepared()) return;
-  await alone(report, signal, async (lock) => {
+  await preparing(report, signal, async (lock) => {
     /** @type {import('./processes.mjs').RunOptions} */
     const run = { signal, started: (record) => lock.noteProcess('npm', record) };
     if (!areInstalled(ROOT_DIR)) {
@@ -33,43 +30,14 @@ export async function prepare({ report = consoleReport(), signal } = {}) {
         installPackages(HOST_DIR, run),
       );
     }
-    if (!areLibrariesLinked()) linkLibraries();
+    if (!areLibrariesLinked(HOST_DIR)) linkLibraries(HOST_DIR);
     if (!isBuilt()) await report.step('building the plugin', () => buildPlugin(run));
     if (!isPlaced()) await report.step('placing the built plugin in NocoBase', () => placePlugin(run));
   });
 }
 
 function isPrepared() {
-  return areInstalled(ROOT_DIR) && areInstalled(HOST_DIR) && areLibrariesLinked() && isBuilt() && isPlaced();
-}
-
-/**
- * One preparation at a time in a clone; a second one waits for the first, and then finds its work done.
- * @param {import('./report.mjs').Report} report
- * @param {AbortSignal | undefined} signal
- * @param {(lock: FileLock) => Promise<void>} work
- */
-async function alone(report, signal, work) {
-  const folder = join(ROOT_DIR, '.host');
-  const acquire = async () => {
-    mkdirSync(folder, { recursive: true });
-    return FileLock.acquire(join(folder, 'prepare.lock'));
-  };
-  let taken = await acquire().catch((error) => {
-    throw new HostProblem(`Cannot write in the repository: ${reasonOf(error)}; run this as the user who owns it.`);
-  });
-  if ('heldBy' in taken) report.say(`  … waiting for another preparation of this clone (process ${taken.heldBy.pid})`);
-  while ('heldBy' in taken) {
-    await sleep(500, undefined, { signal }).catch(() => signal?.throwIfAborted());
-    taken = await acquire();
-  }
-  const { lock } = taken;
-  try {
-    await lock.clearUp(report);
-    await work(lock);
-  } finally {
-    lock.release();
-  }
+  return areInstalled(ROOT_DIR) && areInstalled(HOST_DIR) && areLibrariesLinked(HOST_DIR) && isBuilt() && isPlaced();
 }
 
 function requireNode() {

@@ -13,6 +13,7 @@ import { postgresDialect } from './databases/postgres';
 import { Preflight, type CheckResult, type Clearance } from './databases/preflight';
 import { DatabaseProvisioner } from './databases/provisioner';
 import type { AppSecrets, SecretBox } from './databases/secrets';
+import { missingForExports } from './databases/tools-of';
 import { withDeadline } from './lifecycle/deadline';
 import type { InstanceOptions } from './instance-options';
 import type { ProcessConnections } from './lifecycle/process-connections';
@@ -76,9 +77,14 @@ export class AppPlaces {
       }
       const { options, secrets } = splitOptions(given, name);
       const record: AppRecord = { name, startMode: 'lazy', options, provisioning: {} };
-      const { results } = await this.preflight.examine(record, this.place(record, secrets), adopt === true);
+      const place = this.place(record, secrets);
+      const { results, serverVersion } = await this.preflight.examine(record, place, adopt === true);
       const advice = this.isReplacedWithMain(record) ? RESTORE_ADVICE : undefined;
-      const found = results.map((result) => (result.check === 'database' ? { ...result, advice } : result));
+      const foreseen = serverVersion === undefined ? undefined : await missingForExports(place.dialect, serverVersion);
+      const found = results.map((result) => {
+        if (result.check === 'database') return { ...result, advice };
+        return result.check === 'version' && !result.error ? { ...result, foreseen } : result;
+      });
       return { record, results: [{ check: 'options' }, ...found] };
     } catch (error) {
       if (isAppError(error)) return { results: [{ check: 'options', error }] };

@@ -333,11 +333,12 @@ export const ERROR_TABLE = {
   APP_DUMP_TOOL_MISSING: {
     status: 503,
     message:
-      'The program "{program}" is not installed where NocoBase runs; install the client programs of the database there.',
+      'The program "{program}" is not installed where NocoBase runs; install it there, e.g. with the package {package}.',
   },
   APP_DUMP_TOOL_OLD: {
     status: 503,
-    message: 'The program "{program}" has version {version}; version {needed} or newer is needed.',
+    message:
+      'The program "{program}" has version {version}; version {needed} or newer is needed, e.g. from the package {package}.',
   },
   APP_DUMP_FAILED: { status: 503, message: 'The program "{program}" failed ({reason}); see the log.' },
   APP_DUMP_TIMEOUT: {

@@ -20,9 +20,11 @@ export const CHECK_TEXTS: Record<PreflightCheck, string> = {
 
 const ANOTHER_PLACE = 'Choose another name or address; nothing else may use this database.';
 const ADDRESS = 'Correct the connection settings, or start the database server.';
+const EXPORTS =
+  'Exports of this application need the program {program} of version {needed} or newer where NocoBase runs: install e.g. the package {package}.';
 const TAKE_IN = 'Adopt only an application of your own; its data and users stay as they are.';
 
-/** What to do about a check that did not pass. */
+/** What to do about a check that did not pass, or that will keep something else from working. */
 export const PREFLIGHT_ADVICE: Partial<Record<ErrorCode, string>> = {
   APP_DATABASE_IN_USE: ANOTHER_PLACE,
   APP_DATABASE_UNREACHABLE: ADDRESS,
@@ -35,6 +37,8 @@ export const PREFLIGHT_ADVICE: Partial<Record<ErrorCode, string>> = {
   APP_DATABASE_ABSENT: 'Create the database on that server first, or leave Schema empty.',
   APP_DATABASE_ENCODING: 'Create the database with the encoding UTF8.',
   APP_DATABASE_VERSION: 'Use a newer database server.',
+  APP_DUMP_TOOL_MISSING: EXPORTS,
+  APP_DUMP_TOOL_OLD: EXPORTS,
 };
 
 /** About a schema in the main application's database, if the main application has no schema of its own. */

@@ -3,13 +3,12 @@ import path from 'node:path';
 import type { Locator, Page } from 'playwright-core';
 import { AdminScreens, CLIENTS, NOT_SIGNED_IN, type ClientScreens } from '../helpers/admin-screens';
 import { describeInBrowser } from '../helpers/browser';
+import { missingDumpProgram } from '../helpers/dump-programs';
 import { postgresServer } from '../helpers/server-environment';
 import { PLANTED } from '../helpers/test-host';
 
-// `pg_dump` must not be older than the server: that of the machine fits the machine's server, not the embedded one.
 const { env, missing } = postgresServer();
-const reason =
-  missing ?? (env.DB_HOST || process.env.DB_HOST ? undefined : 'no PostgreSQL server beside the embedded one');
+const reason = missing ?? missingDumpProgram();
 const MAKING_MS = 120_000;
 const PERSON = { username: 'grace', email: 'grace@example.com', password: PLANTED };
 

@@ -4,16 +4,13 @@ import { tmpdir } from 'node:os';
 import path from 'node:path';
 import { promisify } from 'node:util';
 import { AppCommand } from '../helpers/app-command';
+import { missingDumpProgram } from '../helpers/dump-programs';
 import { postgresServer } from '../helpers/server-environment';
 import { TestHost } from '../helpers/test-host';
 
-/**
- * `nocobase app export` and `import` in a real shell. `pg_dump` must not be older than the server: that of the machine
- * fits the machine's server, not the embedded one.
- */
+/** `nocobase app export` and `import` in a real shell. */
 const { env, missing } = postgresServer();
-const reason =
-  missing ?? (env.DB_HOST || process.env.DB_HOST ? undefined : 'no PostgreSQL server beside the embedded one');
+const reason = missing ?? missingDumpProgram();
 const describeArchives = reason ? describe.skip : describe;
 
 describeArchives(`nocobase app, with archives${reason ? ` (skipped: ${reason})` : ''}`, () => {

@@ -2,6 +2,7 @@ import { chmod, mkdir, mkdtemp, readdir, readFile, rm, stat, writeFile } from 'n
 import { tmpdir } from 'node:os';
 import path from 'node:path';
 import { guideFile } from '../helpers/guides';
+import { missingDumpProgram } from '../helpers/dump-programs';
 import { postgresServer } from '../helpers/server-environment';
 import { ShellLine, type Ended } from '../helpers/shell';
 import { TestHost } from '../helpers/test-host';
@@ -10,9 +11,7 @@ const HOST_FOLDER = path.resolve(__dirname, '../../host');
 const BASE = 'apps.example.com';
 
 const { env, missing } = postgresServer();
-// `pg_dump` must not be older than the server: that of the machine fits the machine's server, not the embedded one.
-const reason =
-  missing ?? (env.DB_HOST || process.env.DB_HOST ? undefined : 'no PostgreSQL server beside the embedded one');
+const reason = missing ?? missingDumpProgram();
 const describeGuides = reason ? describe.skip : describe;
 
 /** The scripts of `docs/guides/`, letter by letter, in a real shell against a real NocoBase. */

@@ -3,6 +3,7 @@ import { mkdtemp, readFile, rm } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import path from 'node:path';
 import request from 'supertest';
+import { missingDumpProgram } from '../helpers/dump-programs';
 import { postgresServer } from '../helpers/server-environment';
 import { PLANTED, TestHost, type Answer } from '../helpers/test-host';
 
@@ -11,9 +12,7 @@ import { PLANTED, TestHost, type Answer } from '../helpers/test-host';
  * here, with its data, its users and a file that somebody uploaded.
  */
 const { env, missing } = postgresServer();
-// `pg_dump` must not be older than the server: that of the machine fits the machine's server, not the embedded one.
-const reason =
-  missing ?? (env.DB_HOST || process.env.DB_HOST ? undefined : 'no PostgreSQL server beside the embedded one');
+const reason = missing ?? missingDumpProgram();
 const describeMove = reason ? describe.skip : describe;
 
 describeMove(`moving an application to another NocoBase${reason ? ` (skipped: ${reason})` : ''}`, () => {

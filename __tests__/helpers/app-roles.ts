@@ -10,14 +10,11 @@ import { postgresServer } from './server-environment';
 
 const PLANTED = 'Planted-4712';
 
-/**
- * On the PostgreSQL that is looked for, and on the one that the host brings along: their rules for memberships differ
- * since version 16.
- */
+/** On the PostgreSQL that is looked for, and on version 18: the rules for memberships differ since version 16. */
 export function describeWithBothPostgres(title: string, tests: (server: Pick<StartOptions, 'embedded'>) => void): void {
   const { env } = postgresServer();
   if (env.DB_HOST || env.DB_DIALECT) describeWithPostgres(title, () => tests({}));
-  describe(`${title} (embedded PostgreSQL)`, () => tests({ embedded: true }));
+  describe(`${title} (PostgreSQL 18)`, () => tests({ embedded: true }));
 }
 
 /** The role of the main application, and what it is given. */

@@ -142,7 +142,7 @@ export interface StartOptions {
   env?: Record<string, string | undefined>;
   /** The main application's database server, instead of the PostgreSQL that is looked for. */
   server?: KnownServer;
-  /** The PostgreSQL that the host brings along, whatever server there is. */
+  /** A PostgreSQL 18 of its own, whatever server there is. */
   embedded?: boolean;
   /** Called when the main application is constructed, and not installed yet. */
   beforeStart?: (main: Application) => void;
@@ -234,7 +234,8 @@ export class InProcessApp {
     const { env: named, missing } = options.server ? environmentOf(options.server) : postgresServer();
     const env: Record<string, string | undefined> = options.embedded ? {} : { ...process.env, ...named };
     if (missing && !options.embedded) throw new Error(missing);
-    const where = { env, database: this.name('nocobase'), report: silent, releases: this.releases };
+    const release = options.embedded ? 18 : undefined;
+    const where = { env, database: this.name('nocobase'), release, report: silent, releases: this.releases };
     this.database = await openDatabase(data, where);
     this.releases.add(() => this.dropDatabases());
 

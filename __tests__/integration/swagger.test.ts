@@ -1,6 +1,7 @@
 import { request as httpRequest } from 'node:http';
 import request from 'supertest';
 import { ApiDocument, type OpenApi } from '../helpers/api-document';
+import { missingDumpProgram } from '../helpers/dump-programs';
 import { postgresServer } from '../helpers/server-environment';
 import { PLANTED, TestHost, type Answer } from '../helpers/test-host';
 
@@ -14,9 +15,8 @@ interface Call {
   file?: Buffer;
 }
 
-// `pg_dump` must not be older than the server: that of the machine fits the machine's server, not the embedded one.
 const { env } = postgresServer();
-const canDump = Boolean(env.DB_HOST ?? process.env.DB_HOST);
+const canDump = missingDumpProgram() === undefined;
 const PIXEL =
   'data:image/png;base64,iVBORw0KGgoAAAANSUhEUgAAAAEAAAABCAYAAAAfFcSJAAAADUlEQVR42mNkYPhfDwAChwGA60e6kgAAAABJRU5ErkJggg==';
 const own = (end: string) => `api${process.pid}-${end}`;

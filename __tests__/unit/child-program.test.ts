@@ -55,7 +55,7 @@ describe('a program that runs for us', () => {
   it('is named where it is missing', async () => {
     await expect(programVersion('no-such-program-4712')).rejects.toMatchObject({
       code: 'APP_DUMP_TOOL_MISSING',
-      params: { program: 'no-such-program-4712' },
+      params: { program: 'no-such-program-4712', package: 'no-such-program-4712' },
     });
   });
 

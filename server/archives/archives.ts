@@ -3,7 +3,6 @@ import type { Application, AppSupervisor } from '@nocobase/server';
 import { storagePathJoin } from '@nocobase/utils';
 import type { AppRecord, CreateInput } from '../../src/app-record';
 import { AppError } from '../../src/errors';
-import { phrase } from '../../src/phrase';
 import { SYSTEM, type Actor, type AppEvent, type Operation } from '../../src/events';
 import { absence } from '../absence';
 import type { AppPlaces } from '../app-places';
@@ -11,10 +10,7 @@ import type { Claims } from '../claims';
 import type { SupervisorConfig } from '../config';
 import { ProgramFailure } from '../databases/child-program';
 import type { AppRoles } from '../databases/app-roles';
-import type { DumpTools } from '../databases/dump-tools';
-import { mysqlDump } from '../databases/mysql-dump';
-import { postgresDump } from '../databases/postgres-dump';
-import type { Place } from '../databases/place';
+import { toolsOf } from '../databases/tools-of';
 import type { AppSecrets, SecretBox } from '../databases/secrets';
 import type { AppVersions } from '../lifecycle/versions';
 import { COLLECTION, type Registry } from '../registry';
@@ -55,19 +51,6 @@ export interface ImportWish {
 const MAX_RUNNING = 2;
 const REMEMBERED = 50;
 const LOOK_MS = 10 * 60_000;
-
-/** By families of databases. */
-const TOOLS: Readonly<Record<string, DumpTools>> = { postgres: postgresDump, mysql: mysqlDump };
-
-/** @throws APP_DUMP_UNSUPPORTED */
-function toolsOf({ dialect }: Place): DumpTools {
-  const tools = TOOLS[dialect.family];
-  if (!tools)
-    throw new AppError('APP_DUMP_UNSUPPORTED', {
-      reason: phrase('there are no programs for "{dialect}"', { dialect: dialect.name }),
-    });
-  return tools;
-}
 
 /**
  * Moves applications: exports one to an archive, makes one from an archive. What is under way is known to this process
@@ -138,7 +121,7 @@ export class Archives {
     // A removal looks for exports once, before it begins.
     if (this.host.bin.underWay(name) || !this.host.registry.has(name)) throw absence(this.host, name);
     const place = this.host.places.place(record);
-    const tools = toolsOf(place);
+    const tools = toolsOf(place.dialect);
     const examination: Operation = { kind: 'export', application: name, since: new Date().toISOString(), by };
     this.examinations.add(examination);
     try {
@@ -186,7 +169,7 @@ export class Archives {
     };
     const shared = { ...plain, secrets: host.secretBox.seal(name, wish.secrets) };
     const place = host.places.place(shared);
-    const tools = toolsOf(place);
+    const tools = toolsOf(place.dialect);
     await examineImport(this.importHost, { archive, name, place, tools });
     const clear = async () => {
       const { exists } = await host.places.clear(shared, wish.secrets, false);

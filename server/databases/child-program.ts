@@ -1,10 +1,12 @@
 import { spawn } from 'node:child_process';
+import path from 'node:path';
 import type { Readable, Writable } from 'node:stream';
 import { pipeline } from 'node:stream/promises';
 import { AppError } from '../../src/errors';
 
 /** A program of the database's makers that runs for us. */
 export interface ChildProgram {
+  /** Its name in `PATH`, or its file. */
   program: string;
   /** Seen by everybody on the machine: no secret may stand here. */
   args: readonly string[];
@@ -57,6 +59,18 @@ export function cleanComplaint(text: string, secrets: readonly (string | undefin
     .trim();
 }
 
+const CLIENT_PACKAGES = [
+  { program: /^pg_/, name: 'postgresql-client' },
+  { program: /^mariadb/, name: 'mariadb-client' },
+  { program: /^mysql/, name: 'mysql-client' },
+];
+
+/** The package of Debian and Ubuntu that brings a program. @param major of the version that is needed */
+export function clientPackage(program: string, major?: number): string {
+  const name = CLIENT_PACKAGES.find((known) => known.program.test(program))?.name ?? program;
+  return name === 'postgresql-client' && major ? `${name}-${major}` : name;
+}
+
 function passwords(env: ChildProgram['env']): (string | undefined)[] {
   return Object.entries(env).flatMap(([name, value]) => (/PASSWORD|PWD/.test(name) ? [value] : []));
 }
@@ -68,9 +82,10 @@ function passwords(env: ChildProgram['env']): (string | undefined)[] {
  * input or output throws
  */
 export async function runProgram(child: ChildProgram): Promise<string> {
-  const { program, args, env, input, output, timeoutMs, signal } = child;
+  const { args, env, input, output, timeoutMs, signal } = child;
+  const program = path.basename(child.program);
   signal?.throwIfAborted();
-  const process_ = spawn(program, [...args], {
+  const process_ = spawn(child.program, [...args], {
     env: { PATH: process.env.PATH, LC_ALL: 'C', ...env },
     stdio: [input ? 'pipe' : 'ignore', 'pipe', 'pipe'],
     windowsHide: true,
@@ -120,7 +135,7 @@ export async function runProgram(child: ChildProgram): Promise<string> {
       (error as NodeJS.ErrnoException).code === 'ENOENT' &&
       (error as NodeJS.ErrnoException).syscall?.startsWith('spawn')
     )
-      throw new AppError('APP_DUMP_TOOL_MISSING', { program }, error);
+      throw new AppError('APP_DUMP_TOOL_MISSING', { program, package: clientPackage(program) }, error);
     throw error;
   } finally {
     clearTimeout(timer);

@@ -22,6 +22,12 @@ export interface DumpTools {
    * @throws APP_DUMP_TOOL_MISSING, APP_DUMP_TOOL_OLD
    */
   describe(place: Place): Promise<Omit<ArchivedDatabase, 'dialect'>>;
+  /**
+   * Whether the programs are there and new enough for a server, before its database exists.
+   * @param version of the server, as it tells it
+   * @throws APP_DUMP_TOOL_MISSING, APP_DUMP_TOOL_OLD
+   */
+  assertInstalled(version: string): Promise<void>;
   /** Writes the database, or the application's schema in it, as it is at one moment. */
   dump(place: Place, output: Writable, run: ToolRun): Promise<void>;
   /**

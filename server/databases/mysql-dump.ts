@@ -6,7 +6,7 @@ import { rootCertificates } from 'node:tls';
 import type { ArchivedDatabase } from '../../src/archive-manifest';
 import { AppError, isAppError } from '../../src/errors';
 import { phrase } from '../../src/phrase';
-import { programAnswer, ProgramFailure, runProgram } from './child-program';
+import { clientPackage, programAnswer, ProgramFailure, runProgram } from './child-program';
 import type { ServerAddress } from './dialect';
 import { isDiskFull } from './error-chain';
 import { counted, type DumpTools, type ToolRun } from './dump-tools';
@@ -53,15 +53,16 @@ export function programEdition(said: string): Edition {
 /** @throws APP_DUMP_TOOL_MISSING, APP_DUMP_TOOL_OLD when it is of the other maker, or older than what is needed */
 async function findProgram(kind: 'dump' | 'client', needed: Edition): Promise<Edition & { program: string }> {
   const [usual = '', ...others] = PROGRAMS[needed.maker][kind];
-  let refusal = new AppError('APP_DUMP_TOOL_MISSING', { program: usual });
+  const wanted = `${needed.maker} ${major(needed.version)}`;
+  const about = { needed: wanted, package: clientPackage(usual) };
+  let refusal = new AppError('APP_DUMP_TOOL_MISSING', { ...about, program: usual });
   for (const program of [usual, ...others]) {
     try {
       const edition = programEdition(await programAnswer(program));
       if (edition.maker === needed.maker && major(edition.version) >= major(needed.version)) {
         return { ...edition, program };
       }
-      const [version, wanted] = [textOf(edition), `${needed.maker} ${major(needed.version)}`];
-      refusal = new AppError('APP_DUMP_TOOL_OLD', { program, version, needed: wanted });
+      refusal = new AppError('APP_DUMP_TOOL_OLD', { ...about, program, version: textOf(edition) });
     } catch (error) {
       if (!isAppError(error) || error.code !== 'APP_DUMP_TOOL_MISSING') throw error;
     }
@@ -210,6 +211,10 @@ export const mysqlDump: DumpTools = {
     await withSession(place.inside, place.database, (session) => assertTablesOnly(session, place.database));
     const server = await serverEdition(place);
     return { server: textOf(server), tool: textOf(await findProgram('dump', server)), ...place.layout };
+  },
+
+  async assertInstalled(version) {
+    await findProgram('dump', parseEdition(version));
   },
 
   dump: runDump,

@@ -3,13 +3,14 @@ import path from 'node:path';
 import type { ArchivedDatabase } from '../../src/archive-manifest';
 import { AppError, isAppError } from '../../src/errors';
 import { phrase, type Reason } from '../../src/phrase';
-import { programVersion, ProgramFailure, runProgram } from './child-program';
+import { ProgramFailure, runProgram } from './child-program';
 import type { ServerAddress } from './dialect';
 import { counted, type DumpTools, type ToolRun } from './dump-tools';
 import { isMarker } from './mark';
 import type { Place } from './place';
 import { withClient } from './postgres-connection';
 import { movePostgresFiles, readPostgresFiles } from './postgres-files';
+import { findPostgresProgram, type PostgresProgram } from './postgres-programs';
 import { setPostgresTitle } from './postgres-title';
 
 const DUMP = 'pg_dump';
@@ -26,7 +27,11 @@ interface TlsOptions {
 }
 
 /** What libpq needs for the same way of connecting as the driver's. Certificates go into files of the folder. */
-async function tlsEnvironment(ssl: unknown, folder: string): Promise<Record<string, string>> {
+async function tlsEnvironment(
+  ssl: unknown,
+  folder: string,
+  { program, major }: PostgresProgram,
+): Promise<Record<string, string>> {
   if (!ssl) return { PGSSLMODE: 'disable' };
   const options: TlsOptions = typeof ssl === 'object' ? ssl : {};
   const verified = options.rejectUnauthorized !== false;
@@ -42,8 +47,8 @@ async function tlsEnvironment(ssl: unknown, folder: string): Promise<Record<stri
     await writeFile(env[variable], content, { mode: 0o600 });
   }
   if (!verified || options.ca) return env;
-  if ((await programVersion(DUMP)).major < SYSTEM_CERTIFICATES) {
-    const needed = { program: DUMP, version: SYSTEM_CERTIFICATES };
+  if (major < SYSTEM_CERTIFICATES) {
+    const needed = { program: path.basename(program), version: SYSTEM_CERTIFICATES };
     const reason = phrase('without options.database.ssl.ca, TLS needs {program} of version {version}', needed);
     throw new AppError('APP_DUMP_UNSUPPORTED', { reason });
   }
@@ -54,6 +59,7 @@ async function tlsEnvironment(ssl: unknown, folder: string): Promise<Record<stri
 async function connectionEnvironment(
   server: ServerAddress,
   folder: string,
+  program: PostgresProgram,
 ): Promise<Record<string, string | undefined>> {
   const none = path.join(folder, 'none');
   return {
@@ -75,7 +81,7 @@ async function connectionEnvironment(
     // The driver does not sign in by a ticket of the operating system's user either.
     PGGSSENCMODE: 'disable',
     PGREQUIREAUTH: '!gss,!sspi',
-    ...(await tlsEnvironment(server.ssl, folder)),
+    ...(await tlsEnvironment(server.ssl, folder, program)),
   };
 }
 
@@ -88,6 +94,9 @@ async function serverVersion(server: ServerAddress): Promise<{ text: string; maj
     return { text: text.split(' ')[0] ?? text, major: Math.floor(number / 10_000) };
   });
 }
+
+/** Of a version as `15.18`; 0 if there is none. */
+const majorOf = (version: string) => Number.parseInt(version, 10) || 0;
 
 /** A program's own words stay in the log. */
 async function told<T>(work: Promise<T>): Promise<T> {
@@ -115,12 +124,13 @@ async function told<T>(work: Promise<T>): Promise<T> {
 /** Fails as soon as the program does. */
 export async function runDump(place: Place, output: NodeJS.WritableStream, run: ToolRun): Promise<void> {
   const { inside, layout } = place;
-  const env = await connectionEnvironment(inside, run.folder);
+  const found = await findPostgresProgram(DUMP, (await serverVersion(inside)).major);
+  const env = await connectionEnvironment(inside, run.folder, found);
   const args = ['--format=custom', '--no-owner', '--no-privileges', '--no-password', '--lock-wait-timeout=60000'];
   // A pattern, in which nothing between quotes means anything else.
   if (place.schema !== undefined) args.push(`--schema="${layout.schema.replaceAll('"', '""')}"`);
-  const program = { program: DUMP, args, env, output: output as never, timeoutMs: run.timeoutMs, signal: run.signal };
-  await counted(inside, () => told(runProgram(program)));
+  const child = { program: found.program, args, env, output: output as never };
+  await counted(inside, () => told(runProgram({ ...child, timeoutMs: run.timeoutMs, signal: run.signal })));
 }
 
 /** A dump is whole or fails, and the program says why in the language of the server. */
@@ -193,11 +203,12 @@ async function dropMarker({ inside, layout }: Place): Promise<void> {
 export const postgresDump: DumpTools = {
   async describe({ inside, layout }) {
     const server = await serverVersion(inside);
-    const tool = await programVersion(DUMP);
-    if (tool.major < server.major) {
-      throw new AppError('APP_DUMP_TOOL_OLD', { program: DUMP, version: tool.text, needed: server.major });
-    }
+    const tool = await findPostgresProgram(DUMP, server.major);
     return { server: server.text, tool: tool.text, ...layout };
+  },
+
+  async assertInstalled(version) {
+    await findPostgresProgram(DUMP, majorOf(version));
   },
 
   async dump(place, output, run) {
@@ -209,19 +220,18 @@ export const postgresDump: DumpTools = {
   },
 
   async assertCanRestore(_place, from: ArchivedDatabase) {
-    const needed = Number.parseInt(from.tool, 10) || 0;
-    const { text, major } = await programVersion(RESTORE);
-    if (major < needed) throw new AppError('APP_DUMP_TOOL_OLD', { program: RESTORE, version: text, needed });
+    await findPostgresProgram(RESTORE, majorOf(from.tool));
   },
 
   async restore(place, from, input, run) {
     const { inside, database } = place;
     // What could be read as a list of connection settings would go elsewhere.
     if (!/^[\w-]+$/.test(database)) throw new AppError('APP_DATABASE_NAME_INVALID', { database });
-    const env = await connectionEnvironment(inside, run.folder);
+    const found = await findPostgresProgram(RESTORE, majorOf(from.tool));
+    const env = await connectionEnvironment(inside, run.folder, found);
     const args = ['--single-transaction', '--exit-on-error', '--no-owner', '--no-privileges', '--no-password'];
-    const program = { program: RESTORE, args: [...args, `--dbname=${database}`], env, input };
-    await counted(inside, () => told(runProgram({ ...program, timeoutMs: run.timeoutMs, signal: run.signal })));
+    const child = { program: found.program, args: [...args, `--dbname=${database}`], env, input };
+    await counted(inside, () => told(runProgram({ ...child, timeoutMs: run.timeoutMs, signal: run.signal })));
     await renameSchema(place, from.schema);
     await dropMarker(place);
   },

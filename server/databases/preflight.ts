@@ -19,6 +19,8 @@ export interface CheckResult {
   check: PreflightCheck;
   /** Absent where it passed. */
   error?: AppError;
+  /** An error that something else will have although it passed. */
+  foreseen?: AppError;
   /** A sentence to show although it passed. */
   advice?: string;
 }
@@ -49,7 +51,7 @@ export class Preflight {
     record: AppRecord,
     place: Place,
     adopt: boolean,
-  ): Promise<{ results: CheckResult[]; clearance?: Clearance }> {
+  ): Promise<{ results: CheckResult[]; clearance?: Clearance; serverVersion?: string }> {
     const { owners } = this.host;
     // Who is in it already needs no server to be asked, and nobody's secrets to be tried.
     const owner = await attempt(place, 'owner', () => owners.assertFreeByAddress(record, place));
@@ -73,7 +75,7 @@ export class Preflight {
       await attempt(place, 'encoding', () => assertEncoding(place, survey)),
       await attempt(place, 'rights', () => assertRights(place, survey)),
     );
-    return { results: [known, ...results], clearance };
+    return { results: [known, ...results], clearance, serverVersion: survey.version.text };
   }
 
   private async ask(place: Place): Promise<{ survey?: Survey; results: CheckResult[] }> {

@@ -139,14 +139,16 @@ export function defineApplications(app: Application, service: AppService, regist
       const { record, results } = await service.places.examine({ name, options, adopt });
       const say = (sentence: string, error?: AppError) =>
         translate(app, sentence, error?.params ?? {}, languageOf(ctx));
-      const checks = results.map(({ check, error, advice }) => ({
+      const adviceOn = (error: AppError) => say(PREFLIGHT_ADVICE[error.code] ?? GENERAL_ADVICE, error);
+      const checks = results.map(({ check, error, foreseen, advice }) => ({
         check,
         ok: !error,
         ...(advice && { advice: say(advice) }),
+        ...(foreseen && { advice: adviceOn(foreseen) }),
         ...(error && {
           code: error.code,
           message: say(ERROR_TABLE[error.code].message, error),
-          advice: say(PREFLIGHT_ADVICE[error.code] ?? GENERAL_ADVICE, error),
+          advice: adviceOn(error),
         }),
       }));
       const ok = checks.every((check) => check.ok);

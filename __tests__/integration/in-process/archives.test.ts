@@ -3,6 +3,7 @@ import { existsSync, mkdirSync, readFileSync, statSync, writeFileSync } from 'no
 import http from 'node:http';
 import path from 'node:path';
 import request from 'supertest';
+import { programFolders } from '../../../server/databases/postgres-programs';
 import { ownUploads } from '../../../server/lifecycle/upload-folders';
 import { ArchiveWorld, GREETING, PLANTED, sha256, USERS, type Job } from '../../helpers/archive-world';
 import { JourneyLog } from '../../../server/lifecycle/journey';
@@ -20,6 +21,7 @@ describeWithPostgres('archives of applications', () => {
   });
 
   afterEach(() => {
+    jest.restoreAllMocks();
     process.env.PATH = path_;
   });
 
@@ -348,9 +350,13 @@ describeWithPostgres('archives of applications', () => {
     const tools = path.join(world.app.storage, 'tools');
     mkdirSync(tools);
     process.env.PATH = tools;
+    jest.replaceProperty(programFolders, 'known', []);
     const missing = await world.post('export', {}, `?filterByTk=${world.source}`);
     expect(world.outcome(missing)).toEqual([503, 'APP_DUMP_TOOL_MISSING']);
-    expect(JSON.stringify(missing.body)).toContain('pg_dump');
+    expect(JSON.stringify(missing.body)).toMatch(/pg_dump.*postgresql-client-\d\d/);
+    const checks = await world.post('checkDatabase', { name: world.app.name('checked') });
+    expect(checks.body.data.ok).toBe(true);
+    expect(JSON.stringify(checks.body.data)).toMatch(/Exports of this application need the program pg_dump/);
     expect(world.outcome(await world.importing(world.app.name('missing')))).toEqual([503, 'APP_DUMP_TOOL_MISSING']);
     writeFileSync(path.join(tools, 'pg_dump'), '#!/bin/sh\necho "pg_dump (PostgreSQL) 9.6.1"\n', { mode: 0o755 });
     expect(world.outcome(await world.post('export', {}, `?filterByTk=${world.source}`))).toEqual([

@@ -1,14 +1,14 @@
 import '../../helpers/in-process-environment';
-import { spawnSync } from 'node:child_process';
 import type { Client } from 'pg';
 import { OURS, type InProcessApp } from '../../helpers/in-process-app';
+import { missingDumpProgram } from '../../helpers/dump-programs';
 import { describeWithBothPostgres, mustHaveRole, sqlAs, startAsCreator, startCanary } from '../../helpers/app-roles';
 import { USERS } from '../../helpers/archive-world';
 import type { DatabaseRole } from '../../../server/databases/dialect';
 
 /** No function, trigger, view or operator that an application planted in its database runs as another role. PostgreSQL. */
 
-const DUMPS = spawnSync('pg_dump', ['--version']).status === 0;
+const DUMPS = missingDumpProgram() === undefined;
 
 describeWithBothPostgres('database roles: code that an application planted', (server) => {
   let app: InProcessApp;
@@ -111,6 +111,7 @@ describeWithBothPostgres('database roles: code that an application planted', (se
       ['a repair', () => app.post(`/api/applications:isolate?${key}`)],
       ['an upgrade', () => app.post(`/api/applications:upgrade?${key}&force=true`)],
       ['a restart', () => app.post(`/api/applications:restart?${key}`)],
+      // A `pg_dump` that is older than 18 would refuse.
       ...(DUMPS && !server.embedded
         ? ([['an export', () => app.post(`/api/applications:export?${key}&wait=true`)]] as [
             string,
