@@ -1,3 +1,4 @@
+import type { IncomingMessage, ServerResponse } from 'node:http';
 import type { Application } from '@nocobase/server';
 import {
   AppError,
@@ -12,12 +13,15 @@ import { fillMessage, readPhrase, TRANSLATED_PARAMS } from '../src/phrase';
 import { chainOf } from './databases/error-chain';
 import { lossOf, mayBeLoss } from './databases/loss';
 import { mistakeOf, type FailedContext } from './databases/request-mistakes';
+import { writeCors } from './nocobase/cors';
 
 /** The package's name: also the namespace of its texts. */
 export const PACKAGE = 'nocobase-plugin-app-supervisor';
 const RETRY_AFTER_SECONDS = 5;
 
 interface ErrorContext extends FailedContext {
+  req: IncomingMessage;
+  res: ServerResponse;
   status: number;
   body: unknown;
   i18n?: { language?: string };
@@ -110,15 +114,13 @@ export function answerMissingTables(app: Pick<Application, 'use'>, judge: LossJu
   app.use(middleware, { tag: 'app-supervisor-missing-tables', after: ERROR_HANDLER, before: 'cors' });
 }
 
-interface OuterContext extends ErrorContext {
-  res: { headersSent: boolean; getHeaderNames(): string[]; removeHeader(name: string): void };
-}
-
 /** Headers of an answer that is not given. Those of the connection and of its origin stay. */
 const OF_CONTENT = /^(?:content-(?!security-policy).+|etag|last-modified|cache-control|expires|location)$/;
 
-function allowRetry(ctx: ErrorContext, { status }: AppError): void {
+/** Headers that an error needs. One that was thrown outside of NocoBase's `cors` has none for pages of other origins. */
+function writeHeaders(ctx: ErrorContext, { status }: AppError): void {
   if (status === 503 || status === 429) ctx.set('Retry-After', String(RETRY_AFTER_SECONDS));
+  writeCors(ctx.req, ctx.res);
 }
 
 const isRefusal = (error: unknown) => {
@@ -126,30 +128,39 @@ const isRefusal = (error: unknown) => {
   return typeof status === 'number' && status < 500;
 };
 
+/** As much of a Koa context as is needed where Koa answers an error that no middleware has answered. */
+interface OuterContext extends ErrorContext {
+  writable: boolean;
+  onerror(error: unknown): void;
+}
+
+const answering = new WeakSet<object>();
+
 /**
- * Some plugins add middlewares outside of NocoBase's handler of errors. What they throw is answered with a code here, and
- * stands in the log. Call it before each load.
+ * Some plugins add middlewares outside of NocoBase's handler of errors. Koa would answer their errors with a text. They are
+ * answered with a code here, and stand in the log.
  */
 export function answerOuterErrors(app: Application, mainApp: () => Application): void {
-  const middleware = async (ctx: OuterContext, next: () => Promise<unknown>) => {
-    try {
-      await next();
-    } catch (error) {
-      const own = ownError(error);
-      if (ctx.res.headersSent || (!own && isRefusal(error))) throw error;
-      const coded = own ?? new AppError(lossOf(error) ?? 'APP_UNEXPECTED', {}, error);
-      app.log.error('request', {
-        module: 'app-supervisor',
-        error: String(error),
-        stack: (error as Error | null)?.stack,
-      });
-      for (const name of ctx.res.getHeaderNames()) if (OF_CONTENT.test(name)) ctx.res.removeHeader(name);
-      ctx.status = coded.status;
-      allowRetry(ctx, coded);
-      ctx.body = { errors: [visitorAnswerOf(mainApp(), coded, languageOf(ctx))] };
-    }
+  const context = app.context as unknown as OuterContext;
+  if (answering.has(context)) return;
+  answering.add(context);
+  // eslint-disable-next-line @typescript-eslint/unbound-method -- it is called with the context of each request
+  const answerByKoa = context.onerror;
+  context.onerror = function (error) {
+    const own = ownError(error);
+    // Koa also calls it at the end of each response.
+    const isOver = this.res.headersSent || !this.writable;
+    if (isOver || (!own && isRefusal(error))) return answerByKoa.call(this, error);
+    const coded = own ?? new AppError(lossOf(error) ?? 'APP_UNEXPECTED', {}, error);
+    const { stack } = (error ?? {}) as { stack?: string };
+    app.log.error('request', { module: 'app-supervisor', error: String(error), stack });
+    for (const name of this.res.getHeaderNames()) if (OF_CONTENT.test(name)) this.res.removeHeader(name);
+    this.status = coded.status;
+    writeHeaders(this, coded);
+    this.set('Content-Type', 'application/json; charset=utf-8');
+    const describe = app === mainApp() ? answerOf : visitorAnswerOf;
+    this.res.end(JSON.stringify({ errors: [describe(mainApp(), coded, languageOf(this))] }));
   };
-  app.use(middleware as never, { tag: 'app-supervisor:outer-errors', before: 'generateReqId' });
 }
 
 /** Errors of JavaScript itself: their words are for the log. */
@@ -164,7 +175,7 @@ export function answerErrors(app: Application, mainApp: () => Application, suspe
   const { errorHandler } = plugin ?? {};
   const answer = (ctx: ErrorContext, error: AppError, forVisitor: boolean) => {
     ctx.status = error.status;
-    allowRetry(ctx, error);
+    writeHeaders(ctx, error);
     const describe = forVisitor ? visitorAnswerOf : answerOf;
     ctx.body = { errors: [describe(mainApp(), error, languageOf(ctx))] };
   };

@@ -95,6 +95,7 @@ export function prepareInstance(app: Application, host: InstanceHooksHost): void
   confineScripts(app, () => host.fence.current);
   keepOwnUploads(app, host);
   limitInjectedRequests(app, host.limits);
+  answerOuterErrors(app, () => host.mainApp());
   // At every load: the plugins are new objects after a reload.
   app.on('beforeLoad', () => {
     answerErrors(
@@ -102,7 +103,6 @@ export function prepareInstance(app: Application, host: InstanceHooksHost): void
       () => host.mainApp(),
       () => host.databaseWatch.suspect(app.name),
     );
-    answerOuterErrors(app, () => host.mainApp());
     answerMissingTables(app, () => host.databaseWatch.judge(app.name));
     if (record) nameLocks(app, statePrefix(record));
     serveGuestClient(app, host);

@@ -16,7 +16,7 @@ import { boundVisitorMaps } from './nocobase/visitor-maps';
 import { boundSchemas } from './nocobase/ui-schemas';
 import { boundSnippets } from './nocobase/snippets';
 import { endCircles } from './nocobase/workflow-graph';
-import { answerErrors } from './error-answers';
+import { answerErrors, answerOuterErrors } from './error-answers';
 import { noteUsedHosts } from './used-hosts';
 import { limitPortals } from './app-portals';
 import { limitRestoreCommand, limitRestores } from './main-restore';
@@ -77,6 +77,7 @@ export class PluginAppSupervisor extends Plugin {
     app.acl.allow('appSupervisor', ['icon', 'downloadArchive'], 'public');
     defineSupervisor(app, () => ({ version, service: this.service, obstacle: this.obstacle }));
     answerErrors(app, () => app);
+    answerOuterErrors(app, () => app);
     const { service } = this;
     if (this.obstacle || !service) {
       rememberEnabled(false);

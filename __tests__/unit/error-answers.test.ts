@@ -1,8 +1,13 @@
+import { once } from 'node:events';
+import type { ServerResponse } from 'node:http';
+import type { AddressInfo } from 'node:net';
 import type { Application } from '@nocobase/server';
+import Koa from 'koa';
 import { answerErrors, answerOuterErrors } from '../../server/error-answers';
 import { AppError } from '../../src/errors';
 
 interface Answer {
+  req?: object;
   status: number;
   body?: { errors: { message: string; code?: string }[] };
 }
@@ -13,6 +18,9 @@ function defaultHandler(error: { message: string; status?: number; code?: string
   ctx.body = { errors: [{ message: error.message, code: error.code }] };
 }
 
+/** Without an origin. */
+const REQUEST = { req: { headers: {} }, res: {} };
+
 const i18n = { t: (sentence: string) => sentence, getResourceBundle: () => undefined };
 
 function answerTo(error: object, dataSource = ''): Answer {
@@ -20,7 +28,7 @@ function answerTo(error: object, dataSource = ''): Answer {
   const dataSourceManager = { dataSources: new Map([['main', {}]]) };
   const app = { i18n, dataSourceManager, pm: { get: () => ({ errorHandler }) } } as unknown as Application;
   answerErrors(app, () => app);
-  const ctx = { status: 404, get: () => dataSource };
+  const ctx = { ...REQUEST, status: 404, get: () => dataSource };
   errorHandler.defaultHandler(error as { message: string }, ctx);
   const { status, body }: Answer = ctx;
   return { status, body };
@@ -34,9 +42,10 @@ function firstAnswerTo(error: unknown): Answer | undefined {
   const register: Register = (guard, render) => handlers.push({ guard, render });
   const app = { i18n, pm: { get: () => ({ errorHandler: { register, handlers } }) } } as unknown as Application;
   answerErrors(app, () => app);
-  const ctx: Answer = { status: 404 };
+  const ctx = { ...REQUEST, status: 404 };
   handlers.find(({ guard }) => guard(error))?.render(error, ctx);
-  return ctx;
+  const { status, body }: Answer = ctx;
+  return { status, ...(body && { body }) };
 }
 
 describe('error responses of an application', () => {
@@ -79,7 +88,7 @@ describe('a failure by a mistake of the caller', () => {
     };
     const app = { i18n, pm: { get: () => ({ errorHandler: handler }) } } as unknown as Application;
     answerErrors(app, () => app);
-    const ctx = { status: 404, get: () => '', action: { params } };
+    const ctx = { ...REQUEST, status: 404, get: () => '', action: { params } };
     handler.renderError(error, ctx);
     return ctx;
   }
@@ -116,38 +125,33 @@ describe('a failure by a mistake of the caller', () => {
 });
 
 describe('an error that a plugin throws outside of the handler of NocoBase', () => {
-  interface Outer extends Answer {
-    headers: Map<string, string>;
-    res: object;
-  }
-  type Middleware = (ctx: Outer, next: () => Promise<void>) => Promise<void>;
-
   const log = { error: jest.fn() };
   const other = { i18n } as unknown as Application;
 
-  /** What the outermost middleware answers; throws what it leaves to Koa. */
-  async function answerOf(error: unknown, headersSent = false): Promise<Outer> {
-    const added: { middleware: Middleware; place: object }[] = [];
-    const use = (middleware: Middleware, place: object) => added.push({ middleware, place });
-    answerOuterErrors({ i18n, log, use } as unknown as Application, () => other);
-    expect(added).toMatchObject([{ place: { before: 'generateReqId' } }]);
-    const headers = new Map([
-      ['content-type', 'text/html'],
-      ['content-length', '5'],
-      ['etag', 'x'],
-      ['content-security-policy', 'sandbox'],
-      ['vary', 'Origin'],
-    ]);
-    const res = {
-      headersSent,
-      getHeaderNames: () => [...headers.keys()],
-      removeHeader: (name: string) => headers.delete(name),
-    };
-    const set = (name: string, value: string) => headers.set(name.toLowerCase(), value);
-    const ctx = { status: 404, headers, set, res } as Outer;
-    // eslint-disable-next-line @typescript-eslint/prefer-promise-reject-errors
-    await added[0]?.middleware(ctx, () => Promise.reject(error));
-    return ctx;
+  /** A Koa application with a middleware that writes headers and fails. Koa's own log is silent. */
+  async function ask(error: unknown, begin?: (res: ServerResponse) => void, origin?: string) {
+    const koa = new Koa();
+    koa.silent = true;
+    Object.assign(koa, { i18n, log });
+    answerOuterErrors(koa as unknown as Application, () => other);
+    koa.use((ctx) => {
+      ctx.set({ 'Content-Type': 'text/html', ETag: 'x', 'Content-Security-Policy': 'sandbox' });
+      begin?.(ctx.res);
+      // eslint-disable-next-line @typescript-eslint/prefer-promise-reject-errors
+      return Promise.reject(error);
+    });
+    const server = koa.listen(0, '127.0.0.1');
+    try {
+      await once(server, 'listening');
+      const { port } = server.address() as AddressInfo;
+      const answer = await fetch(`http://127.0.0.1:${port}/`, {
+        headers: origin === undefined ? {} : { Origin: origin },
+      });
+      return { status: answer.status, headers: answer.headers, text: await answer.text() };
+    } finally {
+      server.close();
+      server.closeAllConnections();
+    }
   }
 
   it.each<[unknown, number, string]>([
@@ -156,26 +160,43 @@ describe('an error that a plugin throws outside of the handler of NocoBase', () 
     [Object.assign(new Error('gateway'), { status: 502 }), 500, 'APP_UNEXPECTED'],
     ['text', 500, 'APP_UNEXPECTED'],
     [undefined, 500, 'APP_UNEXPECTED'],
+    [null, 500, 'APP_UNEXPECTED'],
     [new AppError('APP_BUSY', { name: 'crm' }), 429, 'APP_BUSY'],
     [new Error('x', { cause: new AppError('APP_USERS_LIMIT', { name: 'crm', limit: 3 }) }), 409, 'APP_USERS_LIMIT'],
   ])('is answered with a code, and without its words: %s', async (error, status, code) => {
-    const answer = await answerOf(error);
-    expect(answer).toMatchObject({ status, body: { errors: [{ code }] } });
-    expect(JSON.stringify(answer.body)).not.toMatch(/Cannot read|words|gateway|text/);
+    const answer = await ask(error);
+    const { text } = answer;
+    expect(JSON.parse(text)).toMatchObject({ errors: [{ code }] });
+    expect(answer.status).toBe(status);
+    expect(text).not.toMatch(/Cannot read|words|gateway|text/);
     expect(log.error).toHaveBeenLastCalledWith('request', expect.objectContaining({ error: String(error) }));
-    expect([...answer.headers.keys()]).toEqual([
-      ...['content-security-policy', 'vary'],
-      ...(status === 429 ? ['retry-after'] : []),
-    ]);
+    expect(Object.fromEntries(answer.headers)).toMatchObject({
+      'content-type': 'application/json; charset=utf-8',
+      'content-security-policy': 'sandbox',
+      ...(status === 429 && { 'retry-after': '5' }),
+    });
+    expect(answer.headers.has('etag')).toBe(false);
+  });
+
+  it('may be read by a page of another origin', async () => {
+    const origin = 'https://shop.example.com';
+    const { headers } = await ask(new AppError('APP_BUSY', { name: 'crm' }), undefined, origin);
+    expect(headers.get('access-control-allow-origin')).toBe(origin);
+    expect(headers.get('access-control-expose-headers')).toContain('Retry-After');
   });
 
   it.each([400, 401, 404, 405])('stays a refusal if it is one: %i', async (status) => {
-    const error = Object.assign(new Error('no'), { status });
-    await expect(answerOf(error)).rejects.toBe(error);
+    const answer = await ask(Object.assign(new Error('no'), { status, expose: true }));
+    expect([answer.status, answer.text]).toEqual([status, 'no']);
   });
 
-  it('ends the connection if the answer has begun', async () => {
-    const error = new TypeError('late');
-    await expect(answerOf(error, true)).rejects.toBe(error);
+  it('is not answered if the answer has begun', async () => {
+    log.error.mockClear();
+    const answer = await ask(new TypeError('late'), (res) => {
+      res.writeHead(200).write('begun');
+      setTimeout(() => res.end(', ended'), 100);
+    });
+    expect([answer.status, answer.text]).toEqual([200, 'begun, ended']);
+    expect(log.error).not.toHaveBeenCalled();
   });
 });

@@ -1,6 +1,6 @@
 import { STATUS_CODES, type IncomingMessage, type ServerResponse } from 'node:http';
 import { forVisitors, type AppError, type ErrorCode } from '../../src/errors';
-import { isPreflight, writeCors } from './cors';
+import { isPreflight, writeCors } from '../nocobase/cors';
 
 type Language = 'en' | 'zh';
 

@@ -77,9 +77,18 @@ describeWithPostgres('contents of an application that cost much', () => {
   const idOf = ({ body }: { body: unknown }) => (body as { data: Row }).data.id;
   const run = async (id: number) => await post(`workflows:execute?filterByTk=${id}`, { data: { id: 1 } });
 
+  it.each(['main', 'crm'])('an error outside of the error handler of NocoBase has a code: %s', async (name) => {
+    const header = { 'X-App': name === 'main' ? name : app.name(name) };
+    const { status, body } = await app.get('/api/dataSources:get/no-such-source', header);
+    expect([status, JSON.stringify(body)]).toEqual([500, expect.stringContaining('APP_UNEXPECTED')]);
+  });
+
   it('a query in a body is measured like one in an address', async () => {
-    const ask = async (filter: string) =>
-      await post('users:list', { __method__: 'GET', __params__: { filter, pageSize: 5 } });
+    const origin = 'https://shop.example.com';
+    const ask = async (filter: string) => {
+      const body = { __method__: 'GET', __params__: { filter, pageSize: 5 } };
+      return await app.post('/api/users:list', body, { ...headers, Origin: origin });
+    };
     expect((await ask('{"$and":[{"id":1}]}')).status).toBe(200);
     const large = `{"$and":[${'{},'.repeat(170_000)}{}]}`;
     for (const filter of [large, `${'['.repeat(400_000)}${']'.repeat(400_000)}`]) {
@@ -88,6 +97,7 @@ describeWithPostgres('contents of an application that cost much', () => {
         400,
         expect.stringContaining('APP_QUERY_TOO_LARGE') as string,
       ]);
+      expect(outcome.headers).toMatchObject({ 'access-control-allow-origin': origin });
       expect(longest).toBeLessThan(SOON_MS);
     }
   });

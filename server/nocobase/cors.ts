@@ -13,11 +13,11 @@ export function isPreflight({ method, headers }: IncomingMessage): boolean {
 /**
  * Gives a refusal the headers by which a page of another origin may read it, by the rule of NocoBase's own responses:
  * every origin if there is no `CORS_ORIGIN_WHITELIST`, else those on it, which may also send credentials. Requests
- * without an origin, which are most, cost one look.
+ * without an origin, which are most, cost one look. A response to which NocoBase gave the headers keeps them.
  */
 export function writeCors(req: IncomingMessage, res: ServerResponse): void {
   const { origin } = req.headers;
-  if (origin === undefined) return;
+  if (origin === undefined || res.hasHeader('Access-Control-Allow-Origin')) return;
   addVary(res);
   const whitelist = getCorsWhitelist();
   const listed = whitelist !== null && (whitelist.has('*') || whitelist.has(origin));
