@@ -25,6 +25,7 @@ const FLOORS = [
     'app-view.ts',
     'recycle-bin.ts',
     'database-acceptance.ts',
+    'administrator-password.ts',
     'fleet-upgrade.ts',
     'fault-desk.ts',
     'app-places.ts',

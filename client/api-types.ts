@@ -149,6 +149,13 @@ export interface DatabaseCheck {
   advice?: string;
 }
 
+/** The account of an administrator, and its new password. */
+export interface ChangedPassword {
+  username: string | null;
+  email: string | null;
+  password: string;
+}
+
 export interface DatabaseAnswer {
   ok: boolean;
   checks: DatabaseCheck[];

@@ -6,6 +6,7 @@ import type {
   ApplicationSettings,
   ArchiveJob,
   BulkResult,
+  ChangedPassword,
   ClientRequest,
   DatabaseAnswer,
   DomainAnswer,
@@ -102,6 +103,10 @@ export class SupervisorApi {
   /** Answers when it has its own database role. */
   isolate(name: string): Promise<ApplicationRow> {
     return this.write('applications:isolate', { filterByTk: name });
+  }
+
+  resetPassword(name: string, values: { account: string; password: string }): Promise<ChangedPassword> {
+    return this.write('applications:resetPassword', { filterByTk: name }, values);
   }
 
   act(

@@ -27,6 +27,7 @@ export const APP_EVENT_TYPES = {
   imported: { label: 'Imported' },
   'import-failed': { label: 'Import failed' },
   'database-accepted': { label: 'Database accepted' },
+  'password-reset': { label: 'Password reset' },
   'archive-downloaded': { label: 'Archive downloaded' },
   'archive-deleted': { label: 'Archive deleted' },
 } as const satisfies Record<string, { label: string; routine?: true }>;

@@ -365,6 +365,32 @@ describeInBrowser('the life of a dialog', () => {
     screens.assertQuiet(['404 /api/applications:linkArchive']);
   });
 
+  it('to reset a password: it shows the new one once, with which the first administrator signs in', async () => {
+    const signIn = async (account: string, password: string) => {
+      const headers = { 'X-App': 'resident', 'X-Authenticator': 'basic' };
+      return (await screens.host.post('/api/auth:signIn', { account, password }, headers)).status;
+    };
+    await screens.choose('Reset password', 'Resident');
+    const dialog = screens.dialog('Reset a password of "Resident"');
+    await dialog.getByLabel('Account').fill('nobody');
+    await dialog.getByRole('button', { name: 'Reset password' }).click();
+    await dialog.getByText('there is no such account').waitFor();
+    await dialog.getByLabel('Account').fill('');
+    await dialog.getByRole('button', { name: 'Reset password' }).click();
+    const told = dialog.getByRole('status');
+    await told.getByText('It is not shown again.').waitFor();
+    await screens.picture('reset-password');
+    const password = (await told.locator('code').textContent()) ?? '';
+    const account = /The new password of (\S+) is/.exec((await told.textContent()) ?? '')?.[1] ?? '';
+    expect(await signIn(account, password)).toBe(200);
+    await dialog.getByRole('button', { name: 'Close' }).last().click();
+    await dialog.waitFor({ state: 'hidden' });
+    await screens.choose('Reset password', 'Resident');
+    await dialog.getByLabel('New password').waitFor();
+    expect(await dialog.textContent()).not.toContain(password);
+    await cancel(dialog);
+  });
+
   it('an upgrade and an export from the menu of a row say what has become of them', async () => {
     const { page } = screens;
     await screens.choose('Upgrade', 'Resident');

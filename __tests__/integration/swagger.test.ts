@@ -132,6 +132,7 @@ describe('the document of the API', () => {
     await call('applications:details', 200, named(alpha));
     await call('applications:logs', 200, named(alpha));
     await call('applications:events', 200, named(alpha, { type: 'started,stopped,updated' }));
+    await call('applications:resetPassword', 200, { ...named(alpha), body: {} });
     await call('applications:upgradePlan', 200, named(alpha));
     await call('applications:upgrade', 200, named(alpha, { ...wait, force: 'true' }));
     await call('applications:upgradePlan', 200);
@@ -179,6 +180,7 @@ describe('the document of the API', () => {
       update: { ...named(alpha), body: { startMode: 'sometimes' } },
       archiveJobs: { query: { kind: 'loan' } },
       import: { file: Buffer.alloc(0), body: { name: 'No name!' } },
+      resetPassword: { ...named(alpha), body: { account: 'nobody' } },
       upgrade: {},
       upgradePlan: { query: { 'filterByTk[a][b]': 'c' } },
     };

@@ -91,6 +91,12 @@ export function AppRowActions({ row, compact = false }: AppRowActionsProps) {
             { key: 'export', label: t('Export'), onClick: does('export') },
             { key: 'upgrade', label: t('Upgrade'), onClick: does('upgrade') },
             { key: 'isolate', label: t('Isolate'), onClick: () => open({ kind: 'isolate', row }) },
+            {
+              key: 'reset-password',
+              label: t('Reset password'),
+              disabled: row.state === 'stopped',
+              onClick: () => open({ kind: 'reset-password', row }),
+            },
             ...(row.lastError?.code === 'APP_DATABASE_FOREIGN'
               ? [
                   {

@@ -16,12 +16,13 @@ import { AcceptDatabaseDialog } from './fleet/accept-database-dialog';
 import { DeleteDialog } from './fleet/delete-dialog';
 import { IsolateDialog } from './fleet/isolate-dialog';
 import { RemovedDrawer } from './fleet/removed-drawer';
+import { ResetPasswordDialog } from './fleet/reset-password-dialog';
 
 export type Command = 'start' | 'stop' | 'restart' | 'upgrade' | 'export';
 
 export type Dialog =
   | { kind: 'create' | 'import' | 'removed' }
-  | { kind: 'edit' | 'clone' | 'delete' | 'isolate' | 'accept-database'; row: ApplicationRow };
+  | { kind: 'edit' | 'clone' | 'delete' | 'isolate' | 'accept-database' | 'reset-password'; row: ApplicationRow };
 
 /** What can be done with applications, from wherever they are shown. */
 interface Commands {
@@ -124,6 +125,8 @@ function CommandDialog({ dialog, onRemoved, onIsolated, ...shared }: CommandDial
       return <CloneDrawer {...shared} row={dialog.row} />;
     case 'isolate':
       return <IsolateDialog {...shared} row={dialog.row} onIsolated={onIsolated} />;
+    case 'reset-password':
+      return <ResetPasswordDialog {...shared} row={dialog.row} />;
     case 'accept-database':
       return <AcceptDatabaseDialog {...shared} row={dialog.row} />;
     case 'delete': {

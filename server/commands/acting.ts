@@ -3,7 +3,7 @@ import { EXIT, exitOfCode, usage } from './failure';
 import { namesMeant } from './fleet';
 import type { Call } from './line';
 import { answer, type ApplicationView, type Session, type Verb } from './session';
-import { table } from './table';
+import { facts, table } from './table';
 import { applicationFacts, applicationTable, clock, isolationTable } from './views';
 import { fleetProgress, waitFor } from './waiting';
 
@@ -214,8 +214,27 @@ const acceptDatabase: Verb = async (session) => {
   return EXIT.done;
 };
 
+const resetPassword: Verb = async (session) => {
+  const { line, say } = session;
+  const query = { filterByTk: session.arguments.words[0] };
+  const { data } = await line.call('applications:resetPassword', {
+    query,
+    body: valuesOf(session.arguments),
+    patient: true,
+  });
+  answer(session, data, () =>
+    facts([
+      [say('User name'), data.username],
+      [say('E-mail'), data.email],
+      [say('Password'), data.password],
+    ]),
+  );
+  return EXIT.done;
+};
+
 export const ACTING: Record<string, Verb> = {
   ...{ create, update, clone, remove, restore, purge, isolate },
   'accept-database': acceptDatabase,
+  'reset-password': resetPassword,
   ...{ start: perform('start'), stop: perform('stop'), restart: perform('restart') },
 };

@@ -157,6 +157,15 @@ export const CHINESE: Record<string, string> = {
   'on another server': '在另一台服务器上',
   'Accepts the database of an application that does not carry its ownership marker, and starts the application.':
     '接受不带该应用归属标记的数据库，并启动该应用。',
+  'Sets the password of an administrator of an application, and prints it.': '设置应用管理员的密码并显示。',
+  'By default that of the first administrator, and a generated one. NocoBase ends the sessions of the account.':
+    '默认为第一个管理员，并自动生成密码。NocoBase 会结束该账号的会话。',
+  'its user name or e-mail address': '其用户名或邮箱地址',
+  'a file with the new password, or - for standard input': '含新密码的文件，- 表示标准输入',
+  'a generated password for ada': '为 ada 自动生成密码',
+  'User name': '用户名',
+  'E-mail': '邮箱',
+  Password: '密码',
   'after its database was restored from a dump without the marker': '数据库从不含标记的转储恢复之后',
   'Accept the database of {name} as it is? Its users will see the data in it.':
     '是否按现状接受 {name} 的数据库？其用户将看到其中的数据。',

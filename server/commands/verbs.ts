@@ -251,6 +251,22 @@ export const VERBS: readonly VerbSpec[] = [
     examples: [['accept-database crm --wait', 'after its database was restored from a dump without the marker']],
   },
   {
+    ...{ verb: 'reset-password', ...ONE },
+    text: 'Sets the password of an administrator of an application, and prints it.',
+    more: [
+      'By default that of the first administrator, and a generated one. NocoBase ends the sessions of the account.',
+    ],
+    options: [
+      { name: 'account', value: 'name', field: 'account', text: 'its user name or e-mail address' },
+      {
+        ...{ name: 'password-file', value: 'file', field: 'password', kind: 'secret' },
+        text: 'a file with the new password, or - for standard input',
+      },
+      JSON_OPTION,
+    ],
+    examples: [['reset-password crm --account ada', 'a generated password for ada']],
+  },
+  {
     ...{ verb: 'url', ...ONE },
     text: 'Prints the address of an application.',
     options: [JSON_OPTION],

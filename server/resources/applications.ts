@@ -9,6 +9,7 @@ import { isPlainObject } from '../../src/plain-object';
 import { GENERAL_ADVICE, PREFLIGHT_ADVICE } from '../../src/preflight';
 import type { Accepted, AppService } from '../app-service';
 import { requestHost } from '../client-address';
+import { resetPassword, type PasswordRequest } from '../administrator-password';
 import { acceptDatabase } from '../database-acceptance';
 import { answerOf, languageOf, translate } from '../error-answers';
 import { rowOptions } from '../lifecycle/row-options';
@@ -49,6 +50,7 @@ const BODIES: Readonly<Record<string, readonly string[]>> = {
     purge: ['names'],
     isolate: ['names'],
     acceptDatabase: ['names'],
+    resetPassword: ['account', 'password'],
   },
   destroy: ['names', 'dropDatabase', 'purge'],
 };
@@ -244,6 +246,13 @@ export function defineApplications(app: Application, service: AppService, regist
       const stopped = service.registry.get(name)?.stoppedAt !== undefined;
       return stopped ? { done: Promise.resolve() } : service.start(name, by);
     }),
+
+    resetPassword: async (ctx, next) => {
+      const { name } = registered(service, target(ctx));
+      const asked = given(ctx) as PasswordRequest;
+      ctx.body = await resetPassword(service, name, asked, await caller(ctx));
+      await next();
+    },
 
     upgrade: async (ctx, next) => {
       const { all, force, wait } = ctx.action.params as Record<string, unknown>;

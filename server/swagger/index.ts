@@ -216,6 +216,20 @@ export default {
       ...FAILED,
       'APP_DATABASE_IN_USE',
     ),
+    '/applications:resetPassword': {
+      post: {
+        tags,
+        summary: 'Set the password of an administrator of an application',
+        description:
+          'By default that of the first administrator, and a generated one. NocoBase ends the sessions of the account. A sleeping application is booted.',
+        parameters: [filterByTk],
+        requestBody: { content: json(ref('PasswordRequest')) },
+        responses: {
+          200: answer('The account, and its new password: it is told once.', data(ref('ChangedPassword'))),
+          ...changeErrors('APP_VALUE_INVALID', ...NAMED, ...FAILED),
+        },
+      },
+    },
     '/applications:upgrade': {
       post: {
         tags,

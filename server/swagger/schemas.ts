@@ -410,6 +410,21 @@ export const answers = {
       purgeAt: { ...time('Until when it can be restored; null when it is purged.'), nullable: true },
     },
   },
+  PasswordRequest: {
+    type: 'object',
+    properties: {
+      account: text('A user name or an e-mail address; by default of the first administrator.'),
+      password: text('The new password; by default a generated one.'),
+    },
+  },
+  ChangedPassword: {
+    type: 'object',
+    properties: {
+      username: { type: 'string', nullable: true },
+      email: { type: 'string', nullable: true },
+      password: text('The new password. It cannot be read again.'),
+    },
+  },
   UpgradeRun: upgradeRun,
   UpgradePlan: {
     type: 'object',

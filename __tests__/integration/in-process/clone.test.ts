@@ -5,6 +5,7 @@ import { Client } from 'pg';
 import { roleOf } from '../../helpers/app-roles';
 import { describeWithPostgres, InProcessApp, OURS } from '../../helpers/in-process-app';
 import { breakNextCopy, cutAt, MAIN_WITH_PEOPLE, signIn, stepsOf, whoIs, WITH_PEOPLE } from '../../helpers/people';
+import { programFolders } from '../../../server/databases/postgres-programs';
 import { JourneyLog } from '../../../server/lifecycle/journey';
 
 /** Applications that begin with the data of another one. */
@@ -196,6 +197,7 @@ describeWithPostgres('the clone of an application', () => {
     });
     afterEach(async () => {
       process.env.PATH = paths;
+      jest.restoreAllMocks();
       await other.end().catch(() => undefined);
     });
 
@@ -215,6 +217,7 @@ describeWithPostgres('the clone of an application', () => {
 
     it('fails with a reason where these programs are missing, and is taken up afterwards', async () => {
       process.env.PATH = '/nowhere';
+      jest.replaceProperty(programFolders, 'known', []);
       const name = fresh();
       const answer = await clone({ name });
       expect(codeOf(answer)).toEqual([503, 'APP_DATABASE_SOURCE_BUSY']);

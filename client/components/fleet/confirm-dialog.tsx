@@ -16,11 +16,13 @@ interface ConfirmDialogProps
   danger?: boolean;
   /** Whether it may be confirmed; yes if absent. */
   ready?: boolean;
+  /** Whether it may be cancelled; yes if absent. */
+  cancellable?: boolean;
   children: ReactNode;
 }
 
 /** Asks before something is done to one application, and shows the error if that fails. */
-export function ConfirmDialog({ danger, ready = true, ...dialog }: ConfirmDialogProps) {
+export function ConfirmDialog({ danger, ready = true, cancellable = true, ...dialog }: ConfirmDialogProps) {
   const t = useT();
   return (
     <Modal
@@ -32,6 +34,7 @@ export function ConfirmDialog({ danger, ready = true, ...dialog }: ConfirmDialog
       okText={dialog.okText}
       okButtonProps={{ danger, disabled: !ready }}
       cancelText={t('Cancel')}
+      cancelButtonProps={{ hidden: !cancellable }}
       confirmLoading={dialog.saving}
       styles={{ header: { overflowWrap: 'anywhere' } }}
     >
