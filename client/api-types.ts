@@ -149,11 +149,12 @@ export interface DatabaseCheck {
   advice?: string;
 }
 
-/** The account of an administrator, and its new password. */
+/** The account of an administrator, and its new password if that was generated. */
 export interface ChangedPassword {
+  id: string | number;
   username: string | null;
   email: string | null;
-  password: string;
+  password: string | null;
 }
 
 export interface DatabaseAnswer {

@@ -19,7 +19,7 @@ import { silent } from './report.mjs';
 const SYSTEM_DIRECTORY = '/var/lib/nocobase-app-supervisor-host';
 
 /**
- * The release of new data. Debian 12 has programs for exports that fit it, and newer ones fit it as well.
+ * The release of new data. Debian 12 has programs for exports that fit it.
  * Data that an earlier version of this repository made stays with its release, because PostgreSQL reads no other one's.
  */
 const NEW_RELEASE = 15;

@@ -129,7 +129,7 @@ async function initialise(place, data, signal) {
         '--auth=scram-sha-256',
         '--encoding=UTF8',
         '--locale=C',
-        // Letters of all languages, in each release and without a locale of the system.
+        // Letters of all languages, sorted as in Unicode, in each release and without a locale of the system.
         '--locale-provider=icu',
         '--icu-locale=und',
       ],

@@ -1,4 +1,5 @@
 import type { IncomingMessage, ServerResponse } from 'node:http';
+import { inspect } from 'node:util';
 import type { Application } from '@nocobase/server';
 import {
   AppError,
@@ -146,20 +147,27 @@ export function answerOuterErrors(app: Application, mainApp: () => Application):
   answering.add(context);
   // eslint-disable-next-line @typescript-eslint/unbound-method -- it is called with the context of each request
   const answerByKoa = context.onerror;
-  context.onerror = function (error) {
+  const answer = (ctx: OuterContext, error: unknown): void => {
     const own = ownError(error);
     // Koa also calls it at the end of each response.
-    const isOver = this.res.headersSent || !this.writable;
-    if (isOver || (!own && isRefusal(error))) return answerByKoa.call(this, error);
+    const isOver = ctx.res.headersSent || !ctx.writable;
+    if (isOver || (!own && isRefusal(error))) return answerByKoa.call(ctx, error);
     const coded = own ?? new AppError(lossOf(error) ?? 'APP_UNEXPECTED', {}, error);
-    const { stack } = (error ?? {}) as { stack?: string };
-    app.log.error('request', { module: 'app-supervisor', error: String(error), stack });
-    for (const name of this.res.getHeaderNames()) if (OF_CONTENT.test(name)) this.res.removeHeader(name);
-    this.status = coded.status;
-    writeHeaders(this, coded);
-    this.set('Content-Type', 'application/json; charset=utf-8');
-    const describe = app === mainApp() ? answerOf : visitorAnswerOf;
-    this.res.end(JSON.stringify({ errors: [describe(mainApp(), coded, languageOf(this))] }));
+    app.log.error('request', { module: 'app-supervisor', error: inspect(error) });
+    for (const name of ctx.res.getHeaderNames()) if (OF_CONTENT.test(name)) ctx.res.removeHeader(name);
+    ctx.status = coded.status;
+    writeHeaders(ctx, coded);
+    ctx.set('Content-Type', 'application/json; charset=utf-8');
+    const describe = own && app === mainApp() ? answerOf : visitorAnswerOf;
+    ctx.res.end(JSON.stringify({ errors: [describe(mainApp(), coded, languageOf(ctx))] }));
+  };
+  context.onerror = function (error) {
+    try {
+      answer(this, error);
+    } catch (fault) {
+      // An error with a hostile property, for example. Koa answers with a text.
+      answerByKoa.call(this, fault instanceof Error ? fault : new Error('an error could not be read'));
+    }
   };
 }
 

@@ -24,7 +24,7 @@ const EXPORTS =
   'Exports of this application need the program {program} of version {needed} or newer where NocoBase runs: install e.g. the package {package}.';
 const TAKE_IN = 'Adopt only an application of your own; its data and users stay as they are.';
 
-/** What to do about a check that did not pass, or that will keep something else from working. */
+/** Advice about an error of a check, or about an error that exports will have. */
 export const PREFLIGHT_ADVICE: Partial<Record<ErrorCode, string>> = {
   APP_DATABASE_IN_USE: ANOTHER_PLACE,
   APP_DATABASE_UNREACHABLE: ADDRESS,

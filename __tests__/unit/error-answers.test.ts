@@ -1,6 +1,7 @@
 import { once } from 'node:events';
 import type { ServerResponse } from 'node:http';
 import type { AddressInfo } from 'node:net';
+import { inspect } from 'node:util';
 import type { Application } from '@nocobase/server';
 import Koa from 'koa';
 import { answerErrors, answerOuterErrors } from '../../server/error-answers';
@@ -129,11 +130,12 @@ describe('an error that a plugin throws outside of the handler of NocoBase', () 
   const other = { i18n } as unknown as Application;
 
   /** A Koa application with a middleware that writes headers and fails. Koa's own log is silent. */
-  async function ask(error: unknown, begin?: (res: ServerResponse) => void, origin?: string) {
+  async function ask(error: unknown, begin?: (res: ServerResponse) => void, origin?: string, isMain = false) {
     const koa = new Koa();
     koa.silent = true;
     Object.assign(koa, { i18n, log });
-    answerOuterErrors(koa as unknown as Application, () => other);
+    const app = koa as unknown as Application;
+    answerOuterErrors(app, () => (isMain ? app : other));
     koa.use((ctx) => {
       ctx.set({ 'Content-Type': 'text/html', ETag: 'x', 'Content-Security-Policy': 'sandbox' });
       begin?.(ctx.res);
@@ -169,7 +171,8 @@ describe('an error that a plugin throws outside of the handler of NocoBase', () 
     expect(JSON.parse(text)).toMatchObject({ errors: [{ code }] });
     expect(answer.status).toBe(status);
     expect(text).not.toMatch(/Cannot read|words|gateway|text/);
-    expect(log.error).toHaveBeenLastCalledWith('request', expect.objectContaining({ error: String(error) }));
+    const logged = { module: 'app-supervisor', error: inspect(error) };
+    expect(log.error).toHaveBeenLastCalledWith('request', logged);
     expect(Object.fromEntries(answer.headers)).toMatchObject({
       'content-type': 'application/json; charset=utf-8',
       'content-security-policy': 'sandbox',
@@ -188,6 +191,23 @@ describe('an error that a plugin throws outside of the handler of NocoBase', () 
   it.each([400, 401, 404, 405])('stays a refusal if it is one: %i', async (status) => {
     const answer = await ask(Object.assign(new Error('no'), { status, expose: true }));
     expect([answer.status, answer.text]).toEqual([status, 'no']);
+  });
+
+  it('by which the database is lost is told in words for visitors, in the main application, too', async () => {
+    const lost = Object.assign(new Error('words of the driver'), { code: 'ECONNREFUSED' });
+    const error = Object.assign(new Error('wrapped'), { name: 'SequelizeConnectionRefusedError', parent: lost });
+    const { status, text } = await ask(error, undefined, undefined, true);
+    expect([status, text]).toEqual([503, expect.stringContaining('APP_DATABASE_UNREACHABLE')]);
+    expect(text).not.toMatch(/\{\w+\}|words/);
+  });
+
+  it.each([
+    Object.create(null),
+    Object.defineProperty(new Error('x'), 'status', { get: () => JSON.parse('{') as number }),
+    { toString: 4 },
+  ])('is answered whatever it is (%#)', async (error: unknown) => {
+    const { status } = await ask(error);
+    expect(status).toBe(500);
   });
 
   it('is not answered if the answer has begun', async () => {

@@ -1,6 +1,8 @@
 import { commandSocket } from '../command-socket';
 import { ACTING } from './acting';
 import { readArguments, readsInput } from './arguments';
+import { open } from './browser';
+import { completion } from './completion';
 import { CommandFailure, EXIT, failureOf } from './failure';
 import { generalHelp, verbHelp } from './help';
 import { speaking, terminalLanguage } from './language';
@@ -8,10 +10,11 @@ import { SupervisorLine } from './line';
 import { LOOKING } from './looking';
 import { MOVING } from './moving';
 import type { Session, Verb } from './session';
+import { wait } from './state-wait';
 import { Terminal, type Streams } from './terminal';
 import { upgrade } from './upgrading';
 
-const HANDLERS: Record<string, Verb> = { ...LOOKING, ...ACTING, ...MOVING, upgrade };
+const HANDLERS: Record<string, Verb> = { ...LOOKING, ...ACTING, ...MOVING, upgrade, wait, open, completion };
 
 const OWN_STREAMS: Streams = {
   /** Not before it is asked for: Node makes standard input one that cannot be waited for, as soon as it is looked at. */

@@ -157,10 +157,30 @@ export const CHINESE: Record<string, string> = {
   'on another server': '在另一台服务器上',
   'Accepts the database of an application that does not carry its ownership marker, and starts the application.':
     '接受不带该应用归属标记的数据库，并启动该应用。',
-  'Sets the password of an administrator of an application, and prints it.': '设置应用管理员的密码并显示。',
-  'By default that of the first administrator, and a generated one. NocoBase ends the sessions of the account.':
-    '默认为第一个管理员，并自动生成密码。NocoBase 会结束该账号的会话。',
-  'its user name or e-mail address': '其用户名或邮箱地址',
+  'Waits until applications run, or are in another state.': '等待应用进入运行或其他状态。',
+  'It starts nothing, and it also waits for a NocoBase that does not run yet. It ends at once if an application failed.':
+    '不会启动任何应用；NocoBase 尚未运行时也会等待。有应用启动失败时立即结束。',
+  'the states that are waited for, with commas (running)': '所等待的状态，以逗号分隔（running）',
+  'in a script, after NocoBase was started': '在脚本中，NocoBase 启动之后',
+  'until nobody uses them': '直到没有人使用',
+  'No NocoBase runs yet.': 'NocoBase 尚未运行。',
+  'The applications go on.': '应用继续运行。',
+  '--{option} wants one or more of: {values}.': '--{option} 应为以下一项或多项：{values}。',
+  'Opens an application in the browser, and prints its address.': '在浏览器中打开应用，并显示其地址。',
+  'on a machine with a desktop': '在有桌面环境的机器上',
+  'The address {url} names no host.': '地址 {url} 不含主机名。',
+  'There is no browser here: open the address elsewhere.': '这里没有浏览器：请在别处打开该地址。',
+  'Prints the script by which bash, zsh or fish completes nocobase-app.':
+    '输出脚本，供 bash、zsh 或 fish 补全 nocobase-app。',
+  'for all users': '供所有用户使用',
+  'for one': '供一个用户使用',
+  'There are completions for: {values}.': '可用的补全：{values}。',
+  'Sets the password of an administrator of an application.': '设置应用管理员的密码。',
+  'Without --account, it is the first administrator. Without --password-file, a password is generated and printed.':
+    '不带 --account 时为第一个管理员。不带 --password-file 时自动生成密码并显示。',
+  'NocoBase ends the sessions of the account; its API keys stay valid.':
+    'NocoBase 会结束该账号的会话；其 API 密钥仍然有效。',
+  'user name or e-mail address of the account': '账号的用户名或邮箱地址',
   'a file with the new password, or - for standard input': '含新密码的文件，- 表示标准输入',
   'a generated password for ada': '为 ada 自动生成密码',
   'User name': '用户名',

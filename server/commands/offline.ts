@@ -144,5 +144,6 @@ function viewOf(row: Row, env: NodeJS.ProcessEnv): ApplicationView {
       schema: inSchema ? (text(database.schema) ?? name.replaceAll('-', '_')) : (text(database.schema) ?? null),
     },
     faults: null,
+    offline: true,
   };
 }

@@ -54,6 +54,8 @@ export interface ApplicationView {
   isolation?: { isolated: boolean; reason: string | null; sql: string | null };
   faults: { count: number } | null;
   events?: EventView[];
+  /** No NocoBase runs: the database was asked. */
+  offline?: true;
 }
 
 /** What `applications:details` tells besides; null for what cannot be known. */

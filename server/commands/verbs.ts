@@ -252,12 +252,13 @@ export const VERBS: readonly VerbSpec[] = [
   },
   {
     ...{ verb: 'reset-password', ...ONE },
-    text: 'Sets the password of an administrator of an application, and prints it.',
+    text: 'Sets the password of an administrator of an application.',
     more: [
-      'By default that of the first administrator, and a generated one. NocoBase ends the sessions of the account.',
+      'Without --account, it is the first administrator. Without --password-file, a password is generated and printed.',
+      'NocoBase ends the sessions of the account; its API keys stay valid.',
     ],
     options: [
-      { name: 'account', value: 'name', field: 'account', text: 'its user name or e-mail address' },
+      { name: 'account', value: 'name', field: 'account', text: 'user name or e-mail address of the account' },
       {
         ...{ name: 'password-file', value: 'file', field: 'password', kind: 'secret' },
         text: 'a file with the new password, or - for standard input',
@@ -267,10 +268,33 @@ export const VERBS: readonly VerbSpec[] = [
     examples: [['reset-password crm --account ada', 'a generated password for ada']],
   },
   {
+    ...{ verb: 'wait', ...SEVERAL },
+    text: 'Waits until applications run, or are in another state.',
+    more: [
+      PATTERNS,
+      'It starts nothing, and it also waits for a NocoBase that does not run yet. It ends at once if an application failed.',
+    ],
+    options: [
+      { name: 'for', value: 'states', text: 'the states that are waited for, with commas (running)' },
+      ...WAIT.filter(({ name }) => name === 'timeout'),
+      JSON_OPTION,
+    ],
+    examples: [
+      ['wait crm --timeout 120', 'in a script, after NocoBase was started'],
+      ["wait 'shop-*' --for asleep,stopped", 'until nobody uses them'],
+    ],
+  },
+  {
     ...{ verb: 'url', ...ONE },
     text: 'Prints the address of an application.',
     options: [JSON_OPTION],
     examples: [['url crm', 'for a script, or to open it']],
+  },
+  {
+    ...{ verb: 'open', ...ONE },
+    text: 'Opens an application in the browser, and prints its address.',
+    options: [JSON_OPTION],
+    examples: [['open crm', 'on a machine with a desktop']],
   },
   {
     ...{ verb: 'events', ...ONE },
@@ -296,6 +320,15 @@ export const VERBS: readonly VerbSpec[] = [
     examples: [
       ['logs crm --lines 50', 'the last 50 lines'],
       ['logs crm --follow', 'and all that follow'],
+    ],
+  },
+  {
+    ...{ verb: 'completion', words: '<shell>', least: 1, most: 1 },
+    text: 'Prints the script by which bash, zsh or fish completes nocobase-app.',
+    options: [],
+    examples: [
+      ['completion bash > /etc/bash_completion.d/nocobase-app', 'for all users'],
+      ['completion fish > ~/.config/fish/completions/nocobase-app.fish', 'for one'],
     ],
   },
 ];

@@ -2,7 +2,8 @@ import { spawn } from 'node:child_process';
 import path from 'node:path';
 import type { Readable, Writable } from 'node:stream';
 import { pipeline } from 'node:stream/promises';
-import { AppError } from '../../src/errors';
+import { AppError, isAppError } from '../../src/errors';
+import { phrase } from '../../src/phrase';
 
 /** A program of the database's makers that runs for us. */
 export interface ChildProgram {
@@ -62,6 +63,7 @@ export function cleanComplaint(text: string, secrets: readonly (string | undefin
 const CLIENT_PACKAGES = [
   { program: /^pg_/, name: 'postgresql-client' },
   { program: /^mariadb/, name: 'mariadb-client' },
+  // The programs of MySQL's makers: on Debian, `default-mysql-client` has those of MariaDB.
   { program: /^mysql/, name: 'mysql-client' },
 ];
 
@@ -142,6 +144,14 @@ export async function runProgram(child: ChildProgram): Promise<string> {
     clearTimeout(killer);
     signal?.removeEventListener('abort', end);
   }
+}
+
+/** The error of a program that does not even tell its version. */
+export function startFailure(program: string, error: unknown): AppError {
+  if (isAppError(error)) return error;
+  const code = error instanceof ProgramFailure ? error.code : String((error as NodeJS.ErrnoException).code);
+  const name = path.basename(program);
+  return new AppError('APP_DUMP_FAILED', { program: name, reason: phrase('exit code {code}', { code }) }, error);
 }
 
 /** What `<program> --version` says. @throws APP_DUMP_TOOL_MISSING */

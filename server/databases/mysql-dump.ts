@@ -4,9 +4,9 @@ import { Readable, type Writable } from 'node:stream';
 import { pipeline } from 'node:stream/promises';
 import { rootCertificates } from 'node:tls';
 import type { ArchivedDatabase } from '../../src/archive-manifest';
-import { AppError, isAppError } from '../../src/errors';
+import { AppError } from '../../src/errors';
 import { phrase } from '../../src/phrase';
-import { clientPackage, programAnswer, ProgramFailure, runProgram } from './child-program';
+import { clientPackage, programAnswer, ProgramFailure, runProgram, startFailure } from './child-program';
 import type { ServerAddress } from './dialect';
 import { isDiskFull } from './error-chain';
 import { counted, type DumpTools, type ToolRun } from './dump-tools';
@@ -64,7 +64,8 @@ async function findProgram(kind: 'dump' | 'client', needed: Edition): Promise<Ed
       }
       refusal = new AppError('APP_DUMP_TOOL_OLD', { ...about, program, version: textOf(edition) });
     } catch (error) {
-      if (!isAppError(error) || error.code !== 'APP_DUMP_TOOL_MISSING') throw error;
+      const failure = startFailure(program, error);
+      if (failure.code !== 'APP_DUMP_TOOL_MISSING') refusal = failure;
     }
   }
   throw refusal;

@@ -10,7 +10,7 @@ import { isMarker } from './mark';
 import type { Place } from './place';
 import { withClient } from './postgres-connection';
 import { movePostgresFiles, readPostgresFiles } from './postgres-files';
-import { findPostgresProgram, type PostgresProgram } from './postgres-programs';
+import { canBeRestored, findPostgresProgram, type PostgresProgram } from './postgres-programs';
 import { setPostgresTitle } from './postgres-title';
 
 const DUMP = 'pg_dump';
@@ -124,7 +124,8 @@ async function told<T>(work: Promise<T>): Promise<T> {
 /** Fails as soon as the program does. */
 export async function runDump(place: Place, output: NodeJS.WritableStream, run: ToolRun): Promise<void> {
   const { inside, layout } = place;
-  const found = await findPostgresProgram(DUMP, (await serverVersion(inside)).major);
+  const { major } = await serverVersion(inside);
+  const found = await findPostgresProgram(DUMP, major, major);
   const env = await connectionEnvironment(inside, run.folder, found);
   const args = ['--format=custom', '--no-owner', '--no-privileges', '--no-password', '--lock-wait-timeout=60000'];
   // A pattern, in which nothing between quotes means anything else.
@@ -203,12 +204,12 @@ async function dropMarker({ inside, layout }: Place): Promise<void> {
 export const postgresDump: DumpTools = {
   async describe({ inside, layout }) {
     const server = await serverVersion(inside);
-    const tool = await findPostgresProgram(DUMP, server.major);
+    const tool = await findPostgresProgram(DUMP, server.major, server.major);
     return { server: server.text, tool: tool.text, ...layout };
   },
 
   async assertInstalled(version) {
-    await findPostgresProgram(DUMP, majorOf(version));
+    await findPostgresProgram(DUMP, majorOf(version), majorOf(version));
   },
 
   async dump(place, output, run) {
@@ -219,15 +220,22 @@ export const postgresDump: DumpTools = {
     }
   },
 
-  async assertCanRestore(_place, from: ArchivedDatabase) {
-    await findPostgresProgram(RESTORE, majorOf(from.tool));
+  async assertCanRestore({ server }, from: ArchivedDatabase) {
+    const here = await serverVersion(server);
+    if (!canBeRestored(majorOf(from.tool), here.major)) {
+      const versions = { tool: from.tool, server: here.text };
+      const reason = phrase('it was exported by pg_dump {tool}, and this server is PostgreSQL {server}', versions);
+      throw new AppError('APP_ARCHIVE_UNFIT', { reason });
+    }
+    await findPostgresProgram(RESTORE, majorOf(from.tool), here.major);
   },
 
   async restore(place, from, input, run) {
     const { inside, database } = place;
     // What could be read as a list of connection settings would go elsewhere.
     if (!/^[\w-]+$/.test(database)) throw new AppError('APP_DATABASE_NAME_INVALID', { database });
-    const found = await findPostgresProgram(RESTORE, majorOf(from.tool));
+    const { major } = await serverVersion(inside);
+    const found = await findPostgresProgram(RESTORE, majorOf(from.tool), major);
     const env = await connectionEnvironment(inside, run.folder, found);
     const args = ['--single-transaction', '--exit-on-error', '--no-owner', '--no-privileges', '--no-password'];
     const child = { program: found.program, args: [...args, `--dbname=${database}`], env, input };

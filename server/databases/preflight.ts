@@ -19,7 +19,7 @@ export interface CheckResult {
   check: PreflightCheck;
   /** Absent where it passed. */
   error?: AppError;
-  /** An error that something else will have although it passed. */
+  /** The error that exports will have; the check itself passed. */
   foreseen?: AppError;
   /** A sentence to show although it passed. */
   advice?: string;

@@ -1,4 +1,4 @@
-import { AppError, isAppError } from '../../src/errors';
+import { AppError, type ErrorCode, isAppError } from '../../src/errors';
 import { phrase } from '../../src/phrase';
 import type { DatabaseDialect } from './dialect';
 import type { DumpTools } from './dump-tools';
@@ -17,8 +17,10 @@ export function toolsOf({ family, name }: Pick<DatabaseDialect, 'family' | 'name
   });
 }
 
+const LACKING: readonly ErrorCode[] = ['APP_DUMP_TOOL_MISSING', 'APP_DUMP_TOOL_OLD'];
+
 /**
- * Returns the error that exports of an application will have, before its database exists.
+ * Returns the error that exports of an application will have for lack of a program, before its database exists. Never rejects.
  * @param version of the database server, as it tells it
  */
 export async function missingForExports(dialect: DatabaseDialect, version: string): Promise<AppError | undefined> {
@@ -26,7 +28,6 @@ export async function missingForExports(dialect: DatabaseDialect, version: strin
     await toolsOf(dialect).assertInstalled(version);
     return undefined;
   } catch (error) {
-    if (isAppError(error)) return error;
-    throw error;
+    return isAppError(error) && LACKING.includes(error.code) ? error : undefined;
   }
 }

@@ -221,11 +221,11 @@ export default {
         tags,
         summary: 'Set the password of an administrator of an application',
         description:
-          'By default that of the first administrator, and a generated one. NocoBase ends the sessions of the account. A sleeping application is booted.',
+          'Without `account`, it is the first administrator. Without `password`, one is generated. NocoBase ends the sessions of the account; its API keys stay valid. An application that sleeps or failed is booted, one in quarantine is started again.',
         parameters: [filterByTk],
         requestBody: { content: json(ref('PasswordRequest')) },
         responses: {
-          200: answer('The account, and its new password: it is told once.', data(ref('ChangedPassword'))),
+          200: answer('The account, and a generated password.', data(ref('ChangedPassword'))),
           ...changeErrors('APP_VALUE_INVALID', ...NAMED, ...FAILED),
         },
       },

@@ -420,9 +420,13 @@ export const answers = {
   ChangedPassword: {
     type: 'object',
     properties: {
+      id: { oneOf: [{ type: 'integer' }, { type: 'string' }], description: 'The ID of the account.' },
       username: { type: 'string', nullable: true },
       email: { type: 'string', nullable: true },
-      password: text('The new password. It cannot be read again.'),
+      password: {
+        ...text('The generated password, which cannot be read again; null if the call gave one.'),
+        nullable: true,
+      },
     },
   },
   UpgradeRun: upgradeRun,

@@ -368,6 +368,7 @@ describeWithPostgres('archives of applications', () => {
   it('gives a program its password in no argument, and repeats nothing of what it says', async () => {
     const tools = path.join(world.app.storage, 'telling');
     mkdirSync(tools);
+    jest.replaceProperty(programFolders, 'known', []);
     const seen = path.join(tools, 'seen');
     const script = `#!/bin/sh
 [ "$1" = --version ] && { echo "pg_dump (PostgreSQL) 99.0"; exit 0; }
@@ -407,6 +408,7 @@ echo "pg_dump: error: it went wrong with $PGPASSWORD and postgres://u:$PGPASSWOR
   it('gives up what takes too long, and what is asked to end', async () => {
     const tools = path.join(world.app.storage, 'slow');
     mkdirSync(tools);
+    jest.replaceProperty(programFolders, 'known', []);
     const script = `#!/bin/sh
 [ "$1" = --version ] && { echo "pg_dump (PostgreSQL) 99.0"; exit 0; }
 exec sleep 60

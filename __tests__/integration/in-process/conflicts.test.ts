@@ -1,6 +1,7 @@
 import '../../helpers/in-process-environment';
 import { mkdirSync, writeFileSync } from 'node:fs';
 import path from 'node:path';
+import { programFolders } from '../../../server/databases/postgres-programs';
 import { describeWithPostgres, InProcessApp, OURS, SMALL } from '../../helpers/in-process-app';
 import type { Answer } from '../../helpers/test-host';
 
@@ -18,10 +19,12 @@ describeWithPostgres('calls that meet others', () => {
   const { PATH } = process.env;
 
   beforeAll(async () => {
+    jest.replaceProperty(programFolders, 'known', []);
     app = await InProcessApp.start({ plugins: [...SMALL, OURS] });
   });
 
   afterAll(async () => {
+    jest.restoreAllMocks();
     process.env.PATH = PATH;
     await app?.end();
   });

@@ -141,7 +141,8 @@ describeWithPostgres('hostile archives', () => {
         world.changed((manifest) => {
           manifest.database.tool = '99.1';
         }),
-      [503, 'APP_DUMP_TOOL_OLD'],
+      // The first where the server cannot take it, the second where only `pg_restore` is missing.
+      [expect.any(Number) as number, expect.stringMatching(/^APP_(?:ARCHIVE_UNFIT|DUMP_TOOL_OLD)$/) as string],
     ],
     [
       'has other names for its tables',

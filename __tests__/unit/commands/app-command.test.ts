@@ -1,4 +1,5 @@
 import { existsSync, mkdtempSync, readdirSync, readFileSync, rmSync, symlinkSync, writeFileSync } from 'node:fs';
+import { spawnSync } from 'node:child_process';
 import { tmpdir } from 'node:os';
 import path from 'node:path';
 import { PassThrough, Writable } from 'node:stream';
@@ -34,7 +35,17 @@ describe('the command', () => {
 
   const start = (
     argv: string[],
-    { input = '', terminal = false, out }: { input?: string | PassThrough; terminal?: boolean; out?: Writable } = {},
+    {
+      input = '',
+      terminal = false,
+      out,
+      env = {},
+    }: {
+      input?: string | PassThrough;
+      terminal?: boolean;
+      out?: Writable;
+      env?: NodeJS.ProcessEnv;
+    } = {},
   ): Seen => {
     const said = { out: '', err: '' };
     const stream = (name: 'out' | 'err') =>
@@ -43,7 +54,7 @@ describe('the command', () => {
       });
     const typed = typeof input === 'string' ? new PassThrough().end(input) : input;
     const streams = { in: Object.assign(typed, { isTTY: terminal }), out: out ?? stream('out'), err: stream('err') };
-    const code = runAppCommand([...argv, '--socket', server.socket], {}, streams as unknown as Streams);
+    const code = runAppCommand([...argv, '--socket', server.socket], env, streams as unknown as Streams);
     return {
       code,
       out: () => said.out,
@@ -285,6 +296,122 @@ describe('the command', () => {
     server.on('applications:get', { name: 'crm', address });
     expect(await run(['url', 'crm'])).toMatchObject({ code: 0, out: 'https://crm.example.com/\n' });
     expect(JSON.parse((await run(['url', 'crm', '--json'])).out)).toEqual(address);
+  });
+
+  describe('wait', () => {
+    const application = (name: string, state: string, more: object = {}) => ({
+      ...{
+        name,
+        state,
+        address: { url: 'http://x/', hosts: [], path: '/' },
+        lastVisitedAt: null,
+        lastError: null,
+        startMode: 'lazy',
+      },
+      databasePlace: { dialect: 'postgres', type: 'new_database', database: name },
+      ...more,
+    });
+
+    it('ends when each application is in a state that is waited for', async () => {
+      const states = ['booting', 'booting', 'running'];
+      const crm = () => application('crm', states.length > 1 ? (states.shift() ?? '') : 'running');
+      server.on('applications:list', (res) => res.end(JSON.stringify({ data: [crm(), application('hr', 'running')] })));
+      const { code, out } = await run(['wait', 'crm', 'hr', '--json']);
+      expect([code, (JSON.parse(out) as { state: string }[]).map(({ state }) => state)]).toEqual([
+        0,
+        ['running', 'running'],
+      ]);
+      server.on('applications:list', [application('crm', 'asleep')]);
+      expect((await run(['wait', 'crm', '--for', 'stopped,asleep'])).code).toBe(0);
+    });
+
+    it('fails at once if one has failed, is unknown, or the state is none', async () => {
+      const lastError = { code: 'APP_DATABASE_UNREACHABLE', message: 'The server does not answer.', at: '' };
+      server.on('applications:list', [application('crm', 'failed', { lastError })]);
+      const failed = await run(['wait', 'crm', '--json']);
+      expect([failed.code, failed.err]).toEqual([1, expect.stringContaining('APP_DATABASE_UNREACHABLE')]);
+      expect((await run(['wait', 'crm', '--for', 'failed'])).code).toBe(0);
+      expect((await run(['wait', 'hr'])).code).toBe(4);
+      expect(await run(['wait', 'crm', '--for', 'flying'])).toMatchObject({
+        code: 2,
+        err: expect.stringContaining('--for wants one or more') as string,
+      });
+    });
+
+    it('ends with its time', async () => {
+      server.on('applications:list', [application('crm', 'asleep')]);
+      const { code, err } = await run(['wait', 'crm', '--timeout', '1', '--json']);
+      expect([code, err]).toEqual([1, expect.stringContaining('WAIT_TIMEOUT')]);
+    });
+
+    it('waits for a NocoBase that does not run yet', async () => {
+      server.close();
+      const waiting = start(['wait', 'crm']);
+      await new Promise((resolve) => setTimeout(resolve, 300));
+      await server.listen();
+      server.on('applications:list', [application('crm', 'running')]);
+      expect(await waiting.code).toBe(0);
+    });
+  });
+
+  it('opens an application in the browser of the desktop, and prints its address where there is none', async () => {
+    const address = { url: 'https://crm.example.com/?a=b&c', hosts: ['crm.example.com'], path: '/apps/crm/' };
+    server.on('applications:get', { name: 'crm', address });
+    const seen = path.join(folder, 'seen');
+    writeFileSync(path.join(folder, 'xdg-open'), `#!/bin/sh\nprintf '%s' "$1" > ${seen}\n`, { mode: 0o755 });
+    const PATH = `${folder}:${process.env.PATH ?? ''}`;
+    expect(await run(['open', 'crm'], { env: { PATH } })).toMatchObject({ code: 0, out: `${address.url}\n`, err: '' });
+    while (!existsSync(seen) || readFileSync(seen, 'utf8') === '')
+      await new Promise((resolve) => setTimeout(resolve, 5));
+    expect(readFileSync(seen, 'utf8')).toBe(address.url);
+    const without = await run(['open', 'crm'], { env: { PATH: path.join(folder, 'none') } });
+    expect(without).toMatchObject({ code: 0, out: `${address.url}\n` });
+    expect(without.err).toMatch(/no browser/);
+    server.on('applications:get', { name: 'crm', address: { ...address, url: '--help' } });
+    expect((await run(['open', 'crm'], { env: { PATH } })).code).toBe(1);
+  });
+
+  it.each(['bash', 'zsh'])('prints a script that completes commands, options and IDs: %s', async (shell) => {
+    const { code, out } = await run(['completion', shell]);
+    expect(code).toBe(0);
+    writeFileSync(
+      path.join(folder, 'nocobase-app'),
+      `#!/bin/sh\necho '[\n  {\n    "name": "crm",\n    "x": 1\n  }\n]'\n`,
+      {
+        mode: 0o755,
+      },
+    );
+    const own = out.replace(/^autoload .*$/m, '');
+    const complete = (...words: string[]) => {
+      const script = `${own}\nCOMP_WORDS=(${words.map((word) => `'${word}'`).join(' ')})\nCOMP_CWORD=${words.length - 1}\n_nocobase_app\nprintf '%s\\n' "\${COMPREPLY[@]}"`;
+      const env = { PATH: `${folder}:${process.env.PATH ?? ''}` };
+      return spawnSync('bash', ['-c', script], { env, encoding: 'utf8' }).stdout.trim().split('\n');
+    };
+    expect(complete('nocobase-app', 'sto')).toEqual(['stop']);
+    expect(complete('nocobase-app', 'stop', '--wa')).toEqual(['--wait']);
+    expect(complete('nocobase-app', 'stop', 'c')).toEqual(['crm']);
+    expect(complete('nocobase-app', 'list', 'c')).toEqual(['']);
+  });
+
+  it('prints a script for fish, and none for another shell', async () => {
+    const { out } = await run(['completion', 'fish']);
+    expect(out).toContain("complete -c nocobase-app -n '__fish_seen_subcommand_from stop' -l timeout -r\n");
+    expect(await run(['completion', 'csh'])).toMatchObject({ code: 2 });
+  });
+
+  it('sets the password of an administrator, and prints a generated one', async () => {
+    const changed = { id: 1, username: 'ada', email: null, password: 'made-up' };
+    server.on('applications:resetPassword', changed);
+    const { code, out } = await run(['reset-password', 'crm']);
+    expect([code, out]).toEqual([0, expect.stringMatching(/User name +ada\n(?:.*\n)?Password +made-up/)]);
+    expect(JSON.parse((await run(['reset-password', 'crm', '--json'])).out)).toEqual(changed);
+    server.asked.length = 0;
+    const given = ['reset-password', 'crm', '--account', 'ada', '--password-file', '-'];
+    server.on('applications:resetPassword', { ...changed, password: null });
+    expect((await run(given, { input: 'secret\n' })).out).not.toContain('secret');
+    expect(server.asked.map(({ body }) => JSON.parse(body) as object)).toEqual([
+      { account: 'ada', password: 'secret' },
+    ]);
   });
 
   it('deletes removed applications permanently after a question', async () => {

@@ -16,13 +16,13 @@ interface ConfirmDialogProps
   danger?: boolean;
   /** Whether it may be confirmed; yes if absent. */
   ready?: boolean;
-  /** Whether it may be cancelled; yes if absent. */
-  cancellable?: boolean;
+  /** It closes by its main button only. */
+  locked?: boolean;
   children: ReactNode;
 }
 
 /** Asks before something is done to one application, and shows the error if that fails. */
-export function ConfirmDialog({ danger, ready = true, cancellable = true, ...dialog }: ConfirmDialogProps) {
+export function ConfirmDialog({ danger, ready = true, locked = false, ...dialog }: ConfirmDialogProps) {
   const t = useT();
   return (
     <Modal
@@ -34,7 +34,10 @@ export function ConfirmDialog({ danger, ready = true, cancellable = true, ...dia
       okText={dialog.okText}
       okButtonProps={{ danger, disabled: !ready }}
       cancelText={t('Cancel')}
-      cancelButtonProps={{ hidden: !cancellable }}
+      cancelButtonProps={{ hidden: locked }}
+      closable={!locked}
+      maskClosable={!locked}
+      keyboard={!locked}
       confirmLoading={dialog.saving}
       styles={{ header: { overflowWrap: 'anywhere' } }}
     >

@@ -12,6 +12,25 @@ interface ResetPasswordDialogProps extends DialogProps {
   row: ApplicationRow;
 }
 
+function Changed({ id, username, email, password }: ChangedPassword) {
+  const t = useT();
+  const account = username ?? email ?? `#${id}`;
+  if (password === null)
+    return (
+      <Typography.Text role="status">{t('The password of {{account}} was changed.', { account })}</Typography.Text>
+    );
+  return (
+    <Typography.Text role="status">
+      {t('The new password of {{account}} is', { account })}{' '}
+      <Typography.Text code copyable>
+        {password}
+      </Typography.Text>
+      <br />
+      {t('It is not shown again.')}
+    </Typography.Text>
+  );
+}
+
 /** Sets the password of an administrator of an application, and shows it once. */
 export function ResetPasswordDialog({ row, ...dialog }: ResetPasswordDialogProps) {
   const t = useT();
@@ -34,20 +53,14 @@ export function ResetPasswordDialog({ row, ...dialog }: ResetPasswordDialogProps
       {...dialog}
       title={t('Reset a password of "{{name}}"', { name: titleOf(row) })}
       okText={changed ? t('Close') : t('Reset password')}
-      cancellable={!changed}
+      // The password is shown once.
+      locked={saving || changed !== undefined}
       saving={saving}
       error={error}
       onConfirm={confirm}
     >
       {changed ? (
-        <Typography.Text role="status">
-          {t('The new password of {{account}} is', { account: changed.username ?? changed.email ?? '' })}{' '}
-          <Typography.Text code copyable>
-            {changed.password}
-          </Typography.Text>
-          <br />
-          {t('It is not shown again.')}
-        </Typography.Text>
+        <Changed {...changed} />
       ) : (
         <Form layout="vertical" onFinish={() => void confirm()}>
           <Typography.Paragraph>{t('Existing sessions of the account end.')}</Typography.Paragraph>
