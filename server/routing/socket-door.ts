@@ -8,6 +8,7 @@ import type { AppService } from '../app-service';
 import { SERVICE_RESTART, socketServer, type CoreSocket, type CoreSocketServer } from '../core';
 import { withDeadline } from '../lifecycle/deadline';
 import { WebSocketLimits, type ConnectionFlow } from '../limits/websocket-limits';
+import { endAtInvalidFrame } from '../nocobase/websocket-receiver';
 import { rateHeaders } from './rate-headers';
 import { NO_APPLICATION } from './request-gate';
 import type { Router } from './router';
@@ -234,11 +235,20 @@ export class SocketDoor {
     options.allowSynchronousEvents = false;
   }
 
+  /** Without the guard against invalid frames, messages that arrive together are read together, as NocoBase has it. */
+  private readAtOnce({ wss: { options } }: CoreSocketServer): void {
+    if (!options || options.allowSynchronousEvents !== false) return;
+    options.allowSynchronousEvents = this.former?.allowSynchronousEvents ?? true;
+    const notice = 'messages are not read one in each turn: this version of the package ws reads frames in another way';
+    this.service.supervisor.logger.warn(notice, { module: 'app-supervisor' });
+  }
+
   /**
    * The core's own listeners are called from ours. A message that is refused never reaches them, and they ask for the
    * application between our two steps. The end of a connection takes its turn behind the messages that came before it.
    */
   private connect(server: CoreSocketServer, ws: CoreSocket, req: IncomingMessage, flow: ConnectionFlow): void {
+    if (!endAtInvalidFrame(ws)) this.readAtOnce(server);
     const tab: Tab = { id: '', app: flow.app, kept: [], flow };
     const earlier = new Set(ws.listeners('close'));
     server.wss.emit('connection', ws, req);

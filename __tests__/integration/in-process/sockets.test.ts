@@ -1,5 +1,6 @@
 import '../../helpers/in-process-environment';
 import WebSocket from 'ws';
+import { socketServer } from '../../../server/core';
 import { describeWithPostgres, InProcessApp, OURS, SMALL } from '../../helpers/in-process-app';
 import { instanceOf } from '../../helpers/instance-of';
 
@@ -39,5 +40,21 @@ describeWithPostgres('the WebSocket of an application', () => {
     // The last ones take their turns after the connections have closed.
     await app.until('all messages arrived', () => Promise.resolve(heard.length >= all));
     expect(perNumber()).toEqual(numbers.map(() => sockets.length));
+  });
+
+  it.each([() => crm, () => 'main'])('reads nothing after an invalid frame (%#)', async (name) => {
+    const socket = new WebSocket(`${app.url.replace('http', 'ws')}/ws?__appName=${name()}`);
+    await new Promise((resolve) => socket.once('open', resolve));
+    // Three packets that are not read together cannot be forced: they are handed to the reader itself.
+    const [client] = [...(socketServer()?.webSocketClients.values() ?? [])].slice(-1);
+    const { _receiver: receiver } = client?.ws as unknown as { _receiver: NodeJS.WritableStream };
+    const closed = new Promise((resolve) => socket.once('close', resolve));
+    const frame = (opcode: number, payload: Buffer) =>
+      Buffer.concat([Buffer.from([0x80 | opcode, 0x80 | payload.length, 0, 0, 0, 1]), payload]);
+    for (const chunk of [frame(1, Buffer.from('{}')), frame(8, Buffer.from([3, 238])), Buffer.alloc(100)]) {
+      receiver.write(chunk);
+    }
+    expect(await closed).toBe(1_002);
+    expect((await app.get('/api/__health_check')).status).toBe(200);
   });
 });
