@@ -42,7 +42,7 @@ function nextSteps({ port, api, url, dataDir, credentials, database }) {
   const copies =
     database.dialect === 'postgres'
       ? [
-          '  Clone; and export, which needs a pg_dump that is as new as the server:',
+          '  Clone; and export, which needs pg_dump (on Debian and Ubuntu in the package postgresql-client):',
           `    ${app} clone crm crm-copy --wait`,
         ]
       : ['  Export (clones need PostgreSQL):'];
