@@ -105,7 +105,7 @@ function missingLibraryLinks(folder) {
 /** @param {string} folder */
 export const areLibrariesLinked = (folder) => missingLibraryLinks(folder).length === 0;
 
-/** @param {string} folder whose packages are installed */
+/** @param {string} folder with a `package.json`, after `installPackages` */
 export function linkLibraries(folder) {
   for (const { link, target } of missingLibraryLinks(folder)) {
     rmSync(link, { force: true });

@@ -24,7 +24,7 @@ const SYSTEM_DIRECTORY = '/var/lib/nocobase-app-supervisor-host';
  */
 const NEW_RELEASE = 15;
 
-/** The folders whose packages bring the programs of a release. */
+/** By release: the folder with the `package.json` that names its programs. */
 const FOLDERS = new Map([
   [NEW_RELEASE, HOST_DIR],
   [18, join(HOST_DIR, 'postgres-18')],

@@ -76,7 +76,7 @@ async function findAdministrator({ db }: Application, account: string | undefine
 /**
  * Writes past the hooks and rules of the application: none of its workflows runs, and no message of its rules repeats the
  * password. What NocoBase's own hook does, is done here: sessions that began before are refused.
- * @param isLate tells whether nobody waits any longer; then nothing is written
+ * @param isLate returns true after the deadline of the request; then the transaction is rolled back
  */
 async function writePassword(instance: Application, id: User['id'], password: string, isLate: () => boolean) {
   const { model } = instance.db.getCollection('users');

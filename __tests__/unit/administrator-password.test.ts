@@ -2,7 +2,7 @@ import { resetPassword } from '../../server/administrator-password';
 
 type Host = Parameters<typeof resetPassword>[0];
 
-/** An application whose database answers an update only when the test says so. */
+/** An application in memory. Its database answers an update when the test calls `answer`. */
 function world() {
   let answer = () => undefined as void;
   const answered = new Promise<void>((resolve) => (answer = resolve));

@@ -162,7 +162,7 @@ export const CHINESE: Record<string, string> = {
     '不会启动任何应用；NocoBase 尚未运行时也会等待。有应用启动失败时立即结束。',
   'the states that are waited for, with commas (running)': '所等待的状态，以逗号分隔（running）',
   'in a script, after NocoBase was started': '在脚本中，NocoBase 启动之后',
-  'until nobody uses them': '直到没有人使用',
+  'until all shops rest': '直到所有商店应用休眠或停止',
   'No NocoBase runs yet.': 'NocoBase 尚未运行。',
   'The applications go on.': '应用继续运行。',
   '--{option} wants one or more of: {values}.': '--{option} 应为以下一项或多项：{values}。',

@@ -281,7 +281,7 @@ export const VERBS: readonly VerbSpec[] = [
     ],
     examples: [
       ['wait crm --timeout 120', 'in a script, after NocoBase was started'],
-      ["wait 'shop-*' --for asleep,stopped", 'until nobody uses them'],
+      ["wait 'shop-*' --for asleep,stopped", 'until all shops rest'],
     ],
   },
   {

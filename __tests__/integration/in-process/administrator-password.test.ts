@@ -6,7 +6,7 @@ import { MAIN_WITH_PEOPLE, signIn, whoIs, WITH_PEOPLE } from '../../helpers/peop
 const OLD = 'Planted-4712';
 const NEW = 'Planted-4713';
 
-/** An operator sets a password for an administrator who has lost the old one. */
+/** The reset of the password of an administrator of an application. */
 describeWithPostgres('the password of an administrator', () => {
   let app: InProcessApp;
   let crm: string;
