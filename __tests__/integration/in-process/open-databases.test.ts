@@ -8,29 +8,37 @@ import type { InProcessApp } from '../../helpers/in-process-app';
 
 const options = { plugins: ['error-handler'] };
 
-/** Looks again and again for databases to which every role may connect. */
+/**
+ * Looks again and again for databases of main's role to which every role may connect. Other test files make databases
+ * on the same server at the same time, as other roles.
+ */
 class OpenDatabases {
-  readonly seen = new Set<string>();
+  readonly open = new Set<string>();
+  private readonly made = new Set<string>();
   private looking?: Promise<void>;
   private ended = false;
   private looks = 0;
 
-  constructor(private readonly address: ConstructorParameters<typeof Client>[0]) {}
+  constructor(
+    private readonly address: ConstructorParameters<typeof Client>[0],
+    private readonly mainRole: string,
+  ) {}
 
   async begin(): Promise<void> {
     const client = new Client(this.address);
     await client.connect();
-    const open = async () =>
-      (
-        await client.query<{ name: string }>(
-          `SELECT datname AS name FROM pg_database WHERE datallowconn AND has_database_privilege('public'::name, oid, 'CONNECT')`,
-        )
-      ).rows.map(({ name }) => name);
-    const before = new Set(await open());
+    const sql = `SELECT datname AS name, datallowconn AND has_database_privilege('public'::name, oid, 'CONNECT') AS open
+                   FROM pg_database WHERE pg_get_userbyid(datdba) = $1`;
+    const databases = async () => (await client.query<{ name: string; open: boolean }>(sql, [this.mainRole])).rows;
+    const before = new Set((await databases()).map(({ name }) => name));
     const look = async () => {
       while (!this.ended) {
         this.looks += 1;
-        for (const name of await open()) if (!before.has(name)) this.seen.add(name);
+        for (const { name, open } of await databases()) {
+          if (before.has(name)) continue;
+          this.made.add(name);
+          if (open) this.open.add(name);
+        }
       }
       await client.end();
     };
@@ -42,7 +50,8 @@ class OpenDatabases {
     this.ended = true;
     await this.looking;
     expect(this.looks).toBeGreaterThan(20);
-    return [...this.seen];
+    expect(this.made.size).toBeGreaterThan(0);
+    return [...this.open];
   }
 }
 
@@ -62,7 +71,7 @@ describeWithBothPostgres('a database in the making', (server) => {
   afterAll(() => end?.());
 
   const look = async () => {
-    const watch = new OpenDatabases(app.address);
+    const watch = new OpenDatabases(app.address, mainRole);
     await watch.begin();
     return watch;
   };
