@@ -2,6 +2,7 @@ import { spawnSync } from 'node:child_process';
 import { EventEmitter } from 'node:events';
 import path from 'node:path';
 import { FaultFence, type Fault, type FencedProcess } from '../../server/lifecycle/fault-fence';
+import { COMPILED_LOADER } from './helpers/compiled-loader';
 
 /** Node's process, as far as faults go. */
 class FakeProcess extends EventEmitter {
@@ -145,13 +146,9 @@ describe('the fence in Node', () => {
 
   function run(script: string) {
     const program = `
-      const { transformSync } = require(${JSON.stringify(require.resolve('@swc/core'))});
-      const { code } = transformSync(require('node:fs').readFileSync(${JSON.stringify(source)}, 'utf8'), {
-        jsc: { parser: { syntax: 'typescript' }, target: 'es2022' }, module: { type: 'commonjs' },
-      });
-      const module_ = { exports: {} };
-      new Function('module', 'exports', 'require', code)(module_, module_.exports, require);
-      const fence = new module_.exports.FaultFence({
+      ${COMPILED_LOADER}
+      const { FaultFence } = load(${JSON.stringify(source)});
+      const fence = new FaultFence({
         onFault: ({ app, kind, error }) => console.log(app, kind, error.message),
         onObstacle: (text) => console.log('obstacle', text),
       });

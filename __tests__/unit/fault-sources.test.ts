@@ -3,6 +3,7 @@ import { EventEmitter } from 'node:events';
 import path from 'node:path';
 import { FaultFence, type Fault, type FencedProcess } from '../../server/lifecycle/fault-fence';
 import { guardListeners } from '../../server/lifecycle/fault-sources';
+import { COMPILED_LOADER } from './helpers/compiled-loader';
 
 function build() {
   const faults: Fault[] = [];
@@ -137,16 +138,8 @@ describe('guarded sources in Node', () => {
 
   function run(script: string) {
     const program = `
-      const { transformSync } = require(${JSON.stringify(require.resolve('@swc/core'))});
-      const load = (file) => {
-        const { code } = transformSync(require('node:fs').readFileSync(${JSON.stringify(folder)} + file, 'utf8'), {
-          jsc: { parser: { syntax: 'typescript' }, target: 'es2022' }, module: { type: 'commonjs' },
-        });
-        const module_ = { exports: {} };
-        new Function('module', 'exports', 'require', code)(module_, module_.exports, require);
-        return module_.exports;
-      };
-      const { guardSources } = load('/fault-sources.ts');
+      ${COMPILED_LOADER}
+      const { guardSources } = load(${JSON.stringify(folder)} + '/fault-sources.ts');
       let faults = 0;
       /** Ends the fence when a fault was told, or after 20 seconds without one. */
       const endAfterFault = (left = 400) => setTimeout(() => {
@@ -154,7 +147,7 @@ describe('guarded sources in Node', () => {
         fence.uninstall();
         console.log('alive');
       }, 50);
-      const fence = new (load('/fault-fence.ts').FaultFence)({
+      const fence = new (load(${JSON.stringify(folder)} + '/fault-fence.ts').FaultFence)({
         onFault: ({ app, kind, error }) => {
           faults += 1;
           console.log(app, kind, error && error.message || String(error));

@@ -230,11 +230,16 @@ export class LocalAdapter implements AppDiscoveryAdapter, AppProcessAdapter {
   }
 
   /** Wakes the application, unless it is asked for on behalf of a silent socket. */
-  async getApp(appName: string, options: GetAppOptions = {}): Promise<Application> {
+  getApp(appName: string, options: GetAppOptions = {}): Promise<Application> {
     // The core takes no application for "leave this message alone".
-    if (isUnreadableMessage() || !isInScope(this.service.fence.current, appName)) return undefined as never;
-    // Asked twice for each request to the main application.
-    if (appName === 'main' && this.isBootstrapped(appName)) return this.apps.main as Application;
+    if (isUnreadableMessage() || !isInScope(this.service.fence.current, appName))
+      return Promise.resolve(undefined as never);
+    // Asked for each request, twice for those to the main application.
+    const isUp = appName === 'main' ? this.isBootstrapped(appName) : this.isRunning(appName);
+    return isUp ? Promise.resolve(this.apps[appName] as Application) : this.bringUp(appName, options);
+  }
+
+  private async bringUp(appName: string, options: GetAppOptions): Promise<Application> {
     // While the process ends, the core still asks for the main application at each request.
     if (!options.withOutBootStrap && !this.service.ending) {
       if (appName === 'main' || this.standingAside) await this.bootstrapApp(appName, options);
@@ -276,6 +281,10 @@ export class LocalAdapter implements AppDiscoveryAdapter, AppProcessAdapter {
   private isBootstrapped(appName: string): boolean {
     const status = this.appStatus[appName];
     return this.hasApp(appName) && status !== undefined && status !== 'preparing';
+  }
+
+  private isRunning(appName: string): boolean {
+    return !this.standingAside && this.service.mainUp && this.service.runner(appName)?.state === 'running';
   }
 
   /** Who was let in before is served by the instance that ends: it ends after him, and he must not wait for its end. */

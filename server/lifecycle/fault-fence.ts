@@ -1,5 +1,5 @@
-import { AsyncLocalStorage } from 'node:async_hooks';
 import type { Guard } from './fault-sources';
+import { enterEnclosure, ownEnclosure, runEnclosed, type Enclosure } from './work-context';
 
 /**
  * - `exception`: thrown where nobody could catch it: in a timer, in an event's listener.
@@ -21,11 +21,6 @@ export interface Fault {
 interface AsyncEmitter {
   emit(event: string | symbol, ...args: unknown[]): boolean;
   emitAsync(event: string | symbol, ...args: unknown[]): Promise<boolean>;
-}
-
-/** The work of one instance. It holds nothing of the instance: contexts outlive it. */
-export interface Enclosure {
-  readonly app: string;
 }
 
 export interface FenceOptions {
@@ -55,7 +50,6 @@ export type FencedProcess = Pick<
  * theirs counts as the main application's.
  */
 export class FaultFence {
-  private readonly inside = new AsyncLocalStorage<Enclosure | undefined>();
   private readonly present = new Map<string, Enclosure>();
   private readonly process: FencedProcess;
   private origin: NodeJS.UncaughtExceptionOrigin = 'uncaughtException';
@@ -70,22 +64,22 @@ export class FaultFence {
 
   /** Runs `work` as the application's own. */
   within<T>(app: string, work: () => T): T {
-    return this.inside.run(this.present.get(app) ?? this.enclose(app), work);
+    return runEnclosed(this.present.get(app) ?? this.enclose(app), work);
   }
 
   /** The same for the work of a new instance: what its predecessor has left behind no longer counts as its own. */
   afresh<T>(app: string, work: () => T): T {
-    return this.inside.run(this.enclose(app), work);
+    return runEnclosed(this.enclose(app), work);
   }
 
   /** Runs `work` as nobody's: it belongs to the main application, whoever has set it off. */
   outside<T>(work: () => T): T {
-    return this.inside.run(undefined, work);
+    return runEnclosed(undefined, work);
   }
 
   /** From here to the end of this event, and what it sets off, all is the application's; nobody's without a name. */
   enter(app: string | undefined): void {
-    this.inside.enterWith(app === undefined ? undefined : (this.present.get(app) ?? this.enclose(app)));
+    enterEnclosure(app === undefined ? undefined : (this.present.get(app) ?? this.enclose(app)));
   }
 
   /**
@@ -93,13 +87,12 @@ export class FaultFence {
    * throws is reported as a fault, not thrown. Outside of every application, returns the callback itself.
    */
   readonly guard: Guard = (callback) => {
-    const enclosure = this.inside.getStore();
+    const enclosure = ownEnclosure();
     if (!enclosure) return callback;
-    const { inside } = this;
-    const report = (error: unknown) => inside.run(enclosure, () => this.report('exception', error));
+    const report = (error: unknown) => runEnclosed(enclosure, () => this.report('exception', error));
     const guarded = function (this: unknown, ...args: unknown[]): unknown {
       try {
-        return inside.run(enclosure, () => callback.apply(this, args));
+        return runEnclosed(enclosure, () => callback.apply(this, args));
       } catch (error) {
         return void report(error);
       }
@@ -118,12 +111,12 @@ export class FaultFence {
 
   /** Whose work is being done. */
   get current(): string | undefined {
-    return this.inside.getStore()?.app;
+    return ownEnclosure()?.app;
   }
 
   /** The work at hand, by its instance; undefined for that of the main application. */
   get enclosure(): Enclosure | undefined {
-    return this.inside.getStore();
+    return ownEnclosure();
   }
 
   /** The work of the instance of an application that is being constructed, or runs. */
@@ -198,11 +191,11 @@ export class FaultFence {
   };
 
   private report(kind: FaultKind, error: unknown): boolean {
-    const enclosure = this.inside.getStore();
+    const enclosure = ownEnclosure();
     if (!enclosure) return false;
     const { app } = enclosure;
     // Whatever is done about it is not the application's work.
-    this.inside.run(undefined, () => {
+    runEnclosed(undefined, () => {
       const instance = this.present.get(app) === enclosure ? enclosure : undefined;
       this.options.onFault({ app, kind, error, at: Date.now(), instance });
     });

@@ -1,7 +1,7 @@
 import type { AppError } from '../../src/errors';
 import { CommandHold } from './command-hold';
 import { withDeadline } from './deadline';
-import { ownRequest } from './request-context';
+import { ownRequest } from './work-context';
 
 /** Why a request is no longer waited for: its instance ends, or executes a command and lives on. */
 export type CutCause = 'end' | 'command';

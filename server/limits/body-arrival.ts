@@ -34,12 +34,12 @@ export interface ArrivalRules {
 
 /** Calls the watcher for each further part of the body of a request. */
 export function watchBody(req: IncomingMessage, watcher: BodyWatcher): void {
-  arrivals.get(req)?.watch(watcher);
+  arrivalOf(req)?.watch(watcher);
 }
 
 /** The bytes of a body that have arrived; 0 if there is none, or if it is not measured. */
 export function receivedBytes(req: IncomingMessage): number {
-  return arrivals.get(req)?.receivedBytes ?? 0;
+  return arrivalOf(req)?.receivedBytes ?? 0;
 }
 
 /** The encodings that NocoBase decodes; its parser refuses others. */
@@ -55,14 +55,21 @@ const MAX_KEPT_LENGTH = 2 ** 20;
 /** A body that brings less than this in a second, over the time of `SLOW_MS`, is slow. */
 const SLOW_BYTES_PER_SECOND = 4_096;
 
-const arrivals = new WeakMap<IncomingMessage, BodyArrival>();
+/** A property, not an entry of a WeakMap: see `routing/request-lease.ts`. */
+const ARRIVAL = Symbol('the arrival of the body');
+
+type Measured = IncomingMessage & { [ARRIVAL]?: BodyArrival };
+
+function arrivalOf(req: Measured): BodyArrival | undefined {
+  return req[ARRIVAL];
+}
 
 /**
  * Resolves when the body of a request is complete, when it will not arrive any more, or when the buffer of its stream is
  * full and must be read. Undefined if there is nothing to wait for.
  */
 export function bodyArrival(req: IncomingMessage): Promise<void> | undefined {
-  return arrivals.get(req)?.settled();
+  return arrivalOf(req)?.settled();
 }
 
 /**
@@ -108,7 +115,7 @@ export class BodyArrival {
     const { req } = this;
     req.once('close', () => this.end());
     const announced = Number(req.headers['content-length'] ?? 0);
-    arrivals.set(req, this);
+    (req as Measured)[ARRIVAL] = this;
     if (this.refuseIfLarger(announced)) return;
     const isParsed = this.kind === 'json' || this.kind === 'form';
     this.kept = isParsed || (announced > 0 && announced <= MAX_KEPT_LENGTH);

@@ -1,13 +1,16 @@
 import type { ServerResponse } from 'node:http';
 
-const held = new WeakMap<ServerResponse, () => void>();
+/** A property, not an entry of a WeakMap: see `routing/request-lease.ts`. */
+const LEAVE = Symbol('returns the slot of the request');
+
+type Holder = ServerResponse & { [LEAVE]?: () => void };
 
 /** Remembers how the slot of a request is returned. */
 export function holdSlot(res: ServerResponse, leave: () => void): void {
-  held.set(res, leave);
+  (res as Holder)[LEAVE] = leave;
 }
 
 /** Returns the slot of a request before its handler ends; does nothing without one. */
 export function releaseSlot(res: ServerResponse): void {
-  held.get(res)?.();
+  (res as Holder)[LEAVE]?.();
 }

@@ -70,10 +70,12 @@ async function handleLimited(
     used = false;
   };
   holdSlot(res, leave);
-  limits.use.note(name, res);
+  const progress = { headersSent: false };
+  limits.use.note(name, progress);
   try {
     return await handle(req, res);
   } finally {
+    progress.headersSent = true;
     leave();
   }
 }

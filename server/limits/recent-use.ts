@@ -1,14 +1,14 @@
-import type { ServerResponse } from 'node:http';
-
-type Response = Pick<ServerResponse, 'headersSent'>;
+/** How far a response is. It refers to nothing of the request: an application that sleeps keeps none in memory. */
+export interface ResponseProgress {
+  headersSent: boolean;
+}
 
 /** A request that began so many milliseconds ago is taken to wait for its database, or for its visitor. */
 const AT_WORK_MS = 30;
 
 interface Use {
   at: number;
-  /** Weak: an application that sleeps keeps no request in memory. */
-  response: WeakRef<Response>;
+  response: ResponseProgress;
 }
 
 /** Knows of each application when its last request began, and whether that request is still at work. */
@@ -19,13 +19,13 @@ export class RecentUse {
   private formerAt = -Infinity;
 
   /** A request to this application begins. */
-  note(name: string, response: Response, now = performance.now()): void {
+  note(name: string, response: ResponseProgress, now = performance.now()): void {
     if (name !== this.last) {
       this.formerAt = this.lastAt;
       this.last = name;
     }
     this.lastAt = now;
-    this.uses.set(name, { at: now, response: new WeakRef(response) });
+    this.uses.set(name, { at: now, response });
   }
 
   /**
@@ -40,7 +40,7 @@ export class RecentUse {
   isOtherAtWork(name: string, now = performance.now()): boolean {
     if (this.msSinceOthers(name, now) >= AT_WORK_MS) return false;
     for (const [other, { at, response }] of this.uses) {
-      if (other !== name && now - at < AT_WORK_MS && response.deref()?.headersSent === false) return true;
+      if (other !== name && now - at < AT_WORK_MS && !response.headersSent) return true;
     }
     return false;
   }

@@ -14,6 +14,7 @@ import { MainTurns } from './main-turns';
 import { refuse } from './refusal';
 import { HEALTH_CHECK, RequestGate } from './request-gate';
 import { leaseFor } from './request-lease';
+import { progressOf } from './response-head';
 import type { Router } from './router';
 import { separateOrigin, sharesOrigin } from './shared-origin';
 import { StorageGuard } from './storage-guard';
@@ -26,15 +27,17 @@ interface Visit {
   /** Set by `resolve`. */
   runner?: AppRunner;
   needsApp: boolean;
+  /** What follows `/storage/` in its path, as the request arrived. Set by `guardStorage`. */
+  storagePath?: string;
 }
 
-type Next = () => Promise<boolean>;
-/** True: the request is answered. False: it goes on to NocoBase. */
-type Step = (visit: Visit, next: Next) => Promise<boolean>;
+/** True: the request is answered. False: it goes on to NocoBase. Undefined: the next step decides. */
+type Outcome = boolean | undefined;
+/** A step that waits for nothing returns no promise: each one costs every request. */
+type Step = (visit: Visit) => Outcome | Promise<Outcome>;
 
 /** The core stops at anything but `false`. */
 const ANSWERED = Promise.resolve(true);
-const PASSED = Promise.resolve(false);
 
 /** NocoBase would reject on a URL that cannot be parsed, and never answer; a path always can be. */
 function isReadable(url: string | undefined): boolean {
@@ -65,19 +68,19 @@ export class FrontDoor {
   private readonly mainTurns: MainTurns;
   /** Of a request that has passed the gate. */
   private readonly steps: readonly Step[] = [
-    (visit, next) => this.answerProxy(visit, next),
-    (visit, next) => this.resolve(visit, next),
-    (visit, next) => this.guardStorage(visit, next),
-    (visit, next) => this.answerMonitor(visit, next),
-    (visit, next) => this.admit(visit, next),
+    (visit) => this.answerProxy(visit),
+    (visit) => this.resolve(visit),
+    (visit) => this.guardStorage(visit),
+    (visit) => this.answerMonitor(visit),
+    (visit) => this.admit(visit),
     (visit) => this.hold(visit),
   ];
   /** While this process does not manage the applications yet: it passes the gate once it does. */
   private readonly earlySteps: readonly Step[] = [
-    (visit, next) => this.awaitMain(visit, next),
-    (visit, next) => this.answerProxy(visit, next),
-    (visit, next) => this.awaitLeader(visit, next),
-    ({ req, res }, next) => (this.gate.refuses(req, res) ? ANSWERED : next()),
+    (visit) => this.awaitMain(visit),
+    (visit) => this.answerProxy(visit),
+    (visit) => this.awaitLeader(visit),
+    ({ req, res }) => this.gate.refuses(req, res) || undefined,
     ...this.steps,
   ];
 
@@ -129,20 +132,29 @@ export class FrontDoor {
   /** @param isMains whether the request is known to be for the main application */
   private letIn(req: IncomingMessage, res: ServerResponse, isMains: boolean): Promise<boolean> | false {
     if (isMains && this.router.storagePath(req) === undefined && this.router.askedHost(req) === undefined) {
-      this.service.limits.use.note('main', res);
+      this.service.limits.use.note('main', progressOf(res));
       const turn = this.mainTurns.take(req, res);
       return turn === true ? ANSWERED : turn;
     }
     const ready = this.service.phase === 'active' && this.service.mainUp;
     const visit: Visit = { req, res, needsApp: true };
-    return this.walk(visit, ready ? this.steps : this.earlySteps).catch((error: unknown) => {
-      if (!isAppError(error)) this.service.supervisor.logger.error('front door', { error: String(error) });
-      const coded = isAppError(error)
-        ? error
-        : new AppError('APP_BOOT_FAILED', { name: '', step: 'route', reason: 'internal error' });
-      this.gate.refuse(req, res, coded, visit.runner);
-      return true;
-    });
+    try {
+      const outcome = this.walk(visit, ready ? this.steps : this.earlySteps);
+      if (typeof outcome === 'boolean') return outcome && ANSWERED;
+      return outcome.catch((error: unknown) => this.answerError(visit, error));
+    } catch (error) {
+      this.answerError(visit, error);
+      return ANSWERED;
+    }
+  }
+
+  private answerError({ req, res, runner }: Visit, error: unknown): true {
+    if (!isAppError(error)) this.service.supervisor.logger.error('front door', { error: String(error) });
+    const coded = isAppError(error)
+      ? error
+      : new AppError('APP_BOOT_FAILED', { name: '', step: 'route', reason: 'internal error' });
+    this.gate.refuse(req, res, coded, runner);
+    return true;
   }
 
   /** The answer of the core, without the way to it. Monitors ask often, and while applications are at work. */
@@ -168,26 +180,35 @@ export class FrontDoor {
     return this.letIn(req, res, true);
   }
 
-  /** A step that only passes is no async function: it would cost each request a promise. What it throws, rejects. */
-  private async walk(visit: Visit, steps: readonly Step[]): Promise<boolean> {
-    const dispatch = (index: number): Promise<boolean> => {
-      const step = steps[index];
-      return step ? step(visit, () => dispatch(index + 1)) : PASSED;
-    };
-    return dispatch(0);
+  /** Takes the steps from this one on until one of them decides. */
+  private walk(visit: Visit, steps: readonly Step[], from = 0): boolean | Promise<boolean> {
+    for (let at = from; at < steps.length; at += 1) {
+      const outcome = (steps[at] as Step)(visit);
+      if (outcome === undefined) continue;
+      if (typeof outcome === 'boolean') return outcome || this.letGo(visit);
+      return outcome.then((decided) =>
+        decided === undefined ? this.walk(visit, steps, at + 1) : decided || this.letGo(visit),
+      );
+    }
+    return this.letGo(visit);
+  }
+
+  /** The last look at a request that goes on to NocoBase. Returns true if it is answered after all. */
+  private letGo({ req, res, runner, storagePath }: Visit): boolean | Promise<boolean> {
+    return storagePath !== undefined && runner !== undefined && this.storage.settle(storagePath, runner.name, req, res);
   }
 
   /**
    * While the main application itself comes up, who needs an answer of an application waits here. Where it does not
    * come up, NocoBase says so itself; but not to who names another application, whose name nobody has checked.
    */
-  private async awaitMain({ req, res }: Visit, next: Next): Promise<boolean> {
-    if (this.service.mainUp) return next();
+  private async awaitMain({ req, res }: Visit): Promise<Outcome> {
+    if (this.service.mainUp) return undefined;
     const { kind } = this.router.routeUnlisted(req);
     if (kind === 'malformed') this.unreadable();
     if (!this.router.place(req).needsApp) return false;
     if (!(await this.mainRoom.hold(this.service.mainIsUp(), departure(req, res)))) return true;
-    if (this.service.mainUp) return this.service.routes ? next() : false;
+    if (this.service.mainUp) return this.service.routes ? undefined : false;
     if (kind !== 'main') throw new AppError('APP_MAIN_NOT_RUNNING');
     return false;
   }
@@ -196,32 +217,31 @@ export class FrontDoor {
    * A proxy that ends TLS asks whether it may have a certificate made for a host (`appSupervisor:ask?domain=<host>`).
    * Who asks shows no token, and learns no more than a request with this host would tell him: yes or no.
    */
-  private answerProxy({ req, res }: Visit, next: Next): Promise<boolean> {
+  private answerProxy({ req, res }: Visit): Outcome {
     const host = this.router.askedHost(req);
-    if (host === undefined) return next();
+    if (host === undefined) return undefined;
     req.resume();
     res.statusCode = this.router.isOurs(host) ? 200 : 404;
     res.setHeader('Cache-Control', 'no-store');
     res.setHeader('Content-Length', '0');
     res.end();
-    return ANSWERED;
+    return true;
   }
 
   /**
    * While another process manages the applications, a request to one of them waits for the end of that process, and
    * is decided anew afterwards: this process knows the applications only as they were some seconds ago.
    */
-  private async awaitLeader({ req, res }: Visit, next: Next): Promise<boolean> {
-    if (this.service.phase !== 'standby') return next();
-    if (this.router.isForMain(req)) return next();
+  private async awaitLeader({ req, res }: Visit): Promise<Outcome> {
+    if (this.service.phase !== 'standby' || this.router.isForMain(req)) return undefined;
     if (this.router.route(req).kind === 'malformed') return this.unreadable();
     if (!(await this.mainRoom.hold(this.service.leadership.whenLeading(), departure(req, res)))) return true;
     this.router.decideAnew(req);
-    return next();
+    return undefined;
   }
 
   /** Who is asked for: an unknown or unreadable name is answered here, and leaves no trace. */
-  private resolve(visit: Visit, next: Next): Promise<boolean> {
+  private resolve(visit: Visit): Outcome {
     const { req } = visit;
     const place = this.router.place(req);
     const route = this.router.route(req);
@@ -231,34 +251,29 @@ export class FrontDoor {
     const byPath = route.kind === 'main' && place.pageApp !== undefined;
     if (byPath && !this.service.config.pathAccess) throw new AppError('APP_PATH_ACCESS_OFF');
     if (route.kind === 'malformed') return this.unreadable();
-    if (name === undefined || name === 'main') return this.router.storagePath(req) === undefined ? PASSED : next();
+    if (name === undefined || name === 'main') return this.router.storagePath(req) === undefined ? false : undefined;
     visit.runner = route.kind === 'unknown' ? undefined : this.service.runner(name);
     if (!visit.runner) throw new AppError('APP_NOT_FOUND', { name: quotable(name) });
     if (place.needsApp && sharesOrigin(route)) separateOrigin(visit.res);
     const completed = byPath ? this.router.completedPage(req) : undefined;
-    return completed === undefined ? next() : this.redirect(visit, completed);
+    return completed === undefined ? undefined : this.redirect(visit, completed);
   }
 
-  private redirect({ req, res }: Visit, location: string): Promise<boolean> {
+  private redirect({ req, res }: Visit, location: string): true {
     req.resume();
     res.statusCode = 308;
     res.setHeader('Location', location);
     res.setHeader('Cache-Control', 'no-store');
     res.setHeader('Content-Length', '0');
     res.end();
-    return ANSWERED;
+    return true;
   }
 
   /** Below `/storage/`, a request gets uploads of its own application only. */
-  private guardStorage(visit: Visit, next: Next): Promise<boolean> {
-    const rest = this.router.storagePath(visit.req);
-    return rest === undefined ? next() : this.serveOwn(visit, rest, next);
-  }
-
-  private async serveOwn({ req, res, runner }: Visit, rest: string, next: Next): Promise<boolean> {
-    this.storage.assertOwn(rest, runner?.name);
-    if (await next()) return true;
-    return runner ? this.storage.settle(rest, runner.name, req, res) : false;
+  private guardStorage(visit: Visit): Outcome {
+    visit.storagePath = this.router.storagePath(visit.req);
+    if (visit.storagePath !== undefined) this.storage.assertOwn(visit.storagePath, visit.runner?.name);
+    return undefined;
   }
 
   private unreadable(): never {
@@ -266,8 +281,8 @@ export class FrontDoor {
   }
 
   /** A monitor wakes nobody, and is no use of the application: one that sleeps is well, and so is one that wakes up. */
-  private answerMonitor({ req, res, runner, needsApp }: Visit, next: Next): Promise<boolean> {
-    if (!runner || !needsApp || !this.router.place(req).path.endsWith(HEALTH_CHECK)) return next();
+  private answerMonitor({ req, res, runner, needsApp }: Visit): Outcome {
+    if (!runner || !needsApp || !this.router.place(req).path.endsWith(HEALTH_CHECK)) return undefined;
     // Not up for the first time yet.
     if (runner.state === 'creating') throw new AppError('APP_WAIT_TIMEOUT', { name: runner.name });
     // Tried again by the next visitor.
@@ -275,39 +290,44 @@ export class FrontDoor {
     if (runner.state === 'running' && this.service.supervisor.appStatus[runner.name] !== 'running') {
       // At a command, e.g. an upgrade: the core says which.
       leaseFor(runner, req, res, false);
-      return PASSED;
+      return false;
     }
     res.setHeader('Content-Type', 'text/plain; charset=utf-8');
     res.setHeader('Cache-Control', 'no-store');
     res.end('ok');
-    return ANSWERED;
+    return true;
   }
 
   /**
    * Pages, scripts and styles are the same for all applications; only what needs the instance takes a place in it. The
    * opening of a page already starts the boot, so that the page's first call finds the application up, or nearly so.
    */
-  private admit({ req, res, runner, needsApp }: Visit, next: Next): Promise<boolean> {
-    if (!runner) return PASSED;
+  private admit({ req, res, runner, needsApp }: Visit): Outcome | Promise<boolean> {
+    if (!runner) return false;
     if (!needsApp) {
       if (wantsPage(req)) {
         this.service.visits.note(runner.name, 0);
         runner.wake('prewarm', { kind: 'visitor', via: 'page' }).catch(() => undefined);
       }
-      const turn = takeFileTurn(this.service.limits.of(runner.name), req, res);
-      return typeof turn === 'boolean' ? (turn ? ANSWERED : PASSED) : turn;
+      return takeFileTurn(this.service.limits.of(runner.name), req, res);
     }
     this.service.visits.note(runner.name);
-    this.service.limits.use.note(runner.name, res);
-    return next();
+    this.service.limits.use.note(runner.name, progressOf(res));
+    return undefined;
   }
 
   /**
    * Waits for the application to end its command or to come up, and then for a request slot. The response is the
    * application's own, or the same coded error for all that waited.
    */
-  private async hold({ req, res, runner }: Visit): Promise<boolean> {
+  private hold({ req, res, runner }: Visit): boolean | Promise<boolean> {
     if (!runner) return false;
+    if (runner.state !== 'running' || runner.flight.hold.ended) return this.holdUntilUp(req, res, runner);
+    leaseFor(runner, req, res, true);
+    return this.gate.takeSlot(req, res, runner, false);
+  }
+
+  private async holdUntilUp(req: IncomingMessage, res: ServerResponse, runner: AppRunner): Promise<boolean> {
     const waitsForCommand = runner.flight.hold.ended !== undefined;
     // Without a lease: neither the next command nor the end of the instance waits for a request that waits for them.
     if (waitsForCommand && !(await this.awaitCommand(req, res, runner))) return true;

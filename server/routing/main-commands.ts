@@ -4,7 +4,7 @@ import type { AppService } from '../app-service';
 import { CommandHold } from '../lifecycle/command-hold';
 import { withDeadline } from '../lifecycle/deadline';
 import type { CommandGate } from '../lifecycle/own-commands';
-import { ownRequest, runRequest, type OwnRequest } from '../lifecycle/request-context';
+import { ownRequest, runRequest, type OwnRequest } from '../lifecycle/work-context';
 import type { WaitingRoom } from '../lifecycle/waiting-room';
 import { departure } from './departure';
 import { refuse } from './refusal';

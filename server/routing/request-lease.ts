@@ -1,6 +1,6 @@
 import type { IncomingMessage, ServerResponse } from 'node:http';
 import type { AppRunner } from '../lifecycle/app-runner';
-import { runRequest, type OwnRequest } from '../lifecycle/request-context';
+import { runRequest, type OwnRequest } from '../lifecycle/work-context';
 import { whenOver } from './departure';
 import { cutOff, refuse } from './refusal';
 
@@ -73,7 +73,13 @@ class RequestLease {
   }
 }
 
-const leases = new WeakMap<ServerResponse, RequestLease>();
+/**
+ * On the response of a leased request. The lease refers to the response: as an entry of a WeakMap it would keep the whole
+ * request over the small garbage collections, which then take three times as long.
+ */
+const LEASE = Symbol('the lease of the request');
+
+type Leased = ServerResponse & { [LEASE]?: RequestLease };
 
 /**
  * Takes a lease of the application for this request.
@@ -83,20 +89,20 @@ export function leaseFor(runner: AppRunner, req: IncomingMessage, res: ServerRes
   // A response that has begun survives a command; `refuse` leaves it alone.
   const acquire = () => runner.lease(counts, (error, cause) => (cause === 'end' ? cutOff : refuse)(req, res, error));
   const lease = new RequestLease(acquire);
-  leases.set(res, lease);
+  (res as Leased)[LEASE] = lease;
   whenOver(req, res, () => lease.responseOver());
 }
 
 /** Calls the listener once, when the lease of this request has ended; at once without one. */
 export function onLeaseEnd(res: ServerResponse, listener: () => void): void {
-  const lease = leases.get(res);
+  const lease = (res as Leased)[LEASE];
   if (lease) lease.onEnd(listener);
   else listener();
 }
 
 /** Runs the handler of a request; its lease does not end before the handler does. */
 export async function handleLeased(res: ServerResponse | undefined, handler: () => Promise<void>): Promise<void> {
-  const lease = res && leases.get(res);
+  const lease = (res as Leased | undefined)?.[LEASE];
   if (!lease) return handler();
   lease.begin();
   const own: OwnRequest = { moveOn: () => lease.renew() };

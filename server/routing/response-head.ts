@@ -1,31 +1,86 @@
-import type { ServerResponse } from 'node:http';
+import { ServerResponse } from 'node:http';
+import type { ResponseProgress } from '../limits/recent-use';
 
-type WriteHead = ServerResponse['writeHead'];
+type WriteHead = (this: ServerResponse, status: number, reason?: unknown, headers?: unknown) => ServerResponse;
+type HeadListener = (res: ServerResponse) => void;
+type EveryHeadListener = (res: ServerResponse, status: number, reason: unknown, headers: unknown) => void;
 
-/** Calls the listener once, before the head of the response is written, with what the head is written from. */
-export function atHead(res: ServerResponse, listener: (head: readonly unknown[]) => void): void {
-  const own = Object.getOwnPropertyDescriptor(res, 'writeHead');
-  const writeHead = res.writeHead.bind(res);
-  res.writeHead = ((...head: Parameters<WriteHead>) => {
-    // Once is enough.
-    if (own) Object.defineProperty(res, 'writeHead', own);
-    else delete (res as Partial<ServerResponse>).writeHead;
-    listener(head);
-    return writeHead(...head);
-  }) as WriteHead;
+/** On a response of which the head is watched. A wrapper of its own `writeHead` would cost each request far more. */
+const LISTENER = Symbol('called before the head is written');
+
+const PROGRESS = Symbol('how far the response is');
+
+type Watched = ServerResponse & { [LISTENER]?: HeadListener; [PROGRESS]?: ResponseProgress };
+
+const responses = ServerResponse.prototype as unknown as { writeHead: WriteHead };
+let original: WriteHead | undefined;
+let everyHead: EveryHeadListener | undefined;
+
+function writeHead(this: Watched, status: number, reason?: unknown, headers?: unknown): ServerResponse {
+  const write = original as WriteHead;
+  // Node refuses a second head.
+  if (this.headersSent) return write.call(this, status, reason, headers);
+  const progress = this[PROGRESS];
+  if (progress) progress.headersSent = true;
+  everyHead?.(this, status, reason, headers);
+  const listener = this[LISTENER];
+  if (!listener) return write.call(this, status, reason, headers);
+  const given = headers ?? reason;
+  if (typeof given !== 'object' || given === null) {
+    listener(this);
+    return write.call(this, status, reason, headers);
+  }
+  adopt(this, given);
+  listener(this);
+  return write.call(this, status, typeof reason === 'string' ? reason : undefined);
 }
 
-/** The media type of a response, read just before its head is written; undefined without one. */
-export function mediaTypeOf(res: ServerResponse, head: readonly unknown[]): string | undefined {
-  const given = head.at(-1);
-  const pairs = Array.isArray(given) ? pairsOf(given) : Object.entries((typeof given === 'object' && given) || {});
-  const written = pairs.find(([name]) => String(name).toLowerCase() === 'content-type')?.[1];
-  const type = written ?? res.getHeader('content-type');
-  return typeof type === 'string' ? type.split(';')[0]?.trim().toLowerCase() : undefined;
+/** The headers of one call become those of the response, so that the listener reads all of them in one place. */
+function adopt(res: ServerResponse, headers: object): void {
+  const pairs = Array.isArray(headers) ? pairsOf(headers) : Object.entries(headers as Record<string, string>);
+  for (const [name] of pairs) if (name) res.removeHeader(name);
+  for (const [name, value] of pairs) if (name) res.appendHeader(name, value);
 }
 
 /** Names and values by turns, or lists of two. */
-function pairsOf(list: readonly unknown[]): (readonly [unknown, unknown])[] {
-  if (Array.isArray(list[0])) return list as [unknown, unknown][];
-  return list.flatMap((name, index) => (index % 2 === 0 ? [[name, list[index + 1]] as const] : []));
+function pairsOf(list: readonly unknown[]): (readonly [string, string])[] {
+  if (Array.isArray(list[0])) return list as [string, string][];
+  const pairs: [string, string][] = [];
+  for (let at = 0; at < list.length; at += 2) pairs.push([list[at] as string, list[at + 1] as string]);
+  return pairs;
+}
+
+/** Node writes every head by this method. It stays for the life of the process: a response may outlive the plugin. */
+function install(): void {
+  if (original) return;
+  original = responses.writeHead;
+  responses.writeHead = writeHead;
+}
+
+/**
+ * Calls the listener before the head of this response is written, when all its headers are known. It may be called again,
+ * where an informational head (1xx) comes before, or where Node refuses the head.
+ */
+export function atHead(res: ServerResponse, listener: HeadListener): void {
+  install();
+  const watched = res as Watched;
+  const former = watched[LISTENER];
+  watched[LISTENER] = former
+    ? (response) => {
+        former(response);
+        listener(response);
+      }
+    : listener;
+}
+
+/** Tells how far this response is, also after it is gone. */
+export function progressOf(res: ServerResponse): ResponseProgress {
+  install();
+  return ((res as Watched)[PROGRESS] ??= { headersSent: res.headersSent });
+}
+
+/** Calls the listener before each head of this process is written, with the arguments of `writeHead`; undefined ends that. */
+export function atEveryHead(listener: EveryHeadListener | undefined): void {
+  install();
+  everyHead = listener;
 }

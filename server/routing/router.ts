@@ -9,7 +9,10 @@ const MAIN: Route = { kind: 'main', via: 'default' };
 /** On a request that was found to be plainly for the main application. A map of such would cost more than the finding. */
 const PLAINLY_MAIN = Symbol('plainly for the main application');
 
-type Marked = RoutedRequest & { [PLAINLY_MAIN]?: true };
+/** On a request that was read in full. */
+const DECIDED = Symbol('the decision on the request');
+
+type Marked = RoutedRequest & { [PLAINLY_MAIN]?: true; [DECIDED]?: Route };
 
 /**
  * Decides which application a request is for, once a request: the front door and the core's selector chain get the
@@ -19,7 +22,7 @@ export class Router {
   private readonly reader: RequestReader;
   private readonly mainHosts: MainHosts;
   /** By the headers object: for sockets the core asks with a request of its own making, and the same headers. */
-  private readonly decided = new WeakMap<object, Route>();
+  private readonly ofSockets = new WeakMap<object, Route>();
 
   constructor(private readonly service: AppService) {
     this.reader = new RequestReader(service.config);
@@ -45,21 +48,24 @@ export class Router {
   }
 
   route(req: RoutedRequest): Route {
-    if ((req as Marked)[PLAINLY_MAIN]) return MAIN;
-    const known = this.decided.get(req.headers);
+    const marked = req as Marked;
+    if (marked[PLAINLY_MAIN]) return MAIN;
+    const known = marked[DECIDED] ?? this.ofSockets.get(req.headers);
     if (known) return known;
     const { supervisor, config, registry } = this.service;
     const route: Route =
       this.isSingle && supervisor.singleAppName
         ? { kind: 'app', name: supervisor.singleAppName, via: 'default' }
         : routeRequest(this.reader.read(req), config, registry);
-    this.decided.set(req.headers, route);
+    marked[DECIDED] = route;
+    if (req.headers.upgrade !== undefined) this.ofSockets.set(req.headers, route);
     return route;
   }
 
   /** Drops the decision on a request that was made before the applications were known as they are. */
   decideAnew(req: RoutedRequest): void {
-    this.decided.delete(req.headers);
+    (req as Marked)[DECIDED] = undefined;
+    this.ofSockets.delete(req.headers);
   }
 
   /**

@@ -21,12 +21,12 @@ const NOBODY = '-';
  * has admitted. It never waits and never refuses. One function for the life of the process, since the core keeps
  * the first of several with the same text.
  */
-export async function selectApplication(ctx: SelectorContext, next: () => Promise<void>): Promise<void> {
+export function selectApplication(ctx: SelectorContext, next: () => Promise<void>): Promise<void> {
   if (current?.ready) {
     const route = current.route(ctx.req);
     if (route.kind === 'main') ctx.resolvedAppName = 'main';
     else if (route.kind === 'app') ctx.resolvedAppName = route.name;
     else ctx.resolvedAppName = NOBODY;
   }
-  await next();
+  return next();
 }

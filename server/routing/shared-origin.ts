@@ -1,6 +1,6 @@
 import type { ServerResponse } from 'node:http';
 import type { Route } from '../../src/policies/host-match';
-import { atHead, mediaTypeOf } from './response-head';
+import { atHead } from './response-head';
 
 /**
  * An application that is named in the path, in a header or in the query is reached at the host of the main application, or of
@@ -27,16 +27,20 @@ export function sharesOrigin(route: Route): boolean {
 
 /** Keeps a response of an application from being a page of the origin that it shares with others. */
 export function separateOrigin(res: ServerResponse): void {
+  atHead(res, separate);
+}
+
+function separate(res: ServerResponse): void {
   res.setHeader('X-Content-Type-Options', 'nosniff');
-  res.setHeader(HEADER, SANDBOX);
-  atHead(res, (head) => {
-    const policy = res.getHeader(HEADER);
-    if (WITHOUT_SCRIPTS.test(mediaTypeOf(res, head) ?? '')) {
-      if (policy === SANDBOX) res.removeHeader(HEADER);
-    } else if (policy !== SANDBOX) {
-      // Another policy was set since; browsers obey both.
-      const others = Array.isArray(policy) ? policy : policy === undefined ? [] : [String(policy)];
-      res.setHeader(HEADER, [...others, SANDBOX]);
-    }
-  });
+  const type = res.getHeader('Content-Type');
+  if (typeof type === 'string' && WITHOUT_SCRIPTS.test(mediaType(type))) return;
+  const policy = res.getHeader(HEADER);
+  // Browsers obey each of several policies.
+  const others = Array.isArray(policy) ? policy : policy === undefined ? [] : [String(policy)];
+  if (!others.includes(SANDBOX)) res.setHeader(HEADER, [...others, SANDBOX]);
+}
+
+function mediaType(type: string): string {
+  const end = type.indexOf(';');
+  return (end < 0 ? type : type.slice(0, end)).trim().toLowerCase();
 }
