@@ -1,6 +1,7 @@
 import type { Application } from '@nocobase/server';
 import { ENTRY_PLACES, isOffered, MAIN_ENTRY } from '../src/app-entry';
 import { isAvailable, type EntriesHost } from './app-entries';
+import { addResourceMiddleware } from './nocobase/resource-middlewares';
 
 interface PortalsContext {
   action?: { resourceName?: string; actionName?: string };
@@ -23,13 +24,10 @@ export function limitPortals(app: Application, host: PortalsHost): void {
     await next();
     if (host.active) ctx.body = offered(ctx.body, host);
   };
-  app.resourceManager.use(
-    ((ctx: PortalsContext, next: () => Promise<void>) => {
-      const { resourceName, actionName } = ctx.action ?? {};
-      return resourceName === 'app' && actionName === 'getPortals' ? complete(ctx, next) : next();
-    }) as never,
-    { tag: 'appSupervisorPortals' },
-  );
+  addResourceMiddleware(app, 'first', (ctx: PortalsContext, next) => {
+    const { resourceName, actionName } = ctx.action ?? {};
+    return resourceName === 'app' && actionName === 'getPortals' ? complete(ctx, next) : next();
+  });
 }
 
 /** The answer without applications that are not offered in the main application. */

@@ -105,13 +105,10 @@ const ERROR_HANDLER = 'errorHandler';
  * request is answered with the loss, and not with the words of the driver. Call it before each load.
  */
 export function answerMissingTables(app: Pick<Application, 'use'>, judge: LossJudge): void {
-  const middleware = async (_ctx: unknown, next: () => Promise<unknown>) => {
-    try {
-      await next();
-    } catch (error) {
-      throw (mayBeLoss(error) && (await judge())) || error;
-    }
+  const explain = async (error: unknown): Promise<never> => {
+    throw (mayBeLoss(error) && (await judge())) || error;
   };
+  const middleware = (_ctx: unknown, next: () => Promise<unknown>) => next().catch(explain);
   app.use(middleware, { tag: 'app-supervisor-missing-tables', after: ERROR_HANDLER, before: 'cors' });
 }
 

@@ -3,6 +3,7 @@ import { entriesAction, type EntriesHost } from './app-entries';
 import { iconAction } from './app-icons';
 import { clientUrl, readTexts } from './core';
 import { PACKAGE } from './error-answers';
+import { addResourceMiddleware } from './nocobase/resource-middlewares';
 
 type Next = () => Promise<void>;
 type Texts = Record<string, unknown>;
@@ -26,7 +27,7 @@ export function serveGuestClient(app: Application, host: EntriesHost): void {
   app.resourceManager.define({ name: 'appSupervisor', actions: actions });
   app.acl.allow('appSupervisor', 'entries', 'loggedIn');
   app.acl.allow('appSupervisor', 'icon', 'public');
-  app.resourceManager.use(addOurs(app.name, host) as never, { tag: 'appSupervisorGuest' });
+  addResourceMiddleware(app, 'first', addOurs(app.name, host));
 }
 
 /** Completes the answers by which a client begins. */

@@ -13,6 +13,7 @@ import { wasEnabled } from './enabled-mark';
 import { guardBackups } from './nocobase/backups';
 import { onCommand } from './nocobase/commands';
 import { foreignSchemas } from './nocobase/main-schemas';
+import { addResourceMiddleware } from './nocobase/resource-middlewares';
 
 interface RestoreContext {
   action?: {
@@ -48,10 +49,8 @@ export function limitRestores(app: Application, named: () => string[]): void {
     refuse(known.length > 0 ? known : await foreignSchemas(app.db));
     return next();
   };
-  app.resourceManager.use(
-    ((ctx: RestoreContext, next: () => Promise<void>) =>
-      isRestore(ctx.action?.resourceName, ctx.action?.actionName) ? restore(ctx, next) : next()) as never,
-    { tag: 'appSupervisorRestore', after: 'acl', before: 'upload' },
+  addResourceMiddleware(app, 'admitted', (ctx: RestoreContext, next) =>
+    isRestore(ctx.action?.resourceName, ctx.action?.actionName) ? restore(ctx, next) : next(),
   );
 }
 

@@ -54,7 +54,7 @@ describe('a refusal to a script', () => {
       'content-type': 'application/json; charset=utf-8',
       'content-length': String(Buffer.byteLength(res.body ?? '')),
     });
-    expect([res.statusCode, res.statusMessage]).toEqual([503, '']);
+    expect([res.statusCode, res.statusMessage]).toEqual([503, 'Service Unavailable']);
   });
 
   it('never holds where the error comes from', () => {

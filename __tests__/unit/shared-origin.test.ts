@@ -94,6 +94,37 @@ describe('a response of an application at the host of others', () => {
   });
 });
 
+describe('a policy in the call that writes the head', () => {
+  it.each<[string, (res: ServerResponse) => unknown]>([
+    ['an object', (res) => res.writeHead(200, { 'Content-Type': 'text/html', 'content-security-policy': 'sandbox' })],
+    ['a list', (res) => res.writeHead(200, ['Content-Type', 'text/html', 'Content-Security-Policy', 'sandbox'])],
+    [
+      'a reason',
+      (res) => res.writeHead(200, 'OK', { 'Content-Type': 'text/html', 'Content-Security-Policy': 'sandbox' }),
+    ],
+  ])('as %s does not replace that of the shared origin', async (_case, write) => {
+    const headers = await headersOf((res) => (write(res), res.end('x')));
+    expect(String(headers[POLICY])).toMatch(/^sandbox, sandbox allow-/);
+  });
+
+  it('keeps several headers of one name', async () => {
+    const headers = await headersOf((res) =>
+      res.writeHead(200, ['Content-Type', 'text/plain', 'Set-Cookie', 'a=1', 'Set-Cookie', 'b=2']).end('x'),
+    );
+    expect(headers['set-cookie']).toEqual(['a=1', 'b=2']);
+  });
+
+  it('is joined also after an informational head, and after headers were taken away', async () => {
+    const headers = await headersOf((res) => {
+      res.writeProcessing();
+      for (const name of res.getHeaderNames()) res.removeHeader(name);
+      res.setHeader('Content-Type', 'text/html').end('x');
+    });
+    expect(headers[POLICY]).toMatch(/^sandbox /);
+    expect(headers['x-content-type-options']).toBe('nosniff');
+  });
+});
+
 describe('the origin of an application', () => {
   it.each([
     ['header', true],

@@ -1,6 +1,7 @@
 import type { Application } from '@nocobase/server';
 import { AppError } from '../../src/errors';
 import { recentReloads, reloadWait, type ReloadLimit } from '../../src/policies/reloads';
+import { addResourceMiddleware } from '../nocobase/resource-middlewares';
 
 /** The actions by which an application's own administrator makes it reload. */
 const RELOADING: Readonly<Record<string, ReadonlySet<string>>> = {
@@ -22,14 +23,11 @@ const asked = new WeakMap<Application, number[]>();
  * each load, since a reload makes the resource manager anew. An operator's Restart in the main application is not bounded.
  */
 export function limitReloads(app: Application, limit: ReloadLimit): void {
-  app.resourceManager.use(
-    (ctx: ReloadContext, next: () => Promise<void>) => {
-      const { resourceName = '', actionName = '' } = ctx.action ?? {};
-      if (RELOADING[resourceName]?.has(actionName)) admit(app, ctx, limit);
-      return next();
-    },
-    { tag: 'limitReloads', after: 'acl' },
-  );
+  addResourceMiddleware(app, 'admitted', (ctx: ReloadContext, next) => {
+    const { resourceName = '', actionName = '' } = ctx.action ?? {};
+    if (RELOADING[resourceName]?.has(actionName)) admit(app, ctx, limit);
+    return next();
+  });
 }
 
 /** @throws APP_RELOADS_TOO_MANY */

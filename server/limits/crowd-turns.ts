@@ -1,5 +1,6 @@
 import type { Application } from '@nocobase/server';
 import type { AppLimits } from './app-limits';
+import { addResourceMiddleware } from '../nocobase/resource-middlewares';
 
 /**
  * While many requests of an application wait and other applications are in use, an action runs in a later turn of the
@@ -9,5 +10,5 @@ import type { AppLimits } from './app-limits';
 export function separateActions(app: Application, limits: AppLimits): void {
   const separate = (_ctx: object, next: () => Promise<void>): Promise<void> =>
     limits.of(app.name).slots.isCrowded ? new Promise(setImmediate).then(next) : next();
-  app.resourceManager.use(separate as never, { tag: 'app-supervisor:turns', after: 'acl' });
+  addResourceMiddleware(app, 'admitted', separate);
 }

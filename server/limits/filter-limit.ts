@@ -3,6 +3,7 @@ import { isPlainObject } from '../../src/plain-object';
 import type { QueryBounds } from '../../src/policies/query-size';
 import { writesRecords } from '../../src/policies/record-count';
 import { assertFilter } from '../nocobase/filters';
+import { addResourceMiddleware } from '../nocobase/resource-middlewares';
 
 interface ActionContext {
   action?: { actionName?: string; params?: { filter?: unknown; values?: unknown } };
@@ -23,5 +24,5 @@ export function limitFilters(app: Application, bounds: QueryBounds): void {
     }
     return next();
   };
-  app.resourceManager.use(refuseDeep as never, { before: 'acl', tag: 'app-supervisor:filters' });
+  addResourceMiddleware(app, 'first', refuseDeep);
 }

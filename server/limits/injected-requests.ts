@@ -4,6 +4,7 @@ import type { Application } from '@nocobase/server';
 import { AppError } from '../../src/errors';
 import type { AppLimits } from './app-limits';
 import { holdSlot, releaseSlot } from './held-slots';
+import { addResourceMiddleware } from '../nocobase/resource-middlewares';
 
 /** Calls of tools in one request of the Model Context Protocol. Its clients send one at a time. */
 const MAX_CALLS = 20;
@@ -102,5 +103,5 @@ export function limitToolCalls(app: Application, limits: AppLimits): void {
     releaseSlot(ctx.res);
     return next();
   };
-  app.resourceManager.use(bound as never, { tag: 'app-supervisor:tool-calls', after: 'acl' });
+  addResourceMiddleware(app, 'admitted', bound);
 }

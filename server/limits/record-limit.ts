@@ -4,6 +4,7 @@ import { isPlainObject } from '../../src/plain-object';
 import { countRecords, writesRecords, type RecordShape } from '../../src/policies/record-count';
 import type { SizeConfig } from '../size-config';
 import type { AppLimits } from './app-limits';
+import { addResourceMiddleware } from '../nocobase/resource-middlewares';
 
 interface Collection {
   /** `target` is the collection of an association; other fields have none. */
@@ -59,5 +60,5 @@ export function limitRecords(app: Application, { records }: SizeConfig, limits: 
     }
     return next();
   };
-  app.resourceManager.use(refuseMany as never, { before: 'acl', tag: 'app-supervisor:records' });
+  addResourceMiddleware(app, 'first', refuseMany);
 }

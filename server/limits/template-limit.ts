@@ -2,6 +2,7 @@ import { setImmediate as nextTurn } from 'node:timers/promises';
 import type { Application } from '@nocobase/server';
 import { AppError } from '../../src/errors';
 import { batchOf, exceededTemplates, groupsOf, templatesOf } from '../../src/policies/variable-templates';
+import { addResourceMiddleware } from '../nocobase/resource-middlewares';
 
 interface ActionContext {
   action?: { resourceName?: string; actionName?: string; params: { values?: unknown } };
@@ -37,7 +38,7 @@ export function limitTemplates(app: Application, note: () => void = () => undefi
     note();
     throw new AppError('APP_BODY_TOO_LARGE', { ...exceeded });
   };
-  app.resourceManager.use(refuseMany as never, { before: 'acl', tag: 'app-supervisor:templates' });
+  addResourceMiddleware(app, 'first', refuseMany);
 }
 
 /** Handlers that resolve in groups already. */

@@ -3,6 +3,7 @@ import type { Application } from '@nocobase/server';
 import { AppError } from '../../src/errors';
 import type { AppLimits } from './app-limits';
 import { receivedBytes, watchBody } from './body-arrival';
+import { addResourceMiddleware } from '../nocobase/resource-middlewares';
 
 /** The actions by which the file manager takes a file. */
 const UPLOADS = new Set(['upload', 'create', 'update']);
@@ -56,5 +57,5 @@ export function limitUploads(app: Application, limits: AppLimits): void {
       stored.end(isStored);
     }
   };
-  app.resourceManager.use(refuseFull as never, { before: 'createMiddleware', tag: 'app-supervisor:storage' });
+  addResourceMiddleware(app, 'first', refuseFull);
 }

@@ -2,6 +2,7 @@ import type { Application } from '@nocobase/server';
 import { AppError } from '../../src/errors';
 import { isPlainObject } from '../../src/plain-object';
 import { changeHost } from './host-parts';
+import { addResourceMiddleware } from './resource-middlewares';
 
 /**
  * If the nodes of a workflow form a circle, NocoBase follows them forever, and the process answers no further request. The
@@ -133,7 +134,7 @@ export function keepNodesStraight(app: Application): void {
     }
     return next();
   };
-  app.resourceManager.use(middleware as never, { tag: 'app-supervisor:nodes', after: 'acl' });
+  addResourceMiddleware(app, 'admitted', middleware);
 }
 
 interface Processor {

@@ -34,6 +34,7 @@ import {
   withBodyOf,
   type Handler,
 } from './call';
+import { addResourceMiddleware } from '../nocobase/resource-middlewares';
 
 /** How many are removed at a time: each may wait for requests in flight, and drop a database. */
 const REMOVALS = 8;
@@ -86,8 +87,8 @@ function explainWriteError(error: unknown, values: Record<string, unknown>): unk
 /** The REST actions of `applications`; each validates, asks the service, and answers with the application as it is. */
 export function defineApplications(app: Application, service: AppService, registrar: Registrar): void {
   const repository = () => app.db.getRepository(COLLECTION);
-  app.resourceManager.use(concealSecrets as never, { before: 'auth', tag: 'app-supervisor:values' });
-  app.resourceManager.use(nameTargets as never, { before: 'auth', tag: 'app-supervisor:targets' });
+  addResourceMiddleware(app, 'first', concealSecrets);
+  addResourceMiddleware(app, 'first', nameTargets);
 
   const caller = (ctx: Context) => callerOf(ctx, service.config.trustedProxies);
   const updates = new Turns();

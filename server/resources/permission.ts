@@ -3,6 +3,7 @@ import type { Application } from '@nocobase/server';
 import { AppError } from '../../src/errors';
 import { COLLECTION } from '../registry';
 import { EVENTS_COLLECTION } from '../timeline';
+import { addResourceMiddleware } from '../nocobase/resource-middlewares';
 
 /** Who has it may do everything with applications, and who has not may do nothing of it. */
 const SNIPPET = 'pm.app-supervisor';
@@ -80,18 +81,15 @@ const READING = ['list', 'get'];
  */
 export function closeGeneralActions(app: Application): void {
   const handlers = app.resourceManager.getRegisteredHandlers() as Map<string, unknown>;
-  app.resourceManager.use(
-    ((ctx: Context, next: () => Promise<void>) => {
-      const { resourceName, actionName = '' } = ctx.action ?? {};
-      const closed =
-        (resourceName === COLLECTION && !handlers.has(`${COLLECTION}:${actionName}`)) ||
-        (resourceName === EVENTS_COLLECTION && !READING.includes(actionName));
-      if (closed) ctx.throw(404);
-      if (resourceName === 'customRequests' && actionName === 'send') refuseRecords(ctx);
-      return next();
-    }) as never,
-    { after: 'acl' },
-  );
+  addResourceMiddleware(app, 'admitted', (ctx: Context, next) => {
+    const { resourceName, actionName = '' } = ctx.action ?? {};
+    const closed =
+      (resourceName === COLLECTION && !handlers.has(`${COLLECTION}:${actionName}`)) ||
+      (resourceName === EVENTS_COLLECTION && !READING.includes(actionName));
+    if (closed) ctx.throw(404);
+    if (resourceName === 'customRequests' && actionName === 'send') refuseRecords(ctx);
+    return next();
+  });
 }
 
 /**

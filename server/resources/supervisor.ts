@@ -10,6 +10,7 @@ import { logFilesSummary } from '../metrics/log-health';
 import { COLLECTION } from '../registry';
 import { sendArchive } from './archives';
 import { readMetrics } from '../supervisor-metrics';
+import { addResourceMiddleware } from '../nocobase/resource-middlewares';
 
 /** The adapters in force and, where they are not ours, why. */
 export interface SupervisorInfo {
@@ -93,13 +94,10 @@ export function defineSupervisor(app: Application, info: () => SupervisorInfo): 
 
 /** Where applications cannot be managed, nothing is half done: every action and every new row is refused, with the reason. */
 export function refuseApplications(app: Application, obstacle: AppError): void {
-  app.resourceManager.use(
-    async (ctx: { action?: { resourceName?: string } }, next: () => Promise<void>) => {
-      if (ctx.action?.resourceName === COLLECTION) throw obstacle;
-      await next();
-    },
-    { after: 'acl' },
-  );
+  addResourceMiddleware(app, 'admitted', (ctx: { action?: { resourceName?: string } }, next) => {
+    if (ctx.action?.resourceName === COLLECTION) throw obstacle;
+    return next();
+  });
   app.db.on(`${COLLECTION}.beforeCreate`, () => {
     throw obstacle;
   });

@@ -7,6 +7,7 @@ import type { Application } from '@nocobase/server';
 import { Operator } from '../actor';
 import { commandSocket, OPERATOR_HEADER, SOCKET_PATH_BYTES } from '../command-socket';
 import { COLLECTION } from '../registry';
+import { addResourceMiddleware } from '../nocobase/resource-middlewares';
 
 const SUPERVISOR = 'appSupervisor';
 const PATHS = new RegExp(`^/(${COLLECTION}|${SUPERVISOR}):\\w+(\\?|$)`);
@@ -128,8 +129,7 @@ export function admitOperators(app: Application): void {
       async () => undefined,
     );
   };
-  const place = { before: 'auth', after: ['app-supervisor:values', 'app-supervisor:targets'] };
-  app.resourceManager.use(admit as never, place);
+  addResourceMiddleware(app, 'first', admit);
 }
 
 /** Kept short and on one line, as it goes into events. */

@@ -3,6 +3,7 @@ import path from 'node:path';
 import type { Application } from '@nocobase/server';
 import { storagePathJoin } from '@nocobase/utils';
 import { AppError } from '../../src/errors';
+import { addResourceMiddleware } from '../nocobase/resource-middlewares';
 
 /** `<prefix>-<epoch milliseconds>-<random>` with an extension, as NocoBase's exports name their files. */
 const EXPORT_FILE = /^[\w-]{1,60}-\d{13}-[a-z0-9]{4,16}(\.[a-z0-9]{1,8})?$/;
@@ -68,19 +69,16 @@ interface AnswerContext {
 
 /** Refuses answers that would send a file from outside the application's folders. Call it again after each reload. */
 export function confineSentFiles(app: Application, ownFolder: OwnFolder): void {
-  app.resourceManager.use(
-    (async (ctx: AnswerContext, next: () => Promise<void>) => {
-      await next();
-      const { body, action } = ctx;
-      if (!(body instanceof ReadStream)) return;
-      try {
-        assertSendable(app, ownFolder, body.path, `${action?.resourceName ?? ''}:${action?.actionName ?? ''}`);
-      } catch (error) {
-        body.destroy();
-        ctx.body = null;
-        throw error;
-      }
-    }) as never,
-    { tag: 'appSupervisorSentFiles' },
-  );
+  addResourceMiddleware(app, 'first', async (ctx: AnswerContext, next) => {
+    await next();
+    const { body, action } = ctx;
+    if (!(body instanceof ReadStream)) return;
+    try {
+      assertSendable(app, ownFolder, body.path, `${action?.resourceName ?? ''}:${action?.actionName ?? ''}`);
+    } catch (error) {
+      body.destroy();
+      ctx.body = null;
+      throw error;
+    }
+  });
 }

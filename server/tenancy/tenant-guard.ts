@@ -23,6 +23,7 @@ import {
 import { isLibrary } from '../nocobase/plugin-packages';
 import { guardPluginManager, type PluginRules } from '../nocobase/plugin-manager';
 import { assertSendable, confineSentFiles, type OwnFolder } from './sent-files';
+import { addResourceMiddleware } from '../nocobase/resource-middlewares';
 
 interface ActionContext {
   action?: { resourceName?: string; actionName?: string; params?: { filterByTk?: unknown } };
@@ -45,15 +46,8 @@ export function guardTenant(app: Application, trust: Trust, ownFolder: OwnFolder
   app.on('beforeLoad', () => {
     confineCaches(app);
     guardLanguages(app, isLanguage);
-    app.resourceManager.use(refuseActions(trust, app.db.isPostgresCompatibleDialect()) as never, {
-      tag: 'appSupervisorTenant',
-      after: 'acl',
-      before: 'upload',
-    });
-    app.resourceManager.use(confineCustomRequests as never, {
-      tag: 'appSupervisorCustomRequests',
-      after: 'appSupervisorTenant',
-    });
+    addResourceMiddleware(app, 'admitted', refuseActions(trust, app.db.isPostgresCompatibleDialect()));
+    addResourceMiddleware(app, 'admitted', confineCustomRequests);
     confineSentFiles(app, ownFolder);
   });
   app.on('afterLoad', () => {

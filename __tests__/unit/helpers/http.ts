@@ -1,5 +1,5 @@
 import { EventEmitter } from 'node:events';
-import type { IncomingHttpHeaders, IncomingMessage, ServerResponse } from 'node:http';
+import { ServerResponse, type IncomingHttpHeaders, type IncomingMessage } from 'node:http';
 
 interface RequestParts {
   url?: string;
@@ -74,11 +74,22 @@ export class FakeResponse extends EventEmitter {
     return name.toLowerCase() in this.headers;
   }
 
-  writeHead(status: number, headers: readonly string[] = []): this {
-    this.statusCode = status;
-    for (let index = 0; index < headers.length; index += 2)
-      this.setHeader(String(headers[index]), String(headers[index + 1]));
+  appendHeader(name: string, value: string): this {
+    return this.setHeader(name, value);
+  }
+
+  /** Node's own, which the supervisor watches. */
+  writeHead(status: number, headers?: readonly string[]): this {
+    ServerResponse.prototype.writeHead.call(this.asResponse, status, headers as string[] | undefined);
     return this;
+  }
+
+  /** Called by Node's `writeHead`. */
+  _storeHeader(_statusLine: string, headers: readonly string[] = []): void {
+    for (let index = 0; index < headers.length; index += 2) {
+      this.setHeader(String(headers[index]), String(headers[index + 1]));
+    }
+    this.headersSent = true;
   }
 
   end(body?: string): this {
