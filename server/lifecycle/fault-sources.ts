@@ -10,7 +10,10 @@ type Emitter = Record<Adding, Add> & Pick<EventEmitter, 'removeListener'>;
 export type Guard = <T extends Listener>(callback: T) => T;
 
 /** Node keeps a wrapped listener with the original as `listener`; by it, `removeListener` finds the wrapped one. */
-const asWrapped = (run: Listener, original: Listener): Listener => Object.assign(run, { listener: original });
+function asWrapped(run: Listener & { listener?: Listener }, original: Listener): Listener {
+  run.listener = original;
+  return run;
+}
 
 function callOnce(emitter: Emitter, event: string | symbol, guarded: Listener, original: Listener): Listener {
   const run = asWrapped(function (...args) {

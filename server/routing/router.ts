@@ -12,7 +12,9 @@ const PLAINLY_MAIN = Symbol('plainly for the main application');
 /** On a request that was read in full. */
 const DECIDED = Symbol('the decision on the request');
 
-type Marked = RoutedRequest & { [PLAINLY_MAIN]?: true; [DECIDED]?: Route };
+const PLACE = Symbol('what the path of the request is for');
+
+type Marked = RoutedRequest & { [PLAINLY_MAIN]?: true; [DECIDED]?: Route; [PLACE]?: RequestPlace };
 
 /**
  * Decides which application a request is for, once a request: the front door and the core's selector chain get the
@@ -106,6 +108,7 @@ export class Router {
   }
 
   place(req: RoutedRequest): RequestPlace {
-    return this.reader.place(req);
+    const marked = req as Marked;
+    return (marked[PLACE] ??= this.reader.place(req));
   }
 }

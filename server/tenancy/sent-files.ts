@@ -69,8 +69,7 @@ interface AnswerContext {
 
 /** Refuses answers that would send a file from outside the application's folders. Call it again after each reload. */
 export function confineSentFiles(app: Application, ownFolder: OwnFolder): void {
-  addResourceMiddleware(app, 'first', async (ctx: AnswerContext, next) => {
-    await next();
+  const check = (ctx: AnswerContext): void => {
     const { body, action } = ctx;
     if (!(body instanceof ReadStream)) return;
     try {
@@ -80,5 +79,6 @@ export function confineSentFiles(app: Application, ownFolder: OwnFolder): void {
       ctx.body = null;
       throw error;
     }
-  });
+  };
+  addResourceMiddleware(app, 'first', (ctx: AnswerContext, next) => next().then(() => check(ctx)));
 }
