@@ -1,5 +1,5 @@
-import { createServer, get, type IncomingMessage, type OutgoingHttpHeader, type ServerResponse } from 'node:http';
-import type { AddressInfo } from 'node:net';
+import { createServer, get, IncomingMessage, ServerResponse, type OutgoingHttpHeader } from 'node:http';
+import { Socket, type AddressInfo } from 'node:net';
 import { atHead } from '../../server/routing/response-head';
 import { separateOrigin, sharesOrigin } from '../../server/routing/shared-origin';
 
@@ -114,9 +114,32 @@ describe('a policy in the call that writes the head', () => {
     expect(headers['set-cookie']).toEqual(['a=1', 'b=2']);
   });
 
-  it('is joined also after an informational head, and after headers were taken away', async () => {
+  it('sets a header of an object once, however it is written', async () => {
+    const headers = await headersOf((res) =>
+      res.writeHead(200, { 'Content-Type': 'text/plain', 'x-own': 'a', 'X-Own': 'b' }).end('x'),
+    );
+    expect(headers['x-own']).toBe('b');
+  });
+
+  it('is there once when Node has refused a first head, of which no header is kept', async () => {
     const headers = await headersOf((res) => {
-      res.writeProcessing();
+      expect(() => res.writeHead(0, { 'Content-Length': '5' })).toThrow('Invalid status code');
+      res.writeHead(200, { 'Content-Type': 'text/html' }).end('xy');
+    });
+    expect(String(headers[POLICY]).match(/sandbox allow-downloads/g)).toHaveLength(1);
+    expect(headers['content-length']).not.toBe('5');
+  });
+
+  it('is there also before the head, where another library has taken our place there', () => {
+    const res = new ServerResponse(new IncomingMessage(new Socket()));
+    separateOrigin(res);
+    // No head is written, so that nothing of ours is called any more.
+    expect(res.getHeader(POLICY)).toMatch(/^sandbox /);
+    expect(res.getHeader('X-Content-Type-Options')).toBe('nosniff');
+  });
+
+  it('is there also after headers were taken away', async () => {
+    const headers = await headersOf((res) => {
       for (const name of res.getHeaderNames()) res.removeHeader(name);
       res.setHeader('Content-Type', 'text/html').end('x');
     });

@@ -284,7 +284,13 @@ export class LocalAdapter implements AppDiscoveryAdapter, AppProcessAdapter {
   }
 
   private isRunning(appName: string): boolean {
-    return !this.standingAside && this.service.mainUp && this.service.runner(appName)?.state === 'running';
+    // One without an instance is not looked up: a runner would be made for it.
+    return (
+      this.hasApp(appName) &&
+      !this.standingAside &&
+      this.service.mainUp &&
+      this.service.runner(appName)?.state === 'running'
+    );
   }
 
   /** Who was let in before is served by the instance that ends: it ends after him, and he must not wait for its end. */

@@ -45,6 +45,8 @@ export type FencedProcess = Pick<
  * sockets inherit it (`AsyncLocalStorage`). A fault outside of every enclosure takes the way that it takes without us:
  * under NocoBase's launcher SES ends the process at an exception, and reports a rejection.
  *
+ * The context is one for the process, which has one fence.
+ *
  * Some callbacks lose that context on the way (`fault-sources.ts`); they are bound to it when they are handed over. The
  * listeners of an `EventTarget`, of another's emitter and of a `FinalizationRegistry` cannot be told apart: a fault of
  * theirs counts as the main application's.

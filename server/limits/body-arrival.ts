@@ -55,7 +55,7 @@ const MAX_KEPT_LENGTH = 2 ** 20;
 /** A body that brings less than this in a second, over the time of `SLOW_MS`, is slow. */
 const SLOW_BYTES_PER_SECOND = 4_096;
 
-/** A property, not an entry of a WeakMap: see `routing/request-lease.ts`. */
+/** A property, not an entry of a WeakMap: see docs/development.md, "The path of a request". */
 const ARRIVAL = Symbol('the arrival of the body');
 
 type Measured = IncomingMessage & { [ARRIVAL]?: BodyArrival };

@@ -1,6 +1,6 @@
 import type { ServerResponse } from 'node:http';
 
-/** A property, not an entry of a WeakMap: see `routing/request-lease.ts`. */
+/** A property, not an entry of a WeakMap: see docs/development.md, "The path of a request". */
 const LEAVE = Symbol('returns the slot of the request');
 
 type Holder = ServerResponse & { [LEAVE]?: () => void };

@@ -36,7 +36,7 @@ export function addResourceMiddleware<Context extends object>(
   }
   const list = [middleware as ResourceMiddleware<object>];
   lists[place] = list;
-  resourceManager.use(joinedMiddleware(list) as never, PLACES[place]);
+  resourceManager.use(joinedMiddleware(list) as never, { ...PLACES[place] });
 }
 
 function joinedMiddleware(list: readonly ResourceMiddleware<object>[]): ResourceMiddleware<object> {

@@ -1,14 +1,16 @@
 import type { IncomingMessage, ServerResponse } from 'node:http';
 import type { Socket } from 'node:net';
 
-/** What is to be done at the end of a connection, for each answer that is still open on it. */
-const open = new WeakMap<Socket, Set<() => void>>();
+/** On a connection: the callbacks of the responses that are open on it. */
+const OPEN = Symbol('called at the end of the connection');
 
-function openOn(socket: Socket): Set<() => void> {
-  const known = open.get(socket);
+type Watched = Socket & { [OPEN]?: Set<() => void> };
+
+function openOn(socket: Watched): Set<() => void> {
+  const known = socket[OPEN];
   if (known) return known;
   const ends = new Set<() => void>();
-  open.set(socket, ends);
+  socket[OPEN] = ends;
   socket.once('close', () => {
     for (const end of ends) end();
   });

@@ -27,13 +27,13 @@ interface Visit {
   /** Set by `resolve`. */
   runner?: AppRunner;
   needsApp: boolean;
-  /** What follows `/storage/` in its path, as the request arrived. Set by `guardStorage`. */
+  /** The part of the path behind `/storage/`, as the request arrived. Set by `guardStorage`. */
   storagePath?: string;
 }
 
 /** True: the request is answered. False: it goes on to NocoBase. Undefined: the next step decides. */
 type Outcome = boolean | undefined;
-/** A step that waits for nothing returns no promise: each one costs every request. */
+/** A step that waits for nothing returns no promise: each promise costs every request. */
 type Step = (visit: Visit) => Outcome | Promise<Outcome>;
 
 /** The core stops at anything but `false`. */

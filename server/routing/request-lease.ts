@@ -101,8 +101,8 @@ export function onLeaseEnd(res: ServerResponse, listener: () => void): void {
 }
 
 /** Runs the handler of a request; its lease does not end before the handler does. */
-export async function handleLeased(res: ServerResponse | undefined, handler: () => Promise<void>): Promise<void> {
-  const lease = (res as Leased | undefined)?.[LEASE];
+export async function handleLeased(res: Leased | undefined, handler: () => Promise<void>): Promise<void> {
+  const lease = res?.[LEASE];
   if (!lease) return handler();
   lease.begin();
   const own: OwnRequest = { moveOn: () => lease.renew() };

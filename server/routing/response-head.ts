@@ -18,8 +18,8 @@ let everyHead: EveryHeadListener | undefined;
 
 function writeHead(this: Watched, status: number, reason?: unknown, headers?: unknown): ServerResponse {
   const write = original as WriteHead;
-  // Node refuses a second head.
-  if (this.headersSent) return write.call(this, status, reason, headers);
+  // Node refuses a second head, and such a status.
+  if (this.headersSent || !(status >= 100 && status <= 999)) return write.call(this, status, reason, headers);
   const progress = this[PROGRESS];
   if (progress) progress.headersSent = true;
   everyHead?.(this, status, reason, headers);
@@ -37,7 +37,12 @@ function writeHead(this: Watched, status: number, reason?: unknown, headers?: un
 
 /** The headers of one call become those of the response, so that the listener reads all of them in one place. */
 function adopt(res: ServerResponse, headers: object): void {
-  const pairs = Array.isArray(headers) ? pairsOf(headers) : Object.entries(headers as Record<string, string>);
+  if (!Array.isArray(headers)) {
+    for (const [name, value] of Object.entries(headers)) if (name) res.setHeader(name, value as string);
+    return;
+  }
+  // A list may name a header several times.
+  const pairs = pairsOf(headers);
   for (const [name] of pairs) if (name) res.removeHeader(name);
   for (const [name, value] of pairs) if (name) res.appendHeader(name, value);
 }
@@ -50,7 +55,7 @@ function pairsOf(list: readonly unknown[]): (readonly [string, string])[] {
   return pairs;
 }
 
-/** Node writes every head by this method. It stays for the life of the process: a response may outlive the plugin. */
+/** The replacement stays for the life of the process: a response may outlive the plugin. */
 function install(): void {
   if (original) return;
   original = responses.writeHead;
@@ -58,8 +63,8 @@ function install(): void {
 }
 
 /**
- * Calls the listener before the head of this response is written, when all its headers are known. It may be called again,
- * where an informational head (1xx) comes before, or where Node refuses the head.
+ * Calls the listener before the head of this response is written, when all its headers are known. The listener is called
+ * again if Node refuses the head.
  */
 export function atHead(res: ServerResponse, listener: HeadListener): void {
   install();
@@ -81,6 +86,6 @@ export function progressOf(res: ServerResponse): ResponseProgress {
 
 /** Calls the listener before each head of this process is written, with the arguments of `writeHead`; undefined ends that. */
 export function atEveryHead(listener: EveryHeadListener | undefined): void {
-  install();
   everyHead = listener;
+  if (listener) install();
 }

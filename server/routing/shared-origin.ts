@@ -27,17 +27,30 @@ export function sharesOrigin(route: Route): boolean {
 
 /** Keeps a response of an application from being a page of the origin that it shares with others. */
 export function separateOrigin(res: ServerResponse): void {
-  atHead(res, separate);
+  separate(res);
+  atHead(res, settle);
 }
 
 function separate(res: ServerResponse): void {
   res.setHeader('X-Content-Type-Options', 'nosniff');
-  const type = res.getHeader('Content-Type');
-  if (typeof type === 'string' && WITHOUT_SCRIPTS.test(mediaType(type))) return;
+  res.setHeader(HEADER, SANDBOX);
+}
+
+/** The type, other policies and headers that were taken away are known only at the head. */
+function settle(res: ServerResponse): void {
   const policy = res.getHeader(HEADER);
-  // Browsers obey each of several policies.
-  const others = Array.isArray(policy) ? policy : policy === undefined ? [] : [String(policy)];
-  if (!others.includes(SANDBOX)) res.setHeader(HEADER, [...others, SANDBOX]);
+  const type = res.getHeader('Content-Type');
+  if (typeof type === 'string' && WITHOUT_SCRIPTS.test(mediaType(type))) {
+    if (policy === SANDBOX) res.removeHeader(HEADER);
+    res.setHeader('X-Content-Type-Options', 'nosniff');
+  } else if (policy === SANDBOX || policy === undefined) {
+    separate(res);
+  } else {
+    // Browsers obey each of several policies.
+    const policies = Array.isArray(policy) ? policy : [String(policy)];
+    if (!policies.includes(SANDBOX)) res.setHeader(HEADER, [...policies, SANDBOX]);
+    res.setHeader('X-Content-Type-Options', 'nosniff');
+  }
 }
 
 function mediaType(type: string): string {

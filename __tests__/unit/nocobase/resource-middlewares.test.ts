@@ -1,3 +1,5 @@
+import { createRequire } from 'node:module';
+import path from 'node:path';
 import type { Application } from '@nocobase/server';
 import { addResourceMiddleware } from '../../../server/nocobase/resource-middlewares';
 
@@ -24,7 +26,36 @@ function build() {
   return { app, used, note, order, run };
 }
 
+const host = createRequire(path.resolve('host/node_modules/x.js'));
+
+/** NocoBase's own, with the tags and places by which its plugins add theirs. */
+function namesIn(add: (app: Application) => void): string[] {
+  const { ResourceManager } = host('./@nocobase/resourcer') as { ResourceManager: new () => Resources };
+  const resourceManager = new ResourceManager();
+  const named = (name: string) => Object.defineProperty(() => Promise.resolve(), 'name', { value: name });
+  add({ resourceManager } as unknown as Application);
+  resourceManager.use(named('acl'), { tag: 'acl', after: ['auth'] });
+  resourceManager.use(named('upload'), { tag: 'upload', after: 'acl' });
+  resourceManager.use(named('createMiddleware'), { tag: 'createMiddleware', after: 'auth' });
+  resourceManager.use(named('auth'), { tag: 'auth' });
+  return resourceManager.getMiddlewares().map(({ name }) => name || 'ours');
+}
+
+interface Resources {
+  use(middleware: unknown, place: object): void;
+  getMiddlewares(): { name: string }[];
+}
+
 describe('middlewares of resources', () => {
+  it('stand before the caller is known, or behind the access control and before an upload is read', () => {
+    const pass: Middleware = (_ctx, next) => next();
+    const first = namesIn((app) => addResourceMiddleware(app, 'first', pass));
+    expect(first.indexOf('ours')).toBeLessThan(Math.min(first.indexOf('auth'), first.indexOf('createMiddleware')));
+    const admitted = namesIn((app) => addResourceMiddleware(app, 'admitted', pass));
+    expect(admitted.indexOf('acl')).toBeLessThan(admitted.indexOf('ours'));
+    expect(admitted.indexOf('ours')).toBeLessThan(admitted.indexOf('upload'));
+  });
+
   it('are one for NocoBase at each place, and run in the order in which they were added', async () => {
     const { app, used, note, run } = build();
     for (const name of ['a', 'b', 'c']) addResourceMiddleware(app, 'first', note(name));
