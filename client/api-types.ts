@@ -4,6 +4,7 @@ import type { OnSchedule, StartMode } from '../src/app-record';
 import type { AppState } from '../src/app-state';
 import type { DatabasePlace, DbConnType } from '../src/database-options';
 import type { AppEvent, Journey } from '../src/events';
+import type { FirstAdministrator } from '../src/first-administrator';
 import type { LogLine } from '../src/log-lines';
 import type { LimitName, Limits } from '../src/policies/limits';
 import type { AwakeReason } from '../src/policies/idle';
@@ -178,6 +179,7 @@ export interface ApplicationDetails {
   database: DatabasePlace & { bytes: number | null };
   memory: { estimateBytes: number | null };
   traffic: { requests: number; since: string };
+  administrator: FirstAdministrator | null;
   limits: Record<LimitName, LimitUsage>;
 }
 

@@ -3,6 +3,7 @@ import { appAddress, type AppAddress } from '../src/app-address';
 import type { AppRecord } from '../src/app-record';
 import type { DatabasePlace } from '../src/database-options';
 import { AppError } from '../src/errors';
+import type { FirstAdministrator } from '../src/first-administrator';
 import type { Isolation } from '../src/isolation';
 import type { Journey } from '../src/events';
 import type { LimitName } from '../src/policies/limits';
@@ -45,6 +46,8 @@ export interface AppDetails {
   lastVisitedAt: string | null;
   address: AppAddress;
   journey: Journey | null;
+  /** As it was when the application was created. */
+  administrator: FirstAdministrator | null;
   /** Its limits, and what it uses of them. */
   limits: Record<LimitName, LimitUsage>;
 }
@@ -68,6 +71,7 @@ export async function readDetails(host: DetailsHost, name: string): Promise<AppD
     lastVisitedAt: host.descriptions.lastVisitedAt(record),
     address: appAddress(record, host.config),
     journey: condition?.journey ?? null,
+    administrator: record.provisioning?.administrator ?? null,
     limits: await readLimits({ record, limits: host.limits, instance, databaseBytes: bytes }),
   };
 }

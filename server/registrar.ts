@@ -5,6 +5,7 @@ import { quotable, suggestAppName } from '../src/app-name';
 import { checkCreate, checkUpdate, domainsOf, recordFromRow, type AppOptions, type AppRecord } from '../src/app-record';
 import { UPDATABLE_FIELDS } from '../src/application-fields';
 import { AppError, isAppError } from '../src/errors';
+import type { FirstAdministrator } from '../src/first-administrator';
 import { phrase } from '../src/phrase';
 import { SYSTEM, type Actor } from '../src/events';
 import { pluginNameOf } from '../src/option-table';
@@ -159,7 +160,7 @@ export class Registrar {
     // What is taken in is made already, and has its administrator.
     if (adopted) delete secrets.admin;
     const readyAt = new Date().toISOString();
-    const own = { contentToken, identity: randomUUID() };
+    const own = { contentToken, identity: randomUUID(), administrator: this.administratorOf(secrets, cloneOf) };
     const made = { ...own, ownershipToken: randomUUID(), ...(cloneOf && { cloneOf }) };
     // One that did not come out of a creation has a folder of uploads that no former application of its ID had.
     const found = imported?.provisioning ?? { uploads: newUploadsId(), formerUploads: formerUploads ?? '' };
@@ -393,6 +394,13 @@ export class Registrar {
     const namesake = this.service.registry.find(name);
     if (!namesake) return;
     throw new AppError(namesake.removedAt ? 'APP_NAME_REMOVED' : 'APP_NAME_TAKEN', { name: namesake.name });
+  }
+
+  /** A clone without an administrator of its own has that of its original. */
+  private administratorOf({ admin }: AppSecrets, cloneOf: string | undefined): FirstAdministrator | undefined {
+    if (!admin) return this.service.registry.find(cloneOf ?? '')?.provisioning?.administrator;
+    const { nickname, username, email } = admin;
+    return { nickname, username, email };
   }
 
   private async firstAdministrator(

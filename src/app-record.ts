@@ -1,6 +1,7 @@
 import { checkAppName, quotable } from './app-name';
 import { checkOptions, checkOptionsUpdate, withoutNulls, type AppOptions } from './app-options';
 import { AppError } from './errors';
+import type { FirstAdministrator } from './first-administrator';
 import { normalizeDomain } from './host-name';
 import { checkIconImage } from './icon-image';
 import type { RoleObstacle } from './isolation';
@@ -55,6 +56,8 @@ export interface Provisioning {
   step?: 'tables' | 'administrator';
   /** Why it has no database role of its own. */
   isolation?: RoleObstacle;
+  /** Absent for applications of older versions, and for data that was there before. */
+  administrator?: FirstAdministrator;
 }
 
 /** A row without provisioning was made by another plugin; ours is made when it was ready once. */

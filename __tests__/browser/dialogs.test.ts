@@ -167,6 +167,7 @@ describeInBrowser('the life of a dialog', () => {
     expect(sent).toMatchObject({ displayName: '客户管理' });
     expect(sent).not.toHaveProperty('name');
     await drawer.getByText('"客户管理" is ready').waitFor({ timeout: 60_000 });
+    await drawer.getByText(/^First administrator: Super Admin \(/).waitFor();
     expect(await screens.row('客户管理').innerText()).toMatch(/app-\w{6}/);
     screens.assertQuiet();
   });

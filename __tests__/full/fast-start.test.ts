@@ -14,7 +14,7 @@ interface Boot {
 }
 
 const HOOK = path.resolve(__dirname, '../helpers/app-fingerprint.cjs');
-const PATCHES = ['package-json', 'collection-files', 'ai-files'];
+const PATCHES = ['package-json', 'collection-files', 'ai-files', 'path-patterns'];
 
 /** Collections of the application's own, with what makes Sequelize work: keys, unique ones, columns named otherwise. */
 const PEOPLE = {

@@ -339,6 +339,7 @@ export const CHINESE: Record<string, string> = {
   Icon: '图标',
   Language: '语言',
   'Database size': '数据库大小',
+  'First administrator': '初始管理员',
   'by default': '默认',
   never: '从不',
   '{count} s': '{count} 秒',

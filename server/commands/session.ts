@@ -1,3 +1,4 @@
+import type { FirstAdministrator } from '../../src/first-administrator';
 import type { Arguments } from './arguments';
 import type { Say } from './language';
 import type { SupervisorLine } from './line';
@@ -62,6 +63,7 @@ export interface ApplicationView {
 export interface DetailsView {
   version: { core: string | null; installedCore: string };
   database: { bytes: number | null };
+  administrator: FirstAdministrator | null;
 }
 
 export interface EventView {

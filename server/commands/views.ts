@@ -1,3 +1,4 @@
+import { administratorText } from '../../src/first-administrator';
 import { ISOLATION_SENTENCES, type IsolationReason } from '../../src/isolation';
 import type { ApplicationView, DetailsView, EventView, Session } from './session';
 import { facts, table, type Cell } from './table';
@@ -128,6 +129,7 @@ export function applicationFacts(session: Session, application: ApplicationView,
     [say('Addresses'), [application.address.url, ...application.address.hosts, application.address.path].join(', ')],
     [say('Database'), `${databaseText(application)} (${databasePlace.dialect}, ${databasePlace.type})`],
     [say('Database size'), details?.database.bytes ? megabytes(details.database.bytes) : undefined],
+    [say('First administrator'), details?.administrator ? administratorText(details.administrator) : undefined],
     [say('Isolated'), isolationText(session, application)],
     [say('Own limits'), limitsText(application)],
     [say('Created'), clock(application.createdAt)],

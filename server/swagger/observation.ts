@@ -60,6 +60,17 @@ export const observationSchemas = {
       lastVisitedAt: { ...time("The last visitor's request; null when it was never visited."), nullable: true },
       address,
       journey,
+      administrator: {
+        type: 'object',
+        nullable: true,
+        description:
+          'Its first administrator as it was when the application was created; null for data that was there before.',
+        properties: {
+          nickname: { type: 'string', nullable: true },
+          username: { type: 'string', nullable: true },
+          email: { type: 'string', nullable: true },
+        },
+      },
       limits: {
         type: 'object',
         description: 'Its limits by their names, and what it uses of them.',

@@ -43,6 +43,10 @@ describeWithPostgres('the clone of an application', () => {
   const state = (name: string) => app.service.runner(name)?.state;
   const count = async (table: string, name: string) =>
     (await app.sql<{ n: number }>(`SELECT count(*)::int AS n FROM "${table}"`, [], name))[0]?.n;
+  const administrator = async (name: string) => {
+    const { body } = await app.get(`/api/applications:details?filterByTk=${name}`);
+    return (body as { data: { administrator: unknown } }).data.administrator;
+  };
   const title = async (name: string) =>
     (await app.sql<{ title: string }>('SELECT title FROM "systemSettings"', [], name))[0]?.title;
   const codeOf = ({ status, body }: { status: number; body: unknown }) => [
@@ -161,10 +165,20 @@ describeWithPostgres('the clone of an application', () => {
     expect(state(name)).toBe('running');
   });
 
+  it('has the first administrator of its original', async () => {
+    const name = fresh();
+    await clone({ name, startMode: 'manual' });
+    const known = await administrator(source);
+    expect(known).toMatchObject({ username: ADMIN.username });
+    expect(Object.keys(known as object)).toEqual(['nickname', 'username', 'email']);
+    expect(await administrator(name)).toEqual(known);
+  });
+
   it('has another first administrator where one is named', async () => {
     const name = fresh();
     await clone({ name, admin: OTHER, startMode: 'manual' });
     expect(state(name)).toBe('stopped');
+    expect(await administrator(name)).toMatchObject({ username: OTHER.username });
     await (
       await app.service.start(name)
     ).done;

@@ -314,6 +314,8 @@ describeWithPostgres('the database of an application', () => {
       'asleep',
     ]);
     expect([await visit(name), await signIn(name, PLANTED), await signIn(name, 'not-heeded')]).toEqual([200, 200, 401]);
+    const details = await app.get(`/api/applications:details?filterByTk=${name}`);
+    expect((details.body as { data: { administrator: unknown } }).data.administrator).toBeNull();
     expect(outcome(await destroy(name))).toEqual([409, 'APP_DATABASE_NOT_OWNED']);
     expect(outcome(await purge(name))).toEqual([200, undefined]);
     if ('dbConnType' in way) await app.sql(`DROP SCHEMA "${name}" CASCADE`);

@@ -2,6 +2,7 @@ import { CheckCircleFilled, LoadingOutlined } from '@ant-design/icons';
 import { Button, Flex, Spin, Steps, theme, Typography } from 'antd';
 import { useCallback } from 'react';
 import { hasFailed, MOVING_STATES } from '../../../src/app-state';
+import { administratorText } from '../../../src/first-administrator';
 import type { ApplicationRow } from '../../api-types';
 import { titleOf } from '../../app-title';
 import { visitUrl } from '../../app-url';
@@ -82,7 +83,9 @@ function MakingSteps({ row, pending, failed }: { row: ApplicationRow; pending: b
 function Ready({ row, onStart }: { row: ApplicationRow; onStart: () => void }) {
   const t = useT();
   const { token } = theme.useToken();
-  const { routeUrl } = useSupervisor();
+  const { api, routeUrl } = useSupervisor();
+  const { name } = row;
+  const { value: details } = useLoaded(useCallback(() => api.details(name), [api, name]));
   const stopped = row.state === 'stopped';
   return (
     <Flex gap="middle" align="center" wrap>
@@ -102,6 +105,11 @@ function Ready({ row, onStart }: { row: ApplicationRow; onStart: () => void }) {
           {t('Visit')}
         </Button>
       )}
+      {details?.administrator ? (
+        <Typography.Text type="secondary" style={{ overflowWrap: 'anywhere' }}>
+          {t('First administrator')}: {administratorText(details.administrator)}
+        </Typography.Text>
+      ) : null}
     </Flex>
   );
 }

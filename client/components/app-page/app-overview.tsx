@@ -1,6 +1,7 @@
 import { Alert, Descriptions, Flex, Typography, type DescriptionsProps } from 'antd';
 import { useCallback } from 'react';
 import { APP_STATES, hasFailed } from '../../../src/app-state';
+import { administratorText } from '../../../src/first-administrator';
 import type { ApplicationRow } from '../../api-types';
 import { addressUrls } from '../../app-url';
 import { byteSize } from '../../formats';
@@ -33,7 +34,7 @@ export function AppOverview({ row, onRetry }: AppOverviewProps) {
   // Asked anew with each state of this one; it costs the server a look into a database, whatever happens to others.
   const details = useLoaded(useCallback(() => api.details(name), [api, name, state]));
   useFresh(details.refresh, state === 'running' ? WATCHING_MS * 3 : undefined, { told: false });
-  const { version, database, memory, traffic } = details.value ?? {};
+  const { version, database, memory, traffic, administrator } = details.value ?? {};
 
   const size = (bytes: number | null | undefined) =>
     bytes === null || bytes === undefined ? t('unknown') : byteSize(bytes, language);
@@ -101,6 +102,9 @@ export function AppOverview({ row, onRetry }: AppOverviewProps) {
       children: row.lastVisitedAt ? <Moment at={row.lastVisitedAt} /> : t('Never'),
     },
   ];
+  if (administrator) {
+    items.push({ key: 'administrator', label: t('First administrator'), children: administratorText(administrator) });
+  }
   if (row.awakeBecause?.length) {
     items.push({
       key: 'awake',

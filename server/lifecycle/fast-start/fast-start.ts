@@ -8,16 +8,23 @@ import { collectionFilesPatch } from './collection-files';
 import { forgetPackages } from './memo';
 import type { MethodPatch } from './method-patch';
 import { packageJsonPatch } from './package-json';
+import { pathPatternsPatch } from './path-patterns';
 import { knowPluginFolders } from './plugin-folders';
 import { skipQuietLevels } from './quiet-levels';
 import { knowServerVersion } from './server-version';
 
 /** What is replaced for the whole process while the plugin is at work. */
-export const PATCHES: readonly MethodPatch[] = [packageJsonPatch, collectionFilesPatch, aiFilesPatch];
+export const PATCHES: readonly MethodPatch[] = [
+  packageJsonPatch,
+  collectionFilesPatch,
+  aiFilesPatch,
+  pathPatternsPatch,
+];
 
 /**
  * Starts applications with less work: what depends only on the installed packages is computed once a process, and what
- * would come to nothing is left out. An application comes up as it would without. One file a shortcut; those that can
+ * would come to nothing is left out. An application comes up as it would without. The patterns of addresses, which NocoBase
+ * translates at each request, are translated once, too. One file a shortcut; those that can
  * be are made on the application's own objects, the others are in `PATCHES`.
  *
  * Everything that is kept carries the stamp of its package (`memo.ts`), and all of it is dropped at every command that
