@@ -138,7 +138,7 @@ describe('nocobase app', () => {
     expect(await codes('show nobody')).toEqual([4, 'The application "nobody" does not exist.']);
     expect(await codes('show nobody', { LANG: 'zh_CN.UTF-8' })).toEqual([4, expect.stringMatching(/nobody.*不存在/)]);
     expect(await codes('create crm')).toEqual([5, expect.stringContaining('exists already')]);
-    expect(await codes('create Bad.Name')).toEqual([5, expect.stringContaining('not allowed')]);
+    expect(await codes('create Bad.Name')).toEqual([2, expect.stringContaining('not allowed')]);
     expect(await codes('frobnicate')).toEqual([2, expect.stringContaining('There is no command')]);
     expect(await codes('remove crm')).toEqual([5, expect.stringContaining('--yes')]);
     expect(await codes('remove crm', { LANG: 'zh_CN.UTF-8' })).toEqual([5, expect.stringContaining('没有删除')]);

@@ -13,7 +13,7 @@ export const CHINESE: Record<string, string> = {
   'Exit codes': '退出码',
   done: '完成',
   failed: '失败',
-  'not understood': '无法理解命令',
+  'not understood, or a value is not valid': '无法理解命令，或某个值无效',
   'no NocoBase listens': '没有正在监听的 NocoBase',
   'there is no such application': '没有这个应用',
   'refused: by a rule, a conflict, or because nobody could be asked': '被拒绝：规则不允许、有冲突，或无法询问任何人',

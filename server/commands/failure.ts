@@ -22,8 +22,9 @@ export class CommandFailure extends Error {
 export const usage = (sentence: string, params: Params = {}) =>
   new CommandFailure(EXIT.usage, 'USAGE', sentence, params);
 
-/** What an HTTP status means for whoever gave the command. */
+/** The exit code for an HTTP status. A value that the server refuses ends like one that the command itself refuses. */
 export function exitOfStatus(status: number): number {
+  if (status === 400) return EXIT.usage;
   if (status === 404) return EXIT.notFound;
   return status >= 400 && status < 500 ? EXIT.refused : EXIT.failed;
 }

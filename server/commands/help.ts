@@ -7,7 +7,7 @@ import { VERBS, type VerbSpec } from './verbs';
 export const EXIT_CODES: readonly (readonly [number, string])[] = [
   [0, 'done'],
   [1, 'failed'],
-  [2, 'not understood'],
+  [2, 'not understood, or a value is not valid'],
   [3, 'no NocoBase listens'],
   [4, 'there is no such application'],
   [5, 'refused: by a rule, a conflict, or because nobody could be asked'],

@@ -137,7 +137,7 @@ describe('the line', () => {
 
   it.each([
     [200, '{"data":1}', undefined],
-    [400, '{"errors":[{"code":"APP_VALUE_INVALID","message":"m"}]}', [5, 'APP_VALUE_INVALID']],
+    [400, '{"errors":[{"code":"APP_VALUE_INVALID","message":"m"}]}', [2, 'APP_VALUE_INVALID']],
     ...['{}', '<html>', '', 'null', '[1]'].map(
       (body) => [200, body, [1, 'ANSWER_UNREADABLE']] as [number, string, unknown],
     ),
