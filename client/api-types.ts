@@ -87,6 +87,8 @@ export interface ApplicationPage {
 
 export interface SupervisorInfo {
   version: string;
+  /** Another one than `version` runs after a restart of NocoBase. */
+  installedVersion?: string | null;
   state: 'active' | 'standby' | 'restart_required' | 'inert';
   reasonCode?: string;
   message?: string;

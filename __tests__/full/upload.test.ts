@@ -1,3 +1,4 @@
+import { readFile, realpath, rename, writeFile } from 'node:fs/promises';
 import request from 'supertest';
 import { noBrowser, TestBrowser } from '../helpers/browser';
 import { StockHost } from '../helpers/stock-host';
@@ -92,5 +93,43 @@ describe('the package in a stock NocoBase', () => {
     const { email, password } = host.host.credentials;
     expect((await host.signIn('uploaded', email, password)).status).toBe(200);
     expect((await host.signIn('uploaded', email, 'admin123')).status).not.toBe(200);
+  });
+
+  describe('after another version was installed', () => {
+    const NEWER = '99.0.0';
+
+    beforeAll(async () => {
+      const { version, installedVersion } = await info();
+      expect(installedVersion).toBe(version);
+      // NocoBase replaces the files of a package while it runs.
+      const file = stock.path(`node_modules/${PLUGIN}/package.json`);
+      const { content, place } = { content: await readFile(file, 'utf8'), place: await realpath(file) };
+      await writeFile(`${place}.new`, JSON.stringify({ ...JSON.parse(content), version: NEWER }));
+      await rename(`${place}.new`, place);
+    });
+
+    it('says which version runs until NocoBase is restarted', async () => {
+      const { version, installedVersion, state } = await info();
+      expect([state, installedVersion, version === NEWER]).toEqual(['active', NEWER, false]);
+    });
+
+    inBrowser(`says so on its page in both clients${noBrowser ? ` (${noBrowser})` : ''}`, async () => {
+      const browser = await TestBrowser.launch();
+      try {
+        const visitor = await browser.visitor();
+        await visitor.remember(await host.token('main'));
+        for (const prefix of ['', '/v']) {
+          await visitor.page.goto(`${host.host.url}${prefix}/admin/settings/app-supervisor`);
+          await visitor.page
+            .getByRole('alert')
+            .filter({ hasText: `Version ${NEWER} is installed` })
+            .waitFor();
+          await visitor.screenshot(`newer-version${prefix.replace('/', '-')}`);
+        }
+        expect(visitor.errors).toEqual([]);
+      } finally {
+        await browser.close();
+      }
+    });
   });
 });

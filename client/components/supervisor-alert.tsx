@@ -8,6 +8,9 @@ const TITLES = {
   inert: 'App Supervisor is not active',
 } as const;
 
+const HOW_TO_RESTART =
+  'For example "docker compose restart", "pm2 restart" or "systemctl restart", with the name under which NocoBase runs.';
+
 const CLUSTER_WARNING =
   'CLUSTER_MODE is set: several processes share one port, and only one of them manages applications. Remove it.';
 
@@ -23,6 +26,25 @@ function adviceFor({ state, reasonCode }: SupervisorInfo): string | undefined {
   return undefined;
 }
 
+/** A version that was uploaded while NocoBase runs another one. */
+function NewerVersion({ info: { version, installedVersion } }: { info: SupervisorInfo }) {
+  const t = useT();
+  if (!installedVersion || installedVersion === version) return null;
+  return (
+    <Alert
+      type="warning"
+      showIcon
+      role="alert"
+      style={{ marginBottom: 16 }}
+      message={t('Version {{installed}} is installed, and version {{running}} runs until NocoBase is restarted', {
+        installed: installedVersion,
+        running: version,
+      })}
+      description={t(HOW_TO_RESTART)}
+    />
+  );
+}
+
 interface SupervisorAlertProps {
   info: SupervisorInfo;
   checking: boolean;
@@ -33,7 +55,12 @@ interface SupervisorAlertProps {
 export function SupervisorAlert({ info, checking, onCheck }: SupervisorAlertProps) {
   const t = useT();
   if (info.state === 'active') {
-    return info.clusterMode ? <Alert type="warning" showIcon role="alert" message={t(CLUSTER_WARNING)} /> : null;
+    return (
+      <>
+        {info.clusterMode ? <Alert type="warning" showIcon role="alert" message={t(CLUSTER_WARNING)} /> : null}
+        <NewerVersion info={info} />
+      </>
+    );
   }
   const advice = adviceFor(info);
   return (
@@ -46,6 +73,7 @@ export function SupervisorAlert({ info, checking, onCheck }: SupervisorAlertProp
         <Flex vertical gap="small">
           {info.message}
           {advice ? <span>{t(advice)}</span> : null}
+          {info.state === 'restart_required' ? <span>{t(HOW_TO_RESTART)}</span> : null}
           {info.reasonCode ? <Typography.Text type="secondary">{info.reasonCode}</Typography.Text> : null}
         </Flex>
       }

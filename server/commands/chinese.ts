@@ -339,6 +339,8 @@ export const CHINESE: Record<string, string> = {
   Icon: '图标',
   Language: '语言',
   'Database size': '数据库大小',
+  'Installed version': '已安装版本',
+  '{version}; restart NocoBase to use it': '{version}；重启 NocoBase 后生效',
   'First administrator': '初始管理员',
   'by default': '默认',
   never: '从不',

@@ -101,6 +101,12 @@ const status: Verb = async (session) => {
       metrics && of(megabytes(metrics.memory.rss), metrics.memory.limit && megabytes(metrics.memory.limit));
     return facts([
       [say('Version'), info.version],
+      [
+        say('Installed version'),
+        info.installedVersion && info.installedVersion !== info.version
+          ? say('{version}; restart NocoBase to use it', { version: info.installedVersion })
+          : undefined,
+      ],
       [say('State'), info.message ? `${info.state}: ${info.message}` : info.state],
       [say('Base domains'), info.baseDomains.join(', ')],
       [say('Applications'), `${info.applications}${counted.length ? ` (${counted.join(', ')})` : ''}`],

@@ -4,6 +4,7 @@ import { AppError, type ErrorCode } from '../../src/errors';
 import { entriesAction } from '../app-entries';
 import { iconAction } from '../app-icons';
 import type { AppService } from '../app-service';
+import { readPackageVersion } from '../core';
 import { PACKAGE } from '../error-answers';
 import { runsInCluster } from '../leadership/leadership-host';
 import { logFilesSummary } from '../metrics/log-health';
@@ -45,6 +46,7 @@ export function defineSupervisor(app: Application, info: () => SupervisorInfo): 
         const state = reason || !service?.active ? 'inert' : 'active';
         ctx.body = {
           version,
+          installedVersion: (await readPackageVersion(PACKAGE)) ?? null,
           state: (reason && STATES[reason.code]) ?? state,
           reasonCode: reason?.code,
           message: reason && ctx.t(reason.message, { ns: PACKAGE }),

@@ -326,7 +326,11 @@ export const answers = {
   SupervisorInfo: {
     type: 'object',
     properties: {
-      version: text('Version of this plugin.'),
+      version: text('The version of this plugin that runs.'),
+      installedVersion: {
+        ...text('The version that is installed; another one runs after a restart of NocoBase. Null if it cannot be read.'),
+        nullable: true,
+      },
       state: {
         type: 'string',
         enum: ['active', 'standby', 'restart_required', 'inert'],
