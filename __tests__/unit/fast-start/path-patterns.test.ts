@@ -67,6 +67,29 @@ describe('the patterns of addresses', () => {
     expect(patterns.pathToRegexp('/api/:resourceName')).toBe(expression);
   });
 
+  it('are those of NocoBase’s own requests: none is translated twice', () => {
+    const patched = patterns.pathToRegexp;
+    const given: RegExp[] = [];
+    patterns.pathToRegexp = (...call) => {
+      const expression = patched(...call);
+      given.push(expression);
+      return expression;
+    };
+    try {
+      const ask = () => {
+        given.length = 0;
+        parseRequest({ path: '/api/users/1/posts/2', method: 'GET' }, { prefix: '/api' });
+        return [...given];
+      };
+      const first = ask();
+      const second = ask();
+      expect(first.length).toBeGreaterThan(4);
+      for (const [index, expression] of second.entries()) expect(expression).toBe(first[index]);
+    } finally {
+      patterns.pathToRegexp = patched;
+    }
+  });
+
   it('with options, as lists, as expressions and of great length are left to the library', () => {
     const long = `/${'a'.repeat(600)}`;
     for (const [given, options] of [['/Api/:id', { sensitive: true }], [['/a', '/b']], [/x/], [long]] as const) {

@@ -11,6 +11,13 @@ const MAX_PATTERNS = 500;
 /** A longer one is no pattern of NocoBase's own. */
 const MAX_LENGTH = 500;
 
+/** NocoBase itself passes an empty object. */
+function isEmpty(options: unknown): boolean {
+  if (typeof options !== 'object' || options === null) return options === undefined;
+  for (const _name in options) return false;
+  return true;
+}
+
 /** The package as NocoBase's part for resources finds it. */
 const pathToRegexpPackage = () => {
   const resourcer = createRequire(hostRequire().resolve('@nocobase/resourcer'));
@@ -37,7 +44,7 @@ export const pathPatternsPatch = methodPatch<PathToRegexp>(
       return pattern;
     };
     return function (path, keys, options) {
-      if (typeof path !== 'string' || path.length > MAX_LENGTH || options !== undefined) {
+      if (typeof path !== 'string' || path.length > MAX_LENGTH || !isEmpty(options)) {
         return original.call(this, path, keys, options);
       }
       const pattern = known.get(path) ?? translate(path);
