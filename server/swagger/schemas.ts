@@ -328,7 +328,9 @@ export const answers = {
     properties: {
       version: text('The version of this plugin that runs.'),
       installedVersion: {
-        ...text('The version that is installed; another one runs after a restart of NocoBase. Null if it cannot be read.'),
+        ...text(
+          'The version that is installed; another one runs after a restart of NocoBase. Null if it cannot be read.',
+        ),
         nullable: true,
       },
       state: {
