@@ -398,7 +398,8 @@ export class Registrar {
 
   /** A clone without an administrator of its own has that of its original. */
   private administratorOf({ admin }: AppSecrets, cloneOf: string | undefined): FirstAdministrator | undefined {
-    if (!admin) return this.service.registry.find(cloneOf ?? '')?.provisioning?.administrator;
+    if (!admin)
+      return cloneOf === undefined ? undefined : this.service.registry.find(cloneOf)?.provisioning?.administrator;
     const { nickname, username, email } = admin;
     return { nickname, username, email };
   }

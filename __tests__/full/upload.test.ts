@@ -66,22 +66,28 @@ describe('the package in a stock NocoBase', () => {
   });
 
   const inBrowser = noBrowser ? it.skip : it;
-  inBrowser(`says so on its page in both clients${noBrowser ? ` (${noBrowser})` : ''}`, async () => {
+  const why = noBrowser ? ` (${noBrowser})` : '';
+
+  /** Looks for an alert on the page of App Supervisor in both clients. */
+  async function seeAlert(text: string, picture: string): Promise<void> {
     const browser = await TestBrowser.launch();
     try {
       const visitor = await browser.visitor();
       await visitor.remember(await host.token('main'));
       for (const prefix of ['', '/v']) {
         await visitor.page.goto(`${host.host.url}${prefix}/admin/settings/app-supervisor`);
-        const alert = visitor.page.getByRole('alert').filter({ hasText: 'NocoBase must be restarted' });
-        await alert.waitFor();
-        await visitor.screenshot(`restart-required${prefix.replace('/', '-')}`);
+        await visitor.page.getByRole('alert').filter({ hasText: text }).waitFor();
+        await visitor.screenshot(`${picture}${prefix.replace('/', '-')}`);
       }
       expect(visitor.errors).toEqual([]);
     } finally {
       await browser.close();
     }
-  });
+  }
+
+  inBrowser(`says so on its page in both clients${why}`, () =>
+    seeAlert('NocoBase must be restarted', 'restart-required'),
+  );
 
   it('works after the restart', async () => {
     await host.host.restart();
@@ -102,10 +108,10 @@ describe('the package in a stock NocoBase', () => {
       const { version, installedVersion } = await info();
       expect(installedVersion).toBe(version);
       // NocoBase replaces the files of a package while it runs.
-      const file = stock.path(`node_modules/${PLUGIN}/package.json`);
-      const { content, place } = { content: await readFile(file, 'utf8'), place: await realpath(file) };
-      await writeFile(`${place}.new`, JSON.stringify({ ...JSON.parse(content), version: NEWER }));
-      await rename(`${place}.new`, place);
+      const file = await realpath(stock.path(`node_modules/${PLUGIN}/package.json`));
+      const content = JSON.parse(await readFile(file, 'utf8')) as object;
+      await writeFile(`${file}.new`, JSON.stringify({ ...content, version: NEWER }));
+      await rename(`${file}.new`, file);
     });
 
     it('says which version runs until NocoBase is restarted', async () => {
@@ -113,23 +119,8 @@ describe('the package in a stock NocoBase', () => {
       expect([state, installedVersion, version === NEWER]).toEqual(['active', NEWER, false]);
     });
 
-    inBrowser(`says so on its page in both clients${noBrowser ? ` (${noBrowser})` : ''}`, async () => {
-      const browser = await TestBrowser.launch();
-      try {
-        const visitor = await browser.visitor();
-        await visitor.remember(await host.token('main'));
-        for (const prefix of ['', '/v']) {
-          await visitor.page.goto(`${host.host.url}${prefix}/admin/settings/app-supervisor`);
-          await visitor.page
-            .getByRole('alert')
-            .filter({ hasText: `Version ${NEWER} is installed` })
-            .waitFor();
-          await visitor.screenshot(`newer-version${prefix.replace('/', '-')}`);
-        }
-        expect(visitor.errors).toEqual([]);
-      } finally {
-        await browser.close();
-      }
-    });
+    inBrowser(`says so on its page in both clients${why}`, () =>
+      seeAlert(`Version ${NEWER} is installed`, 'newer-version'),
+    );
   });
 });

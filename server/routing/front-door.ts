@@ -27,7 +27,7 @@ interface Visit {
   /** Set by `resolve`. */
   runner?: AppRunner;
   needsApp: boolean;
-  /** The part of the path behind `/storage/`, as the request arrived. Set by `guardStorage`. */
+  /** The part of the path behind `/storage/`, as the request arrived. */
   storagePath?: string;
 }
 
@@ -131,13 +131,14 @@ export class FrontDoor {
 
   /** @param isMains whether the request is known to be for the main application */
   private letIn(req: IncomingMessage, res: ServerResponse, isMains: boolean): Promise<boolean> | false {
-    if (isMains && this.router.storagePath(req) === undefined && this.router.askedHost(req) === undefined) {
+    const storagePath = this.router.storagePath(req);
+    if (isMains && storagePath === undefined && this.router.askedHost(req) === undefined) {
       this.service.limits.use.note('main', progressOf(res));
       const turn = this.mainTurns.take(req, res);
       return turn === true ? ANSWERED : turn;
     }
     const ready = this.service.phase === 'active' && this.service.mainUp;
-    const visit: Visit = { req, res, needsApp: true };
+    const visit: Visit = { req, res, needsApp: true, storagePath };
     try {
       const outcome = this.walk(visit, ready ? this.steps : this.earlySteps);
       if (typeof outcome === 'boolean') return outcome && ANSWERED;
@@ -251,7 +252,7 @@ export class FrontDoor {
     const byPath = route.kind === 'main' && place.pageApp !== undefined;
     if (byPath && !this.service.config.pathAccess) throw new AppError('APP_PATH_ACCESS_OFF');
     if (route.kind === 'malformed') return this.unreadable();
-    if (name === undefined || name === 'main') return this.router.storagePath(req) === undefined ? false : undefined;
+    if (name === undefined || name === 'main') return visit.storagePath === undefined ? false : undefined;
     visit.runner = route.kind === 'unknown' ? undefined : this.service.runner(name);
     if (!visit.runner) throw new AppError('APP_NOT_FOUND', { name: quotable(name) });
     if (place.needsApp && sharesOrigin(route)) separateOrigin(visit.res);
@@ -270,9 +271,8 @@ export class FrontDoor {
   }
 
   /** Below `/storage/`, a request gets uploads of its own application only. */
-  private guardStorage(visit: Visit): Outcome {
-    visit.storagePath = this.router.storagePath(visit.req);
-    if (visit.storagePath !== undefined) this.storage.assertOwn(visit.storagePath, visit.runner?.name);
+  private guardStorage({ storagePath, runner }: Visit): Outcome {
+    if (storagePath !== undefined) this.storage.assertOwn(storagePath, runner?.name);
     return undefined;
   }
 

@@ -3,7 +3,7 @@ import type { ResponseProgress } from '../limits/recent-use';
 
 type WriteHead = (this: ServerResponse, status: number, reason?: unknown, headers?: unknown) => ServerResponse;
 type HeadListener = (res: ServerResponse) => void;
-type EveryHeadListener = (res: ServerResponse, status: number, reason: unknown, headers: unknown) => void;
+type EveryHeadListener = (res: ServerResponse, status: number, given: unknown) => void;
 
 /** On a response of which the head is watched. A wrapper of its own `writeHead` would cost each request far more. */
 const LISTENER = Symbol('called before the head is written');
@@ -22,10 +22,10 @@ function writeHead(this: Watched, status: number, reason?: unknown, headers?: un
   if (this.headersSent || !(status >= 100 && status <= 999)) return write.call(this, status, reason, headers);
   const progress = this[PROGRESS];
   if (progress) progress.headersSent = true;
-  everyHead?.(this, status, reason, headers);
+  const given = headers ?? reason;
+  everyHead?.(this, status, given);
   const listener = this[LISTENER];
   if (!listener) return write.call(this, status, reason, headers);
-  const given = headers ?? reason;
   if (typeof given !== 'object' || given === null) {
     listener(this);
     return write.call(this, status, reason, headers);
@@ -84,7 +84,10 @@ export function progressOf(res: ServerResponse): ResponseProgress {
   return ((res as Watched)[PROGRESS] ??= { headersSent: res.headersSent });
 }
 
-/** Calls the listener before each head of this process is written, with the arguments of `writeHead`; undefined ends that. */
+/**
+ * Calls the listener before each head of this process is written, with the headers of the call, if there are any: an object
+ * or a list. Undefined ends that.
+ */
 export function atEveryHead(listener: EveryHeadListener | undefined): void {
   everyHead = listener;
   if (listener) install();

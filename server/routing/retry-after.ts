@@ -13,9 +13,9 @@ function names(headers: unknown): boolean {
   return Object.keys(headers).some((name) => name.toLowerCase() === 'retry-after');
 }
 
-function complete(res: ServerResponse, status: number, reason: unknown, headers: unknown): void {
+function complete(res: ServerResponse, status: number, given: unknown): void {
   if ((status !== 503 && status !== 429) || res.hasHeader('Retry-After')) return;
-  if (!names(reason) && !names(headers)) res.setHeader('Retry-After', RETRY_AFTER_SECONDS);
+  if (!names(given)) res.setHeader('Retry-After', RETRY_AFTER_SECONDS);
 }
 
 /**

@@ -27,30 +27,23 @@ export function sharesOrigin(route: Route): boolean {
 
 /** Keeps a response of an application from being a page of the origin that it shares with others. */
 export function separateOrigin(res: ServerResponse): void {
-  separate(res);
-  atHead(res, settle);
-}
-
-function separate(res: ServerResponse): void {
   res.setHeader('X-Content-Type-Options', 'nosniff');
   res.setHeader(HEADER, SANDBOX);
+  atHead(res, settle);
 }
 
 /** The type, other policies and headers that were taken away are known only at the head. */
 function settle(res: ServerResponse): void {
+  res.setHeader('X-Content-Type-Options', 'nosniff');
   const policy = res.getHeader(HEADER);
   const type = res.getHeader('Content-Type');
   if (typeof type === 'string' && WITHOUT_SCRIPTS.test(mediaType(type))) {
     if (policy === SANDBOX) res.removeHeader(HEADER);
-    res.setHeader('X-Content-Type-Options', 'nosniff');
-  } else if (policy === SANDBOX || policy === undefined) {
-    separate(res);
-  } else {
-    // Browsers obey each of several policies.
-    const policies = Array.isArray(policy) ? policy : [String(policy)];
-    if (!policies.includes(SANDBOX)) res.setHeader(HEADER, [...policies, SANDBOX]);
-    res.setHeader('X-Content-Type-Options', 'nosniff');
+    return;
   }
+  // Browsers obey each of several policies.
+  const policies = Array.isArray(policy) ? policy : policy === undefined ? [] : [String(policy)];
+  if (!policies.includes(SANDBOX)) res.setHeader(HEADER, [...policies, SANDBOX]);
 }
 
 function mediaType(type: string): string {

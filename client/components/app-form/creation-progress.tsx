@@ -107,7 +107,7 @@ function Ready({ row, onStart }: { row: ApplicationRow; onStart: () => void }) {
       )}
       {details?.administrator ? (
         <Typography.Text type="secondary" style={{ overflowWrap: 'anywhere' }}>
-          {t('First administrator')}: {administratorText(details.administrator)}
+          {t('First administrator: {{name}}', { name: administratorText(details.administrator) })}
         </Typography.Text>
       ) : null}
     </Flex>

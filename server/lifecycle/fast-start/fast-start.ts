@@ -24,8 +24,8 @@ export const PATCHES: readonly MethodPatch[] = [
 /**
  * Starts applications with less work: what depends only on the installed packages is computed once a process, and what
  * would come to nothing is left out. An application comes up as it would without. The patterns of addresses, which NocoBase
- * translates at each request, are translated once, too. One file a shortcut; those that can
- * be are made on the application's own objects, the others are in `PATCHES`.
+ * translates at each request, are translated once, too. One file a shortcut; those that can be are made on the
+ * application's own objects, the others are in `PATCHES`.
  *
  * Everything that is kept carries the stamp of its package (`memo.ts`), and all of it is dropped at every command that
  * adds, updates or removes a plugin, in whichever application it runs.
